@@ -1,0 +1,52 @@
+# What a developer can do here. Everything runs in a virtual environment of its own (.venv).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DATA   ?= ../shared/data
+PIP    := $(BIN)/pip --disable-pip-version-check -q
+.PHONY: help run demo test check format replay kill-test bench docs constraints clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# --- set-up -------------------------------------------------------------------
+$(VENV)/.ready: pyproject.toml constraints.txt constraints-build.txt
+	$(PYTHON) -c 'import sys; sys.exit("aggregator needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --no-deps --require-hashes -r constraints-build.txt
+	$(PIP) install --no-deps --require-hashes --no-build-isolation -r constraints.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready constraints-dev.txt
+	$(PIP) install --no-deps --require-hashes --no-build-isolation -r constraints-dev.txt
+	@touch $@
+
+# --- using it -----------------------------------------------------------------
+run: $(VENV)/.ready ## the daemon, on config.toml
+	$(BIN)/aggregator --config config.toml run
+
+demo: $(VENV)/.ready ## a small newsroom with readers, offline
+	$(BIN)/aggregator demo
+
+# --- developing it ------------------------------------------------------------
+test: $(VENV)/.ready-dev ## all tests
+	$(BIN)/pytest -q -n 2
+
+check: $(VENV)/.ready-dev ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready-dev ## format and fix what a machine can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+constraints: ## pin the newest versions that fit (needs uv)
+	printf 'editables\nhatchling\nsetuptools\n' | $(COMPILE) - -o constraints-build.txt
+	$(COMPILE) pyproject.toml -o constraints.txt
+	$(COMPILE) pyproject.toml --extra dev -o constraints-dev.txt
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

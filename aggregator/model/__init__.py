@@ -1,0 +1,97 @@
+"""The values that travel between the rooms: frozen, keyword-only, without behaviour of their own.
+
+Three families, by where they travel:
+
+- `collecting`: from the web into the store (Source, Lease, Document, ParsedFeed, Entry, PollResult …)
+- `curating`: between the store and the pure functions that decide (ItemText, Curation, Candidate, ItemList …)
+- `reading`: from the store to feeds, pages and commands (Item, SourceHealth …)
+
+All datetimes are aware and UTC; a naive one is refused where it enters (`utc`). Ids of items and stories are
+opaque strings of ``[0-9a-z]`` that never change and are never reused.
+"""
+
+from __future__ import annotations
+
+from aggregator.model.collecting import (
+    Document,
+    Enclosure,
+    Entry,
+    FeedInfo,
+    KnownEntry,
+    Lease,
+    ParsedEntry,
+    ParsedFeed,
+    PollError,
+    PollResult,
+    Rhythm,
+    Source,
+    Subscription,
+    Upstream,
+    Validators,
+    Verdict,
+)
+from aggregator.model.curating import (
+    Candidate,
+    Curation,
+    ItemList,
+    ItemText,
+    Listed,
+    ListKey,
+    Merge,
+    OwnFeed,
+    RelatedPair,
+    StoryJoin,
+    StoryMerge,
+)
+from aggregator.model.reading import (
+    Copy,
+    Item,
+    Provenance,
+    Reader,
+    Scope,
+    SourceHealth,
+    SourceRef,
+    StoreStats,
+    View,
+)
+from aggregator.model.time import utc
+
+__all__ = [
+    "Candidate",
+    "Copy",
+    "Curation",
+    "Document",
+    "Enclosure",
+    "Entry",
+    "FeedInfo",
+    "Item",
+    "ItemList",
+    "ItemText",
+    "KnownEntry",
+    "Lease",
+    "ListKey",
+    "Listed",
+    "Merge",
+    "OwnFeed",
+    "ParsedEntry",
+    "ParsedFeed",
+    "PollError",
+    "PollResult",
+    "Provenance",
+    "Reader",
+    "RelatedPair",
+    "Rhythm",
+    "Scope",
+    "Source",
+    "SourceHealth",
+    "SourceRef",
+    "StoreStats",
+    "StoryJoin",
+    "StoryMerge",
+    "Subscription",
+    "Upstream",
+    "Validators",
+    "Verdict",
+    "View",
+    "utc",
+]

@@ -1,0 +1,286 @@
+"""Values on the way in: from config.toml and the web into the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+Role = Literal["source", "signal"]
+IdBasis = Literal["guid", "link", "hash"]
+#: new: entries to store · same: the body is the one we had · not-modified: 304 · error: nothing usable · gone: a
+#: confirmed 410
+Outcome = Literal["new", "same", "not-modified", "error", "gone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One ``[[sources]]`` table of config.toml."""
+
+    url: str
+    section: str = "News"
+    #: None: the feed's own title is used
+    name: str | None = None
+    #: a fixed interval instead of the adaptive one
+    interval: timedelta | None = None
+    weight: float = 1.0
+    enabled: bool = True
+    full_text: bool = False
+    #: signal: its links count as votes, its items are not shown
+    role: Role = "source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validators:
+    """What the server wants back in a conditional request, byte for byte: one atomic pair (FRB014)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """What is known of how a source posts; kept by `collect.cadence`, stored without being understood."""
+
+    #: items, each decayed by its age at `as_of`
+    weight: float = 0.0
+    as_of: datetime | None = None
+    #: since when the source has been observed (the oldest date of its first document counts)
+    since: datetime | None = None
+    #: 24 decayed item counts by hour of the day, UTC
+    hours: tuple[float, ...] = (0.0,) * 24
+    last_item_at: datetime | None = None
+    #: entries in the last document, and whether it shared any with the one before it
+    window_entries: int = 0
+    overlapped: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One subscribed feed, as the store hands it out to be polled."""
+
+    id: int
+    #: permanent and unique, of ``[a-z0-9-]``; addresses are built from it
+    slug: str
+    subscription: Subscription
+    #: where it is fetched from: the subscription's URL, or where permanent redirects have led
+    fetch_url: str
+    #: the feed's own title; "" before the first good poll
+    title: str = ""
+    validators: Validators = field(default_factory=Validators)
+    #: SHA-256 of the last body that was parsed
+    body_hash: bytes | None = None
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    #: consecutive failures, and since when
+    error_count: int = 0
+    error_since: datetime | None = None
+    last_poll: datetime | None = None
+    last_success: datetime | None = None
+    #: a permanent redirect that has been seen, when first, and how often in a row
+    moved_to: str | None = None
+    moved_since: datetime | None = None
+    moved_count: int = 0
+    #: sticky: its guids cannot be trusted, identity goes by link and title
+    unstable_ids: bool = False
+    #: when a first 410 was seen
+    gone_since: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: the configured name, else the feed's title, else its address."""
+        return self.subscription.name or self.title or self.subscription.url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to poll one host until `until`; at most ``per_host`` of its due sources, oldest due first."""
+
+    host: str
+    #: raised with every claim: work completed under an older token changes nothing
+    token: int
+    until: datetime
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Bytes that came from the web, with what the parser has to know about them."""
+
+    body: bytes
+    #: after redirects: what relative links are resolved against
+    url: str
+    content_type: str | None = None
+    content_language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A media file that belongs to an entry (RSS 2.0 enclosure, Atom ``rel=enclosure``, JSON Feed attachment)."""
+
+    url: str
+    type: str = ""
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """What a feed itself reports of an entry's popularity; None: it does not."""
+
+    #: slash:comments, thr:total
+    comments: int | None = None
+    #: media:statistics views
+    views: int | None = None
+    #: media:starRating count, media:statistics favorites
+    votes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedEntry:
+    """One entry of a document, already clean: text without control characters, HTML sanitised, URLs absolute.
+
+    Dates are what the source claims; clamping them is the time policy's business (`curate.identity`).
+    """
+
+    #: byte for byte as published; None where there is none
+    guid: str | None = None
+    #: http(s), at most 2 KB; None where there is none that is safe
+    link: str | None = None
+    #: plain text, never empty, at most 300 graphemes
+    title: str = "(untitled)"
+    #: sanitised HTML, "" where there is none
+    summary_html: str = ""
+    content_html: str = ""
+    #: the plain text of the summary (else of the content), at most 2,000 characters
+    text: str = ""
+    author: str | None = None
+    published: datetime | None = None
+    updated: datetime | None = None
+    #: BCP 47, lower case; None: unknown
+    language: str | None = None
+    categories: tuple[str, ...] = ()
+    image_url: str | None = None
+    enclosures: tuple[Enclosure, ...] = ()
+    #: absolute targets of the links in its HTML
+    outlinks: tuple[str, ...] = ()
+    upstream: Upstream = field(default_factory=Upstream)
+    #: SHA-256 over what a reader would call the content (no ids, dates or counters), versioned
+    content_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedInfo:
+    """What a document says about its feed."""
+
+    title: str = ""
+    #: the web page of the site
+    link: str | None = None
+    description: str = ""
+    language: str | None = None
+    image_url: str | None = None
+    self_url: str | None = None
+    hubs: tuple[str, ...] = ()
+    ttl: timedelta | None = None
+    #: hours of the day, UTC, and weekdays (0 = Monday) in which the publisher asks not to be polled
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+    #: the slowest rate sy:updatePeriod and sy:updateFrequency ask for
+    update_every: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFeed:
+    """A document, parsed and cleaned."""
+
+    #: rss20, atom10, json11 …; never empty
+    version: str
+    info: FeedInfo
+    entries: tuple[ParsedEntry, ...]
+    #: the end is missing: only complete entries are in `entries`, and they may be inserted but not update anything
+    truncated: bool = False
+    #: stable codes of what was odd: ill-formed, encoding-overridden, item-cap …
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEntry:
+    """What the store remembers of an entry, content or tombstone: enough to decide whether another is the same."""
+
+    entry_id: str
+    guid: str | None
+    canonical_url: str | None
+    title: str
+    first_seen: datetime
+    published: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the rules say of an entry."""
+
+    #: the rule that dropped it, in words; None: kept
+    dropped: str | None = None
+    boost: float = 1.0
+    #: pinned for this long after it was first seen
+    pin: timedelta | None = None
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing as one source published it, with its identity."""
+
+    #: identity within the source: the guid, else the canonical link, else a hash
+    entry_id: str
+    id_basis: IdBasis
+    parsed: ParsedEntry
+    #: the address that is compared across sources; None: no link
+    canonical_url: str | None
+    #: clamped by the time policy; never later than when it was first seen
+    published: datetime
+    #: the stored entry that this one is, under its former id (guid migration)
+    replaces: str | None = None
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollError:
+    """Why a poll failed, as status pages show it."""
+
+    #: stable: timeout-total, dns-failure, http-404, not-a-feed …
+    code: str
+    message: str
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollResult:
+    """All that one poll changes; the store commits it whole or not at all."""
+
+    source_id: int
+    outcome: Outcome
+    polled_at: datetime
+    #: with its jitter; persisted, so that no restart polls early
+    next_poll: datetime
+    entries: tuple[Entry, ...] = ()
+    #: None: keep what is stored
+    info: FeedInfo | None = None
+    #: None: keep the stored pair; else both are replaced, the absent one cleared
+    validators: Validators | None = None
+    body_hash: bytes | None = None
+    rhythm: Rhythm | None = None
+    error: PollError | None = None
+    #: False: the fault is on our side (no network); the source's error count stays as it is
+    counts_as_error: bool = True
+    #: the document was partial: insert new entries, update none
+    insert_only: bool = False
+    warnings: tuple[str, ...] = ()
+    unstable_ids: bool = False
+    #: the host asked for silence (429, 503): nothing of it is polled before
+    park_host_until: datetime | None = None
+    #: a chain of permanent redirects was followed to this address
+    moved_to: str | None = None
+    #: the address is taken over for good
+    adopt_url: bool = False
+    status: int | None = None
+    size_bytes: int = 0
+    duration: timedelta = timedelta(0)

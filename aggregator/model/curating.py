@@ -1,0 +1,174 @@
+"""Values between the store and `curate`: what is compared, what was decided, what stands in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from aggregator.model.collecting import Upstream
+
+ListOrder = Literal["ranking", "recommended"]
+ListScope = Literal["site", "section", "feed", "reader"]
+#: views: counted readers only · signals: coverage, citations and upstream counts stand in · mixed: both
+Basis = Literal["views", "signals", "mixed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFeed:
+    """One ``[[feeds]]`` table of config.toml: an output feed of the operator's own."""
+
+    name: str
+    title: str
+    #: latest | ranking:<window> | recommended | related
+    order: str = "latest"
+    #: an expression of the match language (`curate.rules`); None: everything
+    match: str | None = None
+    size: int = 20
+    max_per_source: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemText:
+    """What comparing needs to know of an item."""
+
+    item_id: str
+    source_id: int
+    source_name: str
+    title: str
+    #: plain text, first 2,000 characters of the summary or content
+    text: str
+    language: str | None
+    #: clamped: never in the future
+    published: datetime
+    canonical_url: str | None
+    #: canonical targets of the links it contains
+    outlinks: tuple[str, ...] = ()
+    #: the story it is in; None before it is curated
+    story: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Two items are the same article; the older id (`keep`) wins, the younger redirects to it."""
+
+    keep: str
+    absorb: str
+    #: canonical-url | near-duplicate
+    rule: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryJoin:
+    """An item stands in a story. A story's id is the id of the item that founded it."""
+
+    item_id: str
+    story: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryMerge:
+    """Two stories turned out to be one; the older id stays and the younger becomes an alias."""
+
+    keep: str
+    absorb: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedPair:
+    """Two items about the same subject; symmetric."""
+
+    item_id: str
+    other_id: str
+    #: 0…1
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curation:
+    """What was decided about a batch of items; committed whole, and only then do they count as curated."""
+
+    curated: tuple[str, ...]
+    merges: tuple[Merge, ...] = ()
+    joins: tuple[StoryJoin, ...] = ()
+    story_merges: tuple[StoryMerge, ...] = ()
+    related: tuple[RelatedPair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What ranking and recommending need to know of an item. Counts are as of the moment asked for."""
+
+    item_id: str
+    story: str
+    source_id: int
+    #: names or slugs are not needed to decide; the section is, for the lists of a section
+    section: str
+    title: str
+    language: str | None
+    published: datetime
+    first_seen: datetime
+    #: distinct sources carrying the same item
+    sources: int
+    #: distinct sources carrying the story, syndicated copies counted once
+    coverage: int
+    #: distinct sources whose items link to it
+    citations: int
+    upstream: Upstream
+    #: all views ever, and likes
+    views: int
+    likes: int
+    weight: float = 1.0
+    boost: float = 1.0
+    #: pinned until then by a rule
+    pinned_until: datetime | None = None
+    #: items a day of its source, over the last 30 days
+    source_rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListKey:
+    """Names one list that is computed and kept: its order, its window, and whose it is."""
+
+    order: ListOrder
+    #: 1h, 1d, 7d, 30d …; None for recommended
+    window: str | None = None
+    scope: ListScope = "site"
+    #: the section's name, the feed's name, the reader's token; "" for the site
+    name: str = ""
+
+    def __str__(self) -> str:
+        """One line that is unique: ``ranking:1d/section/World``."""
+        order = f"{self.order}:{self.window}" if self.window else self.order
+        return f"{order}/{self.scope}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One place in a list."""
+
+    item_id: str
+    score: float
+    #: different readers within the list's window; None where the list counts none
+    views: int | None = None
+    #: short phrases for readers: ("6 sources", "41 readers today", "rising")
+    reasons: tuple[str, ...] = ()
+    #: the terms of the score, for `explain`
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemList:
+    """A list in its order, with what it counted and over which time."""
+
+    key: ListKey
+    computed_at: datetime
+    #: the time it looked at; both None for lists without a window
+    since: datetime | None
+    until: datetime | None
+    basis: Basis
+    places: tuple[Listed, ...]

@@ -1,0 +1,158 @@
+"""Values on the way out: from the store to feeds, pages and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from aggregator.model.collecting import Enclosure, PollError, Subscription, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRef:
+    """A source, as far as a reader of one of its items wants to know."""
+
+    id: int
+    slug: str
+    name: str
+    #: the feed
+    url: str
+    #: the site's web page
+    home: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """An item as one of its sources carries it ("also at")."""
+
+    source: SourceRef
+    #: identity within the source
+    entry_id: str
+    title: str
+    url: str | None
+    published: datetime
+    first_seen: datetime
+    #: what joined it to the item: first | canonical-url | near-duplicate, with the figures
+    rule: str = "first"
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What readers see: one article, whatever the number of feeds that carry it."""
+
+    id: str
+    title: str
+    #: the original; None where no entry has a safe link
+    url: str | None
+    source: SourceRef
+    section: str
+    author: str | None
+    published: datetime
+    first_seen: datetime
+    #: when its content last changed, `first_seen` if never
+    updated: datetime
+    summary_html: str
+    content_html: str
+    #: plain text lead
+    text: str
+    language: str | None
+    categories: tuple[str, ...]
+    image_url: str | None
+    enclosures: tuple[Enclosure, ...]
+    upstream: Upstream
+    #: every source that carries it, the one shown first
+    copies: tuple[Copy, ...]
+    story: str
+    views: int
+    likes: int
+    #: its source is configured to show the whole content
+    full_text: bool = False
+    pinned_until: datetime | None = None
+
+    @property
+    def sources(self) -> int:
+        """How many distinct sources carry it."""
+        return len({copy.source.id for copy in self.copies})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which items a listing looks at. The default: all that are shown."""
+
+    section: str | None = None
+    source_slug: str | None = None
+    #: only items first seen at or after
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A reader opened an item. `visitor` is a keyed hash that means nothing the next day."""
+
+    item_id: str
+    at: datetime
+    visitor: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Somebody with a private feed address."""
+
+    name: str
+    token: str
+    created: datetime
+    opened: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Why an item is what it is: for `explain`."""
+
+    item: Item
+    #: former ids that redirect to it
+    former_ids: tuple[str, ...]
+    #: other items of its story, and the figures with which each joined
+    story_joins: tuple[tuple[str, Mapping[str, float]], ...]
+    #: lists it stands in now: (list key as text, place from 1, score, figures, reasons)
+    places: tuple[tuple[str, int, float, Mapping[str, float], tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHealth:
+    """How one source is doing: enough for `status`, the status page and its feed."""
+
+    ref: SourceRef
+    subscription: Subscription
+    state: Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
+    last_poll: datetime | None
+    last_success: datetime | None
+    next_poll: datetime | None
+    #: items a day over the last 30 days
+    items_per_day: float
+    items: int
+    last_item: datetime | None
+    http_status: int | None
+    error: PollError | None
+    error_since: datetime | None
+    error_count: int
+    warnings: tuple[str, ...] = ()
+    unstable_ids: bool = False
+    #: items by day, oldest first, the last 30 days: for a sparkline
+    daily: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStats:
+    """Sizes, for metrics and `status`."""
+
+    sources: int
+    entries: int
+    items: int
+    stories: int
+    views: int
+    likes: int
+    size_bytes: int
+    pending: int

@@ -1,0 +1,48 @@
+"""One list, ready to be rendered: the value from which feeds, pages and commands are all made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from aggregator.model import Item
+
+Kind = Literal["latest", "ranking", "recommended", "related", "search"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One item in its place."""
+
+    item: Item
+    score: float | None = None
+    #: different readers within the listing's window; None where it counts none
+    views: int | None = None
+    #: short phrases for readers: ("6 sources", "41 readers today", "rising")
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list in its order, saying what it holds, what it counted and over which time."""
+
+    kind: Kind
+    #: for people: "Most viewed today · World"
+    title: str
+    #: one sentence: what is listed, by what count, over which time
+    description: str
+    #: the feed's address on this site without its suffix: "/feeds/ranking-1d", "/section/world/latest"
+    path: str
+    #: the page that shows the same list
+    page: str
+    places: tuple[Place, ...]
+    window: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    basis: Literal["views", "signals", "mixed"] | None = None
+
+    @property
+    def updated(self) -> datetime | None:
+        """When anything in it last changed, from its data alone; None if it is empty."""
+        return max((place.item.updated for place in self.places), default=None)
