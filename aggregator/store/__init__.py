@@ -37,7 +37,6 @@ from aggregator.model import (
     Provenance,
     Reader,
     Scope,
-    Source,
     SourceHealth,
     StoreStats,
     Subscription,
@@ -72,7 +71,7 @@ class WorkStore(Protocol):
     """The queue of polls: leased by host, fenced by token."""
 
     def sync_sources(self, subscriptions: Sequence[Subscription], *, now: datetime) -> SyncedSources:
-        """Makes the followed sources those of the configuration. A new one is due at once, a known one keeps its time."""
+        """Makes the followed sources those of the configuration. New ones are due at once."""
 
     def claim(
         self,
