@@ -1,0 +1,60 @@
+"""What every command needs: the configuration it was pointed at, and the store behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from aggregator.config import Settings
+    from aggregator.store import Store
+
+
+@dataclass(slots=True)
+class Context:
+    """One invocation: read lazily, so that a command that needs no store opens none."""
+
+    #: as given with ``--config``; None: wherever `config.find` finds it
+    config: Path | None = None
+    _settings: Settings | None = field(default=None, repr=False)
+
+    @property
+    def path(self) -> Path:
+        """The configuration file. Raises ConfigError if there is none."""
+        from aggregator import config
+
+        return config.find(self.config)
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration. Raises ConfigError with everything that is wrong with it."""
+        from aggregator import config
+
+        if self._settings is None:
+            self._settings = config.load(self.path)
+        return self._settings
+
+    @contextmanager
+    def store(self, *, create: bool = False) -> Iterator[Store]:
+        """The store of the configuration, closed afterwards. Raises StoreUnusable if there is none to open."""
+        from aggregator.store import open_store
+
+        opened = open_store(self.settings.store.url, base=self.settings.path.parent, create=create)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    @staticmethod
+    def now() -> datetime:
+        """The wall clock; commands read it once and hand it on."""
+        return datetime.now(UTC)
+
+
+pass_context = click.make_pass_decorator(Context, ensure=True)
