@@ -1,0 +1,101 @@
+"""HTML: items and lists become pages. Values in, text out; no request, no clock, no store.
+
+Every page is complete without a script: one stylesheet, no inline style, nothing from elsewhere but the pictures of
+the items. All text from outside is escaped by the templates; the only markup let through is the HTML of an item, which
+was sanitised by an allow-list when it was collected.
+
+The same values give the same bytes, so that pages can be kept until something in the store changes. What depends on
+the reader (have they just liked it?) is an argument with a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from aggregator.model import Item, SourceHealth, SourceRef, StoreStats
+from aggregator.publish.listing import Listing
+from aggregator.publish.pages.assets import Asset, load_assets
+from aggregator.publish.site import Site
+
+__all__ = ["Asset", "Pages"]
+
+
+class Pages:
+    """The pages of one site. Made again when the configuration is reloaded; may be used from any thread."""
+
+    #: what the pages refer to, by path on this site (``/static/style-1a2b3c4d.css``, ``/favicon.svg``, ``/robots.txt``)
+    assets: Mapping[str, Asset]
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.assets = load_assets()
+
+    def front(
+        self,
+        *,
+        latest: Listing,
+        ranking: Listing,
+        recommended: Listing,
+        sections: Sequence[Listing] = (),
+        older: str | None = None,
+    ) -> str:
+        """``/``: the recommended items (the first is the lead), the ranking, the newest of each section, the latest.
+
+        `sections` are the latest listings of the sections, in order, each cut to about five items. `older` is the
+        address of the page that continues `latest`.
+        """
+        raise NotImplementedError
+
+    def section(
+        self, *, name: str, latest: Listing, ranking: Listing, recommended: Listing, older: str | None = None
+    ) -> str:
+        """``/section/<slug>``: the same lists for one section."""
+        raise NotImplementedError
+
+    def source(self, *, health: SourceHealth, latest: Listing, older: str | None = None) -> str:
+        """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
+        raise NotImplementedError
+
+    def search(self, *, words: str, results: Listing | None) -> str:
+        """``/search?q=``: results, newest first; `results` None: nothing has been asked yet."""
+        raise NotImplementedError
+
+    def article(
+        self,
+        *,
+        item: Item,
+        story: Sequence[Item],
+        related: Listing,
+        ranking: Listing,
+        recommended: Listing,
+        reasons: Sequence[str] = (),
+        liked: bool = False,
+    ) -> str:
+        """``/item/<id>``: one item with every block of the model page.
+
+        `story` are the items of its story ("Also covered by"); the item itself may be among them. `reasons` are short
+        phrases saying why it stands in the lists. `liked` says thank you beside the button (the address a like leads
+        back to is ``/item/<id>?liked#like``).
+        """
+        raise NotImplementedError
+
+    def listing(self, listing: Listing) -> str:
+        """The address of a feed, opened by a person in a browser: what it holds and how to subscribe."""
+        raise NotImplementedError
+
+    def feeds(self, *, sources: Sequence[SourceRef] = ()) -> str:
+        """``/feeds``: all output feeds, in every configured format; of `sources` the feeds of their items."""
+        raise NotImplementedError
+
+    def status(self, *, sources: Sequence[SourceHealth], stats: StoreStats, now: datetime) -> str:
+        """``/status``: how every source is doing, and what to do about those that fail."""
+        raise NotImplementedError
+
+    def about(self, *, stats: StoreStats, ranking: Listing, sources: int) -> str:
+        """``/about``: how views are counted and lists computed, with today's windows and figures."""
+        raise NotImplementedError
+
+    def error(self, status: int, *, message: str = "") -> str:
+        """The page that goes with an HTTP error status (403, 404, 405, 410, 429, 500, 503 …)."""
+        raise NotImplementedError
