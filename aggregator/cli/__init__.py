@@ -109,24 +109,23 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and gives its exit code; everything that went wrong is on standard error."""
     try:
         result = cli.main(arguments, prog_name="aggregator", standalone_mode=False)
-    except click.Abort:
-        return EXIT_INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        return EXIT_CONFIG
-    except StoreUnusable as error:
-        click.echo(f"error: {error}", err=True)
-        return EXIT_CONFIG
-    except AggregatorError as error:
-        click.echo(f"error: {error}", err=True)
-        return 1
     except BrokenPipeError:
         _silence_stdout()
         return 1
+    except (click.Abort, click.ClickException, AggregatorError) as error:
+        return _report(error)
     return result if isinstance(result, int) else 0
+
+
+def _report(error: click.Abort | click.ClickException | AggregatorError) -> int:
+    """Says what went wrong and gives the exit code for it."""
+    if isinstance(error, click.Abort):
+        return EXIT_INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    click.echo(str(error) if isinstance(error, ConfigError) else f"error: {error}", err=True)
+    return EXIT_CONFIG if isinstance(error, ConfigError | StoreUnusable) else 1
 
 
 def _silence_stdout() -> None:

@@ -1,0 +1,68 @@
+"""A clock for the daemon that a jump of the wall clock does not mislead.
+
+The wall clock is right almost always and wrong now and then: a board without a battery starts in 1970, somebody types
+the wrong year, a virtual machine is restored. Due times that follow such a jump either all fire at once or not for an
+hour. This clock runs on the time since boot (which counts suspension, unlike the monotonic clock) and follows the wall
+clock only where it differs by little, or for long enough that it must be meant.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+#: smaller differences are the slewing of NTP and are taken over at once
+SMALL_STEP = timedelta(seconds=2)
+#: a larger difference that has lasted this long is the new truth
+PATIENCE = timedelta(minutes=10)
+
+
+def wall() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def since_boot_s() -> float:
+    """Seconds since boot, suspension included where the system can tell."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+
+
+class SteadyClock:
+    """Gives `now`; a jump of the wall clock shows only after `patience`."""
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], datetime] = wall,
+        elapsed_s: Callable[[], float] = since_boot_s,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._wall = wall
+        self._elapsed_s = elapsed_s
+        self._patience_s = patience.total_seconds()
+        self._anchor = wall()
+        self._anchored_s = elapsed_s()
+        self._odd_since_s: float | None = None
+
+    def __call__(self) -> datetime:
+        """The time, aware and UTC."""
+        elapsed_s, wall_now = self._elapsed_s(), self._wall()
+        steady = self._anchor + timedelta(seconds=elapsed_s - self._anchored_s)
+        if abs(wall_now - steady) <= SMALL_STEP:
+            return self._follow(wall_now, elapsed_s)
+        if self._odd_since_s is None:
+            self._odd_since_s = elapsed_s
+        if elapsed_s - self._odd_since_s >= self._patience_s:
+            return self._follow(wall_now, elapsed_s)
+        return steady
+
+    @property
+    def jumped(self) -> bool:
+        """Whether the wall clock is, at the moment, not believed."""
+        return self._odd_since_s is not None
+
+    def _follow(self, wall_now: datetime, elapsed_s: float) -> datetime:
+        self._anchor, self._anchored_s, self._odd_since_s = wall_now, elapsed_s, None
+        return wall_now
