@@ -54,7 +54,7 @@ from aggregator.model.reading import (
     StoreStats,
     View,
 )
-from aggregator.model.time import utc
+from aggregator.model.time import duration, duration_text, utc
 
 __all__ = [
     "Candidate",
@@ -93,5 +93,7 @@ __all__ = [
     "Validators",
     "Verdict",
     "View",
+    "duration",
+    "duration_text",
     "utc",
 ]

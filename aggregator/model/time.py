@@ -1,8 +1,13 @@
-"""The one rule about time: aware and UTC, or refused."""
+"""The rules about time: moments are aware and UTC, or refused; durations are written ``15m``."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|[smhdw])")
+_LONGEST = timedelta(days=36_525)
 
 
 def utc(moment: datetime) -> datetime:
@@ -10,3 +15,26 @@ def utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"naive datetime {moment.isoformat()}: say which time zone it is in")
     return moment.astimezone(UTC)
+
+
+def duration(text: str) -> timedelta:
+    """The time that ``30s``, ``15m``, ``1h30m``, ``2d`` or ``1w`` stands for; ValueError says how to write one."""
+    compact = text.strip().lower()
+    parts = _PART.findall(compact)
+    if not parts or re.sub(r"\s", "", _PART.sub("", compact)):
+        raise ValueError(f'"{text}" is not a duration: write "30s", "15m", "1h", "2d" or "1w"')
+    total = sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    if total > _LONGEST:
+        raise ValueError(f'"{text}" is longer than a hundred years')
+    return total
+
+
+def duration_text(length: timedelta) -> str:
+    """`length` as `duration` reads it, in the largest units that are exact: ``1h30m``, ``7d``; ``0s`` for none."""
+    rest = round(length / timedelta(milliseconds=1))
+    parts = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,104 @@
+"""What the rules do with a subject."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from aggregator.curate.rules.language import Match
+from aggregator.curate.rules.subject import Subject
+from aggregator.errors import RuleError
+from aggregator.model import Verdict, duration
+
+ActionKind = Literal["keep", "drop", "boost", "pin", "section"]
+_EXAMPLES = {"keep": "keep", "drop": "drop", "boost": "boost:2", "pin": "pin:12h", "section": "section:World"}
+MAX_BOOST = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What a rule does; the value belongs to its kind."""
+
+    kind: ActionKind
+    #: boost: what scores are multiplied by
+    factor: float = 1.0
+    #: pin: how long after it was first seen
+    length: timedelta | None = None
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One ``[[rules]]`` table, compiled."""
+
+    match_text: str
+    match: Match
+    action: Action
+
+
+def parse_action(text: str) -> Action:
+    """The action that ``drop``, ``boost:2``, ``pin:12h`` or ``section:World`` stands for; RuleError otherwise."""
+    kind, colon, value = (part.strip() for part in text.partition(":"))
+    match kind.lower():
+        case "keep" if not colon:
+            return Action(kind="keep")
+        case "drop" if not colon:
+            return Action(kind="drop")
+        case "boost" if value:
+            return Action(kind="boost", factor=_factor(value))
+        case "pin" if value:
+            return Action(kind="pin", length=_length(value))
+        case "section" if value:
+            return Action(kind="section", section=value)
+    raise _unknown(text, kind.lower())
+
+
+def judge(rules: Iterable[Rule], subject: Subject) -> Verdict:
+    """What the rules say: for each kind of action the first rule that matches decides; keep and drop are one kind."""
+    decided: dict[str, Rule] = {}
+    for rule in rules:
+        kind = "fate" if rule.action.kind in {"keep", "drop"} else rule.action.kind
+        if kind not in decided and rule.match(subject):
+            decided[kind] = rule
+    return _verdict(decided)
+
+
+def _verdict(decided: dict[str, Rule]) -> Verdict:
+    fate, boost, pin, section = (decided.get(kind) for kind in ("fate", "boost", "pin", "section"))
+    return Verdict(
+        dropped=f"rule: {fate.match_text}" if fate and fate.action.kind == "drop" else None,
+        boost=boost.action.factor if boost else 1.0,
+        pin=pin.action.length if pin else None,
+        section=section.action.section if section else None,
+    )
+
+
+def _factor(text: str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0 < factor <= MAX_BOOST:
+        raise RuleError(f"boost:{text}: the factor is a number above 0, at most {MAX_BOOST:g}, e.g. boost:2")
+    return factor
+
+
+def _length(text: str) -> timedelta:
+    try:
+        length = duration(text)
+    except ValueError as error:
+        raise RuleError(f"pin: {error}") from error
+    if length <= timedelta():
+        raise RuleError("pin: the time must be longer than nothing")
+    return length
+
+
+def _unknown(text: str, kind: str) -> RuleError:
+    near = difflib.get_close_matches(kind, _EXAMPLES, 1)
+    if near:
+        return RuleError(f"'{text}' is not an action: did you mean '{_EXAMPLES[near[0]]}'?")
+    return RuleError(f"'{text}' is not an action: write {', '.join(_EXAMPLES.values())}")
