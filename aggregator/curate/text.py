@@ -62,7 +62,8 @@ _APPEARED = re.compile(
 )
 _READ_MORE = re.compile(
     r"\b(?:read (?:more|on|the full (?:story|article))|continue reading|full story|weiterlesen|mehr lesen"
-    r"|lire la suite|leer más|leggi (?:tutto|di più)|leia mais|lees (?:meer|verder)|читать далее)\b[^.!?]{0,60}[.!?…]*$",
+    r"|lire la suite|leer más|leggi (?:tutto|di più)|leia mais|lees (?:meer|verder)|читать далее)\b"
+    r"[^.!?]{0,60}[.!?…]*$",
     re.IGNORECASE,
 )
 #: what a cut text ends with

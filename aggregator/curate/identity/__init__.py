@@ -1,0 +1,7 @@
+"""The same entry? The same item? Identity from sure to likely, and the time policy. Pure."""
+
+from __future__ import annotations
+
+from aggregator.curate.identity.canonical import MAX_URL_CHARS, canonical_url
+
+__all__ = ["MAX_URL_CHARS", "canonical_url"]

@@ -1,0 +1,152 @@
+"""The one form of an address under which two links to the same article are equal. Knows yarl, and nothing else does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import unquote
+
+from yarl import URL
+
+from aggregator.curate.identity.tracking import is_tracking
+
+__all__ = ["MAX_URL_CHARS", "canonical_url"]
+
+#: longer addresses are nobody's article (HOSTILE U5)
+MAX_URL_CHARS = 2048
+
+#: a host's first label when it only says for which device the page is
+_DEVICE_LABELS = frozenset({"www", "www2", "www3", "m", "mobile", "amp", "touch", "wap", "mob"})
+_INDEX_PAGE = re.compile(r"/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml|cgi)$", re.IGNORECASE)
+_AMP_TAIL = re.compile(r"(?:(?<=[^/])/amp(?:\.html?)?|\.amp(?=(?:\.html?)?$)(?:\.html?)?)$", re.IGNORECASE)
+_AMP_HEAD = re.compile(r"^/amp(?=/.)", re.IGNORECASE)
+_SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
+_SLASHES = re.compile(r"/{2,}")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_ENTITY_REST = re.compile(r"^(?:amp;)+")
+#: (host or its end, name of the query parameter that holds the address it leads to)
+_REDIRECTORS = {
+    "google.com": ("url", "q"),
+    "news.google.com": ("url",),
+    "l.facebook.com": ("u",),
+    "lm.facebook.com": ("u",),
+    "t.umblr.com": ("z",),
+    "out.reddit.com": ("url",),
+    "youtube.com": ("q",),
+    "redirect.viglink.com": ("u",),
+    "bing.com": ("url", "u"),
+    "rss.feedsportal.com": ("u",),
+    "feedproxy.google.com": ("url",),
+    "vk.com": ("to",),
+    "steamcommunity.com": ("url",),
+    "getpocket.com": ("url",),
+    "go.skimresources.com": ("url",),
+}
+_REDIRECT_PATHS = ("/url", "/l.php", "/redirect", "/news/url", "/linkfilter", "/away.php", "/news/apiclick.aspx", "/")
+#: addresses that carry another one in their path
+_WRAPPERS = (
+    re.compile(r"^https?://(?:www\.)?(?:google|bing)\.[a-z.]+/amp/(s/)?(?!https?:)(?P<bare>[^/]+\.[^/]+/.*)$"),
+    re.compile(r"^https?://[^/]+\.cdn\.ampproject\.org/[a-z]/(s/)?(?P<bare>[^/]+\.[^/]+/.*)$"),
+    re.compile(r"^https?://go\.theregister\.com/(?:feed|i)/(?P<bare>[^/]+\.[^/]+/.*)$"),
+    re.compile(r"^https?://[^/]*\brd\.yahoo\.com/.*?\*(?P<whole>https?(?::|%3a)//.*)$", re.IGNORECASE),
+)
+
+
+def canonical_url(url: str) -> str | None:
+    """The comparable form of a web address; None where it is none (other schemes, no host, over 2 KB, unreadable).
+
+    Tracking parameters, fragments, ``www.``, hosts and paths made for phones and AMP, default ports, index pages,
+    credentials and session ids go; http and https are one; parameters are in order; redirectors that carry the
+    article's address are unwrapped. The result is a key to compare, not an address to fetch: idempotent, and equal
+    for addresses that lead to the same article on any site that is not out to be different.
+    """
+    parsed = _parse(url.strip())
+    while parsed is not None and (target := _unwrapped(parsed)):
+        parsed = _parse(target)
+    if parsed is None or not (host := _host(parsed.raw_host or "")):
+        return None
+    path, query = _path(parsed.raw_path), _query(parsed.raw_query_string)
+    if host == "youtu.be" and path.count("/") == 1 and len(path) > 1:
+        host, path, query = "youtube.com", "/watch", f"v={path[1:]}"
+    port = "" if parsed.explicit_port in {None, 80, 443} else f":{parsed.explicit_port}"
+    bang = f"#{parsed.raw_fragment}" if parsed.raw_fragment.startswith("!") else ""
+    return f"https://{host}{port}{path}{query and '?' + query}{bang}"
+
+
+def _parse(url: str) -> URL | None:
+    if len(url) > MAX_URL_CHARS or _UNSAFE.search(url):
+        return None
+    try:
+        parsed = URL(url)
+        # a host that IDNA refuses, a port out of range: found out when asked for
+        usable = parsed.scheme in {"http", "https"} and bool(parsed.raw_host) and parsed.explicit_port != 0
+    except (ValueError, TypeError):
+        return None
+    return parsed if usable else None
+
+
+def _unwrapped(url: URL) -> str | None:
+    """The address inside a redirector's address; shorter than it, so unwrapping ends."""
+    text = str(url)
+    for wrapper in _WRAPPERS:
+        if found := wrapper.match(text):
+            groups = found.groupdict()
+            return unquote(groups["whole"]) if groups.get("whole") else f"http://{groups['bare']}"
+    names = _REDIRECTORS.get(_host(url.raw_host or "") or "")
+    if not names or url.path not in _REDIRECT_PATHS:
+        return None
+    targets = (url.query.get(name, "") for name in names)
+    return next((target for target in targets if target.startswith(("http://", "https://"))), None)
+
+
+def _host(raw: str) -> str | None:
+    """The host without its trailing dot and without labels that name a device; an address in brackets as it is."""
+    host = raw.lower().rstrip(".")
+    if _is_address(host):
+        return f"[{host}]" if ":" in host else host
+    labels = host.split(".")
+    while len(labels) > 2:
+        if labels[0] in _DEVICE_LABELS:
+            del labels[0]
+        elif len(labels) > 3 and labels[1] == "m":  # en.m.wikipedia.org
+            del labels[1]
+        else:
+            break
+    return ".".join(labels) if all(labels) else None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _path(raw: str) -> str:
+    """The path without session ids, AMP marks, index page and trailing slash; "/" if nothing is left."""
+    path = _SLASHES.sub("/", _SESSION.sub("", raw))
+    shorter = _trimmed(path)
+    while shorter != path:
+        path, shorter = shorter, _trimmed(shorter)
+    return path or "/"
+
+
+def _trimmed(path: str) -> str:
+    path = path.rstrip("/")
+    path = _AMP_HEAD.sub("", path)
+    path = _INDEX_PAGE.sub("", path)
+    return _AMP_TAIL.sub("", path)
+
+
+def _query(raw: str) -> str:
+    """What is left of the query without tracking, in order, each pair once."""
+    return "&".join(sorted(set(_telling_pairs(raw))))
+
+
+def _telling_pairs(raw: str) -> Iterator[str]:
+    for pair in raw.split("&"):
+        name, _, value = _ENTITY_REST.sub("", pair).partition("=")
+        if name and not is_tracking(name, value):
+            yield f"{name}={value}" if value else name

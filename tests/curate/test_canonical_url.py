@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.curate.identity import canonical_url
+
+SAME = [
+    ("http://www.example.com/a", "https://example.com/a/"),
+    ("https://example.com:443/a", "http://example.com:80/a"),
+    ("https://m.example.com/a", "https://amp.example.com/a/amp/"),
+    ("https://en.m.wikipedia.org/wiki/Thing", "https://en.wikipedia.org/wiki/Thing"),
+    ("https://example.com/a?utm_source=rss&b=2&a=1#top", "https://example.com/a?a=1&b=2"),
+    ("https://example.com/a?at_medium=RSS&at_campaign=X", "https://example.com/a"),
+    ("https://example.com/a?id=7&amp;amp;ref=rss", "https://example.com/a?id=7"),
+    ("https://example.com/index.php", "https://example.com"),
+    ("https://example.com/a.amp.html", "https://example.com/a"),
+    ("https://EXAMPLE.com./%7Ejoe", "https://example.com/~joe"),
+    ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
+    ("https://user:secret@example.com/a", "https://example.com/a"),
+    ("https://example.com/a;jsessionid=12AB?x=1", "https://example.com/a?x=1"),
+    ("https://www.google.com/url?q=https%3A%2F%2Fexample.com%2Fa&sa=D", "https://example.com/a"),
+    ("https://www.google.com/amp/s/www.example.com/a/amp", "https://example.com/a"),
+    ("https://example-com.cdn.ampproject.org/c/s/example.com/a", "https://example.com/a"),
+    ("https://youtu.be/abc123", "https://www.youtube.com/watch?v=abc123&feature=share"),
+    ("https://example.com/a?ref=rss", "https://example.com/a"),
+]
+DIFFERENT = [
+    ("https://example.com/a?id=1", "https://example.com/a?id=2"),
+    ("https://example.com/a", "https://example.com/A"),
+    ("https://example.com:8080/a", "https://example.com/a"),
+    ("https://blog.example.com/a", "https://example.com/a"),
+    ("https://example.com/?p=1", "https://example.com/"),
+    ("https://example.com/a?ref=main", "https://example.com/a"),
+    ("https://example.com/#!/a", "https://example.com/#!/b"),
+]
+NONE = [
+    "", "javascript:alert(1)", "file:///etc/passwd", "http://", "http:///x", "https://[::1", "http://a..b/",
+    "/relative",    "https://example.com/" + "a" * 3000, "http://example.com:99999/", "http://good\\@evil/", "http://exa mple.com/",
+    "mailto:x@example.com", "http://exa\x00mple.com/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_the_same_article(one: str, other: str) -> None:
+    assert canonical_url(one) == canonical_url(other) is not None
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_different_articles(one: str, other: str) -> None:
+    assert canonical_url(one) != canonical_url(other)
+
+
+@pytest.mark.parametrize("url", NONE)
+def test_no_address(url: str) -> None:
+    assert canonical_url(url) is None
+
+
+_hosts = st.from_regex(r"(www\.|m\.|amp\.|en\.m\.)*([a-z]{1,4}\.){1,3}[a-z]{2,3}(:[0-9]{1,5})?", fullmatch=True)
+_paths = st.text(alphabet="/ab.%;=&?#!+~é中ampindexhtml_-0", max_size=40)
+
+
+@given(host=_hosts, path=_paths)
+def test_idempotent(host: str, path: str) -> None:
+    once = canonical_url(f"http://{host}/{path}")
+    assert once is None or canonical_url(once) == once
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_answered(text: str) -> None:
+    for candidate in (text, f"https://{text}", f"https://example.com/{text}"):
+        once = canonical_url(candidate)
+        assert once is None or canonical_url(once) == once
+
+
+@given(target=_paths)
+def test_redirectors_end(target: str) -> None:
+    url = f"https://www.google.com/url?q=https://www.google.com/amp/s/example.com/{target}"
+    once = canonical_url(url)
+    assert once is None or canonical_url(once) == once
