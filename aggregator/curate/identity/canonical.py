@@ -24,6 +24,8 @@ _AMP_HEAD = re.compile(r"^/amp(?=/.)", re.IGNORECASE)
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 _SLASHES = re.compile(r"/{2,}")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+#: a name as DNS knows it (underscores do occur)
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _ENTITY_REST = re.compile(r"^(?:amp;)+")
 #: (host or its end, name of the query parameter that holds the address it leads to)
 _REDIRECTORS = {
@@ -105,6 +107,8 @@ def _host(raw: str) -> str | None:
     host = raw.lower().rstrip(".")
     if _is_address(host):
         return f"[{host}]" if ":" in host else host
+    if not _NAME.fullmatch(host):
+        return None
     labels = host.split(".")
     while len(labels) > 2:
         if labels[0] in _DEVICE_LABELS:
@@ -113,7 +117,7 @@ def _host(raw: str) -> str | None:
             del labels[1]
         else:
             break
-    return ".".join(labels) if all(labels) else None
+    return ".".join(labels)
 
 
 def _is_address(host: str) -> bool:
