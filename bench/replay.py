@@ -1,0 +1,330 @@
+"""Follows recorded feeds to the end, with the real daemon, and says what was lost or announced twice.
+
+    python bench/replay.py [--data ../shared/data] [--series bbc,cnn] [--snapshots 50] [--keep DIR]
+
+Every document of data/real is a source, every recorded series of data/timeseries/headlines is another that moves on by
+one snapshot with each poll: truncated answers, error pages and empty files included. What must come out is computed
+here from the same bytes with plain feedparser, and compared with what the store holds in the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import lzma
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import feedparser
+
+from aggregator.curate.identity import canonical_url
+from aggregator.model import Item, Scope
+from aggregator.store import open_store
+
+PORT = 18480
+SITE = "http://127.0.0.1:18481"
+
+
+@dataclass(slots=True)
+class Publisher:
+    """One source: its snapshots in order of time; each answered poll moves on to the next."""
+
+    name: str
+    address: str
+    snapshots: Sequence[bytes]
+    served: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where its feed is."""
+        return f"http://{self.address}:{PORT}/{urllib.request.quote(self.name)}"
+
+    @property
+    def done(self) -> bool:
+        """Whether the last snapshot has been served, and once more after that."""
+        return self.served > len(self.snapshots)
+
+    def answer(self) -> bytes:
+        """The next snapshot; the last one for ever."""
+        body = self.snapshots[min(self.served, len(self.snapshots) - 1)]
+        self.served += 1
+        return body
+
+
+@dataclass(slots=True)
+class Expectation:
+    """What plain feedparser finds in all snapshots of one source."""
+
+    links: set[str] = field(default_factory=set)
+    readable: bool = False
+
+
+def load_publishers(data: Path, wanted: set[str], snapshots: int) -> tuple[list[Publisher], list[Publisher]]:
+    """(documents, series). Addresses are 127.0.4.1 and on."""
+    addresses = (f"127.0.{4 + number // 250}.{number % 250 + 1}" for number in range(2000))
+    documents = [
+        Publisher(
+            name=f"real/{path.relative_to(data / 'real').as_posix().replace(' ', '_')}",
+            address=next(addresses),
+            snapshots=[path.read_bytes()],
+        )
+        for path in sorted((data / "real").rglob("*"))
+        if path.is_file()
+    ]
+    series = [
+        Publisher(
+            name=f"series/{path.name.removesuffix('.tar.xz')}",
+            address=next(addresses),
+            snapshots=read_series(path, snapshots),
+        )
+        for path in sorted((data / "timeseries" / "headlines").glob("*.tar.xz"))
+        if not wanted or path.name.removesuffix(".tar.xz") in wanted
+    ]
+    return documents, series
+
+
+def read_series(path: Path, most: int) -> list[bytes]:
+    """The snapshots of one archive in order of time."""
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(path.read_bytes()))) as archive:
+        members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
+        bodies = [opened.read() for member in members if (opened := archive.extractfile(member))]
+    return bodies[:most] if most else bodies
+
+
+async def serve(publishers: Sequence[Publisher], ready: threading.Event, stop: threading.Event) -> None:
+    """Answers ``GET /name`` on every publisher's own address until told to stop."""
+    by_path = {f"/{publisher.name}": publisher for publisher in publishers}
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            publisher = by_path[urllib.request.unquote(head.split(" ", 2)[1])]
+            body = publisher.answer()
+            etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+            fresh = f"if-none-match: {etag}" in head.lower()
+            status, sent = ("304 Not Modified", b"") if fresh else ("200 OK", body)
+            kind = "application/feed+json" if publisher.name.endswith(".json") else "application/xml"
+            writer.write(
+                f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nETag: {etag}\r\n"
+                f"Content-Length: {len(sent)}\r\nConnection: close\r\n\r\n".encode()
+                + sent
+            )
+            await writer.drain()
+        writer.close()
+
+    servers = [await asyncio.start_server(handle, p.address, PORT) for p in publishers]
+    ready.set()
+    await asyncio.to_thread(stop.wait)
+    for server in servers:
+        server.close()
+
+
+def expect(publisher: Publisher) -> Expectation:
+    """The links of all complete entries of all its snapshots, by plain feedparser."""
+    expectation = Expectation()
+    for body in publisher.snapshots:
+        parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+        entries = parsed.get("entries", [])
+        cut = (
+            parsed.get("bozo")
+            and b"</rss>" not in body
+            and b"</feed>" not in body.lower()
+            and b"</rdf" not in body.lower()
+        )
+        for entry in entries[:-1] if cut else entries:
+            expectation.readable = True
+            link = canonical_url(entry.get("feedburner_origlink") or entry.get("link") or "")
+            if link:
+                expectation.links.add(link)
+    return expectation
+
+
+def write_config(directory: Path, publishers: Sequence[Publisher]) -> Path:
+    """A configuration that follows them all, as fast as it may."""
+    sources = "".join(
+        f'[[sources]]\nurl = "{p.url}"\nname = "{p.name}"\nsection = "{p.name.partition("/")[0]}"\ninterval = "1s"\n'
+        for p in publishers
+    )
+    path = directory / "config.toml"
+    path.write_text(
+        f'[site]\nurl = "{SITE}"\ncontact = "https://example.org/replay"\n[server]\nlisten = "{SITE.removeprefix("http://")}"\n'
+        '[polling]\nmin_interval = "1s"\nmax_interval = "1s"\nallow_private_addresses = ["127.0.0.0/8"]\n'
+        f'[retention]\nitems = "never"\n{sources}',
+        encoding="utf-8",
+    )
+    return path
+
+
+@contextlib.contextmanager
+def daemon(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The real daemon as a process."""
+    command = [sys.executable, "-m", "aggregator", "--config", str(config), "run"]
+    with (config.parent / "daemon.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def wait_ready(process: subprocess.Popen[bytes]) -> float:
+    """Seconds until /readyz answers 200."""
+    began = time.monotonic()
+    while time.monotonic() - began < 30:
+        if process.poll() is not None:
+            raise SystemExit(f"the daemon ended with {process.returncode}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{SITE}/readyz", timeout=2):
+            return time.monotonic() - began
+        time.sleep(0.05)
+    raise SystemExit("the daemon was not ready within 30 s")
+
+
+def resident_mb(pid: int) -> float:
+    """Peak resident memory of a process, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def follow(publishers: Sequence[Publisher], process: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Waits until every publisher has been followed to its end, with a line every ten seconds."""
+    began = time.monotonic()
+    while time.monotonic() - began < patience_s:
+        if process.poll() is not None:
+            raise SystemExit(f"the daemon died with {process.returncode} after {time.monotonic() - began:.0f} s")
+        left = [p for p in publishers if p.served == 0 or (p.name.startswith("series") and not p.done)]
+        polls, memory_mb = sum(p.served for p in publishers), resident_mb(process.pid)
+        print(
+            f"  {time.monotonic() - began:5.0f} s  {polls} polls, {len(left)} sources to go, {memory_mb:.0f} MB",
+            flush=True,
+        )
+        if not left:
+            return
+        time.sleep(10)
+    print(f"  gave up after {patience_s:.0f} s")
+
+
+def wait_curated(config: Path, patience_s: float = 300) -> None:
+    """Waits until nothing is left to be curated."""
+    with contextlib.closing(open_store("sqlite:aggregator.db", base=config.parent, create=False)) as store:
+        began = time.monotonic()
+        while store.stats().pending and time.monotonic() - began < patience_s:
+            time.sleep(1)
+
+
+def examine(config: Path, publishers: Sequence[Publisher]) -> int:
+    """Prints the comparison of store and snapshots; the number of faults."""
+    with contextlib.closing(open_store("sqlite:aggregator.db", base=config.parent, create=False)) as store:
+        items = store.latest(Scope(), limit=0)
+        stats = store.stats()
+    stored: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        for copy in item.copies:
+            if copy.url and (link := canonical_url(copy.url)):
+                stored[copy.source.url][link].append((item.id, copy.title))
+    faults = 0
+    print(f"\n{'source':44} {'snapshots':>9} {'expected':>8} {'stored':>7} {'lost':>5} {'twice':>6}")
+    for publisher in publishers:
+        expectation = expect(publisher)
+        links = stored[publisher.url]
+        lost = expectation.links - links.keys()
+        twice = [
+            link
+            for link, places in links.items()
+            if len(places) > 1 and len({title for _, title in places}) < len(places)
+        ]
+        faults += len(lost) + len(twice)
+        if lost or twice or publisher.name.startswith("series"):
+            figures = (len(publisher.snapshots), len(expectation.links), len(links), len(lost), len(twice))
+            print(f"{publisher.name[-44:]:44} {'{:9} {:8} {:7} {:5} {:6}'.format(*figures)}")
+            for link in [*sorted(lost)[:3], *twice[:3]]:
+                print(f"      {link[:110]}")
+    several = Counter(item.sources for item in items)
+    print(f"\n{stats.sources} sources, {stats.entries} entries, {stats.items} items, {stats.stories} stories", end="")
+    print(f", {stats.size_bytes / 1e6:.0f} MB")
+    print("items by number of sources:", dict(sorted(several.items())))
+    print_merges(items)
+    return faults
+
+
+def print_merges(items: Sequence[Item], most: int = 8) -> None:
+    """Some items that several sources carry under different addresses, for a person to judge."""
+    merged = [item for item in items if any(copy.rule == "near-duplicate" for copy in item.copies)]
+    print(f"{len(merged)} items hold near-duplicates; some of them:")
+    for item in merged[:most]:
+        print(f"  {item.title[:80]}")
+        for copy in item.copies:
+            print(f"      {copy.rule:15} {copy.source.name[-28:]:28} {copy.title[:60]}")
+
+
+def print_health(config: Path) -> None:
+    """What `status` says of the sources, by error code."""
+    command = [sys.executable, "-m", "aggregator", "--config", str(config), "status", "--json", "--limit", "0"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    rows: list[dict[str, Any]] = [json.loads(line) for line in answer.stdout.splitlines()]
+    print("sources by state:", dict(Counter(str(row.get("state")) for row in rows)))
+    codes = Counter(
+        str((row.get("error") or {}).get("code")) if isinstance(row.get("error"), dict) else str(row.get("error"))
+        for row in rows
+    )
+    print("errors:", dict(codes.most_common()))
+
+
+def main() -> int:
+    """Runs the replay; 1 if anything was lost or announced twice."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--series", default="", help="only these, separated by commas")
+    parser.add_argument("--snapshots", type=int, default=0, help="at most so many of each series; 0: all")
+    parser.add_argument("--patience", type=float, default=1500, help="seconds")
+    parser.add_argument("--keep", type=Path, help="work in this directory and leave it")
+    arguments = parser.parse_args()
+    documents, series = load_publishers(
+        arguments.data, set(filter(None, arguments.series.split(","))), arguments.snapshots
+    )
+    publishers = documents + series
+    print(f"{len(documents)} documents, {len(series)} series with {sum(len(p.snapshots) for p in series)} snapshots")
+    ready, stop = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(serve(publishers, ready, stop)), daemon=True)
+    thread.start()
+    ready.wait(10)
+    with contextlib.ExitStack() as stack:
+        directory = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        directory.mkdir(parents=True, exist_ok=True)
+        config = write_config(directory, publishers)
+        with daemon(config) as process:
+            print(f"ready after {wait_ready(process):.2f} s")
+            began = time.monotonic()
+            follow(publishers, process, arguments.patience)
+            polls = sum(p.served for p in publishers)
+            print(
+                f"{polls} polls in {time.monotonic() - began:.0f} s: {polls / (time.monotonic() - began):.1f} a second"
+            )
+            wait_curated(config)
+            print_health(config)
+            print(f"peak memory {resident_mb(process.pid):.0f} MB")
+            stopping = time.monotonic()
+        print(f"stopped in {time.monotonic() - stopping:.2f} s")
+        stop.set()
+        faults = examine(config, publishers)
+    print(f"\n{'FAILED: ' if faults else ''}{faults} lost or announced twice")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
