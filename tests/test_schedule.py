@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from aggregator.schedule import Job, Schedule, _FromNow
+
+SOON = timedelta(milliseconds=10)
+
+
+def job(run: Callable[[], Awaitable[None]], *, name: str = "job", deadline: timedelta = timedelta(seconds=5)) -> Job:
+    return Job(name=name, every=SOON, run=run, deadline=deadline)
+
+
+def run_for(seconds: float, *jobs: Job) -> Schedule:
+    async def story() -> Schedule:
+        schedule = Schedule(jobs)
+        schedule.start()
+        await asyncio.sleep(seconds)
+        await schedule.stop()
+        return schedule
+
+    return asyncio.run(story())
+
+
+def test_a_job_runs_again_and_again() -> None:
+    runs = []
+
+    async def tick() -> None:
+        runs.append(1)
+
+    schedule = run_for(0.3, job(tick))
+    assert len(runs) > 3
+    assert schedule.progress.age_s("job") < 5
+
+
+def test_a_job_that_fails_is_run_again_and_makes_no_progress() -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    schedule = run_for(0.2, job(fail))
+    assert schedule.progress.failures["job"] > 1
+    assert schedule.progress.age_s("job") == float("inf")
+
+
+def test_a_job_that_hangs_is_cancelled_and_starves_nobody() -> None:
+    runs = []
+
+    async def hang() -> None:
+        await asyncio.sleep(60)
+
+    async def tick() -> None:
+        runs.append(1)
+
+    hanging = [job(hang, name=f"hang{n}", deadline=timedelta(milliseconds=50)) for n in range(10)]
+    schedule = run_for(0.4, *hanging, job(tick))
+    assert schedule.progress.failures["hang0"] > 1
+    assert len(runs) > 3
+
+
+def test_no_job_runs_twice_at_a_time() -> None:
+    at_once, most = 0, 0
+
+    async def slow() -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.05)
+        at_once -= 1
+
+    run_for(0.3, job(slow))
+    assert most == 1
+
+
+def test_ten_missed_years_are_one_run() -> None:
+    trigger = _FromNow(timedelta(seconds=1))
+    now = datetime(2036, 1, 1, tzinfo=UTC)
+    assert trigger.get_next_fire_time(datetime(2026, 1, 1, tzinfo=UTC), now) == now + timedelta(seconds=1)
+
+
+def test_a_job_can_be_brought_forward() -> None:
+    runs = []
+
+    async def tick() -> None:
+        runs.append(1)
+
+    async def story() -> None:
+        schedule = Schedule(
+            [Job(name="late", every=timedelta(hours=1), run=tick, deadline=timedelta(1), delay=timedelta(hours=1))]
+        )
+        schedule.start()
+        schedule.soon("late")
+        await asyncio.sleep(0.1)
+        await schedule.stop()
+
+    asyncio.run(story())
+    assert runs == [1]
