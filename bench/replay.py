@@ -23,6 +23,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ class Publisher:
     @property
     def url(self) -> str:
         """Where its feed is."""
-        return f"http://{self.address}:{PORT}/{urllib.request.quote(self.name)}"
+        return f"http://{self.address}:{PORT}/{urllib.parse.quote(self.name)}"
 
     @property
     def done(self) -> bool:
@@ -113,7 +114,7 @@ async def serve(publishers: Sequence[Publisher], ready: threading.Event, stop: t
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            publisher = by_path[urllib.request.unquote(head.split(" ", 2)[1])]
+            publisher = by_path[urllib.parse.unquote(head.split(" ", 2)[1])]
             body = publisher.answer()
             etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
             fresh = f"if-none-match: {etag}" in head.lower()
