@@ -5,7 +5,6 @@ import logging
 import shlex
 import threading
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
