@@ -1,4 +1,4 @@
-"""Keep, drop, boost, pin: the rules of ``[[rules]]`` and the match language they share with ``[[feeds]]``.
+r"""Keep, drop, boost, pin: the rules of ``[[rules]]`` and the match language they share with ``[[feeds]]``.
 
 The language, smallest first::
 
@@ -10,7 +10,7 @@ The language, smallest first::
 
 Fields: ``title``, ``text`` (title and lead), ``author``, ``category`` (any of them), ``url``, ``source`` (its name),
 ``feed`` (its address), ``section``, ``language`` (``"en"`` matches ``en-gb`` too). ``and`` binds tighter than ``or``.
-In a string only ``\\"`` is an escape; other backslashes stay, so regular expressions read as they are written.
+In a string only ``\"`` is an escape; other backslashes stay, so regular expressions read as they are written.
 
 Everything here is pure: values in, values out.
 """

@@ -1,0 +1,163 @@
+"""The kinds of values that people write in config.toml, each refused with a sentence that says how to write it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator
+
+from aggregator.config.suggest import did_you_mean
+from aggregator.model import duration
+
+MAX_URL = 2_048
+#: views are counted in 5-minute buckets that are kept for 60 days
+SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=5), timedelta(days=60)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return duration(value)
+    raise ValueError(f'{value!r} is not a duration: write it with its unit, e.g. "{value}s" or "{value}m"')
+
+
+def _duration_or_never(value: object) -> timedelta | None:
+    return None if value is None or value == "never" else _duration(value)
+
+
+def size(text: str) -> int:
+    """Bytes that ``10MB``, ``512 KiB`` or ``1g`` stands for; K, M and G are powers of 1000, Ki, Mi and Gi of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f'"{text}" is not a size: write "500KB", "10MB" or "1GB"')
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** ("kmg".index(unit.lower()) + 1 if unit else 0))
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        return size(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f'{value!r} is not a size: write "500KB", "10MB" or "1GB"')
+
+
+def _line(text: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("must not be empty")
+    if len(stripped) > 200 or not stripped.isprintable():
+        raise ValueError("must be one line of at most 200 printable characters")
+    return stripped
+
+
+def http_url(text: str) -> str:
+    """`text`, if it is a complete http or https address; ValueError says what is missing."""
+    if re.search(r"[\s\x00-\x20\x7f<>\"]", text) or len(text) > MAX_URL:
+        raise ValueError(f'"{text[:80]}" is not an address: it contains blanks or is longer than {MAX_URL} characters')
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise ValueError(f'"{text}" is not an address: {error}') from error
+    if not known:
+        raise ValueError(f'"{text}" is not an http or https address' + _address_hint(text, parts.scheme))
+    return text
+
+
+def _address_hint(text: str, scheme: str) -> str:
+    if not scheme and re.match(r"[\w-]+(\.[\w-]+)+", text):
+        return f": did you mean 'https://{text}'?"
+    if scheme == "feed":
+        return f": did you mean 'https:{text.removeprefix('feed:')}'?"
+    return ""
+
+
+def _site_url(text: str) -> str:
+    parts = urlsplit(http_url(text))
+    if parts.query or parts.fragment:
+        raise ValueError(f'"{text}" must not have a query or a fragment: links are built from it')
+    return text.rstrip("/")
+
+
+def _hub(text: str) -> str:
+    return text if text in {"", "self"} else http_url(text)
+
+
+def _zone(value: object) -> ZoneInfo:
+    if isinstance(value, ZoneInfo):
+        return value
+    names = available_timezones()
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{value!r} is not a time zone, write e.g. 'Europe/London'{did_you_mean(str(value), names)}")
+    return ZoneInfo(value)
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", text):
+        raise ValueError(f'"{text}" is not a language tag: write "en", "de" or "pt-br"')
+    return text.lower()
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port of ``127.0.0.1:8080``, ``[::1]:8080`` or ``localhost:8080``; port 0 lets the system choose."""
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([\w.-]*)):(\d{1,5})", text)
+    if found is None or int(found[3]) > 65_535:
+        raise ValueError(f'"{text}" is not an address to listen on: write host:port, e.g. "127.0.0.1:8080"')
+    return found[1] or found[2] or "0.0.0.0", int(found[3])  # noqa: S104  ":8080" means every interface, everywhere
+
+
+def _listen(text: str) -> str:
+    listen_address(text)
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise ValueError(f'"{text}" is not a network: write "127.0.0.1/32" or "10.0.0.0/8"') from error
+
+
+def _window(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,4}[mhdw]", text):
+        raise ValueError(f'"{text}" is not a window: write one number and one unit, e.g. "1h", "1d" or "7d"')
+    if not SHORTEST_WINDOW <= duration(text) <= LONGEST_WINDOW:
+        raise ValueError(f'"{text}": a window is between 5m and 60d, the time for which views are counted exactly')
+    return text
+
+
+def _sequence(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [value for at, value in enumerate(values) if value in values[:at]]
+    if twice:
+        raise ValueError(f'"{twice[0]}" stands in the list twice')
+    return values
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+DurationOrNever = Annotated[timedelta | None, BeforeValidator(_duration_or_never)]
+Size = Annotated[int, BeforeValidator(_size)]
+Line = Annotated[str, AfterValidator(_line)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+SiteUrl = Annotated[str, AfterValidator(_site_url)]
+Hub = Annotated[str, AfterValidator(_hub)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Language = Annotated[str, AfterValidator(_language)]
+Listen = Annotated[str, AfterValidator(_listen)]
+Network = Annotated[str, AfterValidator(_network)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_sequence)]
+Window = Annotated[str, AfterValidator(_window)]
+Windows = Annotated[tuple[Window, ...], BeforeValidator(_sequence), AfterValidator(_unique)]
+Choices = (BeforeValidator(_sequence), AfterValidator(_unique))
+Tables = BeforeValidator(_sequence)
