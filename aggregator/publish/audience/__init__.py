@@ -9,15 +9,36 @@ one network can give in a day is bounded.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
-from aggregator.publish.audience.opened import Opened
+from aggregator.errors import StoreError
+from aggregator.model import View, utc
+from aggregator.publish.audience.address import Proxies
+from aggregator.publish.audience.cookie import liker, new_visitor, read_cookie, write_cookie
+from aggregator.publish.audience.opened import Opened, is_bot, refusal, same_origin
+from aggregator.publish.audience.visitors import (
+    VISITOR_BYTES,
+    Ceilings,
+    KeyRing,
+    Ledger,
+    append_private,
+    day_start,
+    visitor_hash,
+)
 from aggregator.store import AudienceStore
 
-__all__ = ["Audience", "LikeAnswer", "Opened"]
+__all__ = ["Audience", "Ceilings", "LikeAnswer", "Opened", "is_bot", "refusal", "same_origin"]
+
+log = logging.getLogger(__name__)
+
+#: an office behind one address is real; a thousand browsers there are one person with a script
+VIEW_CEILINGS = Ceilings(per_host=100, per_network=300)
+LIKE_CEILINGS = Ceilings(per_host=10, per_network=50)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,39 +47,131 @@ class LikeAnswer:
 
     #: the like was counted now (False: before, or refused)
     counted: bool
-    #: refused: the request did not come from a page of this site, or one network gave too many; answer 403 or 429
+    #: refused: 403, it did not come from a page of this site; 429, one network gave too many
     refused: int | None = None
     #: to be sent as a ``Set-Cookie`` header, as it is; None: the browser has it already
     set_cookie: str | None = None
+
+
+class _Day:
+    """One day's key and who was counted under it."""
+
+    def __init__(self, day: date, key: bytes, ceilings: Ceilings) -> None:
+        self.day = day
+        self.key = key
+        self.ledger = Ledger(ceilings)
 
 
 class Audience:
     """Counts views and likes. Every method may be called from any thread.
 
     `site_url` is where readers reach the site (likes must come from there). `trusted_proxies` are addresses or networks
-    whose ``X-Forwarded-For`` is believed.
+    whose ``X-Forwarded-For`` is believed; ValueError for one that is neither.
     """
 
     def __init__(
-        self, store: AudienceStore, *, state_dir: Path, site_url: str, trusted_proxies: Sequence[str] = ()
+        self,
+        store: AudienceStore,
+        *,
+        state_dir: Path,
+        site_url: str,
+        trusted_proxies: Sequence[str] = (),
+        view_ceilings: Ceilings = VIEW_CEILINGS,
+        like_ceilings: Ceilings = LIKE_CEILINGS,
     ) -> None:
-        raise NotImplementedError
+        self._store = store
+        self._keys = KeyRing(state_dir)
+        self._site_url = site_url
+        self._proxies = Proxies(trusted_proxies)
+        self._view_ceilings, self._like_ceilings = view_ceilings, like_ceilings
+        # Views never wait for a like, which waits for the disk.
+        self._view_lock, self._like_lock = threading.Lock(), threading.Lock()
+        self._views: _Day | None = None
+        self._likes: _Day | None = None
 
     def start(self, *, now: datetime) -> None:
         """Reads who has been counted today; to be called once before the first request (else the first view does)."""
-        raise NotImplementedError
+        with self._view_lock:
+            self._view_day(now)
 
     def view(self, opened: Opened, item_id: str, *, now: datetime) -> bool:
         """Counts the opening of an item if it is a reader's and their first today; whether it was counted.
 
-        Does not wait for the disk to sync: cheap enough for the event loop.
+        Does not wait for the disk to sync: cheap enough for the event loop. A store that cannot write costs the view,
+        never the page.
         """
-        raise NotImplementedError
+        if refusal(opened) is not None:
+            return False
+        with self._view_lock:
+            today = self._view_day(now)
+            visitor = self._visitor(today.key, opened, item_id)
+            if today.ledger.seen(visitor) or today.ledger.full(visitor):
+                return False
+            today.ledger.add(visitor)
+        try:
+            self._store.record_views([View(item_id=item_id, at=utc(now), visitor=visitor)])
+        except StoreError as error:
+            log.warning("view not recorded item=%s: %s", item_id, error)
+            with self._view_lock:
+                today.ledger.remove(visitor)
+            return False
+        return True
 
     def like(self, opened: Opened, item_id: str, *, now: datetime) -> LikeAnswer:
         """Counts a like, durably. Waits for the disk: call it in a thread. Raises NotFound for an unknown item."""
-        raise NotImplementedError
+        if opened.method != "POST" or not same_origin(opened, self._site_url):
+            return LikeAnswer(counted=False, refused=403)
+        signing_key = self._keys.permanent("cookie")
+        known = read_cookie(signing_key, opened.headers.get("cookie", ""))
+        with self._like_lock:
+            today = self._like_day(now)
+            trace = self._visitor(today.key, opened, item_id)
+            if known is None and today.ledger.seen(trace):
+                return LikeAnswer(counted=False)  # the same browser again, without keeping our cookie
+            if today.ledger.full(trace):
+                return LikeAnswer(counted=False, refused=429)
+            visitor = known or new_visitor()
+            if not self._store.like(item_id, visitor=liker(visitor), now=utc(now)):
+                return LikeAnswer(counted=False)
+            today.ledger.add(trace)
+            append_private(self._keys.day_file(today.day, "likes"), trace, sync=False)
+        cookie = None if known else write_cookie(signing_key, visitor, site_url=self._site_url)
+        return LikeAnswer(counted=True, set_cookie=cookie)
 
     def roll(self, *, now: datetime) -> None:
-        """Destroys what belongs to former days: keys, visitors, ceilings. To be called after midnight UTC, and at will."""
-        raise NotImplementedError
+        """Destroys what belongs to former days: keys, visitors, ceilings. To be called after midnight UTC."""
+        with self._view_lock, self._like_lock:
+            today = self._view_day(now).day
+            self._like_day(now)
+            self._keys.destroy_all_but(today)
+        self._store.forget_visitors(day_start(today))
+
+    def _visitor(self, key: bytes, opened: Opened, item_id: str) -> bytes:
+        client = self._proxies.client(opened.peer, opened.headers.get("x-forwarded-for", ""))
+        return visitor_hash(key, address=client, user_agent=opened.user_agent, item_id=item_id)
+
+    def _view_day(self, now: datetime) -> _Day:
+        """Today's ledger; read from the store when the day is new to this process."""
+        day = utc(now).date()
+        if self._views is None or self._views.day != day:
+            self._views = _Day(day, self._keys.of_day(day), self._view_ceilings)
+            for _, visitor in self._store.visitors(day_start(day)):
+                self._views.ledger.add(visitor)
+        return self._views
+
+    def _like_day(self, now: datetime) -> _Day:
+        """Today's traces of likes; read from their file when the day is new to this process."""
+        day = utc(now).date()
+        if self._likes is None or self._likes.day != day:
+            self._likes = _Day(day, self._keys.of_day(day), self._like_ceilings)
+            for trace in self._read_traces(day):
+                self._likes.ledger.add(trace)
+        return self._likes
+
+    def _read_traces(self, day: date) -> list[bytes]:
+        try:
+            data = self._keys.day_file(day, "likes").read_bytes()
+        except FileNotFoundError:
+            return []
+        whole = len(data) - len(data) % VISITOR_BYTES
+        return [data[start : start + VISITOR_BYTES] for start in range(0, whole, VISITOR_BYTES)]
