@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from aggregator.config.compare import diff, diff_sources
+from aggregator.config.edit import NewSource, add_source, add_sources, remove_source
 from aggregator.config.settings import PLACES, Settings, find, load, parse
 from aggregator.config.tables import SourceTable
 
-__all__ = ["PLACES", "Settings", "SourceTable", "find", "load", "parse"]
+__all__ = [
+    "PLACES",
+    "NewSource",
+    "Settings",
+    "SourceTable",
+    "add_source",
+    "add_sources",
+    "diff",
+    "diff_sources",
+    "find",
+    "load",
+    "parse",
+    "remove_source",
+]

@@ -38,7 +38,7 @@ def layout(text: str) -> Layout:
 
 class _Scanner:
     def __init__(self, text: str) -> None:
-        self._text = text.replace("\r\n", "\n")
+        self._text = text.removeprefix("\ufeff").replace("\r\n", "\n")
         self._at = 0
         self._found = Layout()
         #: how many tables each array of tables has so far

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -74,7 +74,7 @@ def load(path: Path) -> Settings:
     except OSError as error:
         raise ConfigError(Problem(message=f"cannot be read: {error.strerror or error}", file=str(path))) from error
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(Problem(message="is not UTF-8: save it as UTF-8", file=str(path), line=line)) from error
@@ -83,6 +83,7 @@ def load(path: Path) -> Settings:
 
 def parse(text: str, *, path: Path = Path("config.toml")) -> Settings:
     """The configuration `text`; `path` is where it is from, for messages and for relative paths in it."""
+    text = text.removeprefix("\ufeff")
     raw, file = _toml(text, str(path)), str(path)
     where = layout(text)
     found = [problem(at, message, file=file, layout=where) for at, message in checks.errors(raw, where)]
@@ -112,7 +113,7 @@ def _syntax(error: Exception, text: str, file: str) -> Problem:
     if found is None:
         return Problem(message=f"not valid TOML: {message}", file=file)
     line = int(found[1]) if found[1] else text.rstrip().count("\n") + 1
-    written = (text.splitlines() or [""])[min(line, text.count("\n") + 1) - 1].strip()
+    written = text.split("\n")[min(line, text.count("\n") + 1) - 1].strip()
     return Problem(
         message=f"not valid TOML: {message[: found.start()].lower()} in: {written[:80]}",
         file=file,
@@ -121,4 +122,4 @@ def _syntax(error: Exception, text: str, file: str) -> Problem:
 
 
 def _in_order(found: list[Problem]) -> list[Problem]:
-    return sorted(found, key=lambda one: cast("int", one.line or 0))
+    return sorted(found, key=lambda one: one.line or 0)
