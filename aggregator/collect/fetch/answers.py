@@ -1,0 +1,78 @@
+"""What comes back from a request, and the limits within which it has to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from aggregator.model import Document, Validators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """Bounds of one request (COLLECT.md 1.2, "Limits")."""
+
+    #: wall clock for everything: names, redirects, the last byte of the body
+    total: timedelta = timedelta(seconds=30)
+    #: until a name is resolved
+    resolve: timedelta = timedelta(seconds=10)
+    #: until one address has accepted the connection
+    connect: timedelta = timedelta(seconds=10)
+    #: the longest silence, before the first byte and between two
+    silence: timedelta = timedelta(seconds=15)
+    #: as sent and after decompression, each
+    max_size_bytes: int = 10_000_000
+    max_hops: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One redirect: who sent us on, with which status."""
+
+    status: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """304: what we hold is current."""
+
+    #: after redirects
+    url: str
+    #: the pair to send next time: what the 304 brought, else what was sent
+    validators: Validators
+    #: how long the answer says it stays fresh (RFC 9111 4.2); None: it does not say
+    fresh_for: timedelta | None = None
+    hops: tuple[Hop, ...] = ()
+    #: where a chain of permanent redirects only has led; None: no redirect, or one of them was temporary
+    permanent_target: str | None = None
+    duration: timedelta = timedelta(0)
+    status: int = 304
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A body, decompressed."""
+
+    url: str
+    body: bytes
+    status: int = 200
+    content_type: str | None = None
+    content_language: str | None = None
+    validators: Validators = field(default_factory=Validators)
+    fresh_for: timedelta | None = None
+    #: the connection ended before the announced end: the last part may be missing
+    truncated: bool = False
+    hops: tuple[Hop, ...] = ()
+    permanent_target: str | None = None
+    duration: timedelta = timedelta(0)
+
+    @property
+    def document(self) -> Document:
+        """What the parser needs of it."""
+        return Document(
+            body=self.body,
+            url=self.url,
+            content_type=self.content_type,
+            content_language=self.content_language,
+        )

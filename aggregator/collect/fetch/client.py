@@ -1,0 +1,230 @@
+"""The request, its redirects and its body.
+
+    get(url) → for each hop: guard → connect → headers
+               3xx → next hop · 304 → NotModified · 2xx → read, inflate → Response
+               anything else, at any point → FetchError
+
+One wall clock runs around all of it; a server that trickles cannot stop it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import aiohttp
+from yarl import URL
+
+from aggregator.collect.fetch import failures, headers
+from aggregator.collect.fetch.answers import FetchLimits, Hop, NotModified, Response
+from aggregator.collect.fetch.dial import GuardedConnector, GuardedResolver
+from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate
+from aggregator.collect.guard import Guard
+from aggregator.errors import FetchError
+from aggregator.model import Validators
+
+#: COLLECT.md 1.2, "Accept"
+ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.8, text/xml;q=0.8, */*;q=0.1"
+)
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
+#: with a body that is the resource; 203: by way of a proxy; 226: a part of it (RFC 3229)
+_USABLE = frozenset({200, 203, 226})
+_MAX_URL = 8192
+#: one header line; long enough to read the 60 KB entity tags that are then dropped
+_MAX_FIELD_BYTES = 66_000
+_MAX_HEADERS = 256
+#: from here on inflating is worth a thread: it would hold up the loop for milliseconds
+_THREAD_FROM_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Redirect:
+    hop: Hop
+    location: str
+
+
+class Fetcher:
+    """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
+
+    GET only; no cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment.
+    """
+
+    def __init__(self, limits: FetchLimits, guard: Guard, user_agent: str) -> None:
+        self._limits = limits
+        self._guard = guard
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+        self._resolver: GuardedResolver | None = None
+
+    async def get(
+        self, url: str, *, validators: Validators | None = None, accept: str = ACCEPT
+    ) -> Response | NotModified:
+        """What is at `url`, following redirects; conditional if there are `validators`. Raises FetchError."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        request = {"Accept": accept, "Accept-Encoding": ACCEPT_ENCODING} | headers.conditional(validators)
+        try:
+            async with asyncio.timeout(self._limits.total.total_seconds()):
+                answer = await self._follow(_address(url), request, validators or Validators())
+        except TimeoutError:
+            limit = self._limits.total.total_seconds()
+            raise FetchError("timeout-total", f"The answer was not complete after {limit:g} s") from None
+        return replace(answer, duration=timedelta(seconds=clock() - started))
+
+    async def close(self) -> None:
+        """Closes every connection. May be called twice; a later `get` opens new ones."""
+        session, self._session = self._session, None
+        resolver, self._resolver = self._resolver, None
+        if session is not None:
+            await session.close()
+        if resolver is not None:
+            await resolver.close()
+
+    async def _follow(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified:
+        hops: list[Hop] = []
+        seen = {url}
+        while True:
+            answer = await self._ask(url, request, sent)
+            if not isinstance(answer, _Redirect):
+                target = str(url) if hops and all(hop.status in _PERMANENT for hop in hops) else None
+                return replace(answer, hops=tuple(hops), permanent_target=target)
+            hops.append(answer.hop)
+            url = _next_hop(url, answer.location)
+            if url in seen or len(hops) > self._limits.max_hops:
+                raise FetchError("redirect-loop", f"{url.host} redirects for ever ({len(hops)} times followed)")
+            seen.add(url)
+
+    async def _ask(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified | _Redirect:
+        self._guard.check_port(url.port or 0)
+        host = str(url.host)
+        try:
+            async with self._opened().get(url, headers=request, allow_redirects=False) as answer:
+                return await self._take(answer, url, sent)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise failures.classify(error, host) from error
+
+    async def _take(
+        self, answer: aiohttp.ClientResponse, url: URL, sent: Validators
+    ) -> Response | NotModified | _Redirect:
+        status, head = answer.status, answer.headers
+        if status in _REDIRECTS and "Location" in head:
+            answer.close()
+            return _Redirect(hop=Hop(status=status, url=str(url)), location=head["Location"])
+        if status == 304 and headers.conditional(sent):
+            answer.close()  # some send a body behind it, which the next request would take for its answer
+            return NotModified(
+                url=str(url), validators=headers.refreshed(sent, head), fresh_for=headers.fresh_for(head)
+            )
+        if status not in _USABLE:
+            answer.close()
+            raise failures.status_error(status, head, str(url.host))
+        return await self._whole(answer, url)
+
+    async def _whole(self, answer: aiohttp.ClientResponse, url: URL) -> Response:
+        head = answer.headers
+        raw, cut = await self._read(answer, str(url.host))
+        content = await self._inflate(raw, head.get("Content-Encoding", ""))
+        return Response(
+            url=str(url.with_fragment(None).with_user(None)),
+            status=answer.status,
+            body=content.body,
+            content_type=headers.plain(head.get("Content-Type")),
+            content_language=headers.plain(head.get("Content-Language")),
+            validators=headers.validators(head),
+            fresh_for=headers.fresh_for(head),
+            truncated=cut or content.truncated,
+        )
+
+    async def _read(self, answer: aiohttp.ClientResponse, host: str) -> tuple[bytes, bool]:
+        """The body as sent, and whether the connection was closed before its announced end."""
+        body = bytearray()
+        try:
+            async for piece in answer.content.iter_any():
+                body += piece
+                if len(body) > self._limits.max_size_bytes:
+                    answer.close()
+                    raise FetchError("too-large", f"The answer of {host} is larger than [polling] max_size")
+        except (aiohttp.ClientError, OSError) as error:
+            if _closed_early(error):
+                return bytes(body), True
+            raise failures.reading(error, host) from error
+        return bytes(body), False
+
+    async def _inflate(self, raw: bytes, content_encoding: str) -> Inflated:
+        limit = self._limits.max_size_bytes
+        if len(raw) < _THREAD_FROM_BYTES:
+            return inflate(raw, content_encoding, max_size_bytes=limit)
+        return await asyncio.to_thread(inflate, raw, content_encoding, max_size_bytes=limit)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session; made here because it belongs to the running loop."""
+        if self._session is None:
+            self._resolver = GuardedResolver(self._guard, timeout_s=self._limits.resolve.total_seconds())
+            self._session = aiohttp.ClientSession(
+                connector=GuardedConnector(self._guard, self._resolver),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": self._user_agent},
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=self._limits.connect.total_seconds(),
+                    sock_read=self._limits.silence.total_seconds(),
+                ),
+                max_line_size=_MAX_URL * 2,
+                max_field_size=_MAX_FIELD_BYTES,
+                max_headers=_MAX_HEADERS,
+            )
+        return self._session
+
+
+def _address(text: str) -> URL:
+    try:
+        return _fetchable(_read_url(text))
+    except ValueError as error:
+        raise FetchError("bad-url", f"Not an address that can be fetched: {error}", permanent=True) from error
+
+
+def _next_hop(url: URL, location: str) -> URL:
+    """Where a redirect leads; credentials go along within the same origin only (RFC 9110 15.4)."""
+    try:
+        target = _fetchable(url.join(_read_url(location)))
+    except ValueError as error:
+        raise FetchError("bad-redirect", f"{url.host} redirects to what cannot be fetched: {error}") from error
+    if url.user is not None and target.user is None and target.origin() == url.origin():
+        return target.with_user(url.user).with_password(url.password)
+    return target
+
+
+def _read_url(text: str) -> URL:
+    """The URL as written, without re-quoting what is quoted already (FRB066). ValueError."""
+    text = text.strip(" \t\r\n\f")
+    if not text:
+        raise ValueError("it is empty")
+    if len(text) > _MAX_URL:
+        raise ValueError(f"it is {len(text)} characters long")
+    if "\\" in text or not text.isprintable():
+        raise ValueError("it contains a backslash or a control character")
+    return URL(text, encoded=text.isascii() and " " not in text)
+
+
+def _fetchable(url: URL) -> URL:
+    if url.scheme not in {"http", "https"}:
+        raise ValueError(f"{url.scheme[:20] or 'no'}: is not http: or https:")
+    if not url.host:
+        raise ValueError("it names no host")
+    return url.with_fragment(None)
+
+
+def _closed_early(error: Exception) -> bool:
+    """An orderly close before Content-Length was reached: what came is usable in part (COLLECT.md 4, 6).
+
+    A cut chunk is not: there the framing itself is broken. aiohttp tells the cases apart in its message only.
+    """
+    if not isinstance(error, aiohttp.ClientPayloadError):
+        return False
+    return "ContentLengthError" in str(error) and not failures.is_reset(error)

@@ -1,0 +1,118 @@
+"""Names into addresses, and addresses into sockets: the one place where the guard stands.
+
+A name is resolved once; what the guard refuses is dropped from the answer, and the socket factory, which sees the very
+address that is about to be connected to, asks the guard again (addresses written as numbers never pass the resolver).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+
+from aggregator.collect.guard import Guard
+from aggregator.errors import FetchError
+
+#: threads that wait for names. The default executor has six on two cores, and twenty dead names then hold up all
+#: others for seconds (FACTS.md, aiohttp)
+_RESOLVER_THREADS = 32
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+
+
+class RefusedAddress(OSError):
+    """The guard said no. An OSError, because that is what connectors expect of a failing socket."""
+
+    def __init__(self, reason: FetchError) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+class ResolveTimeout(OSError):
+    """No answer to a name in time."""
+
+
+class GuardedResolver(AbstractResolver):
+    """getaddrinfo in threads of its own, with a deadline, without the addresses that the guard refuses."""
+
+    def __init__(self, guard: Guard, *, timeout_s: float) -> None:
+        self._guard = guard
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolve")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of `host` that may be dialled. OSError: none, refused, or no answer in time."""
+        addresses = await self._look_up(host, port, family)
+        allowed = [found for found in addresses if self._guard.refuses(found["host"]) is None]
+        if not allowed:
+            raise _refused(self._guard, [found["host"] for found in addresses])
+        return allowed
+
+    async def close(self) -> None:
+        """Lets go of the threads; those that still wait for an answer end with it."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                infos = await loop.run_in_executor(self._threads, _getaddrinfo, host, port, family)
+        except TimeoutError:
+            raise ResolveTimeout(f"no answer within {self._timeout_s:g} s") from None
+        return [
+            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=_NUMERIC)
+            for kind, _, proto, _, address in infos
+        ]
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """Opens no socket to an address the guard refuses. How many at once is the caller's business."""
+
+    def __init__(self, guard: Guard, resolver: GuardedResolver) -> None:
+        self._guard = guard
+        super().__init__(resolver=resolver, socket_factory=self._socket, limit=0)
+        self._factory = partial(_Handler, loop=self._loop)
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = info
+        try:
+            self._guard.check(str(address[0]))
+        except FetchError as refusal:
+            raise RefusedAddress(refusal) from None
+        return socket.socket(family, kind, protocol)
+
+
+class _Handler(ResponseHandler):
+    """Cuts off the body that some servers send behind a 304; the parser would take it for a second, bad answer.
+
+    RFC 9110 15.4.5 forbids it; HOSTILE.md H21 wants it read as what it says: not modified.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith((b"HTTP/1.1 304", b"HTTP/1.0 304")):
+            head, end, _ = data.partition(b"\r\n\r\n")
+            data = head + end
+        super().data_received(data)
+
+
+def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label that IDNA cannot write
+        raise socket.gaierror(socket.EAI_NONAME, f"not a host name: {error}") from error
+
+
+def _refused(guard: Guard, addresses: list[str]) -> OSError:
+    try:
+        for address in addresses:
+            guard.check(address)
+    except FetchError as refusal:
+        return RefusedAddress(refusal)
+    return socket.gaierror(socket.EAI_NONAME, "the name has no address")

@@ -1,0 +1,152 @@
+"""What went wrong, as a stable code and one sentence. Told apart by what somebody would do about it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from http import HTTPStatus
+
+import aiohttp
+
+from aggregator.collect.fetch import headers
+from aggregator.collect.fetch.dial import RefusedAddress, ResolveTimeout
+from aggregator.errors import FetchError
+
+#: OpenSSL's X509_V_ERR_… numbers that people can act on
+_CERTIFICATE = {
+    9: ("tls-expired", "its certificate is not valid yet; is this machine's clock right?"),
+    10: ("tls-expired", "its certificate has expired"),
+    18: ("tls-untrusted", "its certificate is signed by itself"),
+    19: ("tls-untrusted", "its certificate is signed by an unknown authority"),
+    20: ("tls-untrusted", "its certificate is signed by an unknown authority"),
+    62: ("tls-wrong-host", "its certificate is for another host"),
+    64: ("tls-wrong-host", "its certificate is for another host"),
+}
+
+_CONNECT = {
+    errno.ECONNREFUSED: ("connection-refused", "refused the connection"),
+    errno.ECONNRESET: ("connection-reset", "broke off the connection"),
+    errno.EPIPE: ("connection-reset", "broke off the connection"),
+    errno.ENETUNREACH: ("network-unreachable", "cannot be reached: no route to its network"),
+    errno.EHOSTUNREACH: ("host-unreachable", "cannot be reached: no route to it"),
+    errno.ETIMEDOUT: ("timeout-connect", "did not accept the connection in time"),
+    errno.EADDRNOTAVAIL: ("network-unreachable", "cannot be reached from this machine's addresses"),
+    errno.EMFILE: ("out-of-files", "was not asked: this process has too many files open"),
+    errno.ENFILE: ("out-of-files", "was not asked: this machine has too many files open"),
+}
+
+#: "no such name", in the words of different C libraries; the rest of EAI_… are troubles of the resolver
+_NO_NAME = {
+    number
+    for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
+    if (number := getattr(socket, name, None)) is not None
+}
+
+
+def classify(error: Exception, host: str) -> FetchError:
+    """The FetchError for what the client raised while asking `host`."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, RefusedAddress):
+        return _refusal(cause, host)
+    if isinstance(cause, ResolveTimeout):
+        return FetchError("dns-timeout", f"The name {host} was not resolved: {cause}")
+    if isinstance(cause, socket.gaierror):
+        return _resolving(cause, host)
+    return _connecting(error, cause, host)
+
+
+def status_error(status: int, answer: headers.Headers, host: str) -> FetchError:
+    """The FetchError ``http-<status>`` for an answer that is neither a document nor a 304."""
+    wait = headers.retry_after(answer) if status in {429, 503} else None
+    return FetchError(
+        f"http-{status:03}",
+        f"{host} answered {status:03} {_phrase(status)}{_challenge(answer)}".rstrip(),
+        status=status,
+        permanent=status == HTTPStatus.GONE,
+        retry_after=wait,
+    )
+
+
+def reading(error: Exception, host: str) -> FetchError:
+    """The FetchError for a body that did not arrive whole and cannot be used in part."""
+    if isinstance(error, TimeoutError):
+        return FetchError("timeout-read", f"{host} fell silent in the middle of its answer")
+    if is_reset(error):
+        return FetchError("connection-reset", f"{host} broke off in the middle of its answer")
+    return FetchError("protocol-error", f"{host} does not speak proper HTTP: {_short(error)}")
+
+
+def is_reset(error: Exception) -> bool:
+    """The peer broke the connection off. aiohttp wraps that into a payload error and keeps it in the message only."""
+    return isinstance(error, ConnectionError) or "ConnectionResetError" in str(error)
+
+
+def _refusal(refused: RefusedAddress, host: str) -> FetchError:
+    reason = refused.reason
+    named = str(reason) if str(reason).startswith(f"{host} ") else f"{host}: {reason}"
+    return FetchError(reason.code, named, permanent=True)
+
+
+def _resolving(error: socket.gaierror, host: str) -> FetchError:
+    if error.errno in _NO_NAME:
+        return FetchError("dns-not-found", f"There is no host {host}; is the address right?")
+    return FetchError("dns-failure", f"The name {host} was not resolved: {error.strerror or error}")
+
+
+def _connecting(error: Exception, cause: BaseException, host: str) -> FetchError:
+    if isinstance(cause, ssl.SSLError):
+        return _tls(cause, host)
+    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return FetchError("bad-url", f"Not an address that can be fetched: {_short(error)}", permanent=True)
+    code, what = _silence(error) or _dialling(cause)
+    return FetchError(code, f"{host} {what}")
+
+
+def _silence(error: Exception) -> tuple[str, str] | None:
+    """A connection without an answer; None: something else went wrong."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "timeout-connect", "did not accept the connection in time"
+    if isinstance(error, TimeoutError):
+        return "timeout-first-byte", "accepted the connection and said nothing"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "connection-reset", "closed the connection without an answer"
+    return None
+
+
+def _tls(error: ssl.SSLError, host: str) -> FetchError:
+    number = getattr(error, "verify_code", None)
+    default = ("tls-untrusted" if number else "tls-failure", _short(error))
+    code, why = _CERTIFICATE.get(number or 0, default)
+    return FetchError(code, f"No secure connection to {host}: {why}")
+
+
+def _dialling(error: BaseException) -> tuple[str, str]:
+    if not isinstance(error, OSError):
+        return "protocol-error", f"does not speak proper HTTP: {_short(error)}"
+    return _CONNECT.get(error.errno or 0, ("connection-failed", f"could not be connected to: {_short(error)}"))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "(not a status of HTTP)"
+
+
+def _challenge(answer: headers.Headers) -> str:
+    """Bot walls deserve their name: no back-off cures them (COLLECT.md 4, 10)."""
+    walled = "cf-mitigated" in answer or "x-amzn-waf-action" in answer
+    return ": it wants to see a browser (bot protection); ask the publisher to let feed readers in" if walled else ""
+
+
+def _short(error: BaseException) -> str:
+    """One line of the client's own words; never the URL, which may carry a secret (HOSTILE.md U6)."""
+    if isinstance(error, aiohttp.InvalidURL):
+        words = error.description or "it is malformed"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        words = error.message.partition("\n")[0].rstrip(":")
+    else:
+        words = str(error)
+    text = " ".join(words.split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"

@@ -1,0 +1,110 @@
+"""What the headers of an answer mean for the next request. Pure: header names arrive in any case, values as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from aggregator.model import Validators
+
+#: a validator that is longer is not worth echoing (HOSTILE.md H22)
+_MAX_VALIDATOR = 1024
+_MAX_RETRY = timedelta(days=7)
+_MIN_RETRY = timedelta(seconds=60)
+#: digits enough for any age; more would only overflow
+_SECONDS = re.compile(r"\d{1,12}\Z", re.ASCII)
+
+Headers = Mapping[str, str]
+
+
+def validators(headers: Headers) -> Validators:
+    """The pair to send back byte for byte; a part that is absent, too long or unprintable is None."""
+    return Validators(etag=_opaque(headers.get("ETag")), last_modified=_opaque(headers.get("Last-Modified")))
+
+
+def refreshed(sent: Validators, headers: Headers) -> Validators:
+    """The pair after a 304: what it brought replaces what was sent (RFC 9111 4.3.4)."""
+    brought = validators(headers)
+    return Validators(
+        etag=brought.etag or sent.etag,
+        last_modified=brought.last_modified or sent.last_modified,
+    )
+
+
+def conditional(sent: Validators | None) -> dict[str, str]:
+    """The headers of a conditional request; both validators where there are both (FRB002, FRB004)."""
+    if sent is None:
+        return {}
+    pairs = {"If-None-Match": sent.etag, "If-Modified-Since": sent.last_modified}
+    return {name: value for name, value in pairs.items() if value}
+
+
+def fresh_for(headers: Headers) -> timedelta | None:
+    """How long the answer says it stays fresh: max-age - Age, else Expires - Date (RFC 9111 4.2); None: nothing said.
+
+    Uncapped. s-maxage is for shared caches, and the local clock plays no part.
+    """
+    directives = _directives(headers.get("Cache-Control", ""))
+    if directives.keys() & {"no-cache", "no-store"}:
+        return None
+    if "max-age" in directives:
+        age = _seconds(headers.get("Age")) or timedelta(0)
+        limit = _seconds(directives["max-age"])
+        return _positive(limit - age) if limit is not None else None
+    expires, date = http_date(headers.get("Expires")), http_date(headers.get("Date"))
+    return _positive(expires - date) if expires and date else None
+
+
+def retry_after(headers: Headers) -> timedelta | None:
+    """How long to stay away, both forms (RFC 9110 10.2.3), within a minute and seven days; None: nothing sensible."""
+    value = headers.get("Retry-After")
+    wait = _seconds(value)
+    if wait is None:
+        until, date = http_date(value), http_date(headers.get("Date"))
+        wait = until - date if until and date else None
+    if wait is None or wait < timedelta(0):
+        return None
+    return min(max(wait, _MIN_RETRY), _MAX_RETRY)
+
+
+def http_date(value: str | None) -> datetime | None:
+    """An HTTP date in any of its three forms; None for what is none."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value.strip())
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    # asctime dates carry no zone and are UTC by definition (RFC 9110 5.6.7)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def plain(value: str | None, *, longest: int = 256) -> str | None:
+    """A descriptive header as printable ASCII of at most `longest` characters; None: absent or not that."""
+    if value is None or len(value) > longest or not (value.isascii() and value.isprintable()):
+        return None
+    return value
+
+
+def _opaque(value: str | None) -> str | None:
+    return plain(value, longest=_MAX_VALIDATOR) or None
+
+
+def _directives(value: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in value.split(","))
+    return {name.strip().lower(): argument.strip().strip('"') for name, _, argument in pairs}
+
+
+def _seconds(value: str | None) -> timedelta | None:
+    text = (value or "").strip()
+    return timedelta(seconds=min(int(text), 10**9)) if _SECONDS.match(text) else None
+
+
+def _positive(duration: timedelta) -> timedelta | None:
+    return duration if duration > timedelta(0) else None

@@ -1,0 +1,124 @@
+"""Which addresses may be dialled: only those that anybody on the internet could reach.
+
+A feed, a redirect or a DNS answer is written by a stranger. What it names is dialled only if it is globally routable
+or in a network that the operator allows by name (``[polling] allow_private_addresses``). The decision is made on the
+numeric address that is about to be connected to, so that no second DNS answer can come in between.
+
+The tables follow the IANA special-purpose registries (RFC 6890 and its updates). `ipaddress.is_global` is not used:
+its answer changed between Python versions for 6to4, NAT64, 192.0.0.0/24 and multicast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aggregator.errors import FetchError
+
+__all__ = ["Guard"]
+
+_REFUSED_V4: Sequence[tuple[IPv4Network, str]] = [
+    (IPv4Network(network), why)
+    for network, why in [
+        ("0.0.0.0/8", "this network"),
+        ("10.0.0.0/8", "a private network"),
+        ("100.64.0.0/10", "a provider's internal network"),
+        ("127.0.0.0/8", "this machine"),
+        ("169.254.0.0/16", "link-local"),
+        ("172.16.0.0/12", "a private network"),
+        ("192.0.0.0/24", "reserved for protocols"),
+        ("192.0.2.0/24", "reserved for documentation"),
+        ("192.52.193.0/24", "a multicast relay"),
+        ("192.88.99.0/24", "a 6to4 relay"),
+        ("192.168.0.0/16", "a private network"),
+        ("198.18.0.0/15", "reserved for benchmarks"),
+        ("198.51.100.0/24", "reserved for documentation"),
+        ("203.0.113.0/24", "reserved for documentation"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+    ]
+]
+
+#: the only part of IPv6 that is handed out for global use
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_REFUSED_V6: Sequence[tuple[IPv6Network, str]] = [
+    (IPv6Network(network), why)
+    for network, why in [
+        ("::1/128", "this machine"),
+        ("::ffff:0:0/96", "IPv4 inside IPv6"),
+        ("::/96", "IPv4 inside IPv6"),
+        ("64:ff9b::/96", "IPv4 inside IPv6 (NAT64)"),
+        ("64:ff9b:1::/48", "IPv4 inside IPv6 (NAT64)"),
+        ("2001::/32", "IPv4 inside IPv6 (Teredo)"),
+        ("2001::/23", "reserved for protocols"),
+        ("2001:db8::/32", "reserved for documentation"),
+        ("2002::/16", "IPv4 inside IPv6 (6to4)"),
+        ("3fff::/20", "reserved for documentation"),
+        ("fc00::/7", "a private network"),
+        ("fe80::/10", "link-local"),
+        ("ff00::/8", "multicast"),
+    ]
+]
+
+#: below 1024 nothing but the web is dialled; above, not where other protocols are spoken that a request line could
+#: reach: the Fetch standard's "bad ports", databases, queues, container engines, displays
+_WEB_PORTS = frozenset({80, 443})
+_SERVICE_PORTS = frozenset(
+    {1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 3659, 4045, 4190, 4369, 5060, 5061}
+    | {5432, 5672, 5984, 6379, 6380, 6566, 6679, 6697, 9042, 9160, 9200, 9300, 10080, 10250, 11211, 26379}
+    | set(range(5900, 5911))
+    | set(range(6000, 6064))
+    | set(range(6665, 6670))
+    | set(range(27017, 27020))
+)
+
+
+class Guard:
+    """Decides which addresses and ports may be dialled.
+
+    `allow` are networks (``127.0.0.1/32``, ``10.0.0.0/8``) that are dialled although they are not public. ValueError
+    for one that is not a network.
+    """
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._allowed = tuple(ip_network(network, strict=False) for network in allow)
+
+    def refuses(self, address: str) -> str | None:
+        """Why this numeric address is not dialled, in words; None: it may be."""
+        try:
+            ip = ip_address(address.partition("%")[0])
+        except ValueError:
+            return "not a numeric address"
+        if any(ip in network for network in self._allowed):
+            return None
+        return _special_use(ip)
+
+    def refuses_port(self, port: int) -> str | None:
+        """Why this port is not dialled, in words; None: it may be. Allowed networks change nothing here."""
+        if port in _WEB_PORTS:
+            return None
+        if not 1024 <= port <= 65535:
+            return "not a port of the web"
+        return "another service's port" if port in _SERVICE_PORTS else None
+
+    def check(self, address: str) -> None:
+        """Raises FetchError ``blocked-address`` if this numeric address may not be dialled."""
+        if why := self.refuses(address):
+            raise FetchError(
+                "blocked-address",
+                f"{address} is not dialled: {why}. If the feed is on your own network, add the address to [polling] "
+                f"allow_private_addresses",
+                permanent=True,
+            )
+
+    def check_port(self, port: int) -> None:
+        """Raises FetchError ``blocked-port`` if this port may not be dialled."""
+        if why := self.refuses_port(port):
+            raise FetchError("blocked-port", f"Port {port} is not dialled: {why}", permanent=True)
+
+
+def _special_use(ip: IPv4Address | IPv6Address) -> str | None:
+    if isinstance(ip, IPv4Address):
+        return next((why for network, why in _REFUSED_V4 if ip in network), None)
+    named = next((why for network, why in _REFUSED_V6 if ip in network), None)
+    return named or (None if ip in _GLOBAL_V6 else "reserved")
