@@ -6,6 +6,7 @@ entity is ever defined, so none can grow or reach for a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
@@ -18,6 +19,10 @@ from aggregator.publish.site import Site
 
 MAX_SIZE_BYTES = 20_000_000
 MAX_DEPTH = 100
+
+#: an ampersand that begins none of the references that XML knows without a document type
+_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +40,26 @@ def parse(document: bytes) -> list[Outline]:
     """The feeds in an OPML document, in its order, each address once. ParseError ``not-opml`` says what is wrong."""
     if len(document) > MAX_SIZE_BYTES:
         raise ParseError("not-opml", f"larger than {MAX_SIZE_BYTES // 1_000_000} MB", permanent=True)
+    try:
+        return _outlines(document.lstrip(b" \t\r\n"))
+    except expat.ExpatError:
+        return _repaired_outlines(document.lstrip(b" \t\r\n"))
+
+
+def _repaired_outlines(document: bytes) -> list[Outline]:
+    """Another attempt at a document that is not well-formed; most such lists only forgot to escape an ampersand."""
+    try:
+        return _outlines(_BARE_AMPERSAND.sub(b"&amp;", _CONTROL.sub(b" ", document)))
+    except expat.ExpatError as error:
+        raise ParseError("not-opml", f"not well-formed XML: {error}", permanent=True) from error
+
+
+def _outlines(document: bytes) -> list[Outline]:
     reader = _Reader()
     try:
-        reader.read(document.lstrip(b" \t\r\n"))
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: encodings expat cannot have
-        raise ParseError("not-opml", f"not well-formed XML: {error}", permanent=True) from error
+        reader.read(document)
+    except (LookupError, ValueError) as error:
+        raise ParseError("not-opml", f"in an encoding that cannot be read: {error}", permanent=True) from error
     return list(reader.outlines.values())
 
 

@@ -3,7 +3,8 @@
 Python's `re` backtracks, holds the interpreter lock and cannot be interrupted. Three guards, none of which needs a
 clock: the text is cut (`MAX_TEXT`), the pattern is short, and patterns whose cost explodes on unlucky text are refused
 with the reason: a repeat around something of variable length (``(a+)*``, ``(a|ab)*``: exponential), and more open
-repeats in a row than `MAX_WIDE` and `MAX_OPEN` allow (each multiplies the cost by the length of the text).
+repeats in a row than `MAX_WIDE` and `MAX_OPEN` allow (each multiplies the cost by the length of the text; a wide one
+at the very beginning counts twice).
 The worst pattern that passes takes a second or so on the worst text; usual ones take microseconds.
 """
 
@@ -42,15 +43,18 @@ def compile_pattern(text: str) -> re.Pattern[str]:
         raise RuleError(f"the pattern is {len(text)} characters long, {MAX_PATTERN} are allowed", position=MAX_PATTERN)
     try:
         pattern = re.compile(text)
-        wide, open_repeats = _cost(_sre.parse(text))
+        tokens = list(_sre.parse(text))
+        wide, open_repeats = _cost(tokens)
     except re.error as error:
         raise RuleError(f"not a regular expression: {error.msg}", position=error.pos) from error
     except (OverflowError, RecursionError) as error:
         raise RuleError("the pattern is nested or repeated beyond what can be compiled", position=0) from error
+    wide += _leads_wide(tokens)
     if wide > MAX_WIDE or open_repeats > MAX_OPEN:
         raise RuleError(
             f"the pattern has too many open repeats in a row ({wide} like '.*', {MAX_WIDE} are allowed;"
-            f" {open_repeats} of any kind, {MAX_OPEN} are allowed): join several conditions with 'and' instead",
+            f" {open_repeats} of any kind, {MAX_OPEN} are allowed): leave out a leading '.*', which finds nothing more,"
+            " and join several conditions with 'and'",
             position=0,
         )
     return pattern
@@ -60,6 +64,16 @@ def _cost(tokens: Iterable[tuple[Any, Any]]) -> _Cost:
     """The cost of a sequence: the sum of its parts; RuleError for a repeat that can explode."""
     costs = [_token_cost(str(op), value) for op, value in tokens]
     return sum(wide for wide, _ in costs), sum(count for _, count in costs)
+
+
+def _leads_wide(tokens: list[tuple[Any, Any]]) -> bool:
+    """Whether it begins with a wide open repeat and no anchor: then the search begins it anew at every character."""
+    if not tokens:
+        return False
+    op, value = str(tokens[0][0]), tokens[0][1]
+    if op in _REPEATS:
+        return int(value[1]) > _FEW and any(_is_wide(str(inner), inner_value) for inner, inner_value in value[2])
+    return any(_leads_wide(list(child)) for child in _children(op, value))
 
 
 def _token_cost(op: str, value: Any) -> _Cost:
