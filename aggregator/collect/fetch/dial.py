@@ -78,7 +78,8 @@ class GuardedConnector(aiohttp.TCPConnector):
     def __init__(self, guard: Guard, resolver: GuardedResolver) -> None:
         self._guard = guard
         super().__init__(resolver=resolver, socket_factory=self._socket, limit=0)
-        self._factory = partial(_Handler, loop=self._loop)
+        handler: type[ResponseHandler] = _Handler
+        self._factory = partial(handler, loop=self._loop)
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, address = info

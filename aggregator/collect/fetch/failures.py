@@ -146,6 +146,8 @@ def _short(error: BaseException) -> str:
         words = error.description or "it is malformed"
     elif isinstance(error, aiohttp.ClientResponseError):
         words = error.message.partition("\n")[0].rstrip(":")
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        words = "a piece of it was cut off"
     else:
         words = str(error)
     text = " ".join(words.split()) or type(error).__name__
