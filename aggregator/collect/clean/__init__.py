@@ -1,0 +1,21 @@
+"""Text, HTML, addresses and dates from strangers, made safe and comparable. Runs in the parse child process."""
+
+from __future__ import annotations
+
+from aggregator.collect.clean.dates import parse_date
+from aggregator.collect.clean.html import CleanHtml, clean_html, html_from_text
+from aggregator.collect.clean.text import MAX_TEXT_CHARS, MAX_TITLE_GRAPHEMES, clean_guid, clean_line, cut_graphemes
+from aggregator.collect.clean.urls import safe_url
+
+__all__ = [
+    "MAX_TEXT_CHARS",
+    "MAX_TITLE_GRAPHEMES",
+    "CleanHtml",
+    "clean_guid",
+    "clean_html",
+    "clean_line",
+    "cut_graphemes",
+    "html_from_text",
+    "parse_date",
+    "safe_url",
+]

@@ -1,0 +1,204 @@
+"""HTML from strangers, made harmless by an allow-list. Knows nh3, and nothing else does.
+
+What comes out holds no script, style, form, frame, id or class; every address in it is absolute http(s); tracking
+pixels are gone. Meant for the child process: hostile nesting makes any HTML parser slow.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import nh3
+
+from aggregator.collect.clean.text import printable
+from aggregator.collect.clean.urls import is_private_host, safe_url
+
+__all__ = ["MAX_HTML_CHARS", "CleanHtml", "clean_html", "html_from_text"]
+
+#: of sanitised HTML an entry may have (HOSTILE C12)
+MAX_HTML_CHARS = 256 * 1024
+#: of HTML that is looked at; the rest is cut off first
+_MAX_INPUT_CHARS = 1024 * 1024
+#: nh3 is quadratic in depth: 20,000 nested elements take a second
+_MAX_DEPTH = 400
+_MAX_LINKS = 100
+
+_TAGS = frozenset({
+    "a", "abbr", "b", "bdi", "bdo", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup",
+    "dd", "del", "details", "dfn", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6",
+    "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp",
+    "small", "span", "strike", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th",
+    "thead", "time", "tr", "tt", "u", "ul", "var", "wbr", "div", "article", "section", "aside", "header",
+    "footer",
+})  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "abbr": {"title"},
+    "bdo": {"dir"},
+    "time": {"datetime"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+    "*": {"lang", "dir"},
+}
+_DROP_WITH_CONTENT = {
+    "script", "style", "noscript", "template", "iframe", "object", "embed", "applet", "svg", "math", "form",
+    "textarea", "select", "button", "title", "noembed", "noframes", "xmp", "plaintext", "frameset", "audio",
+    "video", "canvas", "map",
+}  # fmt: skip
+_NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
+
+#: elements as nh3 writes them: attributes quoted, quotes inside them escaped
+_ELEMENT = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:[^\"<>]|\"[^\"]*\")*)>")
+_ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
+_IMAGE = re.compile(r"<img((?: [a-z-]+=\"[^\"]*\")*)>")
+_OPENING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_NOT_NESTING = frozenset({
+    "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr",
+    "param", "p", "li", "dt", "dd", "tr", "td", "th", "option", "tbody", "thead",
+})  # fmt: skip
+_LINE_BREAKING = frozenset({
+    "br", "p", "div", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "table",
+    "blockquote", "pre", "hr", "figure", "figcaption", "article", "section", "header", "footer", "aside", "td",
+    "th", "details", "summary", "caption", "center",
+})  # fmt: skip
+_EMPTY = re.compile(r"<(p|div|span|a|b|i|em|strong|center|figure|h[1-6])(?: [^<>]*)?>(?:\s|&nbsp;|<br>)*</\1>")
+_TRACKERS = re.compile(
+    r"^https?://(?:[^/]*\.)?(?:feedburner\.com/~|feeds\.feedburner\.com/~|feedsportal\.com/|pixel\.wp\.com/"
+    r"|stats\.wordpress\.com/|pixel\.quantserve\.com/|doubleclick\.net/|google-analytics\.com/|scorecardresearch\.com/"
+    r"|pheedo\.com/|feedblitz\.com/|tracking\.feedpress\.|feedpress\.me/|rss\.buysellads\.|counter\.theconversation\.com/"
+    r"|blogger\.googleusercontent\.com/tracker/)|^https?://pixel\.",
+    re.IGNORECASE,
+)
+_BLANK_LINES = re.compile(r"\s*\n\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanHtml:
+    """Harmless HTML and what stands in it."""
+
+    html: str = ""
+    #: its words, one line
+    text: str = ""
+    #: absolute targets of its links, each once, in order
+    links: tuple[str, ...] = ()
+    #: absolute addresses of its pictures
+    images: tuple[str, ...] = ()
+
+
+def clean_html(source: str, *, base: str) -> CleanHtml:
+    """`source` by the allow-list; relative addresses are resolved against `base`. Never raises."""
+    source = printable(source[:_MAX_INPUT_CHARS])
+    if _too_deep(source):
+        return clean_html(html_from_text(_words(source)), base=base)
+    cleaned = _without_empty(_images_checked(_cleaner(base).clean(source), base))
+    if len(cleaned) > MAX_HTML_CHARS:
+        cleaned = _cut(cleaned, base)
+    return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=_images(cleaned))
+
+
+def html_from_text(text: str) -> str:
+    """Plain text as HTML: blank lines part paragraphs, single ones break the line."""
+    paragraphs = re.split(r"\n\s*\n", printable(text).strip())
+    escaped = (html.escape(paragraph.strip(), quote=False) for paragraph in paragraphs if paragraph.strip())
+    return "".join("<p>" + _BLANK_LINES.sub("<br>", paragraph) + "</p>" for paragraph in escaped)
+
+
+@lru_cache(maxsize=64)
+def _cleaner(base: str) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(_TAGS),
+        clean_content_tags=_DROP_WITH_CONTENT,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_attribute_filter(base),
+        strip_comments=True,
+        link_rel="noopener noreferrer nofollow",
+        url_schemes={"http", "https"},
+        url_relative="pass_through",
+    )
+
+
+def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
+    """Decides about one attribute: its new value, or None to take it away."""
+
+    def decide(_tag: str, name: str, value: str) -> str | None:
+        if name in {"href", "src"}:
+            return safe_url(value, base)
+        if name in _NUMERIC:
+            return value.strip() if value.strip().isdecimal() and len(value) < 6 else None
+        if name == "dir":
+            return value.lower() if value.lower() in {"ltr", "rtl", "auto"} else None
+        return value[:500]
+
+    return decide
+
+
+def _too_deep(source: str) -> bool:
+    depth = 0
+    for closing, name in _OPENING.findall(source):
+        if name.lower() not in _NOT_NESTING:
+            depth = max(0, depth - 1) if closing else depth + 1
+            if depth > _MAX_DEPTH:
+                return True
+    return False
+
+
+def _images_checked(cleaned: str, base: str) -> str:
+    """Without pictures that have no address, count readers, or would make a browser ask a private network."""
+    own_network = is_private_host(base)
+
+    def keep(image: re.Match[str]) -> str:
+        attributes = dict(_ATTRIBUTE.findall(image[1]))
+        address = html.unescape(attributes.get("src", ""))
+        pixel = any(attributes.get(side, "9") in {"0", "1", "2"} for side in ("width", "height"))
+        private = is_private_host(address) and not own_network if address else False
+        return "" if not address or pixel or private or _TRACKERS.match(address) else image.group()
+
+    return _IMAGE.sub(keep, cleaned) if "<img" in cleaned else cleaned
+
+
+def _without_empty(cleaned: str) -> str:
+    """Without the empty paragraphs and links that taking things away leaves behind (three layers of them)."""
+    for _ in range(3):
+        shorter = _EMPTY.sub("", cleaned)
+        if shorter == cleaned:
+            break
+        cleaned = shorter
+    return cleaned.strip()
+
+
+def _cut(cleaned: str, base: str) -> str:
+    """The first 256 KB, with every element closed."""
+    head = cleaned[: MAX_HTML_CHARS - 8 * 1024]
+    # never inside an element
+    opening = head.rfind("<")
+    if opening > head.rfind(">"):
+        head = head[:opening]
+    return _cleaner(base).clean(head)[:MAX_HTML_CHARS]
+
+
+def _words(cleaned: str) -> str:
+    """The text of HTML: elements that break a line part words, the others do not."""
+    text = _ELEMENT.sub(lambda element: " " if element[2].lower() in _LINE_BREAKING else "", cleaned)
+    return " ".join(printable(html.unescape(text)).split())
+
+
+def _links(cleaned: str) -> tuple[str, ...]:
+    found = (
+        html.unescape(value)
+        for _, name, attributes in _ELEMENT.findall(cleaned)
+        if name == "a"
+        for key, value in _ATTRIBUTE.findall(attributes)
+        if key == "href"
+    )
+    return tuple(dict.fromkeys(found))[:_MAX_LINKS]
+
+
+def _images(cleaned: str) -> tuple[str, ...]:
+    attributes = (dict(_ATTRIBUTE.findall(image)) for image in _IMAGE.findall(cleaned))
+    return tuple(dict.fromkeys(html.unescape(image["src"]) for image in attributes))[:_MAX_LINKS]

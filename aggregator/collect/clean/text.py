@@ -1,0 +1,79 @@
+"""Plain text made fit to be stored, compared and shown: no control characters, no surrogates, no bidi tricks."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["MAX_TEXT_CHARS", "MAX_TITLE_GRAPHEMES", "clean_guid", "clean_line", "cut_graphemes", "printable"]
+
+#: of the plain text kept beside an entry's HTML
+MAX_TEXT_CHARS = 2000
+MAX_TITLE_GRAPHEMES = 300
+#: marks on one letter; what any language writes stays well below
+_MAX_MARKS = 6
+
+#: C0 and C1 but tab and newline, invisible characters, bidi embeddings, overrides and isolates, noncharacters, tags
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\ufeff"
+    "\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
+)
+_BREAKS = re.compile("[\x0b\x0c\r\x85\u2028\u2029]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"\s+")
+_MARK_RUN = re.compile(
+    rf"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{{{_MAX_MARKS},}}"
+)
+#: what a title must have one of to be one
+_VISIBLE_CATEGORIES = frozenset("LNPS")
+
+
+def printable(text: str) -> str:
+    """`text` without what cannot be stored (N1, N2), seen, or would reorder what stands beside it (N3)."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = _SURROGATE.sub("\ufffd", text)
+    text = _INVISIBLE.sub("", _BREAKS.sub("\n", text))
+    return _MARK_RUN.sub(lambda run: run.group()[:_MAX_MARKS], text)
+
+
+def clean_line(text: str, *, graphemes: int = MAX_TITLE_GRAPHEMES) -> str:
+    """One line of plain text, at most so many graphemes; "" where nothing visible is left."""
+    text = _SPACE.sub(" ", printable(text)).strip()
+    if not any(unicodedata.category(char)[0] in _VISIBLE_CATEGORIES for char in text):
+        return ""
+    return cut_graphemes(text, graphemes)
+
+
+def cut_graphemes(text: str, limit: int) -> str:
+    """The first `limit` graphemes, with an ellipsis where something was cut.
+
+    Counts a letter with its marks, joined emoji and pairs of regional indicators as one (UAX 29, without the
+    conjuncts of Indic scripts, which readers count differently anyway).
+    """
+    if len(text) <= limit:
+        return text
+    count, previous, flags = 0, "", 0
+    for place, char in enumerate(text):
+        flags = flags + 1 if "\U0001f1e6" <= char <= "\U0001f1ff" else 0
+        if not _extends(char, previous) and not (flags and flags % 2 == 0):
+            count += 1
+            if count > limit:
+                return text[:place].rstrip() + "…"
+        previous = char
+    return text
+
+
+def _extends(char: str, previous: str) -> bool:
+    """Whether `char` belongs to the grapheme before it."""
+    if not previous or char < "\u0300":
+        return False
+    if previous == "\u200d" or char == "\u200d" or "\U0001f3fb" <= char <= "\U0001f3ff":
+        return True
+    return unicodedata.category(char).startswith("M")
+
+
+def clean_guid(guid: str) -> str | None:
+    """An entry's id byte for byte but for what no store can hold; None for an empty one."""
+    guid = _SURROGATE.sub("\ufffd", guid).replace("\x00", "").strip()
+    return guid or None

@@ -1,0 +1,72 @@
+"""Addresses from strangers: absolute, http(s), short, without tricks; or none."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+__all__ = ["MAX_URL_CHARS", "is_private_host", "safe_url"]
+
+MAX_URL_CHARS = 2048
+
+#: what browsers take out of an address before they read it, and what may stand around it
+_IGNORED = re.compile(r"[\t\n\r]")
+_AROUND = "".join(map(chr, range(0x21)))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+#: all that may stand in an address as it is; "%" because it is escaped already
+_SAFE = "%:/?#[]@!$&'()*+,;=-._~"
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+
+
+def safe_url(url: str | None, base: str = "") -> str | None:
+    """`url`, resolved against `base`, as an http(s) address of at most 2 KB in ASCII; None where it is none.
+
+    Refused: other schemes, control characters and backslashes inside, credentials (they show another host than
+    they lead to), ports and hosts that cannot be. A host in other scripts becomes punycode, so that look-alikes show.
+    """
+    if not url:
+        return None
+    url = _IGNORED.sub("", url.strip(_AROUND))
+    if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url):
+        return None
+    try:
+        return _ascii(urljoin(base, url) if base else url)
+    except ValueError:  # brackets that do not close, a port that is no number, a name that IDNA refuses
+        return None
+
+
+def _ascii(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        return None
+    host = _ascii_host(parts.hostname)
+    if host is None:
+        return None
+    port = "" if parts.port is None else f":{parts.port}"
+    path = quote(parts.path, safe=_SAFE, errors="replace") or "/"
+    query = quote(parts.query, safe=_SAFE, errors="replace")
+    fragment = quote(parts.fragment, safe=_SAFE, errors="replace")
+    whole = urlunsplit((parts.scheme, host + port, path, query, fragment))
+    return whole if len(whole) <= MAX_URL_CHARS else None
+
+
+def _ascii_host(host: str) -> str | None:
+    if ":" in host:
+        ip_address(host.partition("%")[0])
+        return f"[{host}]"
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    return host if _HOST_NAME.fullmatch(host) and len(host) <= 253 else None
+
+
+def is_private_host(url: str) -> bool:
+    """Whether an address names this machine or a private network outright: not something strangers may make us load."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
+        return True
+    try:
+        return not ip_address(host.partition("%")[0]).is_global
+    except ValueError:
+        # 127.1, 0x7f000001, 2130706433: forms that browsers read as IPv4
+        return bool(re.fullmatch(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}", host, re.IGNORECASE))
