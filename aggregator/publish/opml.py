@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -20,9 +21,17 @@ from aggregator.publish.site import Site
 MAX_SIZE_BYTES = 20_000_000
 MAX_DEPTH = 100
 
-#: an ampersand that begins none of the references that XML knows without a document type
-_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+#: what lists found in the wild forget to escape: ampersands (but those of references that XML knows by itself), angle
+#: brackets of HTML within attributes, quotes within quotes
+_REPAIRS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
+    (re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]"), b" "),
+    (re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)"), b"&amp;"),
+    (
+        re.compile(rb"(?i)<(?!/?(?:opml|head|body|outline|title|docs|date\w+|owner\w+|\w+state|window\w+)\b|\?|!)"),
+        b"&lt;",
+    ),
+    (re.compile(rb'(?<!=)"(?!\s*[/?]?>|\s+[\w:]+=")'), b"&quot;"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +56,9 @@ def parse(document: bytes) -> list[Outline]:
 
 
 def _repaired_outlines(document: bytes) -> list[Outline]:
-    """Another attempt at a document that is not well-formed; most such lists only forgot to escape an ampersand."""
+    """Another attempt at a document that is not well-formed; most such lists only forgot to escape something."""
     try:
-        return _outlines(_BARE_AMPERSAND.sub(b"&amp;", _CONTROL.sub(b" ", document)))
+        return _outlines(reduce(lambda text, repair: repair[0].sub(repair[1], text), _REPAIRS, document))
     except expat.ExpatError as error:
         raise ParseError("not-opml", f"not well-formed XML: {error}", permanent=True) from error
 

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.errors import ParseError
+from aggregator.model import Subscription
+from aggregator.publish import opml
+from aggregator.publish.opml import Outline
+from aggregator.publish.redact import public_url
+from aggregator.publish.site import Site
+
+LIST = b"""
+<?xml version="1.0" encoding="utf-8"?>
+<opml version="1.1"><head><title>Mine</title></head><body>
+  <outline text="World"><outline text="Sub">
+    <outline type="rss" text="A" title="Paper A" xmlUrl="https://a.example/feed?x=1&amp;y=2"/></outline>
+    <outline type="rss" text="B" xmlurl=" https://b.example/ "/></outline>
+  <outline text="C" category="/Tech/Code,/Other" xmlUrl="https://c.example/"/>
+  <outline text="A again" xmlUrl="https://a.example/feed?x=1&amp;y=2"/>
+  <outline text="D" xmlUrl="https://d.example/"/>
+</body></opml>"""
+
+
+def test_feeds_are_read_with_their_folder() -> None:
+    assert opml.parse(LIST) == [
+        Outline(url="https://a.example/feed?x=1&y=2", title="Paper A", section="Sub"),
+        Outline(url="https://b.example/", title="B", section="World"),
+        Outline(url="https://c.example/", title="C", section="Tech"),
+        Outline(url="https://d.example/", title="D"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252", "koi8-r"])
+def test_encodings(encoding: str) -> None:
+    name = "Газета" if encoding == "koi8-r" else "Zürich"
+    text = f'<?xml version="1.0" encoding="{encoding}"?><opml><body><outline text="{name}" xmlUrl="u"/></body></opml>'
+    assert opml.parse(text.encode(encoding)) == [Outline(url="u", title=name)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "title"),
+    [
+        ('text="Arts & Letters"', "Arts & Letters"),
+        ('text="&nbsp;x &lt;y&gt;"', "&nbsp;x <y>"),
+        ('text="He said "no" twice"', 'He said "no" twice'),
+        ('text="<p>Hello</p>"', "<p>Hello</p>"),
+        ('text="a\x08b"', "a b"),
+    ],
+)
+def test_what_was_not_escaped_is_repaired(attributes: str, title: str) -> None:
+    document = f'<opml><body><outline {attributes} xmlUrl="https://a.example/?a=1&b=2"/></body></opml>'.encode()
+    assert opml.parse(document) == [Outline(url="https://a.example/?a=1&b=2", title=title)]
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (b"", "not well-formed"),
+        (b"{}", "not well-formed"),
+        (b"<rss/>", "is <rss>, not <opml>"),
+        (b'<!DOCTYPE opml [<!ENTITY a "x">]><opml/>', "DOCTYPE"),
+        (b"<!DOCTYPE html><html></html>", "DOCTYPE"),
+        (b'<!DOCTYPE opml SYSTEM "file:///etc/passwd"><opml>&</opml>', "DOCTYPE"),
+        (b"<opml>" + b"<outline>" * 200, "nested deeper"),
+        (b'<?xml version="1.0" encoding="utf-99"?><opml/>', "encoding|not well-formed"),
+        (b"<opml><body>", "not well-formed"),
+        (b" " * 20_000_001, "larger"),
+    ],
+)
+def test_what_is_no_opml_says_so(document: bytes, words: str) -> None:
+    with pytest.raises(ParseError, match=words) as caught:
+        opml.parse(document)
+    assert caught.value.code == "not-opml"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
+    for document in (noise, b"<opml><body>" + noise + b"</body></opml>"):
+        try:
+            opml.parse(document)
+        except ParseError as error:
+            assert error.code == "not-opml"  # noqa: PT017 - both ends are fine
+
+
+_LINE = (
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=40)
+    .map(lambda text: " ".join(text.split()))
+    .filter(bool)
+)
+
+
+@given(st.lists(st.tuples(_LINE, _LINE), max_size=8))
+def test_sources_come_back_as_they_went(pairs: list[tuple[str, str]]) -> None:
+    sources = [
+        Subscription(url=f"https://example.org/{at}", section=section, name=name)
+        for at, (section, name) in enumerate(pairs)
+    ]
+    back = {outline.url: outline for outline in opml.parse(opml.render_sources(sources))}
+    assert {source.url: (source.name, source.section) for source in sources} == {
+        url: (outline.title, outline.section) for url, outline in back.items()
+    }
+
+
+def test_sources_stand_in_the_folder_of_their_section_and_hide_secrets() -> None:
+    document = opml.render_sources(
+        [
+            Subscription(url="https://a.example/", section="World"),
+            Subscription(url="https://me:pw@b.example/f?token=abc&page=2", section="Tech"),
+            Subscription(url="https://c.example/", section="World", name="C\ud800\x01!"),
+        ]
+    )
+    assert b"pw" not in document
+    assert b"abc" not in document
+    body = ET.fromstring(document)[1]
+    assert [folder.get("text") for folder in body] == ["World", "Tech"]
+    assert [feed.get("text") for feed in body[0]] == ["https://a.example/", "C !"]
+    assert body[1][0].get("xmlUrl") == "https://b.example/f?token=hidden&page=2"
+    assert {feed.get("type") for feed in body.iter("outline") if feed.get("xmlUrl")} == {"rss"}
+
+
+def test_feeds_of_the_site_stand_in_one_folder() -> None:
+    feeds = [("Latest", "http://s.example/feeds/latest.atom", "http://s.example/")]
+    document = opml.render_feeds(feeds, Site(title="My <Site>"))
+    head, body = ET.fromstring(document)
+    assert head[0].text == "My <Site>"
+    assert body[0].get("title") == "My <Site>"
+    assert body[0][0].attrib == {
+        "text": "Latest",
+        "title": "Latest",
+        "type": "rss",
+        "xmlUrl": feeds[0][1],
+        "htmlUrl": feeds[0][2],
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.example/x?y=1#z", "https://a.example/x?y=1#z"),
+        ("https://u:p@a.example:8443/x", "https://a.example:8443/x"),
+        (
+            "https://a.example/?api_key=1&k=2&user-token=3&sig=",
+            "https://a.example/?api_key=hidden&k=2&user-token=hidden&sig=",
+        ),
+        (
+            "https://www.youtube.com/feeds/videos.xml?channel_id=UC1",
+            "https://www.youtube.com/feeds/videos.xml?channel_id=UC1",
+        ),
+        ("http://[::1", ""),
+    ],
+)
+def test_addresses_for_strangers(url: str, shown: str) -> None:
+    assert public_url(url) == shown
+
+
+@pytest.mark.data
+def test_real_lists(shared_data: Path) -> None:
+    feeds, failed = 0, []
+    paths = sorted(shared_data.rglob("*.opml"))
+    for path in paths:
+        try:
+            feeds += len(opml.parse(path.read_bytes()))
+        except ParseError:
+            failed.append(path.name)
+    assert len(failed) <= 6, failed  # of 100: HTML with quotes of its own inside attributes
+    assert feeds > 1_400
