@@ -21,6 +21,8 @@ class Place:
     views: int | None = None
     #: short phrases for readers: ("6 sources", "41 readers today", "rising")
     reasons: tuple[str, ...] = ()
+    #: items on the same subject, best first; filled in for feeds only (`Lists.with_related`)
+    related: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,10 @@ class Listing:
     description: str
     #: the feed's address on this site without its suffix: "/feeds/ranking-1d", "/section/world/latest"
     path: str
+    #: what follows the suffix, percent-encoded: "q=climate"; "" for all but searches
+    query: str = ""
+    #: the token of the reader whose private list this is; "" for public lists
+    reader: str = ""
     #: the page that shows the same list
     page: str
     places: tuple[Place, ...]

@@ -1,0 +1,84 @@
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), with an ``_aggregator`` object where it has no word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aggregator.publish.channel import Channel, ChannelEntry, compose
+from aggregator.publish.listing import Listing
+from aggregator.publish.markup import address
+from aggregator.publish.site import Site
+
+_VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def render_json(listing: Listing, site: Site) -> bytes:
+    """The listing as a JSON Feed 1.1 document."""
+    return json_feed(compose(listing, site))
+
+
+def json_feed(channel: Channel) -> bytes:
+    """A channel as a JSON Feed 1.1 document."""
+    feed: dict[str, Any] = {
+        "version": _VERSION,
+        "title": channel.title,
+        "home_page_url": channel.page,
+        "feed_url": channel.self_url("json"),
+        "description": channel.description,
+        "favicon": channel.icon,
+        "language": channel.language,
+        "hubs": [{"type": "WebSub", "url": channel.hub}] if channel.hub else None,
+        "_aggregator": _present(kind=channel.kind, window=channel.window, basis=channel.basis),
+        "items": [_item(entry) for entry in channel.entries],
+    }
+    return json.dumps(_present(**feed), ensure_ascii=False, indent=1).encode()
+
+
+def _item(entry: ChannelEntry) -> dict[str, Any]:
+    return _present(
+        id=entry.id,
+        url=entry.url,
+        external_url=entry.original if entry.original != entry.url else None,
+        title=entry.title,
+        content_html=entry.html or entry.summary or entry.title,
+        summary=entry.summary or None,
+        image=entry.image_url,
+        date_published=entry.published.isoformat(),
+        date_modified=entry.updated.isoformat(),
+        authors=[{"name": entry.author}] if entry.author else None,
+        tags=list(entry.categories) or None,
+        language=entry.language,
+        attachments=_attachments(entry) or None,
+        _aggregator=_extension(entry) or None,
+    )
+
+
+def _attachments(entry: ChannelEntry) -> list[dict[str, Any]]:
+    return [
+        _present(
+            url=address(enclosure.url),
+            mime_type=enclosure.type or "application/octet-stream",
+            size_in_bytes=enclosure.size_bytes,
+        )
+        for enclosure in entry.enclosures
+    ]
+
+
+def _extension(entry: ChannelEntry) -> dict[str, Any]:
+    return _present(
+        item=entry.item_id,
+        story=entry.story,
+        views=entry.views,
+        reasons=list(entry.reasons) or None,
+        sources=list(entry.sources) or None,
+        source=_present(name=entry.origin.name, feed=entry.origin.feed, home=entry.origin.home)
+        if entry.origin
+        else None,
+        related=[{"url": url, "title": title} for url, title in entry.related] or None,
+    )
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    """The members that have a value: JSON Feed leaves out what is not known."""
+    return {name: value for name, value in members.items() if value is not None}

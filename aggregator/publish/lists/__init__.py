@@ -1,0 +1,254 @@
+"""Which items stand in each list, in which order, and what the list says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+from aggregator.errors import NotFound
+from aggregator.model import Item, ItemList, ListKey, OwnFeed, Scope, SourceHealth
+from aggregator.publish.listing import Kind, Listing, Place
+from aggregator.publish.lists import words
+from aggregator.publish.lists.own import OwnLists
+from aggregator.publish.site import Site, slugify
+from aggregator.store import Store
+
+__all__ = ["Before", "Lists"]
+
+#: the place behind which a page of the latest items continues: (published, id)
+Before = tuple[datetime, str]
+
+
+class Lists:
+    """The lists of one site, read from the store. Blocks while it reads; may be used from any thread."""
+
+    def __init__(self, store: Store, site: Site) -> None:
+        self._store = store
+        self.site = site
+        self._own = OwnLists(store, site)
+
+    def named(self, name: str, *, section: str | None = None) -> Listing:
+        """The list behind an address: latest, ranking, ranking-<window>, recommended, or an own feed's name.
+
+        `section` is a slug. NotFound: no such list or section.
+        """
+        title = self._section(section)
+        if name == "latest":
+            return self.latest(section=title)
+        if name == "recommended":
+            return self.recommended(section=title)
+        if name == "ranking":
+            return replace(self.ranking(section=title), path=_path(title, "ranking"))
+        if name.startswith("ranking-"):
+            return self.ranking(name.removeprefix("ranking-"), section=title)
+        own = next((feed for feed in self.site.feeds if feed.name == name), None)
+        if own is None or title:
+            raise NotFound(f"there is no list called {name!r}")
+        return self.own(own)
+
+    def latest(self, *, section: str | None = None, limit: int | None = None, before: Before | None = None) -> Listing:
+        """The newest items, of the site or of one section (its name); `before` continues behind that place."""
+        items = self._store.latest(Scope(section=section), limit=limit or self.site.items, before=before)
+        return Listing(
+            kind="latest",
+            title=words.within("Latest", section),
+            description=words.LATEST,
+            path=_path(section, "latest"),
+            page=f"/section/{slugify(section)}" if section else "/",
+            places=_places(items),
+        )
+
+    def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Before | None = None) -> Listing:
+        """The newest items of one source. NotFound: there is no such source."""
+        health = self.health(slug, now=now)
+        scope = Scope(source_slug=slug)
+        items = self._store.latest(scope, limit=limit or self.site.items, before=before)
+        return Listing(
+            kind="latest",
+            title=f"Latest · {health.ref.name}",
+            description=f"Items from {health.ref.name}, by the time they were published.",
+            path=f"/source/{slug}/latest",
+            page=f"/source/{slug}",
+            places=_places(items),
+        )
+
+    def health(self, slug: str, *, now: datetime) -> SourceHealth:
+        """The source with this slug and how it is doing. NotFound: there is no such source."""
+        for health in self._store.sources(now=now):
+            if health.ref.slug == slug:
+                return health
+        raise NotFound(f"there is no source called {slug!r}")
+
+    def ranking(self, window: str | None = None, *, section: str | None = None) -> Listing:
+        """The most viewed items of a window (None: the default one). NotFound: no such window."""
+        window = window or self.site.window
+        if window not in self.site.windows:
+            raise NotFound(f"there is no ranking over {window!r}; there are {', '.join(self.site.windows)}")
+        computed = self._store.get_list(_key("ranking", window, section))
+        listing = self.computed(computed, kind="ranking", path=_path(section, f"ranking-{window}"))
+        return replace(
+            listing,
+            title=words.within(f"Most viewed in {words.span(window)}", section),
+            description=words.about_ranking(window, computed),
+            window=window,
+        )
+
+    def recommended(self, *, section: str | None = None) -> Listing:
+        """What is worth reading now, of the site or of one section (its name)."""
+        computed = self._store.get_list(_key("recommended", None, section))
+        listing = self.computed(computed, kind="recommended", path=_path(section, "recommended"))
+        return replace(listing, title=words.within("Recommended", section), description=words.RECOMMENDED)
+
+    def computed(self, computed: ItemList | None, *, kind: Kind, path: str) -> Listing:
+        """A list that was computed and kept, with its items as they are now; empty if it never was."""
+        return Listing(
+            kind=kind,
+            title=kind.capitalize(),
+            description="",
+            path=path,
+            page=path,
+            places=self._kept(computed) if computed else (),
+            window=computed.key.window if computed else None,
+            since=computed.since if computed else None,
+            until=computed.until if computed else None,
+            basis=computed.basis if computed else None,
+        )
+
+    def related(self, item_id: str, *, limit: int | None = None) -> Listing:
+        """Items on the same subject as one item, most related first. NotFound: no such item is shown."""
+        found = self._store.items([item_id])
+        if not found:
+            raise NotFound(f"there is no item {item_id!r}")
+        item = found[0]
+        pairs = self._store.related(item.id, limit=limit or self.site.related_size)
+        return Listing(
+            kind="related",
+            title=f"Related to “{item.title}”",
+            description="Items on the same subject, most related first; not the item itself, its copies or its story.",
+            path=f"/item/{item.id}/related",
+            page=f"/item/{item.id}",
+            places=tuple(Place(item=other, score=score, reasons=_reasons(other)) for other, score in pairs),
+        )
+
+    def own(self, feed: OwnFeed) -> Listing:
+        """A feed of the operator's own."""
+        order, _, window = feed.order.partition(":")
+        if order == "ranking":
+            listing = self._own_computed(feed, ListKey(order="ranking", window=window, scope="feed", name=feed.name))
+        elif order == "recommended":
+            listing = self._own_computed(feed, ListKey(order="recommended", scope="feed", name=feed.name))
+        else:
+            listing = self._own_read(feed)
+        restriction = f" Only items that match {feed.match}." if feed.match else ""
+        return replace(listing, title=feed.title, description=listing.description + restriction)
+
+    def _own_computed(self, feed: OwnFeed, key: ListKey) -> Listing:
+        computed = self._store.get_list(key)
+        listing = self.computed(computed, kind=key.order, path=f"/feeds/{feed.name}")
+        about = words.about_ranking(key.window, computed) if key.window else words.RECOMMENDED
+        return replace(listing, description=about, window=key.window)
+
+    def _own_read(self, feed: OwnFeed) -> Listing:
+        if feed.order == "related":
+            listing = self.computed(None, kind="related", path=f"/feeds/{feed.name}")
+            return replace(listing, description=words.RELATED_OWN, places=self._own.related(feed))
+        listing = self.computed(None, kind="latest", path=f"/feeds/{feed.name}")
+        return replace(listing, description=words.LATEST, places=self._own.latest(feed))
+
+    def search(self, text: str) -> Listing:
+        """Items that contain all the words, newest first."""
+        query = urlencode({"q": text})
+        return Listing(
+            kind="search",
+            title=f"Search: {text}",
+            description=f"Items that contain all of: {text}. Newest first.",
+            path="/search",
+            query=query,
+            page=f"/search?{query}",
+            places=_places(self._store.search(text, limit=self.site.items)),
+        )
+
+    def reader(self, token: str, name: str = "recommended") -> Listing:
+        """A reader's own list; before anything is learnt of them, the site's. NotFound: unknown reader or list."""
+        who = next((reader for reader in self._store.readers() if reader.token == token), None)
+        if who is None:
+            raise NotFound("there is no reader with this address; `aggregator readers list` shows them")
+        listing = self.named(name)
+        if listing.kind == "recommended":
+            key = ListKey(order="recommended", scope="reader", name=token)
+            learnt = self.computed(self._store.get_list(key), kind="recommended", path="")
+            listing = replace(listing, title=f"Recommended for {who.name}", places=learnt.places or listing.places)
+        return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token)
+
+    def with_related(self, listing: Listing) -> Listing:
+        """The same list, each item with what is related to it: what the feeds show below each entry."""
+        if listing.kind == "related":
+            return listing
+        return replace(listing, places=tuple(map(self._with_related, listing.places)))
+
+    def names(self) -> Iterator[str]:
+        """The names of all lists of the site, the operator's own among them (see `named`)."""
+        yield from self.section_names()
+        yield from (feed.name for feed in self.site.feeds)
+
+    def section_names(self) -> Iterator[str]:
+        """The names of the lists that every section has."""
+        yield from ("latest", "ranking")
+        yield from (f"ranking-{window}" for window in self.site.windows)
+        yield "recommended"
+
+    def heading(self, name: str, *, section: str | None = None) -> tuple[str, str, str]:
+        """(title, path of the feed without suffix, path of the page) of a list (see `named`), without reading it."""
+        title = self._section(section)
+        path = _path(title, name)
+        own = {feed.name: feed.title for feed in self.site.feeds}
+        if name == "latest":
+            return words.within("Latest", title), path, f"/section/{slugify(title)}" if title else "/"
+        if name == "recommended":
+            return words.within("Recommended", title), path, path
+        if name == "ranking" or name.startswith("ranking-"):
+            window = name.removeprefix("ranking").removeprefix("-") or self.site.window
+            return words.within(f"Most viewed in {words.span(window)}", title), path, path
+        return own[name], path, path
+
+    def _with_related(self, place: Place) -> Place:
+        pairs = self._store.related(place.item.id, limit=self.site.related_size)
+        return replace(place, related=tuple(item for item, _ in pairs))
+
+    def _section(self, slug: str | None) -> str | None:
+        if slug is None:
+            return None
+        name = self.site.section_of(slug)
+        if name is None:
+            raise NotFound(f"there is no section called {slug!r}")
+        return name
+
+    def _kept(self, computed: ItemList) -> tuple[Place, ...]:
+        """The places whose items are still shown; an item that two places have been merged into stands once."""
+        items = {item.id: item for item in self._store.items([place.item_id for place in computed.places])}
+        places: dict[str, Place] = {}
+        for listed in computed.places:
+            item = items.get(listed.item_id) or items.get(self._store.resolve(listed.item_id) or "")
+            if item is not None and item.id not in places:
+                place = Place(item=item, score=listed.score, views=listed.views, reasons=listed.reasons)
+                places[item.id] = place
+        return tuple(places.values())
+
+
+def _key(order: Literal["ranking", "recommended"], window: str | None, section: str | None) -> ListKey:
+    return ListKey(order=order, window=window, scope="section" if section else "site", name=section or "")
+
+
+def _path(section: str | None, name: str) -> str:
+    return f"/section/{slugify(section)}/{name}" if section else f"/feeds/{name}"
+
+
+def _places(items: list[Item]) -> tuple[Place, ...]:
+    return tuple(Place(item=item, reasons=_reasons(item)) for item in items)
+
+
+def _reasons(item: Item) -> tuple[str, ...]:
+    return (f"{item.sources} sources",) if item.sources > 1 else ()

@@ -1,0 +1,67 @@
+"""Text and HTML made fit for a feed: pure, and the last line of defence behind the cleaning at ingest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+#: everything that XML 1.0 (2.2) does not allow in a document, lone surrogates included
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: what no URI may contain as it is (RFC 3986, appendix A), non-ASCII letters left alone: they make it an IRI
+_UNQUOTED = re.compile(r'[\s<>"{}|\\^`]')
+_IMAGE = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
+_RTL = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "ps", "sd", "ug", "ur", "yi"})
+
+
+def legal(text: str) -> str:
+    """`text` without the characters that would make an XML document ill-formed."""
+    return _ILLEGAL.sub("", text)
+
+
+def one_line(text: str, *, otherwise: str = "(untitled)") -> str:
+    """`text` as a title: legal, without line breaks, never empty."""
+    return " ".join(legal(text).split()) or otherwise
+
+
+def address(url: str) -> str:
+    """`url` with the characters percent-encoded that no address may contain."""
+    return _UNQUOTED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), legal(url))
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """At most `limit` characters of `text`, cut between words where there are words, with an ellipsis."""
+    flat = " ".join(legal(text).split())
+    if len(flat) <= limit:
+        return flat
+    cut = flat[:limit]
+    head, space, _ = cut.rpartition(" ")
+    return (head if space and len(head) > limit // 2 else cut).rstrip(" ,;:.–—-") + "…"
+
+
+def without_images(html: str) -> str:
+    """Sanitised HTML with its pictures taken out."""
+    return _IMAGE.sub("", html)
+
+
+def direction(language: str | None) -> str:
+    """``rtl`` or ``ltr``, from a BCP 47 tag."""
+    return "rtl" if language and language.partition("-")[0].lower() in _RTL else "ltr"
+
+
+def paragraph(text: str) -> str:
+    """Plain text as one paragraph of HTML; "" for nothing."""
+    return f"<p>{escape(legal(text))}</p>" if text.strip() else ""
+
+
+def link(url: str, text: str) -> str:
+    """A hyperlink in HTML."""
+    return f'<a href="{escape(address(url))}">{escape(one_line(text))}</a>'
+
+
+def links_block(heading: str, links: Sequence[tuple[str, str]]) -> str:
+    """A small headed list of (address, text); "" for none."""
+    if not links:
+        return ""
+    rows = "".join(f"<li>{link(url, text)}</li>" for url, text in links)
+    return f"<h4>{escape(heading)}</h4><ul>{rows}</ul>"

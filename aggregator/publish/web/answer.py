@@ -1,0 +1,86 @@
+"""From rendered content to an HTTP response: negotiation, conditional requests, headers."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from aiohttp import web
+
+from aggregator.publish.web.content import Content
+
+#: feeds: a shared cache may answer for a minute; pages are asked for each time, so that openings can be counted
+FEED_CACHING = "public, max-age=60"
+PAGE_CACHING = "no-cache"
+PRIVATE_CACHING = "private, no-cache"
+NO_CACHING = "no-store"
+FOREVER_CACHING = "public, max-age=31536000, immutable"
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+def answer(request: web.Request, content: Content, *, caching: str, vary: str = "Accept-Encoding") -> web.Response:
+    """The response to this request: 200, 304 if the client has these bytes, or the redirect or error that was made."""
+    made = content.made
+    if made.location is not None:
+        return redirect(made.location, made.status)
+    headers = {"Cache-Control": caching, "Vary": vary}
+    if made.status != 200:
+        headers["Cache-Control"] = NO_CACHING
+        return _response(made.body, made.status, headers, made.content_type)
+    packed = content.gzip if accepts_gzip(request.headers.get("Accept-Encoding", "")) else None
+    headers["ETag"] = f'"{content.etag}-gzip"' if packed else f'"{content.etag}"'
+    headers["Last-Modified"] = format_datetime(content.modified, usegmt=True)
+    if is_unchanged(request, content.etag, content.modified):
+        return web.Response(status=304, headers=headers)
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return _response(packed or made.body, 200, headers, made.content_type)
+
+
+def redirect(location: str, status: int) -> web.Response:
+    """Elsewhere: 301 for a merged item, 302 to an original, 303 after a form."""
+    return web.Response(status=status, headers={"Location": location, "Cache-Control": NO_CACHING})
+
+
+def _response(body: bytes, status: int, headers: dict[str, str], content_type: str) -> web.Response:
+    return web.Response(body=body, status=status, headers={**headers, "Content-Type": content_type})
+
+
+def is_unchanged(request: web.Request, etag: str, modified: datetime) -> bool:
+    """Whether the client holds what it would get (RFC 9110, 13.2.2): the entity tag decides if it sent one."""
+    if (tags := request.headers.get("If-None-Match")) is not None:
+        held = {tag.removesuffix("-gzip") for tag in _ENTITY_TAG.findall(tags)}
+        return tags.strip() == "*" or etag in held
+    since = _http_date(request.headers.get("If-Modified-Since"))
+    return since is not None and modified <= since
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Whether an ``Accept-Encoding`` header allows gzip (RFC 9110, 12.5.3)."""
+    weights: dict[str, float] = {}
+    for part in accepted.lower().split(","):
+        coding, _, parameters = part.partition(";")
+        weights[coding.strip()] = _weight(parameters)
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,104 @@
+"""The application: routes, what every response carries, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from aggregator.errors import NotFound, StoreError
+from aggregator.publish.site import Site
+from aggregator.publish.web.answer import NO_CACHING
+from aggregator.publish.web.content import Contents
+from aggregator.publish.web.opening import Opening
+from aggregator.publish.web.operating import Operating
+from aggregator.publish.web.routes import Routes
+from aggregator.publish.web.services import Services
+
+_log = logging.getLogger(__name__)
+
+#: a like carries nothing; whatever is larger is not for us
+_MAX_BODY_BYTES: Final = 4096
+_FEED_TYPES: Final = ("application/atom+xml", "application/rss+xml", "application/feed+json", "text/x-opml")
+
+
+def create_app(services: Services) -> web.Application:
+    """The web application over these services; `serve` runs it."""
+    contents = Contents(services)
+    operating = Operating(services)
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_errors(services)])
+    app.add_routes(Routes(services, contents).table())
+    app.add_routes(Opening(services, contents).table())
+    app.add_routes(operating.table())
+
+    async def dress(_: web.Request, response: web.StreamResponse) -> None:
+        operating.answers[response.status] += 1
+        for name, value in _headers(services.site, response.content_type).items():
+            response.headers.setdefault(name, value)
+
+    async def close(_: web.Application) -> None:
+        contents.close()
+
+    app.on_response_prepare.append(dress)
+    app.on_cleanup.append(close)
+    return app
+
+
+def _headers(site: Site, content_type: str) -> dict[str, str]:
+    """What every response says about how it may be used."""
+    headers = {
+        "Server": "aggregator",
+        "Content-Security-Policy": _policy(site),
+        "X-Content-Type-Options": "nosniff",
+        # not no-referrer: a like is believed by its Origin, which that would blank
+        "Referrer-Policy": "same-origin",
+    }
+    if content_type in _FEED_TYPES:
+        headers["Access-Control-Allow-Origin"] = "*"
+    if content_type == "text/html":
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    return headers
+
+
+def _policy(site: Site) -> str:
+    """No script, no inline style, nothing from elsewhere but the pictures and media of the items."""
+    media = "'self' http: https:" if site.images == "link" else "'self'"
+    return (
+        f"default-src 'none'; style-src 'self'; img-src {media}; media-src {media}; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _errors(services: Services) -> Middleware:
+    """Every error becomes a page that says what happened."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except NotFound as error:
+            return _error_page(services, 404, str(error))
+        except StoreError as error:
+            _log.warning("event=store-unavailable path=%r reason=%r", request.path, str(error))
+            return _error_page(services, 503, "The store cannot be read at the moment.", {"Retry-After": "30"})
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _error_page(services, error.status, "", allow)
+        except Exception:  # noqa: BLE001  # the edge of a request: the visitor gets a page, the log gets the traceback
+            _log.exception("event=request-failed method=%s path=%r", request.method, request.path)
+            return _error_page(services, 500)
+
+    return middleware
+
+
+def _error_page(
+    services: Services, status: int, message: str = "", headers: dict[str, str] | None = None
+) -> web.Response:
+    made = services.rendering().error(status, message)
+    kept = {"Content-Type": made.content_type, "Cache-Control": NO_CACHING, **(headers or {})}
+    return web.Response(body=made.body, status=status, headers=kept)

@@ -1,0 +1,160 @@
+"""Rendered answers: made when the data has changed, once for all who ask, and kept within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TypeVar
+
+from aggregator.errors import StoreError
+from aggregator.publish.rendering import Made
+from aggregator.publish.web.services import Services
+
+_log = logging.getLogger(__name__)
+
+#: below this size compressing costs more than it saves
+_WORTH_COMPRESSING = 512
+_THREADS = 4
+
+T = TypeVar("T")
+#: reloads of the configuration, generation of the store
+_Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A rendered answer with its validators."""
+
+    made: Made
+    #: the compressed body; None where it would not be smaller
+    gzip: bytes | None
+    #: strong, without quotes; the compressed representation's has "-gzip" behind it
+    etag: str
+    #: since when the bytes are what they are, as far as this process knows
+    modified: datetime
+    #: the state of the data from which it was made
+    stamp: _Stamp
+
+    @property
+    def size_bytes(self) -> int:
+        """What keeping it costs."""
+        return len(self.made.body) + len(self.gzip or b"")
+
+
+class Contents:
+    """The answers of one web server, by address."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="web")
+        self._kept: OrderedDict[str, Content] = OrderedDict()
+        self._size_bytes = 0
+        self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
+        self._asking: asyncio.Task[int] | None = None
+        #: the store's generation and the loop's time at which it was asked for
+        self._known: tuple[int, float] | None = None
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Runs something that blocks in one of the server's own threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+
+    async def get(self, key: str, make: Callable[[], Made]) -> Content:
+        """The answer under `key`, made anew if the data has changed since; many who ask at once wait for one making.
+
+        While the store is unavailable the answer last made goes on being served; StoreError if there is none.
+        """
+        try:
+            stamp = (self._services.epoch, await self._generation())
+            kept = self._kept.get(key)
+            if kept is None or kept.stamp != stamp:
+                kept = await self._make_once(key, stamp, make)
+        except StoreError:
+            kept = self._kept.get(key)
+            if kept is None:
+                raise
+            _log.warning("event=stale-served key=%r", key)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return kept
+
+    def close(self) -> None:
+        """Lets go of the threads; what they are doing is finished."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _generation(self) -> int:
+        now = asyncio.get_running_loop().time()
+        if self._known and now - self._known[1] < self._services.freshness.total_seconds():
+            return self._known[0]
+        if self._asking is None:
+            self._asking = _task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> int:
+        try:
+            asked = asyncio.get_running_loop().time()
+            generation = await self.call(self._services.store.generation)
+            self._known = (generation, asked)
+            return generation
+        finally:
+            self._asking = None
+
+    async def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
+        flight = self._making.get((key, stamp))
+        if flight is None:
+            flight = self._making[key, stamp] = _task(self._make(key, stamp, make))
+            flight.add_done_callback(lambda _: self._making.pop((key, stamp), None))
+        return await asyncio.shield(flight)
+
+    async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
+        former = self._kept.get(key)
+        now = self._services.clock()
+        content = await self.call(lambda: _content(make(), former, stamp, now))
+        self._keep(key, content)
+        return content
+
+    def _keep(self, key: str, content: Content) -> None:
+        """Remembers a good answer and forgets those not asked for the longest while, until all fit."""
+        former = self._kept.pop(key, None)
+        self._size_bytes -= former.size_bytes if former else 0
+        if content.made.status != HTTPStatus.OK or content.size_bytes > self._services.cache_bytes // 4:
+            return
+        self._kept[key] = content
+        self._size_bytes += content.size_bytes
+        while self._size_bytes > self._services.cache_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self._size_bytes -= dropped.size_bytes
+
+
+def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """A task whose error is not reported as lost when everybody who waited for it has hung up."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    task.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
+    return task
+
+
+def _content(made: Made, former: Content | None, stamp: _Stamp, now: datetime) -> Content:
+    etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
+    if former is not None and former.etag == etag and former.made == made:
+        return replace(former, stamp=stamp)
+    return Content(
+        made=made,
+        gzip=_compressed(made.body),
+        etag=etag,
+        modified=now.astimezone(UTC).replace(microsecond=0),
+        stamp=stamp,
+    )
+
+
+def _compressed(body: bytes) -> bytes | None:
+    if len(body) < _WORTH_COMPRESSING:
+        return None
+    packed = gzip.compress(body, compresslevel=6, mtime=0)
+    return packed if len(packed) < len(body) else None

@@ -1,0 +1,57 @@
+"""The addresses for machines that look after the program: health and metrics."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from aiohttp import web
+
+from aggregator.publish.web.answer import NO_CACHING
+from aggregator.publish.web.services import Services
+
+
+class Operating:
+    """Handlers of ``/healthz``, ``/readyz`` and ``/metrics``; counts the answers that the server gives."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        #: answers by status since the start
+        self.answers: Counter[int] = Counter()
+
+    def table(self) -> list[web.RouteDef]:
+        """The routes, to be added to the application."""
+        return [
+            web.get("/healthz", self.healthz),
+            web.get("/readyz", self.readyz),
+            web.get("/metrics", self.metrics),
+        ]
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """200 while work makes progress, else 503: restart it."""
+        health = self._services.health()
+        return _verdict(health.live, health.checks)
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """200 while requests can be answered, else 503."""
+        health = self._services.health()
+        return _verdict(health.ready, health.checks)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Prometheus' text format: the program's metrics and the server's own."""
+        text = self._services.metrics()
+        own = "".join(
+            f'aggregator_http_responses_total{{status="{status}"}} {count}\n'
+            for status, count in sorted(self.answers.items())
+        )
+        kind = "# HELP aggregator_http_responses_total Answers given, by HTTP status.\n"
+        kind += "# TYPE aggregator_http_responses_total counter\n"
+        joint = "" if not text or text.endswith("\n") else "\n"
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": NO_CACHING}
+        return web.Response(text=text + joint + kind + own, headers=headers)
+
+
+def _verdict(good: bool, checks: object) -> web.Response:
+    body = json.dumps({"status": "ok" if good else "failing", "checks": checks}, default=dict)
+    headers = {"Content-Type": "application/json", "Cache-Control": NO_CACHING}
+    return web.Response(text=body, status=200 if good else 503, headers=headers)

@@ -1,0 +1,226 @@
+"""The addresses of the site that show something: pages, lists, feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from aggregator.errors import NotFound
+from aggregator.publish.listing import Listing
+from aggregator.publish.rendering import Made, Rendering, read_place
+from aggregator.publish.web.answer import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING, answer
+from aggregator.publish.web.content import Contents
+from aggregator.publish.web.services import Services
+
+#: longer searches are cut: nobody types more, and every search is an answer to keep
+_MAX_WORDS: Final = 200
+_VARY_FEED: Final = "Accept-Encoding, Sec-Fetch-Dest"
+
+Find = Callable[[Rendering], Listing]
+
+
+class Routes:
+    """Handlers of everything that only shows."""
+
+    def __init__(self, services: Services, contents: Contents) -> None:
+        self._services = services
+        self._contents = contents
+
+    def table(self) -> list[web.RouteDef]:
+        """The routes, to be added to the application."""
+        get = web.get
+        return [
+            get("/", self.front),
+            get("/section/{slug}", self.section),
+            get("/source/{slug}", self.source),
+            get("/search", self.search),
+            get("/feeds", self.feeds),
+            get("/status", self.status),
+            get("/about", self.about),
+            get("/feeds.opml", self.feeds_opml),
+            get("/sources.opml", self.sources_opml),
+            get(r"/search.{format:\w+}", self.search_feed),
+            get(r"/feeds/status.{format:\w+}", self.status_feed),
+            *_twice(r"/feeds/{name:[^/.]+}", self.list_page, self.list_feed),
+            *_twice(r"/section/{slug}/{name:[^/.]+}", self.list_page, self.list_feed),
+            get(r"/source/{slug}/latest.{format:\w+}", self.source_feed),
+            *_twice("/item/{id}/related", self.related_page, self.related_feed),
+            *_twice(r"/r/{token}/{name:[^/.]+}", self.reader_page, self.reader_feed),
+            get("/static/{name}", self.asset),
+            get("/favicon.svg", self.asset),
+            get("/robots.txt", self.asset),
+        ]
+
+    async def front(self, request: web.Request) -> web.Response:
+        """``/``, ``/?before=<place>``."""
+        before = read_place(request.query.get("before", ""))
+        return await self._page(request, f"/?{before}", lambda site: site.front(before=before))
+
+    async def section(self, request: web.Request) -> web.Response:
+        """``/section/<slug>``."""
+        slug, before = request.match_info["slug"], read_place(request.query.get("before", ""))
+        return await self._page(request, f"{request.path}?{before}", lambda site: site.section(slug, before=before))
+
+    async def source(self, request: web.Request) -> web.Response:
+        """``/source/<slug>``."""
+        slug, before = request.match_info["slug"], read_place(request.query.get("before", ""))
+        key = f"{request.path}?{before}#{self._minute()}"
+        return await self._page(request, key, lambda site: site.source(slug, now=self._now(), before=before))
+
+    async def search(self, request: web.Request) -> web.Response:
+        """``/search?q=``."""
+        words = _words(request)
+        return await self._page(request, f"/search?{words}", lambda site: site.search(words))
+
+    async def feeds(self, request: web.Request) -> web.Response:
+        """``/feeds``."""
+        return await self._page(request, "/feeds", lambda site: site.feeds(now=self._now()))
+
+    async def status(self, request: web.Request) -> web.Response:
+        """``/status``."""
+        return await self._page(request, f"/status#{self._minute()}", lambda site: site.status(now=self._now()))
+
+    async def about(self, request: web.Request) -> web.Response:
+        """``/about``."""
+        return await self._page(request, "/about", lambda site: site.about(now=self._now()))
+
+    async def feeds_opml(self, request: web.Request) -> web.Response:
+        """``/feeds.opml``."""
+        return await self._page(request, "/feeds.opml", lambda site: site.feeds_opml())
+
+    async def sources_opml(self, request: web.Request) -> web.Response:
+        """``/sources.opml``."""
+        return await self._page(request, "/sources.opml", lambda site: site.sources_opml(now=self._now()))
+
+    async def list_page(self, request: web.Request) -> web.Response:
+        """A list of the site or of a section, for a person: the feed's address without its suffix."""
+        find = self._named(request)
+        return await self._page(request, request.path, lambda site: site.listing(find(site)))
+
+    async def list_feed(self, request: web.Request) -> web.Response:
+        """A list of the site or of a section as a feed."""
+        return await self._feed(request, request.path, self._named(request))
+
+    async def source_feed(self, request: web.Request) -> web.Response:
+        """``/source/<slug>/latest.<format>``."""
+        slug = request.match_info["slug"]
+        return await self._feed(request, request.path, lambda site: site.lists.source(slug, now=self._now()))
+
+    async def related_page(self, request: web.Request) -> web.Response:
+        """``/item/<id>/related`` for a person."""
+        item_id = request.match_info["id"]
+        return await self._page(request, request.path, lambda site: site.listing(site.lists.related(item_id)))
+
+    async def related_feed(self, request: web.Request) -> web.Response:
+        """``/item/<id>/related.<format>``."""
+        item_id = request.match_info["id"]
+        return await self._feed(request, request.path, lambda site: site.lists.related(item_id))
+
+    async def search_feed(self, request: web.Request) -> web.Response:
+        """``/search.<format>?q=``."""
+        words = _words(request)
+        if not words:
+            raise NotFound("a search feed needs words: /search.atom?q=climate")
+        return await self._feed(request, f"{request.path}?{words}", lambda site: site.lists.search(words))
+
+    async def status_feed(self, request: web.Request) -> web.Response:
+        """``/feeds/status.<format>``; in a browser the status page."""
+        if _is_browser(request):
+            return await self.status(request)
+        suffix = request.match_info["format"]
+        return await self._answer(
+            request, request.path, lambda site: site.status_feed(suffix, now=self._now()), FEED_CACHING, _VARY_FEED
+        )
+
+    async def reader_page(self, request: web.Request) -> web.Response:
+        """A reader's own list for a person."""
+        find = _reader(request)
+        return await self._private(request, request.path, lambda site: site.listing(find(site)))
+
+    async def reader_feed(self, request: web.Request) -> web.Response:
+        """``/r/<token>/<name>.<format>``."""
+        if _is_browser(request):
+            return await self.reader_page(request)
+        find, suffix = _reader(request), request.match_info["format"]
+        return await self._private(request, request.path, lambda site: site.feed(find(site), suffix))
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """The stylesheet, the icon, robots.txt."""
+        asset = self._services.pages.assets.get(request.path)
+        if asset is None:
+            raise NotFound(f"there is no file {request.path}")
+        made = Made(body=asset.body, content_type=asset.content_type)
+        return await self._answer(
+            request, request.path, lambda _: made, FOREVER_CACHING if asset.immutable else FEED_CACHING
+        )
+
+    def _named(self, request: web.Request) -> Find:
+        name, slug = request.match_info["name"], request.match_info.get("slug")
+        return lambda site: site.lists.named(name, section=slug)
+
+    async def _feed(self, request: web.Request, key: str, find: Find) -> web.Response:
+        """A list as a feed; a browser that opens it as a page is given the page."""
+        suffix = request.match_info["format"]
+        if _is_browser(request):
+            return await self._answer(request, f"{key}#page", _checked(find, suffix), PAGE_CACHING, _VARY_FEED)
+        return await self._answer(request, key, lambda site: site.feed(find(site), suffix), FEED_CACHING, _VARY_FEED)
+
+    async def _page(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
+        return await self._answer(request, key, make, PAGE_CACHING)
+
+    async def _private(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
+        response = await self._answer(request, key, make, PRIVATE_CACHING, _VARY_FEED)
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    async def _answer(
+        self,
+        request: web.Request,
+        key: str,
+        make: Callable[[Rendering], Made],
+        caching: str,
+        vary: str = "Accept-Encoding",
+    ) -> web.Response:
+        content = await self._contents.get(key, lambda: make(self._services.rendering()))
+        return answer(request, content, caching=caching, vary=vary)
+
+    def _now(self) -> datetime:
+        return self._services.clock()
+
+    def _minute(self) -> int:
+        """Pages that say how long ago something was are made anew each minute."""
+        return int(self._now().timestamp()) // 60
+
+
+def _twice(
+    path: str,
+    page: Callable[[web.Request], Awaitable[web.Response]],
+    feed: Callable[[web.Request], Awaitable[web.Response]],
+) -> list[web.RouteDef]:
+    """An address as a page, and with a suffix as a feed."""
+    return [web.get(path, page), web.get(path + r".{format:\w+}", feed)]
+
+
+def _checked(find: Find, suffix: str) -> Callable[[Rendering], Made]:
+    def make(site: Rendering) -> Made:
+        site.check_format(suffix)
+        return site.listing(find(site))
+
+    return make
+
+
+def _reader(request: web.Request) -> Find:
+    token, name = request.match_info["token"], request.match_info["name"]
+    return lambda site: site.lists.reader(token, name)
+
+
+def _words(request: web.Request) -> str:
+    return " ".join(request.query.get("q", "").split())[:_MAX_WORDS]
+
+
+def _is_browser(request: web.Request) -> bool:
+    """A person has opened this address: browsers say so (Fetch Metadata), feed readers never do."""
+    return request.headers.get("Sec-Fetch-Dest") == "document"

@@ -1,0 +1,56 @@
+"""What the web server is given: the parts it asks, and nothing else of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aggregator.publish.audience import Audience
+from aggregator.publish.lists import Lists
+from aggregator.publish.pages import Pages
+from aggregator.publish.rendering import Rendering
+from aggregator.publish.site import Site
+from aggregator.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the program is doing, as ``/healthz`` (live) and ``/readyz`` (ready) tell it."""
+
+    #: work is making progress; False: restart it
+    live: bool
+    #: requests can be answered; False: send them elsewhere
+    ready: bool
+    #: what was looked at, in words: {"schedule": "ticked 2 s ago"}
+    checks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """The parts that answer requests. Mutable in one way only: `reload`."""
+
+    store: Store
+    site: Site
+    lists: Lists
+    pages: Pages
+    audience: Audience
+    clock: Callable[[], datetime]
+    health: Callable[[], Health]
+    #: the program's own metrics in Prometheus' text format
+    metrics: Callable[[], str] = lambda: ""
+    #: how long an answer may go on being served after the store has changed
+    freshness: timedelta = timedelta(milliseconds=250)
+    #: ceiling of the rendered answers that are kept
+    cache_bytes: int = 32 * 1024 * 1024
+    #: raised by every reload: answers rendered before it are not served again
+    epoch: int = 0
+
+    def reload(self, *, site: Site, lists: Lists, pages: Pages) -> None:
+        """Takes over a new configuration, between two requests."""
+        self.site, self.lists, self.pages = site, lists, pages
+        self.epoch += 1
+
+    def rendering(self) -> Rendering:
+        """The site as it stands now, for as long as one answer takes to make."""
+        return Rendering(store=self.store, site=self.site, lists=self.lists, pages=self.pages)
