@@ -109,7 +109,7 @@ def _unknown_windows(raw: Mapping[str, Any]) -> Iterator[Finding]:
     ranking = raw.get("ranking", {})
     ranking = ranking if isinstance(ranking, dict) else {}
     windows = ranking.get("windows", list(RankingTable().windows))
-    if not isinstance(windows, list) or not all(isinstance(window, str) for window in windows):
+    if not isinstance(windows, list) or not windows or not all(isinstance(window, str) for window in windows):
         return
     default = ranking.get("window", RankingTable().window)
     if isinstance(default, str) and default not in windows:

@@ -83,6 +83,7 @@ class _Scanner:
         path: Path = ()
         for key in keys[:-1]:
             path = (*path, key)
+            self._note(path)
             if path in self._counts:
                 path = (*path, self._counts[path])
         return (*path, keys[-1])

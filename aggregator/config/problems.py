@@ -68,6 +68,8 @@ def _wrong_value(detail: Mapping[str, Any]) -> str:
         choices = re.findall(r"'([^']*)'", context["expected"])
         listed = " or ".join(f'"{choice}"' for choice in choices)
         return f"{shown} must be {listed}{did_you_mean(str(detail['input']), choices)}"
+    if kind == "too_short":
+        return "must not be empty"
     if kind in _KINDS:
         return f"{shown} must be {_KINDS[kind]}"
     return f"{shown}: {detail['msg'].removeprefix('Input ')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|[smhdw])")
 _LONGEST = timedelta(days=36_525)
 
@@ -23,10 +23,10 @@ def duration(text: str) -> timedelta:
     parts = _PART.findall(compact)
     if not parts or re.sub(r"\s", "", _PART.sub("", compact)):
         raise ValueError(f'"{text}" is not a duration: write "30s", "15m", "1h", "2d" or "1w"')
-    total = sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
-    if total > _LONGEST:
+    total_ms = sum(float(number) * _UNITS_MS[unit] for number, unit in parts)
+    if total_ms > _LONGEST / timedelta(milliseconds=1):
         raise ValueError(f'"{text}" is longer than a hundred years')
-    return total
+    return timedelta(milliseconds=total_ms)
 
 
 def duration_text(length: timedelta) -> str:

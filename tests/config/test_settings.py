@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from aggregator import config
+from aggregator.config import Settings
+from aggregator.config.values import size
+from aggregator.errors import ConfigError
+from aggregator.model import OwnFeed, Subscription, duration, duration_text
+
+SOURCE = '[[sources]]\nurl = "http://127.0.0.1:9/feed"\n'
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+
+
+def problems(text: str) -> list[str]:
+    """Every problem with `text`, as ``line: message``."""
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    return [str(problem).removeprefix("config.toml:") for problem in caught.value.problems]
+
+
+def warnings(text: str) -> list[str]:
+    return [problem.message for problem in config.parse(text).warnings]
+
+
+def test_everything_but_the_sources_has_the_documented_default() -> None:
+    settings = config.parse(SOURCE)
+    assert settings.site.title == "The Daily Aggregate"
+    assert settings.site.timezone == ZoneInfo("UTC")
+    assert settings.site.like_label == "veryGood!"
+    assert settings.server.address == ("127.0.0.1", 8080)
+    assert settings.store.url == "sqlite:aggregator.db"
+    assert settings.polling.min_interval == timedelta(minutes=30)
+    assert settings.polling.max_interval == timedelta(hours=6)
+    assert (settings.polling.concurrency, settings.polling.per_host) == (64, 1)
+    assert settings.polling.max_size == 10_000_000
+    assert settings.polling.allow_private_addresses == ()
+    assert settings.ranking.windows == ("1h", "1d", "7d", "30d")
+    assert list(settings.ranking.lengths.values()) == [timedelta(hours=1), *map(timedelta, (1, 7, 30))]
+    assert (settings.ranking.window, settings.ranking.size, settings.related.size) == ("1d", 8, 10)
+    assert (settings.recommendation.size, settings.recommendation.max_per_source) == (8, 2)
+    assert settings.publish.formats == ("atom", "rss", "json")
+    assert (settings.publish.content, settings.publish.items, settings.publish.hub) == ("summary", 50, "")
+    assert settings.retention.items == timedelta(days=90)
+    assert (settings.backup.every, settings.backup.keep) == (timedelta(days=1), 7)
+    assert settings.subscriptions() == (Subscription(url="http://127.0.0.1:9/feed"),)
+    assert settings.sections == ("News",)
+
+
+def test_the_shipped_file_is_valid_and_says_the_defaults() -> None:
+    shipped, bare = config.load(SHIPPED), config.parse(SOURCE)
+    tables = set(type(bare).model_fields) - {"sources", "rules", "feeds", "path", "warnings"}
+    assert {name: getattr(shipped, name) for name in tables} == {name: getattr(bare, name) for name in tables}
+    assert shipped.sections == ("World", "Technology", "Science", "Business", "Culture")
+    assert 20 <= len(shipped.sources) <= 25
+    assert [problem.key for problem in shipped.warnings] == ["site.contact"]
+
+
+def test_every_key_is_in_the_shipped_file() -> None:
+    text = SHIPPED.read_text("utf-8")
+    for name in set(Settings.model_fields) - {"path", "warnings"}:
+        assert f"[{name}]" in text
+    for key in ("name", "interval", "weight", "enabled", "full_text", "role"):
+        assert f"\n#   {key} " in text
+
+
+def test_values_arrive_in_the_types_the_program_uses() -> None:
+    settings = config.parse(
+        """
+        [site]
+        url = "https://news.example/all/"
+        timezone = "Europe/London"
+        language = "pt-BR"
+        [server]
+        listen = "[::1]:0"
+        trusted_proxies = ["127.0.0.1", "10.1.2.3/8"]
+        [polling]
+        max_size = "512KiB"
+        timeout = "1m30s"
+        [retention]
+        items = "never"
+        [publish]
+        hub = "self"
+        [[sources]]
+        url = "https://a.example/feed"
+        section = "Arts"
+        interval = "1h"
+        weight = 2
+        role = "signal"
+        [[sources]]
+        url = "https://b.example/feed"
+        section = "World"
+        name = "B"
+        [[rules]]
+        match = 'title ~ "x"'
+        action = "section:Deep"
+        [[feeds]]
+        name = "own"
+        order = "ranking"
+        """
+    )
+    assert settings.site.url == "https://news.example/all"
+    assert settings.site.timezone.key == "Europe/London"
+    assert settings.site.language == "pt-br"
+    assert settings.server.address == ("::1", 0)
+    assert settings.server.trusted_proxies == ("127.0.0.1/32", "10.0.0.0/8")
+    assert settings.polling.max_size == 512 * 1024
+    assert settings.polling.timeout == timedelta(seconds=90)
+    assert settings.retention.items is None
+    assert settings.subscriptions()[0] == Subscription(
+        url="https://a.example/feed", section="Arts", interval=timedelta(hours=1), weight=2.0, role="signal"
+    )
+    assert settings.sections == ("World", "Deep")  # a signal source shows nothing
+    assert settings.rules_compiled()[0].action.section == "Deep"
+    assert settings.own_feeds() == (OwnFeed(name="own", title="own", order="ranking:1d"),)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        config.parse(SOURCE).site.title = "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[site]\ntitel = 1", "2: unknown key 'titel' in [site]; did you mean 'title'?"),
+        ("[polling]\nmax_sise = '1MB'", "2: unknown key 'max_sise' in [polling]; did you mean 'max_size'?"),
+        ("[site]\nmax_size = '1MB'", "2: unknown key 'max_size' in [site]; it belongs into [polling]"),
+        ("[related]\nzzz = 1", "2: unknown key 'zzz' in [related]; valid keys: size"),
+        ("[poling]\ntimeout = '1s'", "1: unknown table or key 'poling'; did you mean [polling]?"),
+        ("timeout = '1s'", "1: unknown table or key 'timeout'; it belongs into [polling]"),
+        (SOURCE + "sektion = 'x'", "3: unknown key 'sektion' in [[sources]]; did you mean 'section'?"),
+        ("[[source]]\nurl = 'x'", "1: unknown table or key 'source'; did you mean [[sources]]?"),
+        (
+            "[sources]\nurl = 'https://a.example'",
+            "1: 'sources' is a list of tables: write [[sources]], with two brackets",
+        ),
+        ("[[site]]\ntitle = 'x'", "1: 'site' is a table: write [site], with one bracket"),
+        ("[[sources]]\nsection = 'x'", "1: [[sources]] needs a key 'url'"),
+        ("[[rules]]\naction = 'drop'", "1: [[rules]] needs a key 'match'"),
+        ("[site]\ntitle = 3", '2: site.title: 3 must be text in quotes, e.g. "…"'),
+        ("[site]\ntitle = ''", "2: site.title: must not be empty"),
+        ("[site]\ntimezone = 'Mars'", "2: site.timezone: 'Mars' is not a time zone"),
+        ("[site]\ntimezone = 'Europe/Berln'", "did you mean 'Europe/Berlin'?"),
+        ("[site]\nurl = 'news.example'", "did you mean 'https://news.example'?"),
+        ("[site]\nurl = 'https://a.example/?x'", "must not have a query"),
+        ("[site]\nlanguage = 'english!'", "2: site.language:"),
+        ("[site]\ncontact = 'ich@münchen'", "plain ASCII"),
+        ("[server]\nlisten = '8080'", "write host:port"),
+        ("[server]\nlisten = 'a:99999'", "write host:port"),
+        ("[server]\ntrusted_proxies = ['localhost']", '2: server.trusted_proxies[0]: "localhost" is not a network'),
+        ("[store]\nurl = 'postgres:x'", "only sqlite:PATH is known"),
+        ("[polling]\ntimeout = 30", '2: polling.timeout: 30 is not a duration: write it with its unit, e.g. "30s"'),
+        ("[polling]\ntimeout = '1y'", '"1y" is not a duration'),
+        ("[polling]\ntimeout = '1h'", "between 50ms and 10m"),
+        ("[polling]\nmax_size = '10XB'", '"10XB" is not a size'),
+        ("[polling]\nmax_size = 10", "greater than or equal to 1000"),
+        ("[polling]\nconcurrency = 1.5", "1.5 must be a whole number"),
+        ("[polling]\nconcurrency = true", "true must be a whole number"),
+        ("[polling]\nper_host = 0", "greater than or equal to 1"),
+        ("[polling]\nmin_interval = '9h'", "min_interval (9h) is longer than max_interval (6h)"),
+        ("[polling]\nallow_private_addresses = '10.0.0.0/8'", 'must be a list, e.g. ["…"]'),
+        ("[ranking]\nwindow = '2d'", '2: ranking.window: "2d" is not one of ranking.windows (1h, 1d, 7d, 30d)'),
+        ("[ranking]\nwindows = ['1h']", '2: ranking.window: "1d" is not one of ranking.windows (1h)'),
+        ("[ranking]\nwindows = ['1d',\n\n'61d']", "4: ranking.windows[1]:"),
+        ("[ranking]\nwindows = ['1d', '1h30m']", "write one number and one unit"),
+        ("[ranking]\nwindows = ['1d', '1d']", "twice"),
+        ("[ranking]\nwindows = []", "2: ranking.windows"),
+        (
+            "[publish]\nformats = ['atm']",
+            '2: publish.formats[0]: "atm" must be "atom" or "rss" or "json"; did you mean \'atom\'?',
+        ),
+        ("[publish]\ncontent = 'ful'", "did you mean 'full'?"),
+        ("[publish]\nhub = 'me'", "not an http or https address"),
+        ("[retention]\nitems = '3h'", 'at least a day, or "never"'),
+        ("[backup]\nevery = '1s'", "at least a minute"),
+        ("[[sources]]\nurl = 'ftp://a.example'", "not an http or https address"),
+        ("[[sources]]\nurl = 'feed://a.example/x'", "did you mean 'https://a.example/x'?"),
+        ("[[sources]]\nurl = 'https://a b.example'", "contains blanks"),
+        ("[[sources]]\nurl = 'https://'", "not an http or https address"),
+        ("[[sources]]\nurl = 'https://a.example:99999/'", "is not an address"),
+        ("[[sources]]\nurl = 'https://[::1/'", "is not an address"),
+        (SOURCE + "enabled = 'yes'", '3: sources[0].enabled: "yes" must be true or false'),
+        (SOURCE + "role = 'signals'", "did you mean 'signal'?"),
+        (SOURCE + "weight = 0", "greater than 0"),
+        (SOURCE + "interval = '0s'", "between 1s and 365d"),
+        (
+            "[[rules]]\nmatch = 'titel ~ \"x\"'\naction = 'drop'",
+            "2: rules[0].match: unknown field 'titel': did you mean 'title'?",
+        ),
+        ("[[rules]]\nmatch = 'title ~ \"(\"'\naction = 'drop'", "not a regular expression"),
+        (
+            "[[rules]]\nmatch = 'title ~ \"x\"'\naction = 'drip'",
+            "3: rules[0].action: 'drip' is not an action: did you mean 'drop'?",
+        ),
+        ("[[feeds]]\nname = 'Ä'", "2: feeds[0].name:"),
+        ("[[feeds]]\nname = 'latest'", "the site has anyway"),
+        ("[[feeds]]\nname = 'ranking-1d'", "the site has anyway"),
+        ("[[feeds]]\nname = 'a'\norder = 'best'", '3: feeds[0].order: "best" is not an order'),
+        ("[[feeds]]\nname = 'a'\norder = 'latest:1d'", "is not an order"),
+        ("[[feeds]]\nname = 'a'\norder = 'ranking:2d'", '3: feeds[0].order: "ranking:2d": "2d" is not one of'),
+        ("[[feeds]]\nname = 'a'\nmatch = 'title'", "3: feeds[0].match:"),
+        ("[[feeds]]\nname = 'a'\n[[feeds]]\nname = 'a'", '4: a feed named "a" exists already (line 2)'),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_the_way_out(text: str, expected: str) -> None:
+    found = problems(text)
+    assert len(found) == 1, found
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("again", "is_duplicate"),
+    [
+        ("http://127.0.0.1:9/feed", True),
+        ("http://127.0.0.1:9/feed/", True),
+        ("https://127.0.0.1:9/feed", True),
+        ("http://127.0.0.1:9/Feed", False),
+        ("http://127.0.0.1:9/feed?a=1", False),
+        ("http://127.0.0.1:8/feed", False),
+    ],
+)
+def test_the_same_feed_written_twice(again: str, is_duplicate: bool) -> None:
+    text = f'{SOURCE}\n[[sources]]\nurl = "{again}"\n'
+    if is_duplicate:
+        (found,) = problems(text)
+        assert found.startswith(f'5: "{again}" is already followed')
+        assert "(line 2)" in found
+    else:
+        assert len(config.parse(text).sources) == 2
+
+
+def test_sections_that_would_share_an_address() -> None:
+    text = '[[sources]]\nurl = "http://a.example"\nsection = "Big News"\n'
+    (found,) = problems(text + text.replace("//a", "//b").replace("Big News", "big-news"))
+    assert found == '6: section "big-news" would have the same address as "Big News" (line 3); write both alike'
+
+
+def test_all_problems_are_reported_at_once_in_the_order_of_the_file() -> None:
+    found = problems(
+        '[site]\ntitel = "x"\n[polling]\ntimeout = 1\n[ranking]\nwindow = "9d"\n'
+        '[[sources]]\nurl = "ftp:x"\n[[sources]]\nurl = "http://a.example"\n[[sources]]\nurl = "http://a.example"\n'
+        "[[rules]]\nmatch = \"x\"\naction = 'drop'\n"
+    )
+    assert [line.split(":")[0] for line in found] == ["2", "4", "6", "8", "12", "14"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[site]\ntitle = x", "2: not valid TOML: invalid value in: title = x"),
+        ("[site]\n\ntitle 1", "3: not valid TOML: expected '='"),
+        ("[site]\ntitle = 'a'\ntitle = 'b'", "3: not valid TOML: cannot overwrite a value"),
+        ("[site]\ntitle = '''abc\n", "2: not valid TOML:"),
+        ("[site", "1: not valid TOML:"),
+        ("", "is empty"),
+        ("\n# nothing\n", "is empty"),
+    ],
+)
+def test_what_is_no_toml(text: str, expected: str) -> None:
+    (found,) = problems(text)
+    assert expected in found
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    cases: dict[str, Callable[[Path], object]] = {
+        "cannot be read: No such file": lambda path: None,
+        "cannot be read: Is a directory": lambda path: path.mkdir(),
+        ":2: is not UTF-8": lambda path: path.write_bytes(b"[site]\ntitle = '\xff'"),
+    }
+    for at, (words, make) in enumerate(cases.items()):
+        path = tmp_path / str(at)
+        make(path)
+        with pytest.raises(ConfigError, match=words):
+            config.load(path)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + SOURCE.replace("\n", "\r\n").encode())
+    settings = config.load(path)
+    assert settings.path == path
+    assert settings.base == tmp_path
+    path.write_bytes(path.read_bytes() + b"nam = 1\r\n")
+    with pytest.raises(ConfigError, match=r"config\.toml:3: unknown key 'nam'"):
+        config.load(path)
+
+
+def test_finding_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    explicit = Path("elsewhere.toml")
+    assert config.find(explicit) == explicit
+    Path("config.toml").write_text(SOURCE)
+    assert config.find() == Path("config.toml")
+
+
+def test_warnings() -> None:
+    assert warnings(SOURCE) == []
+    assert "nothing is followed" in warnings("[site]\ntitle = 'x'")[0]
+    assert "no source is enabled" in warnings(SOURCE + "enabled = false")[0]
+    public = "[[sources]]\nurl = 'https://a.example'\n"
+    assert "placeholder" in warnings(public)[0]
+    assert warnings("[site]\ncontact = 'me@b.example'\n" + public) == []
+    polite = "[site]\ncontact = 'me@b.example'\n"
+    assert "every 5 minutes" in warnings(polite + public + "interval = '1m'")[0]
+    assert "may block you" in warnings(polite + "[polling]\nmin_interval = '1m'\n" + public)[0]
+    assert "their links will fail" in warnings("[server]\nlisten = '0.0.0.0:80'\n" + SOURCE)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10MB", 10_000_000),
+        ("1 GB", 10**9),
+        ("512KiB", 524_288),
+        ("1.5k", 1_500),
+        ("7", 7),
+        ("7b", 7),
+        ("2mib", 2 * 2**20),
+    ],
+)
+def test_sizes(text: str, expected: int) -> None:
+    assert size(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30s", timedelta(seconds=30)),
+        ("1h30m", timedelta(minutes=90)),
+        (" 2 D ", timedelta(days=2)),
+        ("1w", timedelta(days=7)),
+        ("250ms", timedelta(milliseconds=250)),
+        ("1.5h", timedelta(minutes=90)),
+    ],
+)
+def test_durations(text: str, expected: timedelta) -> None:
+    assert duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1y", "1h and 2m", "1e3s", "never", "999999999w"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match=r"duration|longer"):
+        duration(text)
+
+
+@given(st.timedeltas(min_value=timedelta(), max_value=timedelta(days=30_000)))
+def test_durations_come_back_as_they_went(length: timedelta) -> None:
+    whole = timedelta(milliseconds=length // timedelta(milliseconds=1))
+    assert duration(duration_text(whole)) == whole
