@@ -15,7 +15,10 @@ from datetime import datetime
 
 from aggregator.model import Item, SourceHealth, SourceRef, StoreStats
 from aggregator.publish.listing import Listing
+from aggregator.publish.pages import advice, body, catalogue
 from aggregator.publish.pages.assets import Asset, load_assets
+from aggregator.publish.pages.environment import make_environment
+from aggregator.publish.pages.errors import explain
 from aggregator.publish.site import Site
 
 __all__ = ["Asset", "Pages"]
@@ -30,6 +33,7 @@ class Pages:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.assets = load_assets()
+        self._environment = make_environment(site)
 
     def front(
         self,
@@ -42,24 +46,33 @@ class Pages:
     ) -> str:
         """``/``: the recommended items (the first is the lead), the ranking, the newest of each section, the latest.
 
-        `sections` are the latest listings of the sections, in order, each cut to about five items. `older` is the
-        address of the page that continues `latest`.
+        `sections` are the latest listings of the sections, in order, each cut to about five items; empty ones are left
+        out. `older` is the address of the page that continues `latest`.
         """
-        raise NotImplementedError
+        return self._render(
+            "front.html",
+            latest=latest,
+            ranking=ranking,
+            recommended=recommended,
+            sections=[(self._section_name(listing), listing) for listing in sections if listing.places],
+            older=older,
+        )
 
     def section(
         self, *, name: str, latest: Listing, ranking: Listing, recommended: Listing, older: str | None = None
     ) -> str:
         """``/section/<slug>``: the same lists for one section."""
-        raise NotImplementedError
+        return self._render(
+            "section.html", name=name, latest=latest, ranking=ranking, recommended=recommended, older=older
+        )
 
     def source(self, *, health: SourceHealth, latest: Listing, older: str | None = None) -> str:
         """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
-        raise NotImplementedError
+        return self._render("source.html", health=health, state=advice.STATES[health.state], latest=latest, older=older)
 
     def search(self, *, words: str, results: Listing | None) -> str:
         """``/search?q=``: results, newest first; `results` None: nothing has been asked yet."""
-        raise NotImplementedError
+        return self._render("search.html", words=words, results=results)
 
     def article(
         self,
@@ -78,24 +91,46 @@ class Pages:
         phrases saying why it stands in the lists. `liked` says thank you beside the button (the address a like leads
         back to is ``/item/<id>?liked#like``).
         """
-        raise NotImplementedError
+        shown = body.article_html(item, self.site)
+        return self._render(
+            "article.html",
+            item=item,
+            html=shown,
+            image=body.lead_image(item, self.site, shown),
+            others=[other for other in story if other.id != item.id],
+            copies=body.other_copies(item),
+            related=related,
+            ranking=ranking,
+            recommended=recommended,
+            reasons=reasons,
+            liked=liked,
+        )
 
     def listing(self, listing: Listing) -> str:
         """The address of a feed, opened by a person in a browser: what it holds and how to subscribe."""
-        raise NotImplementedError
+        return self._render("listing.html", listing=listing)
 
     def feeds(self, *, sources: Sequence[SourceRef] = ()) -> str:
         """``/feeds``: all output feeds, in every configured format; of `sources` the feeds of their items."""
-        raise NotImplementedError
+        return self._render("feeds.html", groups=list(catalogue.groups(self.site, sources)))
 
     def status(self, *, sources: Sequence[SourceHealth], stats: StoreStats, now: datetime) -> str:
         """``/status``: how every source is doing, and what to do about those that fail."""
-        raise NotImplementedError
+        rows = advice.rows(sources, now=now)
+        return self._render("status.html", rows=rows, stats=stats, now=now)
 
     def about(self, *, stats: StoreStats, ranking: Listing, sources: int) -> str:
         """``/about``: how views are counted and lists computed, with today's windows and figures."""
-        raise NotImplementedError
+        return self._render("about.html", stats=stats, ranking=ranking, sources=sources)
 
     def error(self, status: int, *, message: str = "") -> str:
         """The page that goes with an HTTP error status (403, 404, 405, 410, 429, 500, 503 …)."""
-        raise NotImplementedError
+        title, text = explain(status)
+        return self._render("error.html", status=status, title=title, text=message or text)
+
+    def _section_name(self, listing: Listing) -> str:
+        slug = listing.page.rpartition("/")[2]
+        return self.site.section_of(slug) or listing.title
+
+    def _render(self, template: str, **values: object) -> str:
+        return self._environment.get_template(template).render(values)

@@ -1,0 +1,76 @@
+"""The text of an item on its own page: which of its texts, and its pictures on our terms."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from markupsafe import Markup
+
+from aggregator.model import Copy, Item
+from aggregator.publish.site import Site
+
+#: one <img …> of sanitised HTML, whose attribute values are always quoted
+IMG = re.compile(r"""<img\b((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.IGNORECASE)
+SRC = re.compile(r"""\ssrc=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+#: attributes that are set by us
+OURS = re.compile(r"""\s(?:loading|decoding|referrerpolicy)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+EXCERPT_CHARACTERS = 900
+
+
+def article_html(item: Item, site: Site) -> Markup:
+    """What is shown of an item: its whole content where the source is configured so, else its summary.
+
+    The HTML was sanitised when the item was collected; nothing is added here that it could have contained.
+    """
+    full = item.full_text or site.content == "full"
+    chosen = (item.content_html if full else "") or item.summary_html or _paragraphs(item, whole=full)
+    return Markup(_pictures(chosen, site))  # noqa: S704 (sanitised by an allow-list at ingest)
+
+
+def lead_image(item: Item, site: Site, shown: str) -> str | None:
+    """The item's picture, unless the text shows it already or pictures are turned off."""
+    url = item.image_url
+    if site.images == "none" or not url or IMG.search(shown) or not url.startswith(("http://", "https://")):
+        return None
+    return None if url.startswith(site.url + "/") else url
+
+
+def excerpt(text: str, limit: int) -> str:
+    """The beginning of a text, cut at a word, with an ellipsis where something is missing."""
+    text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    at_word = cut.rpartition(" ")[0]
+    return (at_word if len(at_word) > limit // 2 else cut).rstrip(" ,;:.–—-") + "…"
+
+
+def _paragraphs(item: Item, *, whole: bool) -> str:
+    text = item.text if whole else excerpt(item.text, EXCERPT_CHARACTERS)
+    return "".join(f"<p>{html.escape(part)}</p>" for part in text.split("\n") if part.strip())
+
+
+def _pictures(markup: str, site: Site) -> str:
+    return IMG.sub(lambda match: _picture(match, site), markup)
+
+
+def _picture(match: re.Match[str], site: Site) -> str:
+    """A picture loaded late and without telling its server where it stands; none that asks this site for anything."""
+    attributes = OURS.sub("", match[1]).rstrip(" /")
+    source = SRC.search(attributes)
+    address = html.unescape(source[1] or source[2] or "") if source else ""
+    if site.images == "none" or not address.startswith(("http://", "https://")) or address.startswith(site.url + "/"):
+        return ""
+    return f'<img{attributes} loading="lazy" decoding="async" referrerpolicy="no-referrer">'
+
+
+def other_copies(item: Item) -> list[Copy]:
+    """The same article at other sources, one for each source ("Also at")."""
+    seen = {item.source.id}
+    copies = []
+    for copy in item.copies:
+        if copy.source.id not in seen:
+            seen.add(copy.source.id)
+            copies.append(copy)
+    return copies
