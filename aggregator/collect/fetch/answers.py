@@ -10,7 +10,7 @@ from aggregator.model import Document, Validators
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLimits:
-    """Bounds of one request (COLLECT.md 1.2, "Limits")."""
+    """Bounds of one request."""
 
     #: wall clock for everything: names, redirects, the last byte of the body
     total: timedelta = timedelta(seconds=30)

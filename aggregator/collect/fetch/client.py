@@ -24,7 +24,7 @@ from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 from aggregator.model import Validators
 
-#: COLLECT.md 1.2, "Accept"
+#: feeds before other XML, and the rest rather than nothing
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, */*;q=0.1"
@@ -221,7 +221,7 @@ def _fetchable(url: URL) -> URL:
 
 
 def _closed_early(error: Exception) -> bool:
-    """An orderly close before Content-Length was reached: what came is usable in part (COLLECT.md 4, 6).
+    """An orderly close before Content-Length was reached: what came is usable in part.
 
     A cut chunk is not: there the framing itself is broken. aiohttp tells the cases apart in its message only.
     """

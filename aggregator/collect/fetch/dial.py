@@ -20,7 +20,7 @@ from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 
 #: threads that wait for names. The default executor has six on two cores, and twenty dead names then hold up all
-#: others for seconds (FACTS.md, aiohttp)
+#: others for seconds
 _RESOLVER_THREADS = 32
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
@@ -93,7 +93,7 @@ class GuardedConnector(aiohttp.TCPConnector):
 class _Handler(ResponseHandler):
     """Cuts off the body that some servers send behind a 304; the parser would take it for a second, bad answer.
 
-    RFC 9110 15.4.5 forbids it; HOSTILE.md H21 wants it read as what it says: not modified.
+    RFC 9110 15.4.5 forbids such a body; what the status says is plain all the same.
     """
 
     def data_received(self, data: bytes) -> None:

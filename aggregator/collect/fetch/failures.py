@@ -135,13 +135,13 @@ def _phrase(status: int) -> str:
 
 
 def _challenge(answer: headers.Headers) -> str:
-    """Bot walls deserve their name: no back-off cures them (COLLECT.md 4, 10)."""
+    """Bot walls deserve their name: no back-off cures them."""
     walled = "cf-mitigated" in answer or "x-amzn-waf-action" in answer
     return ": it wants to see a browser (bot protection); ask the publisher to let feed readers in" if walled else ""
 
 
 def _short(error: BaseException) -> str:
-    """One line of the client's own words; never the URL, which may carry a secret (HOSTILE.md U6)."""
+    """One line of the client's own words; never the URL, which may carry a secret."""
     if isinstance(error, aiohttp.InvalidURL):
         words = error.description or "it is malformed"
     elif isinstance(error, aiohttp.ClientResponseError):

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from aggregator.model import Validators
 
-#: a validator that is longer is not worth echoing (HOSTILE.md H22)
+#: a validator that is longer is not worth echoing
 _MAX_VALIDATOR = 1024
 _MAX_RETRY = timedelta(days=7)
 _MIN_RETRY = timedelta(seconds=60)

@@ -17,7 +17,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31
 _ZLIB = 15
 _RAW_DEFLATE = -15
-#: gzip inside gzip is seen in the wild once, not more often (COLLECT.md 4, 33)
+#: gzip inside gzip is seen in the wild once, not more often
 _MAX_LAYERS = 3
 #: each member costs a copy of what follows it
 _MAX_MEMBERS = 16
