@@ -1,0 +1,234 @@
+"""Same item, same story, alike: all three decided for a batch of items, by one search of the index each.
+
+`Curator` holds the last 30 days in memory. It decides and does not act: what it decided is a `Curation`, which the
+caller commits. If that fails, the caller makes a new one and loads it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aggregator.curate import duplicates, related
+from aggregator.curate.duplicates import Likeness, likeness
+from aggregator.curate.index import Document, Hit, Index
+from aggregator.curate.stories import ALIVE, Fit, Stories, Story, join_from
+from aggregator.model import Curation, ItemText, Merge, RelatedPair, StoryJoin, StoryMerge
+
+__all__ = ["Curator"]
+
+#: this many of the best candidates decide which stories are looked at
+STORY_CANDIDATES = 20
+#: what is older than this is let go of
+KEPT = timedelta(days=30)
+#: letting go is done for many at a time
+EVICTED_EVERY = timedelta(hours=6)
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What has been decided of a batch so far."""
+
+    merges: list[Merge] = field(default_factory=list)
+    joins: list[StoryJoin] = field(default_factory=list)
+    story_merges: list[StoryMerge] = field(default_factory=list)
+    related: list[RelatedPair] = field(default_factory=list)
+
+
+class Curator:
+    """Decides about items in the order in which they arrive, knowing the last 30 days."""
+
+    def __init__(self) -> None:
+        self._index = Index()
+        self._stories = Stories()
+        self._series = _Series()
+        self._newest: datetime | None = None
+        self._evicted: datetime | None = None
+
+    def __len__(self) -> int:
+        """How many items it knows."""
+        return len(self._index)
+
+    def load(self, history: Iterable[ItemText]) -> int:
+        """Takes over items that were decided earlier, oldest first; how many it did not know yet."""
+        fresh = [item for item in history if item.item_id not in self._index]
+        documents = [self._index.read(item) for item in fresh]
+        for item, document in zip(fresh, documents, strict=True):
+            self._keep(document)
+            self._stories.put(item.story or item.item_id, document, self._index.vector(document))
+        return len(fresh)
+
+    def decide(self, batch: Sequence[ItemText]) -> Curation:
+        """What is decided about these items, all words of the batch counted first. Deterministic."""
+        decided = _Decided()
+        items = sorted(batch, key=lambda item: (item.published, item.item_id))
+        former = {item.item_id: self._forget(item.item_id) for item in items}
+        documents = [self._index.read(item) for item in items]
+        for item, document in zip(items, documents, strict=True):
+            self._decide(document, former[item.item_id] or item.story, decided)
+        self._let_go()
+        return Curation(
+            curated=tuple(item.item_id for item in batch),
+            merges=tuple(decided.merges),
+            joins=tuple(decided.joins),
+            story_merges=tuple(decided.story_merges),
+            related=tuple(decided.related),
+        )
+
+    def _decide(self, document: Document, story: str | None, decided: _Decided) -> None:
+        hits = self._index.ask(document, since=document.published - related.LOOKS_BACK)
+        original = self._original(document, hits)
+        if original is not None:
+            self._merge(document, story, *original, decided)
+            return
+        vector = self._index.vector(document)
+        self._place(document, vector, story, hits, decided)
+        self._keep(document)
+        own = self._stories.of(document.item_id)
+        siblings = frozenset(own.members if own else ())
+        decided.related += related.most_alike(document, vector, hits, index=self._index, siblings=siblings)
+
+    # --- the same article ---------------------------------------------------------
+    def _original(self, document: Document, hits: Iterable[Hit]) -> tuple[Document, Likeness] | None:
+        """The item of which this is the syndicated copy, if there is one."""
+        if self._series.recurs(document):
+            return None
+        best: tuple[Document, Likeness] | None = None
+        for hit in hits:
+            other = hit.document
+            if hit.shared < duplicates.SHARED_TERMS or not self._comparable(document, other):
+                continue
+            found = likeness(document, other)
+            if found.is_copy and (best is None or found.score > best[1].score):
+                best = (other, found)
+        return best
+
+    def _comparable(self, document: Document, other: Document) -> bool:
+        return (
+            other.source_id != document.source_id
+            and abs(other.published - document.published) <= duplicates.COPIED_WITHIN
+            and not self._series.recurs(other)
+        )
+
+    def _merge(
+        self, document: Document, story: str | None, original: Document, found: Likeness, decided: _Decided
+    ) -> None:
+        decided.merges.append(
+            Merge(keep=original.item_id, absorb=document.item_id, rule="near-duplicate", figures=found.figures)
+        )
+        self._index.lexicon.uncount(document.language, document.terms)
+        kept = self._stories.of(original.item_id)
+        if story == document.item_id and kept is not None and kept.id != story:
+            decided.story_merges.append(StoryMerge(keep=kept.id, absorb=story, figures=found.figures))
+
+    # --- the same event -----------------------------------------------------------
+    def _place(
+        self,
+        document: Document,
+        vector: Mapping[int, float],
+        story: str | None,
+        hits: Sequence[Hit],
+        decided: _Decided,
+    ) -> None:
+        """Finds the item's story; one that stands in a story with others stays there for good."""
+        alone = story == document.item_id and self._stories_size(story) == 0
+        if story is not None and not alone:
+            self._stories.put(story, document, vector)
+            return
+        near = [hit for hit in hits if abs(hit.document.published - document.published) <= ALIVE * 2]
+        join = join_from(alive=self._index.around(document, ALIVE), counted=self._index.lexicon.size(document.language))
+        likeliest = [(hit.document, hit.shared) for hit in near[:STORY_CANDIDATES]]
+        fits = self._stories.fits(document, vector, likeliest, join=join)
+        if not fits:
+            self._stories.put(document.item_id, document, vector)
+            decided.joins.append(StoryJoin(item_id=document.item_id, story=document.item_id))
+            return
+        self._join(document, vector, fits, decided)
+        if story is not None:
+            decided.story_merges.append(StoryMerge(keep=fits[0].story.id, absorb=story, figures=fits[0].figures))
+
+    def _stories_size(self, story: str) -> int:
+        held = self._stories.get(story)
+        return len(held.members) if held else 0
+
+    def _join(self, document: Document, vector: Mapping[int, float], fits: Sequence[Fit], decided: _Decided) -> Story:
+        best = fits[0]
+        story = best.story
+        for other in fits[1:]:
+            if self._stories.unites(best, other):
+                story, gone = self._stories.unite(best.story, other.story)
+                decided.story_merges.append(StoryMerge(keep=story.id, absorb=gone.id, figures=other.figures))
+                break
+        decided.joins.append(StoryJoin(item_id=document.item_id, story=story.id, figures=best.figures))
+        return self._stories.put(story.id, document, vector)
+
+    # --- what is known ------------------------------------------------------------
+    def _keep(self, document: Document) -> None:
+        self._index.add(document)
+        self._series.note(document)
+        if self._newest is None or document.published > self._newest:
+            self._newest = document.published
+
+    def _forget(self, item_id: str) -> str | None:
+        """An item that is decided anew leaves the index; the story it stood in."""
+        document = self._index.get(item_id)
+        if document is None:
+            return None
+        story = self._stories.of(item_id)
+        self._index.remove(document)
+        self._series.forget(document)
+        self._stories.leave(item_id)
+        return story.id if story else None
+
+    def _let_go(self) -> None:
+        if self._newest is None or (self._evicted and self._newest - self._evicted < EVICTED_EVERY):
+            return
+        self._evicted = self._newest
+        for document in self._index.evict(self._newest - KEPT):
+            self._series.forget(document)
+            self._stories.leave(document.item_id)
+
+    # --- for those who rank and recommend -------------------------------------------
+    def vector(self, item_id: str) -> Mapping[int, float]:
+        """The terms of an item by weight, of unit length; empty if it is not known."""
+        document = self._index.get(item_id)
+        return self._index.vector(document) if document else {}
+
+    def weigh(self, item: ItemText) -> Mapping[int, float]:
+        """The terms of any text by weight, of unit length."""
+        return self._index.weigh(item)
+
+
+class _Series:
+    """What a source says again and again: its "Letters", its weather, its "listen to the latest bulletin".
+
+    A text of which its own source has another with the same title (but for numbers) or the very same lead is an issue
+    of a series, and no source's issue is a copy of anything.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, set[str]] = {}
+
+    def recurs(self, document: Document) -> bool:
+        """Its source has another item like it."""
+        return any(self._seen.get(key, set()) - {document.item_id} for key in _marks(document))
+
+    def note(self, document: Document) -> None:
+        """The item exists."""
+        for key in _marks(document):
+            self._seen.setdefault(key, set()).add(document.item_id)
+
+    def forget(self, document: Document) -> None:
+        """The item is not known any more."""
+        for key in _marks(document):
+            held = self._seen.get(key)
+            if held is not None:
+                held.discard(document.item_id)
+                if not held:
+                    del self._seen[key]
+
+
+def _marks(document: Document) -> tuple[int, ...]:
+    lead = hash((document.source_id, "lead", tuple(document.pairs))) if len(document.pairs) else None
+    return (document.series,) if lead is None else (document.series, lead)

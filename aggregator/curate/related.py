@@ -1,0 +1,54 @@
+"""Alike? The items about the same subject, by CURATE.md 4. Pure.
+
+A score is the cosine of the two texts, fading with the days between them. Below the floor there is nothing, which is
+better than noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from aggregator.curate.index import Document, Hit, Index
+from aggregator.model import RelatedPair
+
+__all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
+
+#: how far back the search goes, and how fast likeness fades with the time between two items
+LOOKS_BACK = timedelta(days=30)
+#: below this there is nothing
+FLOOR = 0.08
+PER_SOURCE = 2
+#: pairs of one new item
+MOST = 20
+#: this many of the best candidates are compared exactly
+COMPARED = 80
+
+
+def score(cosine: float, apart: timedelta) -> float:
+    """Likeness faded by the time between the two items, 0…1."""
+    return cosine * math.exp(-abs(apart) / LOOKS_BACK)
+
+
+def most_alike(
+    document: Document,
+    vector: Mapping[int, float],
+    hits: Iterable[Hit],
+    *,
+    index: Index,
+    siblings: frozenset[str],
+) -> list[RelatedPair]:
+    """The items most alike to this one, best first; `siblings` (its story, its copies) are left out."""
+    others = [hit.document for hit in hits if hit.document.item_id not in siblings][:COMPARED]
+    scored = [(score(index.cosine(vector, other), document.published - other.published), other) for other in others]
+    scored.sort(key=lambda pair: (-pair[0], pair[1].item_id))
+    taken: dict[int, int] = {}
+    pairs: list[RelatedPair] = []
+    for value, other in scored:
+        if value < FLOOR or len(pairs) == MOST:
+            break
+        if taken.get(other.source_id, 0) < PER_SOURCE:
+            taken[other.source_id] = taken.get(other.source_id, 0) + 1
+            pairs.append(RelatedPair(item_id=document.item_id, other_id=other.item_id, score=round(min(1.0, value), 4)))
+    return pairs

@@ -1,0 +1,99 @@
+"""How common each word is, learnt from the items themselves: one vocabulary per language.
+
+Words become small integers, numbered across all languages, so that items of different languages share none and are
+never compared. Pure; the figures follow from the items in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+__all__ = ["HALVED_EVERY", "Lexicon", "tongue"]
+
+#: document frequencies are halved this often, so that yesterday's rare word may become today's common one
+HALVED_EVERY = timedelta(days=30)
+#: a word in more than this share of a language's items says nothing about the subject (CURATE.md 4)
+COMMON_SHARE = 0.02
+#: with few items a share means little: this many occurrences are never "common" …
+RARE_AT_MOST = 20
+#: … unless it is this share of all, which keeps function words out of a young site
+YOUNG_SHARE = 0.25
+
+
+def tongue(language: str | None) -> str:
+    """The language itself, without its region: "en" for "en-GB"; "" where it is not known."""
+    return (language or "").partition("-")[0].lower()
+
+
+class Lexicon:
+    """Words as integers, with the number of items each stands in; `size` of a language counts its items."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, dict[str, int]] = {}
+        self._sizes: dict[str, int] = {}
+        self._spread = array("I")
+        self._halved: datetime | None = None
+
+    def size(self, language: str) -> int:
+        """How many items of this language have been counted."""
+        return self._sizes.get(language, 0)
+
+    def ids(self, language: str, words: Iterable[str]) -> Iterator[int]:
+        """The numbers of these words; unknown words get one."""
+        known = self._ids.setdefault(language, {})
+        for word in words:
+            number = known.get(word)
+            if number is None:
+                number = known[word] = len(self._spread)
+                self._spread.append(0)
+            yield number
+
+    def count(self, language: str, terms: Iterable[int], *, at: datetime) -> None:
+        """One more item of this language, holding these terms (each named once)."""
+        self._age(at)
+        self._sizes[language] = self.size(language) + 1
+        for term in terms:
+            self._spread[term] += 1
+
+    def uncount(self, language: str, terms: Iterable[int]) -> None:
+        """The opposite: an item's text is about to be replaced."""
+        self._sizes[language] = max(0, self.size(language) - 1)
+        for term in terms:
+            self._spread[term] -= self._spread[term] > 0
+
+    def idf(self, term: int, size: int) -> float:
+        """How telling a term is among `size` items: 0.7 for one that stands in all of them."""
+        return math.log(1.0 + size / max(1, self._spread[term]))
+
+    def ceiling(self, language: str) -> float:
+        """A term that stands in more items than this is too common to search by."""
+        size = self.size(language)
+        return max(COMMON_SHARE * size, min(RARE_AT_MOST, max(2.0, YOUNG_SHARE * size)))
+
+    def spread(self, term: int) -> int:
+        """How many items hold the term."""
+        return self._spread[term]
+
+    def weigh(self, language: str, counts: Mapping[int, float]) -> dict[int, float]:
+        """The unit vector of an item: (1 + ln tf) · idf of each of its terms."""
+        size = self.size(language)
+        weights = {term: (1.0 + math.log(tf)) * self.idf(term, size) for term, tf in counts.items() if tf > 0}
+        norm = math.sqrt(sum(weight * weight for weight in weights.values()))
+        return {term: weight / norm for term, weight in weights.items()} if norm else {}
+
+    def _age(self, at: datetime) -> None:
+        if self._halved is None:
+            self._halved = at
+        while at - self._halved >= HALVED_EVERY:
+            self._halved += HALVED_EVERY
+            self._spread = array("I", [count // 2 for count in self._spread])
+            self._sizes = {language: size // 2 for language, size in self._sizes.items()}
+            self._forget_words()
+
+    def _forget_words(self) -> None:
+        """Words nobody uses any more lose their name; their numbers are never given to others."""
+        for language, known in self._ids.items():
+            self._ids[language] = {word: term for word, term in known.items() if self._spread[term]}
