@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("publish:publish", "Write the whole site as static files."),
     "backup": ("backup:backup", "Write a verified copy of the store."),
     "restore": ("backup:restore", "Replace the store by a backup."),
+    "demo": ("demo:demo", "Show the whole thing offline, with readers who click."),
 }
 
 

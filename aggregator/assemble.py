@@ -1,0 +1,184 @@
+"""Settings → concrete parts. The daemon and the commands build everything here, and nowhere else.
+
+settings ─┬─ store
+          ├─ fetcher ─┐
+          ├─ judge ───┼─ poller        the way in
+          │  parser ──┘
+          ├─ refresher                 store → curate → store
+          └─ site ─ lists, pages ─┐
+             audience ────────────┴─ services   the way out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aggregator import __version__
+from aggregator.config import Settings
+from aggregator.curate.rules import judge as judge_by
+from aggregator.curate.rules import subject_of_entry
+from aggregator.model import ParsedEntry, Source, Verdict
+from aggregator.store import Store, open_store
+
+if TYPE_CHECKING:
+    from aggregator.collect.fetch import Fetcher
+    from aggregator.collect.parse import ParseWorkers
+    from aggregator.collect.poll import Poller
+    from aggregator.publish.audience import Audience
+    from aggregator.publish.site import Site
+    from aggregator.publish.web import Health, Services
+    from aggregator.refresh import CurateOptions, Refresher
+
+Clock = Callable[[], datetime]
+Judge = Callable[[Source, ParsedEntry], Verdict]
+
+#: a busy news page has a few hundred entries; a parse that takes longer is an attack or a bug
+PARSE_TIMEOUT = timedelta(seconds=10)
+
+
+def store(settings: Settings, *, create: bool = True) -> Store:
+    """The store of ``[store] url``. Raises StoreUnusable."""
+    return open_store(settings.store.url, base=settings.base, create=create)
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where the store and what belongs to it lie: keys, the log of views, backups."""
+    _, _, place = settings.store.url.partition(":")
+    return (settings.base / place).absolute().parent
+
+
+def user_agent(settings: Settings) -> str:
+    """Who we are, and where a publisher can complain (RFC 9110 10.1.5)."""
+    return f"aggregator/{__version__} (feed reader; +{settings.site.contact})"
+
+
+def fetcher(settings: Settings) -> Fetcher:
+    """The way to the web, within ``[polling]``'s limits."""
+    from aggregator.collect.fetch import Fetcher, FetchLimits
+    from aggregator.collect.guard import Guard
+
+    polling = settings.polling
+    standard = FetchLimits()
+    limits = FetchLimits(
+        total=polling.timeout,
+        resolve=min(standard.resolve, polling.timeout),
+        connect=min(standard.connect, polling.timeout),
+        silence=min(standard.silence, polling.timeout),
+        max_size_bytes=polling.max_size,
+    )
+    guard = Guard(tuple(str(network) for network in polling.allow_private_addresses))
+    return Fetcher(limits, guard, user_agent(settings))
+
+
+def parser() -> ParseWorkers:
+    """The child process that parses."""
+    from aggregator.collect.parse import ParseWorkers
+
+    return ParseWorkers(count=1, timeout=PARSE_TIMEOUT)
+
+
+def judge(settings: Settings) -> Judge:
+    """What ``[[rules]]`` say of an entry."""
+    rules = settings.rules_compiled()
+    return lambda source, entry: judge_by(rules, subject_of_entry(source, entry)) if rules else Verdict()
+
+
+def poller(settings: Settings, *, store: Store, fetcher: Fetcher, parser: ParseWorkers, clock: Clock) -> Poller:
+    """The order of things for one lease."""
+    from aggregator.collect.cadence import Policy
+    from aggregator.collect.poll import Poller
+
+    policy = Policy(min_interval=settings.polling.min_interval, max_interval=settings.polling.max_interval)
+    return Poller(store, fetcher, parser, policy, judge(settings), clock)
+
+
+def curate_options(settings: Settings) -> CurateOptions:
+    """What the lists depend on."""
+    from aggregator.refresh import CurateOptions
+
+    return CurateOptions(
+        windows=settings.ranking.lengths,
+        window=settings.ranking.window,
+        ranking_size=settings.ranking.size,
+        recommendation_size=settings.recommendation.size,
+        max_per_source=settings.recommendation.max_per_source,
+        sections=settings.sections,
+        feeds=settings.own_feeds(),
+    )
+
+
+def refresher(settings: Settings, store: Store) -> Refresher:
+    """What turns new items into lists."""
+    from aggregator.refresh import Refresher
+
+    return Refresher(store, curate_options(settings))
+
+
+def site(settings: Settings) -> Site:
+    """What publishing needs to know of the configuration."""
+    from aggregator.publish.site import Site
+
+    return Site(
+        title=settings.site.title,
+        url=settings.site.url.rstrip("/"),
+        language=settings.site.language,
+        timezone=settings.site.timezone,
+        contact=settings.site.contact,
+        like_label=settings.site.like_label,
+        sections=settings.sections,
+        windows=settings.ranking.windows,
+        window=settings.ranking.window,
+        ranking_size=settings.ranking.size,
+        related_size=settings.related.size,
+        recommendation_size=settings.recommendation.size,
+        formats=settings.publish.formats,
+        content=settings.publish.content,
+        items=settings.publish.items,
+        entry_link=settings.publish.entry_link,
+        images=settings.publish.images,
+        hub=settings.publish.hub,
+        feeds=settings.own_feeds(),
+        version=__version__,
+    )
+
+
+def audience(settings: Settings, store: Store) -> Audience:
+    """Who counts views and likes."""
+    from aggregator.publish.audience import Audience
+
+    return Audience(
+        store,
+        state_dir=state_dir(settings),
+        site_url=settings.site.url,
+        trusted_proxies=tuple(str(network) for network in settings.server.trusted_proxies),
+    )
+
+
+def services(
+    settings: Settings,
+    store: Store,
+    *,
+    audience: Audience,
+    clock: Clock,
+    health: Callable[[], Health],
+    metrics: Callable[[], str],
+) -> Services:
+    """What the web server asks."""
+    from aggregator.publish.lists import Lists
+    from aggregator.publish.pages import Pages
+    from aggregator.publish.web import Services
+
+    of_site = site(settings)
+    return Services(
+        store=store,
+        site=of_site,
+        lists=Lists(store, of_site),
+        pages=Pages(of_site),
+        audience=audience,
+        clock=clock,
+        health=health,
+        metrics=metrics,
+    )

@@ -1,0 +1,129 @@
+"""How commands show things: JSON for programs (one object a line, stable keys), tables for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from aggregator.model import Item, SourceHealth
+
+#: rich assumes 80 columns where there is no terminal, and would cut what a pipe could carry
+PIPE_WIDTH = 200
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys.")
+
+
+def limit_option(default: int) -> Any:
+    """``--limit N``; 0 means all."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(min=0),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="At most N; 0: all.",
+    )
+
+
+def print_json(rows: Iterable[Mapping[str, object]]) -> None:
+    """One object a line, in UTF-8, as they come."""
+    for row in rows:
+        sys.stdout.write(json.dumps(row, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """A table on a terminal; the same columns, uncut and without colours, into a pipe."""
+    console = stdout()
+    table = Table(title=title and escape(title), box=None, header_style="bold", title_justify="left", pad_edge=False)
+    for column in columns:
+        figures = column in {"#", "views", "likes", "score", "sources", "items", "items/day", "errors"}
+        table.add_column(column, justify="right" if figures else "left", overflow="fold", no_wrap=figures)
+    for row in rows:
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def stdout() -> Console:
+    """Standard output."""
+    width = None if sys.stdout.isatty() else max(PIPE_WIDTH, shutil.get_terminal_size().columns)
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def stderr() -> Console:
+    """Standard error: what is said besides the result."""
+    return Console(stderr=True, highlight=False)
+
+
+def printable(cell: object) -> str:
+    """A value in a cell: "" for None, and nothing that could steer a terminal."""
+    if cell is None:
+        return ""
+    text = f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+    return "".join(ch if ch.isprintable() or ch == "\n" else " " for ch in text)
+
+
+def moment(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the second."""
+    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def local(at: datetime | None, zone: ZoneInfo) -> str:
+    """For people: to the minute, in the site's time zone."""
+    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def item_row(
+    item: Item, *, page: str, score: float | None = None, reasons: Sequence[str] = (), views: int | None = None
+) -> dict[str, object]:
+    """An item as every listing gives it. `views`: those within the list's window; None: all ever."""
+    return {
+        "id": item.id,
+        "title": item.title,
+        "url": item.url,
+        "page": page,
+        "source": item.source.name,
+        "sources": item.sources,
+        "section": item.section,
+        "author": item.author,
+        "published": moment(item.published),
+        "first_seen": moment(item.first_seen),
+        "views": item.views if views is None else views,
+        "likes": item.likes,
+        "score": score,
+        "story": item.story,
+        "reasons": list(reasons),
+    }
+
+
+def source_row(health: SourceHealth) -> dict[str, object]:
+    """A source as ``status --json`` gives it."""
+    error = health.error
+    return {
+        "url": health.subscription.url,
+        "name": health.ref.name,
+        "slug": health.ref.slug,
+        "section": health.subscription.section,
+        "state": health.state,
+        "last_poll": moment(health.last_poll),
+        "last_success": moment(health.last_success),
+        "next_poll": moment(health.next_poll),
+        "last_item": moment(health.last_item),
+        "items": health.items,
+        "items_per_day": round(health.items_per_day, 2),
+        "http_status": health.http_status,
+        "error": error and {"code": error.code, "message": error.message, "permanent": error.permanent},
+        "error_since": moment(health.error_since),
+        "error_count": health.error_count,
+        "warnings": list(health.warnings),
+        "unstable_ids": health.unstable_ids,
+    }

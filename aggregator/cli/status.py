@@ -1,0 +1,76 @@
+"""``aggregator status``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+
+from aggregator.cli.context import Context, pass_context
+from aggregator.cli.output import json_option, limit_option, local, print_json, print_table, source_row, stdout
+from aggregator.model import SourceHealth
+
+#: failing sources first, sources without news last
+_ORDER = {state: place for place, state in enumerate(("failing", "gone", "new", "ok", "quiet", "disabled"))}
+
+
+@click.command()
+@json_option
+@limit_option(0)
+@pass_context
+def status(context: Context, as_json: bool, limit: int) -> None:
+    """Show the health of each source.
+
+    Last success, next poll, items a day, HTTP state, error and since when. A quiet source posts rarely; it is not dead.
+    """
+    now = context.now()
+    with context.store() as store:
+        sources = store.sources(now=now)
+        stats = store.stats()
+    shown = sources[: limit or None]
+    if as_json:
+        print_json(map(source_row, shown))
+        return
+    zone = context.settings.site.timezone
+    print_table(
+        ["state", "source", "section", "last success", "next poll", "items/day", "items", "http", "what is wrong"],
+        [_cells(health, zone, now) for health in sorted(shown, key=lambda health: _ORDER[health.state])],
+    )
+    stdout().print(
+        f"\n{len(sources)} sources, {stats.items} items in {stats.stories} stories, {stats.views} views, "
+        f"{stats.likes} likes, {stats.size_bytes / 1e6:.1f} MB"
+    )
+
+
+def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime) -> list[object]:
+    return [
+        health.state,
+        health.ref.name,
+        health.subscription.section,
+        local(health.last_success, zone),
+        _ahead(health.next_poll, now),
+        f"{health.items_per_day:.1f}",
+        health.items,
+        health.http_status,
+        _wrong(health, zone),
+    ]
+
+
+def _ahead(at: datetime | None, now: datetime) -> str:
+    """How long it is until `at`."""
+    if at is None:
+        return ""
+    seconds = (at - now).total_seconds()
+    if seconds <= 0:
+        return "now"
+    if seconds < 60:
+        return f"in {seconds:.0f} s"
+    return f"in {timedelta(minutes=int(seconds // 60))}".removesuffix(":00")
+
+
+def _wrong(health: SourceHealth, zone: ZoneInfo) -> str:
+    if health.error is not None:
+        since = f" (since {local(health.error_since, zone)}, {health.error_count} times)" if health.error_since else ""
+        return f"{health.error.code}: {health.error.message}{since}"
+    return ", ".join([*health.warnings, *(["unstable ids"] if health.unstable_ids else [])])

@@ -1,0 +1,162 @@
+"""Keeps the fetch slots busy: claims no more work than there are free slots, and again whenever one becomes free."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from aggregator.collect.poll import Polled
+from aggregator.errors import AggregatorError, StaleLease, StoreError
+from aggregator.model import Lease
+from aggregator.store import WorkStore
+
+log = logging.getLogger(__name__)
+
+#: a store that cannot be written to is one line a minute, not one a second
+COMPLAIN_EVERY_S = 60.0
+
+
+class LeasePoller(Protocol):
+    """What the pump needs of `collect.poll.Poller`."""
+
+    async def poll(self, lease: Lease) -> list[Polled]:
+        """Polls the sources of a lease and completes each in the store."""
+
+
+def lease_length(timeout: timedelta) -> timedelta:
+    """How long a host is ours: time for a slow request with redirects, the parser's deadline and a busy store."""
+    return max(timedelta(minutes=2), 4 * timeout + timedelta(minutes=1))
+
+
+class Pump:
+    """Polls what is due. All methods belong to the event loop.
+
+    `on_polled` is told of every finished poll; it must not block.
+    """
+
+    def __init__(
+        self,
+        store: WorkStore,
+        poller: LeasePoller,
+        *,
+        slots: int,
+        per_host: int,
+        lease: timedelta,
+        clock: Callable[[], datetime],
+        on_polled: Callable[[Polled], None],
+    ) -> None:
+        self.poller = poller
+        self.slots, self.per_host, self.lease = slots, per_host, lease
+        #: the store refuses to be written to: nothing is polled meanwhile
+        self.store_error: StoreError | None = None
+        self._store = store
+        self._clock = clock
+        self._on_polled = on_polled
+        self._running: dict[asyncio.Task[None], int] = {}
+        self._claiming = asyncio.Lock()
+        self._stopped = False
+        #: the last claim took all that was free: more may be due
+        self._more = False
+        self._refill: asyncio.Task[int] | None = None
+        self._complained_s = float("-inf")
+
+    @property
+    def in_flight(self) -> int:
+        """Sources that are being polled at the moment."""
+        return sum(self._running.values())
+
+    async def fill(self, *, force: bool = False, only: frozenset[str] | None = None) -> int:
+        """Claims as much work as there are free slots and begins it; how many sources that are.
+
+        `force` and `only` as in `WorkStore.claim`; without them, slots that become free are filled again.
+        """
+        if self._stopped or self._claiming.locked():
+            return 0
+        async with self._claiming:
+            free = self.slots - self.in_flight
+            leases = await self._claim(free, force=force, only=only) if free > 0 else []
+            for lease in leases:
+                self._begin(lease)
+            begun = sum(len(lease.sources) for lease in leases)
+            self._more = only is None and not force and begun == free
+            return begun
+
+    def hold(self, error: StoreError) -> None:
+        """The store takes no writes: says so, once a minute. The next claim that succeeds ends it."""
+        self.store_error = error
+        if time.monotonic() - self._complained_s >= COMPLAIN_EVERY_S:
+            self._complained_s = time.monotonic()
+            log.error("store takes no writes; polling waits", extra={"why": error})
+
+    async def settled(self) -> None:
+        """Returns when everything that is under way now has ended."""
+        if self._running:
+            await asyncio.wait(list(self._running))
+
+    async def progress(self, *, within: timedelta) -> bool:
+        """Waits until something that is under way ends; False if nothing did."""
+        if not self._running:
+            await asyncio.sleep(within.total_seconds())
+            return False
+        done, _ = await asyncio.wait(
+            list(self._running), timeout=within.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+        )
+        return bool(done)
+
+    async def stop(self, *, within: timedelta) -> None:
+        """Claims no more and cuts short what is under way; a result that is being stored gets until `within`."""
+        self._stopped = True
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=within.total_seconds())
+
+    async def _claim(self, limit: int, *, force: bool, only: frozenset[str] | None) -> list[Lease]:
+        try:
+            leases = await asyncio.to_thread(
+                self._store.claim,
+                now=self._clock(),
+                limit=limit,
+                lease=self.lease,
+                per_host=self.per_host,
+                force=force,
+                only=only,
+            )
+        except StoreError as error:
+            self.hold(error)
+            return []
+        if self.store_error is not None:
+            self.store_error = None
+            log.warning("store writable again")
+        return leases
+
+    def _begin(self, lease: Lease) -> None:
+        task = asyncio.create_task(self._poll(lease), name=f"poll {lease.host}")
+        self._running[task] = len(lease.sources)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if self._more and not self._stopped:
+            # More was due than there were slots: the next one need not wait for a tick.
+            self._refill = asyncio.create_task(self.fill(), name="refill")
+
+    async def _poll(self, lease: Lease) -> None:
+        try:
+            for polled in await self.poller.poll(lease):
+                self._on_polled(polled)
+        except StaleLease as error:
+            log.warning("lease lost", extra={"host": lease.host, "why": error})
+        except StoreError as error:
+            # What was fetched is not stored, nor are its validators: the lease runs out and it is fetched again.
+            self.hold(error)
+        except AggregatorError as error:
+            log.warning("poll abandoned", extra={"host": lease.host, "why": error})
+        except Exception:
+            # The edge of a job: a fault in polling one host must not end the polling of the others.
+            log.exception("poll failed", extra={"host": lease.host})

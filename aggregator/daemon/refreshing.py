@@ -1,0 +1,99 @@
+"""When the lists are made anew: soon after items have come, and once in a while because time passes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from aggregator.assemble import Judge
+from aggregator.errors import StoreError
+from aggregator.refresh import Refresher
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: lists grow old by themselves: windows move on
+EVERY = timedelta(seconds=60)
+#: items come in bursts; a moment's waiting makes one refresh of many
+DEBOUNCE = timedelta(seconds=2)
+#: refreshing may take at most this share of the time
+SHARE = 0.25
+
+
+class Refreshing:
+    """Runs the refresher in one thread of its own, never two runs at once."""
+
+    def __init__(self, refresher: Refresher, *, clock: Callable[[], datetime]) -> None:
+        self.refresher = refresher
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._judging: tuple[Judge, Callable[[], None]] | None = None
+        self.runs = 0
+        self.took_s = 0.0
+
+    def start(self) -> None:
+        """Loads what is in the store, then refreshes until stopped."""
+        self._task = asyncio.create_task(self._loop(), name="refresh")
+
+    def want(self) -> None:
+        """There is something new."""
+        self._wanted.set()
+
+    def judge_anew(self, judge: Judge, *, then: Callable[[], None]) -> None:
+        """Applies changed rules to what is stored, before the next refresh; calls `then` when it is done."""
+        self._judging = judge, then
+        self.want()
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Runs something of the refresher's in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def stop(self, *, within: timedelta) -> None:
+        """Ends after the batch in hand, or after `within`."""
+        self.refresher.stop.set()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=within.total_seconds())
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _loop(self) -> None:
+        await self._attempt(self.refresher.load)
+        while True:
+            self._wanted.clear()
+            await self._attempt(self._judge)
+            await self._attempt(self.refresher.run)
+            self.runs += 1
+            await asyncio.sleep(max(DEBOUNCE.total_seconds(), self.took_s * (1 / SHARE - 1)))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), EVERY.total_seconds())
+
+    def _judge(self, now: datetime) -> None:
+        judging = self._judging
+        if judging is not None:
+            judge, then = judging
+            changed = self.refresher.apply_rules(judge, now=now)
+            log.info("rules applied to what is stored", extra={"entries_changed": changed})
+            then()
+            # unless they have changed once more meanwhile
+            self._judging = None if self._judging is judging else self._judging
+
+    async def _attempt(self, step: Callable[[datetime], object]) -> None:
+        """One step; one that fails is tried again with the next refresh."""
+        began_s = time.monotonic()
+        try:
+            await self.call(lambda: step(self._clock()))
+        except StoreError as error:
+            log.warning("refresh put off", extra={"why": error})
+        except Exception:
+            # The edge of a job: lists that cannot be made anew must not end those that are there.
+            log.exception("refresh failed")
+        self.took_s = time.monotonic() - began_s

@@ -1,0 +1,265 @@
+"""The order of things from start to stop.
+
+start   store → sources → web server → READY
+run     every second    claim what is due, as many as there are free slots
+        on new items    refresh the lists (in a thread)
+        every second    fold the views that were recorded
+        on save, SIGHUP the new configuration, or the old one and a line that says why
+        now and then    retention, backups, the watchdog
+stop    STOPPING → no new work → fetches are cut short, what is being stored is stored → views folded → store closed
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from pyexpat import EXPAT_VERSION
+
+from aggregator import __version__, assemble, config
+from aggregator.clock import SteadyClock
+from aggregator.collect.fetch import Fetcher
+from aggregator.collect.poll import Polled, Poller
+from aggregator.config import Settings
+from aggregator.daemon.counters import Counters
+from aggregator.daemon.figures import Figures
+from aggregator.daemon.health import Pulse
+from aggregator.daemon.pump import Pump, lease_length
+from aggregator.daemon.refreshing import Refreshing
+from aggregator.daemon.reload import Reload, keep_fixed
+from aggregator.daemon.upkeep import Backups, RulesMark, retain
+from aggregator.errors import AggregatorError, StoreUnavailable
+from aggregator.publish.lists import Lists
+from aggregator.publish.pages import Pages
+from aggregator.publish.web import WebServer, create_app, serve
+from aggregator.schedule import Job, Schedule
+from aggregator.sdnotify import Notifier
+from aggregator.store import Store
+
+log = logging.getLogger(__name__)
+
+#: blocking calls of the store that may be under way at once; names are resolved elsewhere
+THREADS = 32
+#: from the signal to the end; the unit allows 30 s
+STOP_WITHIN = timedelta(seconds=5)
+#: with less room than this nothing is polled: pages, views and likes need what is left
+MIN_FREE_BYTES = 32 * 1024 * 1024
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+class Daemon:
+    """Everything that runs, from the open store to the listening socket. To be made and run inside one event loop."""
+
+    def __init__(self, settings: Settings, store: Store, *, notifier: Notifier) -> None:
+        self.settings = settings
+        self.store = store
+        self.notifier = notifier
+        self.clock = SteadyClock()
+        self.counters = Counters()
+        self.figures = Figures()
+        self.parser = assemble.parser()
+        self.fetcher = assemble.fetcher(settings)
+        self.refreshing = Refreshing(assemble.refresher(settings, store), clock=self.clock)
+        self.pump = Pump(
+            store,
+            self._poller(settings),
+            slots=settings.polling.concurrency,
+            per_host=settings.polling.per_host,
+            lease=lease_length(settings.polling.timeout),
+            clock=self.clock,
+            on_polled=self._polled,
+        )
+        self._reload = Reload(
+            settings.path,
+            take_over=self._take_over,
+            notifier=notifier,
+            status=self.status,
+            counters=self.counters,
+        )
+        self.schedule = Schedule(self._jobs())
+        self.pulse = Pulse(
+            progress=self.schedule.progress,
+            serving=lambda: self._web is not None,
+            store_error=lambda: self.pump.store_error,
+            started_s=time.monotonic(),
+        )
+        self.services = assemble.services(
+            settings,
+            store,
+            audience=assemble.audience(settings, store),
+            clock=self.clock,
+            health=self.pulse.health,
+            metrics=lambda: self.figures.text(self),
+        )
+        self.rules_mark = RulesMark(assemble.state_dir(settings) / "rules.mark")
+        self._web: WebServer | None = None
+        self._stop = asyncio.Event()
+
+    @classmethod
+    async def run(cls, settings: Settings, *, notifier: Notifier, sockets: Sequence[socket.socket] = ()) -> None:
+        """Runs until SIGTERM or SIGINT. Raises StoreUnusable, or AggregatorError if it cannot listen."""
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="blocking"))
+        store = await asyncio.to_thread(assemble.store, settings)
+        try:
+            await cls(settings, store, notifier=notifier).live(sockets)
+        finally:
+            await asyncio.to_thread(store.close)
+            log.info("stopped")
+
+    async def live(self, sockets: Sequence[socket.socket]) -> None:
+        """Starts, waits for a signal, winds down."""
+        self._listen_to_signals()
+        try:
+            await self._start(sockets)
+            self.notifier.ready(self.status())
+            await self._stop.wait()
+        finally:
+            self.notifier.stopping()
+            await self._wind_down()
+
+    async def _start(self, sockets: Sequence[socket.socket]) -> None:
+        now = self.clock()
+        versions = {"version": __version__, "python": platform.python_version(), "expat": EXPAT_VERSION}
+        log.info("starting", extra={**versions, "config": self.settings.path})
+        for problem in self.settings.warnings:
+            log.warning("configuration", extra={"problem": problem})
+        await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now)
+        await asyncio.to_thread(self.services.audience.start, now=now)
+        try:
+            self._web = await serve(create_app(self.services), listen=self.settings.server.listen, sockets=sockets)
+        except OSError as error:
+            where = self.settings.server.listen
+            raise AggregatorError(f"cannot listen on [server] listen = {where!r}: {error.strerror or error}") from error
+        self._judge_anew_if_changed()
+        self.refreshing.start()
+        self.schedule.start()
+        log.info("ready", extra={"sources": len(self.settings.sources), "url": self.settings.site.url})
+
+    async def _wind_down(self) -> None:
+        """Everything that may take long, side by side; then the rest in order."""
+        log.info("stopping", extra={"polls_in_flight": self.pump.in_flight})
+        await self.schedule.stop()
+        within = STOP_WITHIN / 2
+        web = self._web.stop(grace_s=within.total_seconds()) if self._web else asyncio.sleep(0)
+        await asyncio.gather(web, self.pump.stop(within=within), self.refreshing.stop(within=within))
+        await asyncio.gather(self.parser.close(), self.fetcher.close())
+        try:
+            await asyncio.to_thread(self.store.fold_views)
+        except StoreUnavailable as error:
+            log.warning("views wait for the next start", extra={"why": error})
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.want)
+
+    def _jobs(self) -> list[Job]:
+        watchdog = self.notifier.watchdog
+        backup = Job(name="backup", every=5 * MINUTE, run=self._backup, deadline=30 * MINUTE, delay=MINUTE)
+        retention = Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE)
+        jobs = [
+            Job(name="poll", every=SECOND, run=self._poll, deadline=30 * SECOND),
+            Job(name="views", every=SECOND, run=self._fold, deadline=30 * SECOND),
+            Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
+            Job(name="config", every=SECOND, run=self._reload.look, deadline=MINUTE),
+            Job(name="figures", every=10 * SECOND, run=self._figures, deadline=30 * SECOND),
+            Job(name="midnight", every=MINUTE, run=self._roll, deadline=MINUTE),
+            backup,
+            retention,
+        ]
+        if watchdog is not None:
+            jobs.append(Job(name="watchdog", every=watchdog / 3, run=self._feed_watchdog, deadline=SECOND))
+        return jobs
+
+    async def _take_over(self, new: Settings) -> None:
+        """Replaces what depends on the settings. StoreError: nothing has been replaced."""
+        old, new = self.settings, keep_fixed(self.settings, new)
+        for line in config.diff(old, new):
+            log.info("configuration changed", extra={"change": line})
+        await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
+        self.settings = new
+        self._replace_fetching(new)
+        site = assemble.site(new)
+        self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
+        if (old.site.url, old.server) != (new.site.url, new.server):
+            self.services.audience = assemble.audience(new, self.store)
+        self.refreshing.refresher.options = assemble.curate_options(new)
+        self._judge_anew_if_changed()
+        self.refreshing.want()
+
+    def _replace_fetching(self, new: Settings) -> None:
+        former, self.fetcher = self.fetcher, assemble.fetcher(new)
+        self.pump.poller = self._poller(new)
+        self.pump.slots, self.pump.per_host = new.polling.concurrency, new.polling.per_host
+        self.pump.lease = lease_length(new.polling.timeout)
+        self._retiring = asyncio.create_task(self._retire(former), name="retire fetcher")
+
+    async def _retire(self, former: Fetcher) -> None:
+        await self.pump.settled()
+        await former.close()
+
+    def _judge_anew_if_changed(self) -> None:
+        settings = self.settings
+        if not self.rules_mark.is_of(settings):
+            judge, mark = assemble.judge(settings), partial(self.rules_mark.put, settings)
+            self.refreshing.judge_anew(judge, then=mark)
+
+    def _poller(self, settings: Settings) -> Poller:
+        return assemble.poller(settings, store=self.store, fetcher=self.fetcher, parser=self.parser, clock=self.clock)
+
+    def status(self) -> str:
+        """One line for ``systemctl status``."""
+        return f"following {len(self.settings.sources)} sources at {self.settings.site.url}"
+
+    def _polled(self, polled: Polled) -> None:
+        self.counters.polled(polled)
+        if polled.stored and (polled.stored.new_items or polled.stored.updated):
+            self.refreshing.want()
+
+    async def _poll(self) -> None:
+        free_bytes = shutil.disk_usage(assemble.state_dir(self.settings)).free
+        if free_bytes < MIN_FREE_BYTES:
+            self.pump.hold(StoreUnavailable(f"only {free_bytes // 1_000_000} MB are free on the disk of the store"))
+        else:
+            await self.pump.fill()
+
+    async def _fold(self) -> None:
+        if await asyncio.to_thread(self.store.fold_views):
+            self.refreshing.want()
+
+    async def _ping(self) -> None:
+        await asyncio.to_thread(self.store.ping)
+
+    async def _figures(self) -> None:
+        await asyncio.to_thread(self.figures.read, self.store, self.clock())
+
+    async def _roll(self) -> None:
+        await asyncio.to_thread(self.services.audience.roll, now=self.clock())
+
+    async def _retain(self) -> None:
+        await asyncio.to_thread(retain, self.store, self.settings.retention.items, self.clock())
+
+    async def _backup(self) -> None:
+        backup, now = self.settings.backup, self.clock()
+        backups = Backups(directory=assemble.state_dir(self.settings) / "backup", every=backup.every, keep=backup.keep)
+        if backups.due(now):
+            await asyncio.to_thread(backups.make, self.store, now)
+
+    async def _feed_watchdog(self) -> None:
+        health = self.pulse.health()
+        if health.live:
+            self.notifier.alive()
+        else:
+            log.error("no progress; the watchdog is not fed", extra=dict(health.checks))
