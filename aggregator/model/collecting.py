@@ -56,6 +56,26 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedInfo:
+    """What a document says about its feed."""
+
+    title: str = ""
+    #: the web page of the site
+    link: str | None = None
+    description: str = ""
+    language: str | None = None
+    image_url: str | None = None
+    self_url: str | None = None
+    hubs: tuple[str, ...] = ()
+    ttl: timedelta | None = None
+    #: hours of the day, UTC, and weekdays (0 = Monday) in which the publisher asks not to be polled
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+    #: the slowest rate sy:updatePeriod and sy:updateFrequency ask for
+    update_every: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One subscribed feed, as the store hands it out to be polled."""
 
@@ -67,6 +87,8 @@ class Source:
     fetch_url: str
     #: the feed's own title; "" before the first good poll
     title: str = ""
+    #: what the last good document said about the feed: its hints hold through 304s as well
+    info: FeedInfo = field(default_factory=FeedInfo)
     validators: Validators = field(default_factory=Validators)
     #: SHA-256 of the last body that was parsed
     body_hash: bytes | None = None
@@ -168,26 +190,6 @@ class ParsedEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedInfo:
-    """What a document says about its feed."""
-
-    title: str = ""
-    #: the web page of the site
-    link: str | None = None
-    description: str = ""
-    language: str | None = None
-    image_url: str | None = None
-    self_url: str | None = None
-    hubs: tuple[str, ...] = ()
-    ttl: timedelta | None = None
-    #: hours of the day, UTC, and weekdays (0 = Monday) in which the publisher asks not to be polled
-    skip_hours: frozenset[int] = frozenset()
-    skip_days: frozenset[int] = frozenset()
-    #: the slowest rate sy:updatePeriod and sy:updateFrequency ask for
-    update_every: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFeed:
     """A document, parsed and cleaned."""
 
@@ -239,6 +241,8 @@ class Entry:
     published: datetime
     #: the stored entry that this one is, under its former id (guid migration)
     replaces: str | None = None
+    #: the targets of its links in the form that is compared across sources (canonical), each once
+    outlinks: tuple[str, ...] = ()
     verdict: Verdict = field(default_factory=Verdict)
 
 

@@ -44,7 +44,17 @@ from aggregator.model import (
     View,
 )
 
-__all__ = ["AudienceStore", "CurationStore", "ItemStore", "Store", "Stored", "SyncedSources", "WorkStore", "open_store"]
+__all__ = [
+    "AudienceStore",
+    "CurationStore",
+    "ItemStore",
+    "Store",
+    "Stored",
+    "SyncedSources",
+    "WorkStore",
+    "open_store",
+    "restore",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +148,10 @@ class ItemStore(Protocol):
         """Why the item is what it is."""
 
     def generation(self) -> int:
-        """A number that changes whenever anything that readers see has changed, in whichever process."""
+        """A number that changes whenever anything that readers see has changed, in whichever process.
+
+        Of the health of sources it follows names and states, not the times of polls.
+        """
 
 
 class CurationStore(Protocol):
@@ -176,7 +189,7 @@ class AudienceStore(Protocol):
         """Appends views; they survive ``kill -9`` when this returns and a power cut a second later.
 
         Cheap enough to be called for every request. A repeated (item, visitor, day) is the caller's to avoid
-        (`visitors`), but harmless: folding counts it once.
+        (`visitors`), but harmless: folding counts it once. A visitor has at most 32 bytes.
         """
 
     def visitors(self, day_start: datetime) -> set[tuple[str, bytes]]:
@@ -207,7 +220,7 @@ class AudienceStore(Protocol):
         """All readers, by name."""
 
     def record_opened(self, token: str, item_id: str, *, now: datetime) -> bool:
-        """A reader opened an item through their own feed; False if the token is unknown."""
+        """A reader opened an item through their own feed; False if the token or the item is unknown."""
 
     def opened(self, token: str, *, limit: int) -> list[tuple[ItemText, datetime]]:
         """What a reader opened, newest first."""
@@ -238,9 +251,23 @@ def open_store(url: str, *, base: Path, create: bool = True) -> Store:
     Migrates to the current schema. StoreUnusable: unknown kind, not ours, from a newer version, corrupt, not
     permitted, or missing with `create` false.
     """
+    from aggregator.store.sqlite import SqliteStore
+
+    return SqliteStore.open(_sqlite_path(url, base), create=create)
+
+
+def restore(url: str, *, base: Path, backup: Path) -> None:
+    """Puts `backup`, verified, in the place of the store at `url`; what was there stays beside it.
+
+    StoreUnusable if the backup is not one or is damaged, StoreUnavailable while anybody has the store open.
+    """
+    from aggregator.store.sqlite import backup as backups
+
+    backups.restore(backup, _sqlite_path(url, base))
+
+
+def _sqlite_path(url: str, base: Path) -> Path:
     kind, _, place = url.partition(":")
     if kind != "sqlite" or not place:
         raise StoreUnusable(f"[store] url = {url!r}: only sqlite:PATH is known, e.g. sqlite:aggregator.db")
-    from aggregator.store.sqlite import SqliteStore
-
-    return SqliteStore.open((base / place).absolute(), create=create)
+    return (base / place).absolute()

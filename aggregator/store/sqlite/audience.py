@@ -1,0 +1,226 @@
+"""Views, likes and readers: counted without knowing who."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from aggregator.errors import NotFound, StoreError
+from aggregator.model import ItemText, Reader, View
+from aggregator.store.sqlite import codec, load
+from aggregator.store.sqlite.connection import Connection, Engine
+from aggregator.store.sqlite.keys import decode_id, encode_id
+from aggregator.store.sqlite.shown import bump
+from aggregator.store.sqlite.viewlog import Record, ViewLog
+
+BUCKET_MS = 300_000
+DAY_MS = 86_400_000
+#: a folded log beyond this size is emptied
+LOG_BYTES = 1 << 20
+
+_COUNTS = """
+SELECT i.public_id, sum(b.n) FROM buckets b JOIN items i ON i.id = b.item_id
+WHERE b.bucket >= ? AND b.bucket < ? GROUP BY b.item_id
+"""
+_COUNT_OF = "SELECT sum(n) FROM buckets WHERE item_id = ? AND bucket >= ? AND bucket < ?"
+
+
+class Audience:
+    """`AudienceStore` on SQLite."""
+
+    _engine: Engine
+    _log: ViewLog
+
+    def record_views(self, views: Sequence[View]) -> None:
+        """Appends views; they survive ``kill -9`` when this returns and a power cut a second later."""
+        records = list(_records(views))
+        if records:
+            self._log.append(records)
+
+    def visitors(self, day_start: datetime) -> set[tuple[str, bytes]]:
+        """(item id, visitor) of the views recorded since then, folded or not."""
+        since = codec.to_ms(day_start)
+        known = self._engine.read(_folded)
+        _, _, waiting = self._log.read(known)  # before the table: folding moves views from here to there
+        query = "SELECT i.public_id, v.visitor FROM visitors v JOIN items i ON i.id = v.item_id WHERE v.at >= ?"
+        rows = self._engine.read(lambda connection: connection.execute(query, (since,)).fetchall())
+        found = {(encode_id(row[0]), bytes(row[1])) for row in rows}
+        return found | {(encode_id(number), visitor) for number, at, visitor in waiting if at >= since}
+
+    def fold_views(self) -> int:
+        """Moves what `record_views` appended into the counts, exactly once; how many views were counted."""
+
+        def run(connection: Connection) -> tuple[bytes, int, int]:
+            log_id, end, records = self._log.read(_folded(connection))
+            if not records:
+                return log_id, end, 0
+            counted = _count(connection, records)
+            connection.execute("DELETE FROM folded WHERE log_id <> ?", (log_id,))
+            connection.execute(
+                "INSERT INTO folded(log_id, offset) VALUES (?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
+                (log_id, end),
+            )
+            return log_id, end, counted
+
+        log_id, end, counted = self._engine.write(run)
+        if end > LOG_BYTES:
+            self._log.empty(log_id, end)
+        return counted
+
+    def forget_visitors(self, before: datetime) -> None:
+        """Destroys every visitor hash older than that; the counts stay."""
+        self.fold_views()
+        limit = codec.to_ms(before)
+        self._engine.write(lambda connection: connection.execute("DELETE FROM visitors WHERE at < ?", (limit,)))
+        log_id, end, waiting = self._log.read(self._engine.read(_folded))
+        if not waiting:
+            self._log.empty(log_id, end)
+
+    def view_counts(self, *, since: datetime, until: datetime, ids: Sequence[str] | None = None) -> dict[str, int]:
+        """Views by item in the 5-minute buckets from that of `since` to the last that began before `until`."""
+        window = (codec.to_ms(since) // BUCKET_MS, -(-codec.to_ms(until) // BUCKET_MS))
+
+        def run(connection: Connection) -> dict[str, int]:
+            if ids is None:
+                return {encode_id(public): n for public, n in connection.execute(_COUNTS, window)}
+            counts = {}
+            for item_id in ids:
+                row = connection.execute(_COUNT_OF, (load.resolve(connection, item_id), *window)).fetchone()
+                if row[0]:
+                    counts[item_id] = row[0]
+            return counts
+
+        return self._engine.read(run)
+
+    def like(self, item_id: str, *, visitor: bytes, now: datetime) -> bool:
+        """Records a like, durably; False if this visitor has liked it before. Raises NotFound."""
+
+        def run(connection: Connection) -> bool:
+            row_id = load.resolve(connection, item_id)
+            if row_id is None:
+                raise NotFound(f"there is no item {item_id!r}")
+            done = connection.execute(
+                "INSERT OR IGNORE INTO likes(item_id, visitor, at) VALUES (?, ?, ?)",
+                (row_id, visitor, codec.to_ms(now)),
+            )
+            if done.rowcount:
+                connection.execute("UPDATE items SET likes = likes + 1 WHERE id = ?", (row_id,))
+                bump(connection)
+            return done.rowcount > 0
+
+        return self._engine.write(run)
+
+    def count_once(self, mark: str, views: Sequence[View]) -> int:
+        """Records views of an imported log; a second call with the same `mark` counts nothing. How many counted."""
+
+        def run(connection: Connection) -> int:
+            done = connection.execute("INSERT OR IGNORE INTO marks(mark, n) VALUES (?, ?)", (mark, len(views)))
+            return _count(connection, _records(views)) if done.rowcount else 0
+
+        return self._engine.write(run)
+
+    def add_reader(self, name: str, token: str, *, now: datetime) -> Reader:
+        """A reader with a private address; StoreError if the name is taken."""
+        created = codec.to_ms(now)
+
+        def run(connection: Connection) -> None:
+            try:
+                connection.execute("INSERT INTO readers(name, token, created) VALUES (?, ?, ?)", (name, token, created))
+            except sqlite3.IntegrityError as error:
+                raise StoreError(f"there is a reader {name!r} already, or one with this token") from error
+
+        self._engine.write(run)
+        return Reader(name=name, token=token, created=codec.from_ms(created))
+
+    def remove_reader(self, name: str) -> bool:
+        """Forgets a reader and all that was learnt; False if there was none."""
+
+        def run(connection: Connection) -> bool:
+            row = connection.execute("DELETE FROM readers WHERE name = ? RETURNING id, token", (name,)).fetchone()
+            if row is None:
+                return False
+            connection.execute("DELETE FROM opened WHERE reader_id = ?", (row["id"],))
+            connection.execute("DELETE FROM lists WHERE key GLOB ?", (f"*/reader/{row['token']}",))
+            return True
+
+        return self._engine.write(run)
+
+    def readers(self) -> list[Reader]:
+        """All readers, by name."""
+        query = (
+            "SELECT r.name, r.token, r.created, (SELECT count(*) FROM opened WHERE reader_id = r.id) AS opened"
+            " FROM readers r ORDER BY r.name"
+        )
+        rows = self._engine.read(lambda connection: connection.execute(query).fetchall())
+        return [
+            Reader(name=row["name"], token=row["token"], created=codec.from_ms(row["created"]), opened=row["opened"])
+            for row in rows
+        ]
+
+    def record_opened(self, token: str, item_id: str, *, now: datetime) -> bool:
+        """A reader opened an item through their own feed; False if the token or the item is unknown."""
+
+        def run(connection: Connection) -> bool:
+            reader = connection.execute("SELECT id FROM readers WHERE token = ?", (token,)).fetchone()
+            row_id = load.resolve(connection, item_id)
+            if reader is None or row_id is None:
+                return False
+            connection.execute(
+                "INSERT INTO opened(reader_id, item_id, at) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+                (reader["id"], row_id, codec.to_ms(now)),
+            )
+            return True
+
+        return self._engine.write(run)
+
+    def opened(self, token: str, *, limit: int) -> list[tuple[ItemText, datetime]]:
+        """What a reader opened, newest first. limit 0: all."""
+        query = (
+            f"SELECT texts.*, o.at FROM ({load.ITEM_TEXTS}) texts JOIN opened o ON o.item_id = texts.row_id"
+            " JOIN readers r ON r.id = o.reader_id WHERE r.token = ? ORDER BY o.at DESC, o.item_id DESC LIMIT ?"
+        )
+        rows = self._engine.read(lambda connection: connection.execute(query, (token, limit or -1)).fetchall())
+        return [(load.text_of(row), codec.from_ms(row["at"])) for row in rows]
+
+
+def _records(views: Sequence[View]) -> Iterable[Record]:
+    """Views of ids that may exist; anything else is nobody's."""
+    for view in views:
+        number = decode_id(view.item_id)
+        if number is not None:
+            yield number, codec.to_ms(view.at), view.visitor
+
+
+def _folded(connection: Connection) -> tuple[bytes, int] | None:
+    row = connection.execute("SELECT log_id, offset FROM folded").fetchone()
+    return None if row is None else (bytes(row["log_id"]), row["offset"])
+
+
+def _count(connection: Connection, records: Iterable[Record]) -> int:
+    """Counts each (item, visitor, day) once; views of items that do not exist are dropped."""
+    rows: dict[int, int | None] = {}
+    counted = 0
+    for number, at, visitor in records:
+        if number not in rows:
+            rows[number] = load.resolve(connection, encode_id(number))
+        row_id = rows[number]
+        if row_id is not None and _is_new(connection, row_id, at, visitor):
+            counted += 1
+            connection.execute(
+                "INSERT INTO buckets(bucket, item_id, n) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+                (at // BUCKET_MS, row_id),
+            )
+            connection.execute("UPDATE items SET views = views + 1 WHERE id = ?", (row_id,))
+    if counted:
+        bump(connection)
+    return counted
+
+
+def _is_new(connection: Connection, row_id: int, at: int, visitor: bytes) -> bool:
+    done = connection.execute(
+        "INSERT OR IGNORE INTO visitors(day, item_id, visitor, at) VALUES (?, ?, ?, ?)",
+        (at // DAY_MS, row_id, visitor, at),
+    )
+    return done.rowcount > 0

@@ -1,0 +1,191 @@
+"""The loop store → curate → store: what waits, what was decided, the lists."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from aggregator.model import Candidate, Curation, ItemList, ItemText, Listed, ListKey, Verdict
+from aggregator.store.sqlite import codec, decide, health, load
+from aggregator.store.sqlite.connection import Connection, Engine
+from aggregator.store.sqlite.ingest import verdict_columns
+from aggregator.store.sqlite.keys import digest, encode_id
+from aggregator.store.sqlite.shown import bump, refresh_item
+
+_CHUNK = 1_000
+_FIVE_MINUTES_MS = 300_000
+
+_CANDIDATES = """
+SELECT i.id, i.public_id, i.source_id, i.section, i.published, i.first_seen, i.sources, i.views, i.likes, i.boost,
+    i.pinned_until, e.title, e.language, e.upstream_comments, e.upstream_views, e.upstream_votes, s.weight,
+    st.public_id AS story, coalesce(sto.coverage, 1) AS coverage,
+    (SELECT count(DISTINCT o.source_id) FROM entries c JOIN outlinks o ON o.link_key = c.link_key
+        JOIN entries d ON d.id = o.entry_id WHERE c.item_id = i.id AND d.item_id <> i.id AND d.dropped IS NULL
+        AND o.source_id NOT IN (SELECT own.source_id FROM entries own WHERE own.item_id = i.id)) AS citations
+FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = i.source_id
+    LEFT JOIN items st ON st.id = i.story_id LEFT JOIN stories sto ON sto.id = i.story_id
+WHERE i.shown AND (i.first_seen >= :since
+    OR i.id IN (SELECT item_id FROM buckets WHERE bucket >= :bucket))
+ORDER BY i.published DESC, i.public_id DESC
+"""
+_ENTRIES = f"""
+SELECT e.id AS row_id, e.entry_id, e.title, e.text, e.language, e.published, e.canonical_url, e.outlinks, e.categories,
+    e.author, i.public_id, st.public_id AS story, {codec.REF_COLUMNS}
+FROM entries e JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
+    LEFT JOIN items st ON st.id = i.story_id
+WHERE e.id > ? AND e.first_seen >= ? AND NOT e.tombstone ORDER BY e.id LIMIT {_CHUNK}
+"""
+
+
+class Curating:
+    """`CurationStore` on SQLite."""
+
+    _engine: Engine
+    #: the revision under which an item was handed out: what is edited meanwhile stays pending
+    _handed: dict[str, int]
+    _handed_lock: threading.Lock
+
+    def pending(self, *, limit: int) -> list[ItemText]:
+        """Items that are new or whose text changed since they were curated, oldest first."""
+        query = f"{load.ITEM_TEXTS} WHERE i.shown AND i.revision <> i.curated ORDER BY i.published, i.id LIMIT ?"
+        rows = self._engine.read(lambda connection: connection.execute(query, (limit,)).fetchall())
+        with self._handed_lock:
+            self._handed = {encode_id(row["public_id"]): row["revision"] for row in rows}
+        return [load.text_of(row) for row in rows]
+
+    def history(self, *, since: datetime) -> Iterator[ItemText]:
+        """Curated items published since then, oldest first."""
+        query = (
+            f"{load.ITEM_TEXTS} WHERE i.shown AND i.curated > 0 AND (i.published, i.public_id) > (?, ?)"
+            f" ORDER BY i.published, i.public_id LIMIT {_CHUNK}"
+        )
+        place = (codec.to_ms(since), -1)
+        while rows := self._engine.read(lambda connection: connection.execute(query, place).fetchall()):  # noqa: B023
+            yield from map(load.text_of, rows)
+            place = (rows[-1]["published"], rows[-1]["public_id"])
+
+    def put_curation(self, curation: Curation, *, now: datetime) -> None:  # noqa: ARG002 - part of the contract
+        """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect."""
+        with self._handed_lock:
+            handed = dict(self._handed)
+        self._engine.write(lambda connection: decide.put(connection, curation, handed))
+
+    def candidates(self, *, since: datetime, now: datetime) -> list[Candidate]:
+        """Shown items first seen since then, or viewed since then, as they stand at `now`."""
+        since_ms = codec.to_ms(since)
+        asked = {"since": since_ms, "bucket": since_ms // _FIVE_MINUTES_MS}
+
+        def run(connection: Connection) -> list[Candidate]:
+            rates = health.rates(connection, codec.to_ms(now))
+            return [_candidate(row, rates) for row in connection.execute(_CANDIDATES, asked)]
+
+        return self._engine.read(run)
+
+    def put_lists(self, lists: Iterable[ItemList]) -> None:
+        """Replaces these lists. A list that did not change is not written."""
+        wanted = list(lists)
+
+        def run(connection: Connection) -> None:
+            changed = [_put_list(connection, one) for one in wanted]
+            if any(changed):
+                bump(connection)
+
+        self._engine.write(run)
+
+    def get_list(self, key: ListKey) -> ItemList | None:
+        """The list as it was last computed; its times are those of the last change."""
+        query = "SELECT * FROM lists WHERE key = ?"
+        row = self._engine.read(lambda connection: connection.execute(query, (str(key),)).fetchone())
+        if row is None:
+            return None
+        return ItemList(
+            key=key,
+            computed_at=codec.from_ms(row["computed_at"]),
+            since=codec.from_ms_or_none(row["since"]),
+            until=codec.from_ms_or_none(row["until"]),
+            basis=row["basis"],
+            places=tuple(_listed(*place) for place in codec.unpack(row["places"])),
+        )
+
+    def entries_since(self, since: datetime) -> Iterator[tuple[int, str, ItemText, tuple[str, ...], str]]:
+        """(source id, entry id, text, categories, author or "") of stored entries: for re-applying rules."""
+        since_ms, last = codec.to_ms(since), 0
+        while rows := self._engine.read(lambda connection: connection.execute(_ENTRIES, (last, since_ms)).fetchall()):  # noqa: B023
+            for row in rows:
+                categories = tuple(codec.unpack(row["categories"]) or ())
+                yield row["source_id"], row["entry_id"], load.text_of(row), categories, row["author"] or ""
+            last = rows[-1]["row_id"]
+
+    def put_verdicts(self, verdicts: Mapping[tuple[int, str], Verdict]) -> int:
+        """Replaces the verdicts of these entries (source id, entry id); how many changed."""
+        return self._engine.write(lambda connection: _put_verdicts(connection, verdicts))
+
+
+def _candidate(row: sqlite3.Row, rates: Mapping[int, float]) -> Candidate:
+    public = encode_id(row["public_id"])
+    return Candidate(
+        item_id=public,
+        story=public if row["story"] is None else encode_id(row["story"]),
+        source_id=row["source_id"],
+        section=row["section"],
+        title=row["title"],
+        language=row["language"],
+        published=codec.from_ms(row["published"]),
+        first_seen=codec.from_ms(row["first_seen"]),
+        sources=row["sources"],
+        coverage=max(row["coverage"], 1),
+        citations=row["citations"],
+        upstream=codec.upstream(row),
+        views=row["views"],
+        likes=row["likes"],
+        weight=row["weight"],
+        boost=row["boost"],
+        pinned_until=codec.from_ms_or_none(row["pinned_until"]),
+        source_rate=rates.get(row["source_id"], 0.0),
+    )
+
+
+def _listed(item_id: str, score: float, views: int | None, reasons: list[str], figures: Mapping[str, float]) -> Listed:
+    return Listed(item_id=item_id, score=score, views=views, reasons=tuple(reasons), figures=figures)
+
+
+def _put_list(connection: Connection, one: ItemList) -> bool:
+    """Stores a list if its places or its basis changed; whether readers see a change (scores they do not)."""
+    places = [(p.item_id, p.score, p.views, p.reasons, dict(p.figures)) for p in one.places]
+    packed = codec.pack(places)
+    before = connection.execute("SELECT basis, places FROM lists WHERE key = ?", (str(one.key),)).fetchone()
+    if before is not None and tuple(before) == (one.basis, packed):
+        return False
+    connection.execute(
+        "INSERT INTO lists(key, computed_at, since, until, basis, places) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT(key) DO UPDATE SET computed_at = excluded.computed_at, since = excluded.since,"
+        " until = excluded.until, basis = excluded.basis, places = excluded.places",
+        (
+            *(str(one.key), codec.to_ms(one.computed_at), codec.to_ms_or_none(one.since)),
+            *(codec.to_ms_or_none(one.until), one.basis, packed),
+        ),
+    )
+    if before is None or before["basis"] != one.basis:
+        return True
+    seen = [(item_id, views, reasons) for item_id, _, views, reasons, _ in codec.unpack(before["places"])]
+    return seen != [(p.item_id, p.views, list(p.reasons)) for p in one.places]
+
+
+def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Verdict]) -> int:
+    touched = list[int]()
+    for (source_id, entry_id), verdict in verdicts.items():
+        row = connection.execute(
+            "UPDATE entries SET dropped = ?1, boost = ?2, pin_ms = ?3, section = ?4 WHERE source_id = ?5"
+            " AND entry_key = ?6 AND (dropped IS NOT ?1 OR boost <> ?2 OR pin_ms IS NOT ?3 OR section IS NOT ?4)"
+            " RETURNING item_id",
+            (*verdict_columns(verdict), source_id, digest(entry_id)),
+        ).fetchone()
+        if row is not None:
+            touched.append(row["item_id"])
+    for item_id in dict.fromkeys(touched):
+        refresh_item(connection, item_id)
+    if touched:
+        bump(connection)
+    return len(touched)

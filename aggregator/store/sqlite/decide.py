@@ -1,0 +1,149 @@
+"""Decisions of curating, carried out: items merged, stories joined and merged, related pairs replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aggregator.errors import StoreError
+from aggregator.model import Curation, Merge, RelatedPair, StoryJoin, StoryMerge
+from aggregator.store.sqlite import codec, load
+from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.shown import bump, refresh_item, refresh_story
+
+#: everything that hangs on an item and moves with it: (table, columns of the key beside the item)
+_ATTACHED = ("visitors", "likes", "opened")
+
+
+def put(connection: Connection, curation: Curation, handed: Mapping[str, int]) -> None:
+    """Carries out a batch; done twice, the second time changes nothing."""
+    stories = set[int]()
+    for merge in curation.merges:
+        stories |= _merge(connection, merge)
+    for join in curation.joins:
+        stories |= _join(connection, join)
+    for story_merge in curation.story_merges:
+        stories |= _merge_stories(connection, story_merge)
+    _put_related(connection, curation.curated, curation.related)
+    for story_id in stories:
+        refresh_story(connection, story_id)
+    for item_id in curation.curated:
+        _mark_curated(connection, item_id, handed.get(item_id))
+    bump(connection)
+
+
+def _row(connection: Connection, item_id: str) -> int:
+    row_id = load.resolve(connection, item_id)
+    if row_id is None:
+        raise StoreError(f"there is no item {item_id!r}: decisions must be about items of this store")
+    return row_id
+
+
+def _story_row(connection: Connection, story: str) -> int:
+    row_id = load.resolve_story(connection, story)
+    if row_id is None:
+        raise StoreError(f"there is no story {story!r}: decisions must be about stories of this store")
+    return row_id
+
+
+def _mark_curated(connection: Connection, item_id: str, revision: int | None) -> None:
+    """What was edited since it was handed out stays pending; without knowing, the present text counts as curated."""
+    connection.execute(
+        "UPDATE items SET curated = coalesce(?, revision) WHERE id = ?", (revision, _row(connection, item_id))
+    )
+
+
+def _merge(connection: Connection, merge: Merge) -> set[int]:
+    """Moves all that hangs on `absorb` to `keep`; the stories that are touched."""
+    keep, absorb = _row(connection, merge.keep), _row(connection, merge.absorb)
+    if keep == absorb:
+        return set()
+    connection.execute(
+        "UPDATE entries SET rule = ?, figures = ? WHERE item_id = ? AND rule = 'first'",
+        (merge.rule, codec.pack_or_none(dict(merge.figures)), absorb),
+    )
+    connection.execute("UPDATE entries SET item_id = ? WHERE item_id = ?", (keep, absorb))
+    _move_audience(connection, keep, absorb)
+    _move_related(connection, keep, absorb)
+    stories = {
+        row[0] for row in connection.execute("SELECT story_id FROM items WHERE id IN (?, ?)", (keep, absorb)) if row[0]
+    }
+    connection.execute(
+        "UPDATE items SET story_id = coalesce(story_id, (SELECT story_id FROM items WHERE id = ?1)) WHERE id = ?2",
+        (absorb, keep),
+    )
+    connection.execute(
+        "UPDATE items SET merged_into = ?1, shown = 0, live = 0, curated = revision, views = 0, likes = 0,"
+        " story_id = NULL WHERE id = ?2",
+        (keep, absorb),
+    )
+    connection.execute("UPDATE items SET merged_into = ? WHERE merged_into = ?", (keep, absorb))
+    refresh_item(connection, keep)
+    return stories
+
+
+def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
+    connection.execute(
+        "INSERT INTO buckets(bucket, item_id, n) SELECT bucket, ?1, n FROM buckets WHERE item_id = ?2"
+        " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        (keep, absorb),
+    )
+    connection.execute("DELETE FROM buckets WHERE item_id = ?", (absorb,))
+    for table in _ATTACHED:
+        connection.execute(f"UPDATE OR IGNORE {table} SET item_id = ? WHERE item_id = ?", (keep, absorb))
+        connection.execute(f"DELETE FROM {table} WHERE item_id = ?", (absorb,))
+    connection.execute(
+        "UPDATE items SET views = views + (SELECT views FROM items WHERE id = ?1),"
+        " likes = (SELECT count(*) FROM likes WHERE item_id = ?2) WHERE id = ?2",
+        (absorb, keep),
+    )
+
+
+def _move_related(connection: Connection, keep: int, absorb: int) -> None:
+    for mine, other in (("item_id", "other_id"), ("other_id", "item_id")):
+        connection.execute(
+            f"INSERT INTO related({mine}, {other}, score) SELECT ?1, {other}, score FROM related"
+            f" WHERE {mine} = ?2 AND {other} <> ?1 ON CONFLICT DO UPDATE SET score = max(score, excluded.score)",
+            (keep, absorb),
+        )
+    forget_related(connection, absorb)
+
+
+def forget_related(connection: Connection, row_id: int) -> None:
+    """Removes every pair the item stands in (pairs are symmetric, so the other side is found by the key)."""
+    connection.execute(
+        "DELETE FROM related WHERE (item_id, other_id) IN (SELECT other_id, item_id FROM related WHERE item_id = ?)",
+        (row_id,),
+    )
+    connection.execute("DELETE FROM related WHERE item_id = ?", (row_id,))
+
+
+def _join(connection: Connection, join: StoryJoin) -> set[int]:
+    item, story = _row(connection, join.item_id), _story_row(connection, join.story)
+    before = connection.execute("SELECT story_id FROM items WHERE id = ?", (item,)).fetchone()[0]
+    connection.execute(
+        "UPDATE items SET story_id = ?, story_figures = ? WHERE id = ?",
+        (story, codec.pack_or_none(dict(join.figures)), item),
+    )
+    return {story} if before is None else {story, before}
+
+
+def _merge_stories(connection: Connection, merge: StoryMerge) -> set[int]:
+    keep, absorb = _story_row(connection, merge.keep), _story_row(connection, merge.absorb)
+    if keep == absorb:
+        return set()
+    connection.execute("UPDATE items SET story_id = ? WHERE story_id = ?", (keep, absorb))
+    refresh_story(connection, absorb)
+    connection.execute("UPDATE stories SET merged_into = ?1 WHERE id = ?2 OR merged_into = ?2", (keep, absorb))
+    return {keep}
+
+
+def _put_related(connection: Connection, curated: Iterable[str], pairs: Iterable[RelatedPair]) -> None:
+    """The pairs of curated items are replaced, not added to: an edit may have changed the subject."""
+    for item_id in curated:
+        forget_related(connection, _row(connection, item_id))
+    rows = [(_row(connection, pair.item_id), _row(connection, pair.other_id), pair.score) for pair in pairs]
+    connection.executemany(
+        "INSERT INTO related(item_id, other_id, score) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET score = excluded.score",
+        [row for a, b, score in rows if a != b for row in ((a, b, score), (b, a, score))],
+    )

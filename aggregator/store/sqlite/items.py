@@ -1,0 +1,184 @@
+"""Items for whoever shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from aggregator.model import Item, Provenance, Scope
+from aggregator.store.sqlite import codec, load
+from aggregator.store.sqlite.connection import Connection, Engine
+from aggregator.store.sqlite.keys import decode_id, encode_id, search_query
+
+#: how many of the latest hits of a search are put into the order of time
+SEARCH_DEPTH = 2_000
+_ALL = -1
+
+#: by the index of the words, latest first: the cost of a common word does not follow the size of the store
+_SEARCH = """
+WITH hits AS (SELECT rowid AS entry_id FROM search_text_fts WHERE search_text_fts MATCH :query
+    ORDER BY rowid DESC LIMIT :depth)
+SELECT DISTINCT i.id, i.published, i.public_id FROM hits JOIN entries e ON e.id = hits.entry_id
+    JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
+WHERE i.shown AND e.dropped IS NULL AND s.role = 'source'
+ORDER BY i.published DESC, i.public_id DESC LIMIT :limit
+"""
+_STORIES = """
+SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved_at DESC, id DESC LIMIT ?
+"""
+_RELATED = """
+SELECT r.other_id, r.score FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
+WHERE r.item_id = ? AND i.shown AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id)
+ORDER BY r.score DESC, i.published DESC, i.public_id LIMIT ?
+"""
+_PLACES = """
+SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
+WHERE json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
+"""
+
+
+class Items:
+    """`ItemStore` on SQLite."""
+
+    _engine: Engine
+
+    def resolve(self, item_id: str) -> str | None:
+        """The id under which this item is shown now; None: never existed."""
+
+        def run(connection: Connection) -> str | None:
+            row_id = load.resolve(connection, item_id)
+            if row_id is None:
+                return None
+            query = "SELECT public_id FROM items WHERE id = ?"
+            return encode_id(connection.execute(query, (row_id,)).fetchone()[0])
+
+        return self._engine.read(run)
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        """These items in this order, each once; unknown ones are left out, merged ones resolved."""
+
+        def run(connection: Connection) -> list[Item]:
+            rows = (load.resolve(connection, item_id) for item_id in ids)
+            return load.items(connection, [row_id for row_id in rows if row_id is not None])
+
+        return self._engine.read(run)
+
+    def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
+        """Newest first by (published, id); `before` continues behind that place. limit 0: all."""
+        query, values = _latest_query(scope, before)
+
+        def run(connection: Connection) -> list[Item]:
+            rows = connection.execute(query, (*values, limit or _ALL)).fetchall()
+            return load.items(connection, [row[0] for row in rows])
+
+        return self._engine.read(run)
+
+    def search(self, words: str, *, limit: int) -> list[Item]:
+        """Items that contain all the words, newest first. Any text is a valid query. limit 0: all."""
+        query = search_query(words)
+        if not query:
+            return []
+        asked = {"query": query, "depth": max(SEARCH_DEPTH, limit) if limit else _ALL, "limit": limit or _ALL}
+
+        def run(connection: Connection) -> list[Item]:
+            return load.items(connection, [row[0] for row in connection.execute(_SEARCH, asked)])
+
+        return self._engine.read(run)
+
+    def stories(self, *, min_sources: int, limit: int) -> Iterator[tuple[str, list[Item]]]:
+        """Stories carried by at least `min_sources` distinct sources, the most recently moved first. limit 0: all."""
+
+        def find(connection: Connection) -> list[int]:
+            return [row[0] for row in connection.execute(_STORIES, (max(min_sources, 1), limit or _ALL))]
+
+        for story_id in self._engine.read(find):
+            story, members = self._engine.read(lambda connection, row=story_id: _story(connection, row))  # type: ignore[misc]
+            if members:
+                yield story, members
+
+    def story(self, story: str) -> list[Item]:
+        """The items of one story, oldest first; former story ids resolve."""
+
+        def run(connection: Connection) -> list[Item]:
+            row_id = load.resolve_story(connection, story)
+            return [] if row_id is None else _story(connection, row_id)[1]
+
+        return self._engine.read(run)
+
+    def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
+        """Items on the same subject with their scores, best first. limit 0: all."""
+
+        def run(connection: Connection) -> list[tuple[Item, float]]:
+            row_id = load.resolve(connection, item_id)
+            pairs = connection.execute(_RELATED, (row_id, limit or _ALL)).fetchall()
+            found = load.items(connection, [pair["other_id"] for pair in pairs])
+            return [(item, pair["score"]) for item, pair in zip(found, pairs, strict=True)]
+
+        return self._engine.read(run)
+
+    def provenance(self, item_id: str) -> Provenance | None:
+        """Why the item is what it is."""
+        return self._engine.read(lambda connection: _provenance(connection, item_id))
+
+    def generation(self) -> int:
+        """A number that changes whenever anything that readers see has changed, in whichever process."""
+        query = "SELECT value FROM counters WHERE name = 'generation'"
+        return int(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
+
+
+def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:
+    where, values = ["i.shown"], list[object]()
+    if scope.section is not None:
+        where.append("i.section = ?")
+        values.append(scope.section)
+    if scope.source_slug is not None:
+        where.append(
+            "i.id IN (SELECT e.item_id FROM entries e JOIN sources s ON s.id = e.source_id"
+            " WHERE s.slug = ? AND s.role = 'source' AND e.dropped IS NULL)"
+        )
+        values.append(scope.source_slug)
+    if scope.since is not None:
+        where.append("i.first_seen >= ?")
+        values.append(codec.to_ms(scope.since))
+    if before is not None:
+        where.append("(i.published, i.public_id) < (?, ?)")
+        values += [codec.to_ms(before[0]), decode_id(before[1]) or 0]
+    query = f"SELECT i.id FROM items i WHERE {' AND '.join(where)} ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
+    return query, values
+
+
+def _story(connection: Connection, row_id: int) -> tuple[str, list[Item]]:
+    """A story's id and its shown items, oldest first. An item in no story is one of its own."""
+    (public,) = connection.execute("SELECT public_id FROM items WHERE id = ?", (row_id,)).fetchone()
+    rows = connection.execute(
+        "SELECT id FROM items WHERE shown AND (story_id = ?1 OR (id = ?1 AND story_id IS NULL))"
+        " ORDER BY published, public_id",
+        (row_id,),
+    ).fetchall()
+    return encode_id(public), load.items(connection, [row[0] for row in rows])
+
+
+def _provenance(connection: Connection, item_id: str) -> Provenance | None:
+    row_id = load.resolve(connection, item_id)
+    found = [] if row_id is None else load.items(connection, [row_id])
+    if not found:
+        return None
+    item = found[0]
+    former = connection.execute("SELECT public_id FROM items WHERE merged_into = ? ORDER BY id", (row_id,)).fetchall()
+    joins = connection.execute(
+        "SELECT public_id, story_figures FROM items WHERE shown"
+        " AND story_id = (SELECT story_id FROM items WHERE id = ?) ORDER BY published, public_id",
+        (row_id,),
+    ).fetchall()
+    places = connection.execute(_PLACES, (item.id,)).fetchall()
+    return Provenance(
+        item=item,
+        former_ids=tuple(encode_id(row[0]) for row in former),
+        story_joins=tuple((encode_id(row[0]), codec.figures(row[1])) for row in joins),
+        places=tuple(_place(row["key"], row["place"], codec.unpack(row["value"])) for row in places),
+    )
+
+
+def _place(key: str, place: int, listed: list[object]) -> tuple[str, int, float, dict[str, float], tuple[str, ...]]:
+    _, score, _, reasons, figures = listed
+    return key, place, score, figures, tuple(reasons)  # type: ignore[return-value, arg-type]

@@ -1,0 +1,87 @@
+"""Rows of items made into the values of the model; shared by every room that hands items out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+
+from aggregator.model import Copy, Item, ItemText
+from aggregator.store.sqlite import codec
+from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.keys import decode_id
+
+_CHUNK = 500
+
+_ITEMS = f"""
+SELECT i.id AS row_id, i.public_id, i.section, i.published, i.first_seen, i.updated, i.views, i.likes, i.pinned_until,
+    e.title, e.url, e.author, e.text, e.language, e.categories, e.image_url, e.enclosures, e.upstream_comments,
+    e.upstream_views, e.upstream_votes, s.full_text, {codec.REF_COLUMNS}, b.summary_html, b.content_html,
+    st.public_id AS story
+FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.source_id
+    LEFT JOIN bodies b ON b.entry_id = e.id LEFT JOIN items st ON st.id = i.story_id
+WHERE i.shown AND i.id IN
+"""
+_COPIES = f"""
+SELECT e.item_id, e.entry_id, e.title, e.url, e.published, e.first_seen, e.rule, e.figures, {codec.REF_COLUMNS}
+FROM entries e JOIN sources s ON s.id = e.source_id JOIN items i ON i.id = e.item_id
+WHERE e.dropped IS NULL AND s.role = 'source' AND e.item_id IN ({{}})
+ORDER BY e.item_id, e.id <> i.lead_id, e.id
+"""
+#: the lead entry of an item as text to compare; to be followed by WHERE
+ITEM_TEXTS = f"""
+SELECT i.id AS row_id, i.public_id, i.revision, i.published, e.title, e.text, e.language, e.canonical_url, e.outlinks,
+    st.public_id AS story, {codec.REF_COLUMNS}
+FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.source_id
+    LEFT JOIN items st ON st.id = i.story_id
+"""
+
+
+def items(connection: Connection, row_ids: Sequence[int]) -> list[Item]:
+    """The shown ones among these items, in this order, each once."""
+    found: dict[int, Item] = {}
+    distinct = list(dict.fromkeys(row_ids))
+    for start in range(0, len(distinct), _CHUNK):
+        found |= _load(connection, distinct[start : start + _CHUNK])
+    return [found[row_id] for row_id in distinct if row_id in found]
+
+
+def _load(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
+    marks = ", ".join("?" * len(row_ids))
+    copies = {
+        row_id: tuple(map(codec.copy, rows))
+        for row_id, rows in groupby(connection.execute(_COPIES.format(marks), row_ids), lambda row: row["item_id"])
+    }
+    rows = connection.execute(f"{_ITEMS} ({marks})", row_ids)
+    return {row["row_id"]: codec.item(row, copies.get(row["row_id"], ())) for row in rows}
+
+
+def copies_of(connection: Connection, row_id: int) -> tuple[Copy, ...]:
+    """Every visible copy of an item, the one shown first."""
+    return tuple(map(codec.copy, connection.execute(_COPIES.format("?"), (row_id,))))
+
+
+def text_of(row: sqlite3.Row) -> ItemText:
+    """One row of `ITEM_TEXTS`."""
+    return codec.item_text(row, tuple(codec.unpack(row["outlinks"]) or ()))
+
+
+def resolve(connection: Connection, item_id: str) -> int | None:
+    """The row of the item that this id, or the id it was merged into, stands for; None: there never was one."""
+    number = decode_id(item_id)
+    if number is None:
+        return None
+    query = "SELECT coalesce(merged_into, id) FROM items WHERE public_id = ?"
+    row = connection.execute(query, (number,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def resolve_story(connection: Connection, story: str) -> int | None:
+    """The row of a story, by its id or a former one; None: there never was one."""
+    number = decode_id(story)
+    if number is None:
+        return None
+    row = connection.execute(
+        "SELECT i.id, s.merged_into FROM items i LEFT JOIN stories s ON s.id = i.id WHERE i.public_id = ?", (number,)
+    ).fetchone()
+    return None if row is None else int(row["merged_into"] or row["id"])

@@ -1,0 +1,51 @@
+"""Removes content that is older than it is wanted; identities, counts and titles stay."""
+
+from __future__ import annotations
+
+from aggregator.store.sqlite.audience import BUCKET_MS
+from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.decide import forget_related
+from aggregator.store.sqlite.shown import bump, refresh_item
+
+#: items in one transaction: others write in between
+BATCH = 200
+#: how long 5-minute buckets of views are kept
+BUCKETS_MS = 60 * 86_400_000
+#: free pages go back to the file system once they are more than this part of the file
+FREE_SHARE = 0.25
+
+_ENTRIES = "(SELECT id FROM entries WHERE item_id = ? AND NOT tombstone)"
+_APART = (
+    f"DELETE FROM bodies WHERE entry_id IN {_ENTRIES}",
+    f"DELETE FROM search_text WHERE id IN {_ENTRIES}",
+    f"DELETE FROM outlinks WHERE entry_id IN {_ENTRIES}",
+    (
+        "UPDATE entries SET tombstone = 1, text = '', author = NULL, image_url = NULL, categories = NULL,"
+        " enclosures = NULL, outlinks = NULL, upstream_comments = NULL, upstream_views = NULL, upstream_votes = NULL"
+        " WHERE item_id = ? AND NOT tombstone"
+    ),
+)
+
+
+def batch(connection: Connection, before_ms: int) -> int:
+    """Turns at most `BATCH` items published before then into tombstones; how many."""
+    rows = connection.execute(
+        "SELECT id FROM items WHERE live AND published < ? ORDER BY published LIMIT ?", (before_ms, BATCH)
+    ).fetchall()
+    for (item_id,) in rows:
+        for statement in _APART:
+            connection.execute(statement, (item_id,))
+        forget_related(connection, item_id)
+        refresh_item(connection, item_id)
+    if rows:
+        bump(connection)
+    return len(rows)
+
+
+def tidy(connection: Connection, now_ms: int) -> None:
+    """Drops buckets that no window reaches."""
+    connection.execute("DELETE FROM buckets WHERE bucket < ?", ((now_ms - BUCKETS_MS) // BUCKET_MS,))
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    if free > FREE_SHARE * pages:
+        connection.execute(f"PRAGMA incremental_vacuum({free // 2})").fetchall()

@@ -1,0 +1,77 @@
+"""Keeps what is stored of an item or story beside it in step with its entries: what listings filter and sort by."""
+
+from __future__ import annotations
+
+from aggregator.store.sqlite.connection import Connection
+
+_ENTRIES = """
+SELECT e.id, e.source_id, e.published, e.first_seen, e.updated, e.section, e.boost, e.pin_ms, e.text_key, e.tombstone,
+    e.dropped IS NULL AND s.role = 'source' AS visible, s.section AS source_section
+FROM entries e JOIN sources s ON s.id = e.source_id WHERE e.item_id = ? ORDER BY e.id
+"""
+_COLUMNS = (
+    *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),
+    *("sources", "boost", "pinned_until"),
+)
+_CURRENT = f"SELECT {', '.join(_COLUMNS)}, story_id, revision FROM items WHERE id = ?"
+_UPDATE = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _COLUMNS)}, revision = ? WHERE id = ?"
+
+
+def bump(connection: Connection) -> None:
+    """Something that readers see has changed."""
+    connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'generation'")
+
+
+def refresh_item(connection: Connection, item_id: int) -> bool:
+    """Recomputes an item from its entries; whether anything changed.
+
+    Shown is its oldest entry that is neither dropped, nor a signal, nor without content. A changed text of that
+    entry makes the item wait to be curated again.
+    """
+    entries = connection.execute(_ENTRIES, (item_id,)).fetchall()
+    if not entries:
+        return False
+    visible = [entry for entry in entries if entry["visible"]]
+    full = [entry for entry in visible if not entry["tombstone"]]
+    lead = (full or visible or entries)[0]
+    # an item whose first copies have lost their content to retention is as old as they were
+    old = [entry["published"] for entry in visible if entry["tombstone"]]
+    values = (
+        lead["id"],
+        lead["source_id"],
+        lead["section"] or lead["source_section"],
+        min([lead["published"], *old]) if full else lead["published"],
+        min(entry["first_seen"] for entry in entries),
+        lead["updated"],
+        int(bool(full)),
+        int(any(not entry["tombstone"] for entry in entries)),
+        lead["text_key"],
+        len({entry["source_id"] for entry in visible}) or 1,
+        lead["boost"],
+        None if lead["pin_ms"] is None else lead["first_seen"] + lead["pin_ms"],
+    )
+    before = connection.execute(_CURRENT, (item_id,)).fetchone()
+    if tuple(before)[: len(values)] == values:
+        return False
+    revision = before["revision"] + (before["text_key"] != lead["text_key"])
+    connection.execute(_UPDATE, (*values, revision, item_id))
+    if before["story_id"] is not None:
+        refresh_story(connection, before["story_id"])
+    return True
+
+
+def refresh_story(connection: Connection, story_id: int) -> None:
+    """Recomputes how many sources carry a story (syndicated copies once: `coverage`) and when it last moved."""
+    coverage, moved_at = connection.execute(
+        "SELECT count(DISTINCT source_id), max(first_seen) FROM items WHERE story_id = ? AND shown", (story_id,)
+    ).fetchone()
+    (sources,) = connection.execute(
+        "SELECT count(DISTINCT e.source_id) FROM items i JOIN entries e ON e.item_id = i.id JOIN sources s"
+        " ON s.id = e.source_id WHERE i.story_id = ? AND i.shown AND e.dropped IS NULL AND s.role = 'source'",
+        (story_id,),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO stories(id, moved_at, sources, coverage) VALUES (?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+        " moved_at = excluded.moved_at, sources = excluded.sources, coverage = excluded.coverage",
+        (story_id, moved_at or 0, sources, coverage),
+    )

@@ -1,0 +1,130 @@
+"""All rooms of the SQLite store under one roof, and its own life: open, check, back up, close."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from datetime import datetime
+from pathlib import Path
+
+from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
+from aggregator.model import StoreStats
+from aggregator.store.sqlite import backup, codec, migrations, retention
+from aggregator.store.sqlite.audience import Audience
+from aggregator.store.sqlite.connection import (
+    Connection,
+    Engine,
+    Readers,
+    Writer,
+    connect_writer,
+    refuse_unreachable,
+    wrapped,
+)
+from aggregator.store.sqlite.curation import Curating
+from aggregator.store.sqlite.items import Items
+from aggregator.store.sqlite.viewlog import ViewLog
+from aggregator.store.sqlite.work import Work
+
+#: larger files are checked at the start only after an unclean stop (0.12 s for 125 MB)
+CHECKED_BYTES = 256 << 20
+
+_STATS = """
+SELECT (SELECT count(*) FROM sources WHERE configured) AS sources, (SELECT count(*) FROM entries) AS entries,
+    (SELECT count(*) FROM items WHERE shown) AS items,
+    (SELECT count(*) FROM stories WHERE merged_into IS NULL AND sources > 0) AS stories,
+    (SELECT coalesce(sum(views), 0) FROM items) AS views, (SELECT count(*) FROM likes) AS likes,
+    (SELECT count(*) FROM items WHERE shown AND revision <> curated) AS pending
+"""
+
+
+class SqliteStore(Work, Items, Curating, Audience):
+    """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
+
+    def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:
+        self._engine = engine
+        self._log = log
+        self._lock = lock
+        self._handed = {}
+        self._handed_lock = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool) -> SqliteStore:
+        """The store at `path`, migrated to the current schema. StoreUnusable where a person must act."""
+        refuse_unreachable(path, create=create)
+        lock = backup.Lock(path)
+        try:
+            alone = lock.alone()
+            if not alone:
+                lock.share()
+            engine = _open_engine(path, check=alone)
+            lock.share()
+            return cls(engine, ViewLog(path.with_name(path.name + ".views")), lock)
+        except StoreError:
+            lock.close()
+            raise
+        except OSError as error:
+            lock.close()
+            raise StoreUnusable(f"{path}: {error}") from error
+
+    def stats(self) -> StoreStats:
+        """Sizes and counts."""
+        row = self._engine.read(lambda connection: connection.execute(_STATS).fetchone())
+        path = self._engine.path
+        files = (path, path.with_name(path.name + "-wal"))
+        size = sum(file.stat().st_size for file in files if file.exists())
+        return StoreStats(size_bytes=size, **dict(row))
+
+    def retain(self, *, before: datetime, now: datetime) -> int:
+        """Removes the content of items published before then (never their identity); how many."""
+        before_ms, now_ms, removed = codec.to_ms(before), codec.to_ms(now), 0
+        while some := self._engine.write(lambda connection: retention.batch(connection, before_ms)):
+            removed += some
+        self._engine.write(lambda connection: retention.tidy(connection, now_ms))
+        return removed
+
+    def ping(self) -> None:
+        """Returns if the writer and a reader answer; raises StoreUnavailable otherwise."""
+        self._engine.ping()
+
+    def backup(self, path: Path) -> None:
+        """A verified, consistent copy at `path`, made while others write; replaced atomically."""
+        self.fold_views()
+        backup.copy(self._engine.path, path)
+
+    def close(self) -> None:
+        """Finishes what was begun and lets go of everything. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._log.close()
+        with contextlib.suppress(StoreError):
+            self._engine.write(_checkpoint)
+        self._engine.close()
+        self._lock.close()
+
+
+def _checkpoint(connection: Connection) -> None:
+    connection.execute("PRAGMA optimize")
+
+
+def _open_engine(path: Path, *, check: bool) -> Engine:
+    """The connections; whoever is alone with the file looks for damage first."""
+    unclean = path.with_name(path.name + "-wal").exists()
+    new = not path.exists() or path.stat().st_size == 0
+    try:
+        with wrapped(path), contextlib.ExitStack() as undo:
+            connection = connect_writer(path)
+            undo.callback(connection.close)
+            migrations.check(connection, str(path))
+            if check and not new and (unclean or path.stat().st_size <= CHECKED_BYTES):
+                backup.quick_check(connection, str(path))
+            migrations.migrate(connection, str(path))
+            readers = Readers(path)
+            undo.pop_all()
+            return Engine(path, Writer(connection), readers)
+    except StoreUnavailable as error:
+        if isinstance(error.__cause__, sqlite3.OperationalError) and "locked" in str(error):
+            raise
+        raise StoreUnusable(str(error)) from error

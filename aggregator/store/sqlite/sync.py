@@ -1,0 +1,98 @@
+"""The sources of the configuration, taken over into the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from aggregator.model import Subscription
+from aggregator.store import SyncedSources
+from aggregator.store.sqlite import codec
+from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.keys import host_key, slug_of
+from aggregator.store.sqlite.shown import bump, refresh_item
+
+#: no due time lies further ahead than the longest Retry-After with its jitter, unless the clock was wrong meanwhile
+FARTHEST_MS = 8 * 86_400_000
+
+_CONFIGURED = ("section", "name", "interval_ms", "weight", "enabled", "full_text", "role")
+
+
+def _columns(one: Subscription) -> tuple[object, ...]:
+    interval = codec.span_ms(one.interval)
+    return one.section, one.name, interval, one.weight, int(one.enabled), int(one.full_text), one.role
+
+
+def take_over(connection: Connection, subscriptions: Sequence[Subscription], now_ms: int) -> SyncedSources:
+    """Adds, changes and retires sources so that those configured are these."""
+    known = {row["url"]: row for row in connection.execute("SELECT * FROM sources")}
+    wanted = {one.url: one for one in subscriptions}
+    added = [url for url in wanted if url not in known or not known[url]["configured"]]
+    removed = [url for url, row in known.items() if row["configured"] and url not in wanted]
+    changed = [url for url in wanted if url not in added and codec.subscription(known[url]) != wanted[url]]
+    for url in added:
+        _add(connection, wanted[url], known.get(url), now_ms)
+    for url in changed:
+        _change(connection, wanted[url], known[url])
+    connection.executemany("UPDATE sources SET configured = 0 WHERE url = ?", [(url,) for url in removed])
+    _heal_clock(connection, now_ms)
+    if added or removed or changed:
+        bump(connection)
+    return SyncedSources(added=tuple(added), changed=tuple(changed), removed=tuple(removed))
+
+
+def move(connection: Connection, source_id: int, host: str) -> None:
+    """The source is polled from another host from now on."""
+    connection.execute("INSERT OR IGNORE INTO hosts(host) VALUES (?)", (host,))
+    connection.execute("UPDATE sources SET host = ? WHERE id = ?", (host, source_id))
+
+
+def _add(connection: Connection, one: Subscription, before: sqlite3.Row | None, now_ms: int) -> None:
+    """A new source is due at once; one that returns keeps its due time, so that no edit causes an extra poll."""
+    if before is not None:
+        connection.execute("UPDATE sources SET configured = 1, gone = 0, gone_since = NULL WHERE url = ?", (one.url,))
+        _change(connection, one, before)
+        return
+    host = host_key(one.url)
+    connection.execute("INSERT OR IGNORE INTO hosts(host) VALUES (?)", (host,))
+    connection.execute(
+        f"INSERT INTO sources(url, fetch_url, slug, host, due_at, {', '.join(_CONFIGURED)})"
+        f" VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_CONFIGURED))})",
+        (one.url, one.url, _free_slug(connection, one), host, now_ms, *_columns(one)),
+    )
+
+
+def _free_slug(connection: Connection, one: Subscription) -> str:
+    wish = slug_of(one.url, one.name)
+    taken = {row[0] for row in connection.execute("SELECT slug FROM sources WHERE slug GLOB ?", (wish + "*",))}
+    slug, number = wish, 1
+    while slug in taken:
+        number += 1
+        slug = f"{wish}-{number}"
+    return slug
+
+
+def _change(connection: Connection, one: Subscription, before: sqlite3.Row) -> None:
+    assignments = ", ".join(f"{name} = ?" for name in _CONFIGURED)
+    connection.execute(f"UPDATE sources SET {assignments} WHERE url = ?", (*_columns(one), one.url))
+    if one.interval is not None and before["last_poll"] is not None:
+        sooner = before["last_poll"] + (codec.span_ms(one.interval) or 0)
+        connection.execute("UPDATE sources SET due_at = min(due_at, ?) WHERE url = ?", (sooner, one.url))
+    if (one.section, one.role) != (before["section"], before["role"]):
+        _refresh_items(connection, before["id"])
+
+
+def _refresh_items(connection: Connection, source_id: int) -> None:
+    items = connection.execute("SELECT DISTINCT item_id FROM entries WHERE source_id = ?", (source_id,)).fetchall()
+    for (item_id,) in items:
+        refresh_item(connection, item_id)
+
+
+def _heal_clock(connection: Connection, now_ms: int) -> None:
+    """Due times and leases that a wrong clock has put far ahead would silence a source for years."""
+    connection.execute(
+        "UPDATE sources SET due_at = ?1 WHERE due_at > ?1 + max(?2, 2 * coalesce(interval_ms, 0))",
+        (now_ms, FARTHEST_MS),
+    )
+    for column in ("leased_until", "free_at", "parked_until"):
+        connection.execute(f"UPDATE hosts SET {column} = 0 WHERE {column} > ?", (now_ms + FARTHEST_MS,))

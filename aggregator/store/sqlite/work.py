@@ -1,0 +1,196 @@
+"""The queue of polls: sources taken over from the configuration, leased by host, completed under a token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from aggregator.errors import StaleLease, StoreError
+from aggregator.model import KnownEntry, Lease, PollResult, SourceHealth, Subscription
+from aggregator.store import Stored, SyncedSources
+from aggregator.store.sqlite import codec, health, sync
+from aggregator.store.sqlite.connection import Connection, Engine
+from aggregator.store.sqlite.ingest import store_entries
+from aggregator.store.sqlite.keys import digest, host_key, request_gap
+from aggregator.store.sqlite.shown import bump
+
+#: a source that is asked at all
+POLLABLE = "configured AND enabled AND NOT gone"
+_CHUNK = 500
+
+_DUE_HOSTS = """
+SELECT host FROM hosts WHERE due_at <= :now AND max(leased_until, free_at, parked_until) <= :now
+ORDER BY due_at LIMIT :limit
+"""
+#: a person asked: due times do not matter, parking and leases do; a source that is gone only if it is named
+_ASKED_HOSTS = """
+SELECT s.host FROM sources s JOIN hosts h ON h.host = s.host
+WHERE s.configured AND s.enabled AND (NOT s.gone OR (:force AND :only IS NOT NULL)) AND (:force OR s.due_at <= :now)
+    AND (:only IS NULL OR s.url IN (SELECT value FROM json_each(:only)))
+    AND max(h.leased_until, h.free_at, h.parked_until) <= :now
+GROUP BY s.host ORDER BY min(s.due_at), s.host LIMIT :limit
+"""
+_DUE_SOURCES = """
+SELECT * FROM sources s WHERE s.host = :host AND s.configured AND s.enabled
+    AND (NOT s.gone OR (:force AND :only IS NOT NULL)) AND (:force OR s.due_at <= :now)
+    AND (:only IS NULL OR s.url IN (SELECT value FROM json_each(:only)))
+ORDER BY s.due_at, s.id LIMIT :room
+"""
+
+
+def refresh_host(connection: Connection, host: str) -> None:
+    """When a host that nobody has leased is next due: with its first source, never within its pauses."""
+    connection.execute(
+        f"UPDATE hosts SET leased_until = 0, due_at = (SELECT max(min(s.due_at), hosts.free_at, hosts.parked_until)"
+        f" FROM sources s WHERE s.host = hosts.host AND {POLLABLE}) WHERE host = ?",
+        (host,),
+    )
+
+
+class Work:
+    """`WorkStore` on SQLite."""
+
+    _engine: Engine
+
+    def sync_sources(self, subscriptions: Sequence[Subscription], *, now: datetime) -> SyncedSources:
+        """Makes the followed sources those of the configuration. New ones are due at once."""
+
+        def run(connection: Connection) -> SyncedSources:
+            synced = sync.take_over(connection, subscriptions, codec.to_ms(now))
+            idle = connection.execute("SELECT host FROM hosts WHERE leased_until <= ?", (codec.to_ms(now),)).fetchall()
+            for (host,) in idle:
+                refresh_host(connection, host)
+            return synced
+
+        return self._engine.write(run)
+
+    def claim(
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        per_host: int = 1,
+        force: bool = False,
+        only: frozenset[str] | None = None,
+    ) -> list[Lease]:
+        """At most `limit` sources in all, grouped by host, oldest due first; leased hosts are left out."""
+        asked = {
+            "now": codec.to_ms(now),
+            "limit": limit,
+            "force": force,
+            "only": None if only is None else json.dumps(sorted(only)),
+        }
+        until = codec.to_ms(now + lease)
+        hosts_of = _ASKED_HOSTS if force or only is not None else _DUE_HOSTS
+
+        def run(connection: Connection) -> list[Lease]:
+            leases: list[Lease] = []
+            room = limit
+            for (host,) in connection.execute(hosts_of, asked).fetchall():
+                if room <= 0:
+                    break
+                taken = _lease(connection, host, {**asked, "host": host, "room": min(per_host, room)}, until)
+                if taken is not None:
+                    leases.append(taken)
+                    room -= len(taken.sources)
+            return leases
+
+        return self._engine.write(run) if limit > 0 else []
+
+    def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
+        """What is remembered of these guids and canonical links of this source, tombstones included."""
+
+        def run(connection: Connection) -> list[KnownEntry]:
+            found: dict[int, KnownEntry] = {}
+            for column, texts in (("guid_key", guids), ("link_key", links)):
+                for keys in _chunks([digest(text) for text in dict.fromkeys(texts)]):
+                    marks = ", ".join("?" * len(keys))
+                    query = f"SELECT * FROM entries WHERE {column} IN ({marks}) AND source_id = ?"
+                    for row in connection.execute(query, (*keys, source_id)):
+                        found[row["id"]] = KnownEntry(
+                            entry_id=row["entry_id"],
+                            guid=row["guid"],
+                            canonical_url=row["canonical_url"],
+                            title=row["title"],
+                            first_seen=codec.from_ms(row["first_seen"]),
+                            published=codec.from_ms(row["published"]),
+                        )
+            return [found[row_id] for row_id in sorted(found)]
+
+        return self._engine.read(run)
+
+    def complete(self, lease: Lease, result: PollResult) -> Stored:
+        """Commits everything one poll changes, or raises StaleLease and changes nothing."""
+        return self._engine.write(lambda connection: _complete(connection, lease, result))
+
+    def next_due(self, *, now: datetime) -> datetime | None:  # noqa: ARG002 - an engine with its own clock needs it
+        """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""
+        query = "SELECT min(due_at) FROM hosts"
+        return codec.from_ms_or_none(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
+
+    def sources(self, *, now: datetime) -> list[SourceHealth]:
+        """The health of every configured source, by section and name."""
+        return self._engine.read(lambda connection: health.of_all(connection, codec.to_ms(now)))
+
+
+def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
+
+
+def _lease(connection: Connection, host: str, asked: dict[str, object], until: int) -> Lease | None:
+    """Takes the host and at most `room` of its sources; their due times move behind the lease."""
+    rows = connection.execute(_DUE_SOURCES, asked).fetchall()
+    if not rows:
+        refresh_host(connection, host)
+        return None
+    (token,) = connection.execute(
+        "UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1 WHERE host = ?2 RETURNING token",
+        (until, host),
+    ).fetchone()
+    connection.executemany(
+        "UPDATE sources SET due_at = max(due_at, ?1), lease_token = ?2 WHERE id = ?3",
+        [(until, token, row["id"]) for row in rows],
+    )
+    sources = tuple(codec.source(row) for row in rows)
+    return Lease(host=host, token=token, until=codec.from_ms(until), sources=sources)
+
+
+def _complete(connection: Connection, lease: Lease, result: PollResult) -> Stored:
+    token = connection.execute("SELECT token FROM hosts WHERE host = ?", (lease.host,)).fetchone()
+    if token is None or token[0] != lease.token:
+        raise StaleLease(f"{lease.host} has been leased by another worker since; this poll is not stored")
+    source = connection.execute("SELECT * FROM sources WHERE id = ?", (result.source_id,)).fetchone()
+    if source is None:
+        raise StoreError(f"there is no source {result.source_id}")
+    if source["lease_token"] != lease.token or all(one.id != result.source_id for one in lease.sources):
+        return Stored()  # completed before: the second time changes nothing
+    stored, visible = store_entries(connection, source["url"], result)
+    if health.record_poll(connection, source, result) or visible:
+        bump(connection)
+    _release(connection, lease, result)
+    return stored
+
+
+def _release(connection: Connection, lease: Lease, result: PollResult) -> None:
+    """Frees the host with the last source of its lease, after the pause it is owed."""
+    parked = codec.to_ms_or_none(result.park_host_until) or 0
+    free_at = codec.to_ms(result.polled_at + result.duration + request_gap(lease.host))
+    connection.execute(
+        "UPDATE hosts SET parked_until = max(parked_until, ?), free_at = max(free_at, ?) WHERE host = ?",
+        (parked, free_at, lease.host),
+    )
+    waiting = connection.execute(
+        "SELECT 1 FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND lease_token = ?",
+        (json.dumps([source.id for source in lease.sources]), lease.token),
+    ).fetchone()
+    if waiting is None:
+        refresh_host(connection, lease.host)
+    moved = connection.execute("SELECT host, fetch_url FROM sources WHERE id = ?", (result.source_id,)).fetchone()
+    host = host_key(moved["fetch_url"])
+    if host != moved["host"]:
+        sync.move(connection, result.source_id, host)
+        refresh_host(connection, lease.host)
+        refresh_host(connection, host)
