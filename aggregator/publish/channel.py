@@ -220,5 +220,5 @@ def _footer(place: Place, site: Site) -> str:
     line = paragraph(" · ".join(parts))
     others = {copy.source.name: copy.url for copy in item.copies if copy.source.id != item.source.id and copy.url}
     also = ", ".join(link(url, name) for name, url in sorted(others.items()))
-    here = link(site.page(item.id), f"{site.title}: the item, who else carries it, what is related")
+    here = link(site.page(item.id), f"At {site.title}: who else carries it, what is related")
     return line + (f"<p>Also at: {also}</p>" if also else "") + f"<p>{here}</p>"

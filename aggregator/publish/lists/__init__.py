@@ -41,7 +41,8 @@ class Lists:
         if name == "recommended":
             return self.recommended(section=title)
         if name == "ranking":
-            return replace(self.ranking(section=title), path=_path(title, "ranking"))
+            path = _path(title, name)
+            return replace(self.ranking(section=title), path=path, page=path)
         if name.startswith("ranking-"):
             return self.ranking(name.removeprefix("ranking-"), section=title)
         own = next((feed for feed in self.site.feeds if feed.name == name), None)
@@ -84,7 +85,7 @@ class Lists:
 
     def ranking(self, window: str | None = None, *, section: str | None = None) -> Listing:
         """The most viewed items of a window (None: the default one). NotFound: no such window."""
-        window = window or self.site.window
+        window = self.site.window if window is None else window
         if window not in self.site.windows:
             raise NotFound(f"there is no ranking over {window!r}; there are {', '.join(self.site.windows)}")
         computed = self._store.get_list(_key("ranking", window, section))

@@ -81,7 +81,8 @@ class Routes:
 
     async def status(self, request: web.Request) -> web.Response:
         """``/status``."""
-        return await self._page(request, f"/status#{self._minute()}", lambda site: site.status(now=self._now()))
+        key = f"/status#{self._minute()}"
+        return await self._answer(request, key, lambda site: site.status(now=self._now()), PAGE_CACHING, _vary(request))
 
     async def about(self, request: web.Request) -> web.Response:
         """``/about``."""
@@ -219,6 +220,11 @@ def _reader(request: web.Request) -> Find:
 
 def _words(request: web.Request) -> str:
     return " ".join(request.query.get("q", "").split())[:_MAX_WORDS]
+
+
+def _vary(request: web.Request) -> str:
+    """On what the answer depends, at an address that may be a feed's."""
+    return _VARY_FEED if "format" in request.match_info else "Accept-Encoding"
 
 
 def _is_browser(request: web.Request) -> bool:

@@ -1,0 +1,320 @@
+"""Atom, RSS and JSON Feed of the same lists: complete, valid, stable, and not to be spoilt by one bad item."""
+
+from __future__ import annotations
+
+import json
+import locale
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import feedparser
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from publishing import NOON, SITE, make_item, source
+
+from aggregator.model import Copy, Enclosure, Item
+from aggregator.publish import feeds
+from aggregator.publish.channel import ChannelEntry, compose, tag
+from aggregator.publish.feeds import render_atom, render_rss
+from aggregator.publish.jsonfeed import render_json
+from aggregator.publish.listing import Listing, Place
+from aggregator.publish.site import Site
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+XML = pytest.mark.parametrize("render", [render_atom, render_rss], ids=["atom", "rss"])
+Render = Callable[[Listing, Site], bytes]
+
+
+def listing(*items: Item, kind: Any = "latest", path: str = "/feeds/latest", **changes: Any) -> Listing:
+    places = tuple(Place(item=item) for item in items)
+    values: dict[str, Any] = {"title": "Latest", "description": "By time.", "page": "/", "places": places}
+    return Listing(kind=kind, path=path, **{**values, **changes})
+
+
+def parse(document: bytes) -> Any:
+    headers = {"content-location": "http://127.0.0.1/", "content-type": "application/xml; charset=utf-8"}
+    parsed = feedparser.parse(document, response_headers=headers)
+    assert not parsed.bozo, parsed.bozo_exception
+    return parsed
+
+
+@XML
+def test_entries_arrive_in_order_with_everything_a_reader_shows(render: Render) -> None:
+    items = [make_item(number) for number in (3, 1, 2)]
+    parsed = parse(render(listing(*items), SITE))
+    assert [entry.title for entry in parsed.entries] == ["Title 3", "Title 1", "Title 2"]
+    entry = parsed.entries[0]
+    assert entry.id == "tag:127.0.0.1,2026:8080/item/item3"
+    assert entry.link == "http://127.0.0.1:8080/go/item3"
+    assert entry.author == "A. Writer"
+    assert entry.published_parsed[:5] == (2026, 11, 19, 11, 0)
+    assert {term.term for term in entry.tags} == {"World", "politics"}
+    assert "Summary <b>3</b>" in entry.content[0].value
+    assert entry.source.title == "Source 1"
+    assert parsed.feed.title == "Latest – The Test"
+    assert parsed.feed.language == "en"
+
+
+@XML
+def test_same_data_same_bytes(render: Render) -> None:
+    value = listing(make_item(1), make_item(2))
+    assert render(value, SITE) == render(value, SITE)
+    assert b"2026-11-23" not in render(value, SITE)
+
+
+@XML
+def test_an_empty_list_is_a_feed(render: Render) -> None:
+    parsed = parse(render(listing(), SITE))
+    assert parsed.entries == []
+    assert parsed.feed.title == "Latest – The Test"
+
+
+@XML
+def test_the_feed_says_where_it_is_and_which_hub_knows_of_changes(render: Render) -> None:
+    parsed = parse(render(listing(), replace(SITE, hub="https://hub.example/")))
+    links = {(link.rel, link.href) for link in parsed.feed.links}
+    suffix = "atom" if render is render_atom else "rss"
+    assert ("self", f"http://127.0.0.1:8080/feeds/latest.{suffix}") in links
+    assert ("hub", "https://hub.example/") in links
+    assert parsed.feed.link == "http://127.0.0.1:8080/"
+
+
+def test_links_of_an_atom_entry_keep_what_they_are_for() -> None:
+    media = Enclosure(url="https://x.example/a.mp3", type="audio/mpeg", size_bytes=12)
+    item = make_item(1, enclosures=(media,))
+    place = Place(item=item, related=(make_item(2),))
+    [entry] = parse(render_atom(listing(places=(place,)), SITE)).entries
+    assert [(link.rel, link.href) for link in entry.links] == [
+        ("alternate", "http://127.0.0.1:8080/go/item1"),
+        ("via", "https://s2.example/article/1"),
+        ("enclosure", "https://x.example/a.mp3"),
+        ("related", "http://127.0.0.1:8080/go/item2"),
+    ]
+    assert entry.links[2].length == "12"
+    assert entry.links[3].title == "Title 2"
+    assert "<h4>Related</h4>" in entry.content[0].value
+
+
+def test_rss_carries_media_and_the_author_without_an_address() -> None:
+    media = Enclosure(url="https://x.example/a.mp3")
+    document = render_rss(listing(make_item(1, enclosures=(media,), image_url="https://x.example/p.jpg")), SITE)
+    item = ET.fromstring(document).find("channel/item")
+    assert item is not None
+    enclosure = item.find("enclosure")
+    assert enclosure is not None
+    assert enclosure.attrib == {
+        "url": "https://x.example/a.mp3",
+        "length": "0",
+        "type": "application/octet-stream",
+    }
+    assert item.findtext("{http://purl.org/dc/elements/1.1/}creator") == "A. Writer"
+    assert item.find("author") is None
+    guid = item.find("guid")
+    assert guid is not None
+    assert guid.get("isPermaLink") == "false"
+    thumbnail = item.find("{http://search.yahoo.com/mrss/}thumbnail")
+    assert thumbnail is not None
+
+
+def test_an_atom_entry_names_its_source() -> None:
+    entry = ET.fromstring(render_atom(listing(make_item(1)), SITE)).find(f"{ATOM}entry")
+    assert entry is not None
+    origin = entry.find(f"{ATOM}source")
+    assert origin is not None
+    assert origin.findtext(f"{ATOM}id") == "https://s2.example/feed"
+    assert origin.findtext(f"{ATOM}title") == "Source 2"
+    assert origin.findtext(f"{ATOM}updated") == "2026-11-19T09:00:00+00:00"
+
+
+def test_secrets_in_a_sources_address_are_not_published() -> None:
+    secret = replace(source(1), url="https://user:word@s1.example/feed?token=abc")
+    for render in (render_atom, render_rss, render_json):
+        document = render(listing(make_item(1, source=secret)), SITE)
+        assert b"word@" not in document
+        assert b"abc" not in document
+
+
+def test_ids_are_of_the_item_where_items_are_announced_and_of_list_and_item_where_they_are_ranked() -> None:
+    item = make_item(1)
+    latest = compose(listing(item), SITE)
+    section = compose(listing(item, path="/section/world/latest"), SITE)
+    ranking = compose(listing(item, kind="ranking", path="/feeds/ranking-1d"), SITE)
+    recommended = compose(listing(item, kind="recommended", path="/feeds/recommended"), SITE)
+    ids = [channel.entries[0].id for channel in (latest, section, ranking, recommended)]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert ids[2] == "tag:127.0.0.1,2026:8080/feeds/ranking-1d/item/item1"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://news.example", "tag:news.example,2026:item/1"),
+        ("https://news.example:8443", "tag:news.example,2026:8443/item/1"),
+        ("https://example.org/news", "tag:example.org,2026:news/item/1"),
+        ("http://[::1]:8080", "tag:localhost,2026:8080/item/1"),
+    ],
+)
+def test_tags_are_under_the_sites_own_authority(url: str, expected: str) -> None:
+    assert tag(replace(SITE, url=url), "item/1") == expected
+
+
+@pytest.mark.parametrize(
+    ("entry_link", "url", "expected"),
+    [
+        ("go", "https://x.example/1", "http://127.0.0.1:8080/go/item1"),
+        ("page", "https://x.example/1", "http://127.0.0.1:8080/item/item1"),
+        ("source", "https://x.example/1", "https://x.example/1"),
+        ("go", None, "http://127.0.0.1:8080/item/item1"),
+        ("source", None, "http://127.0.0.1:8080/item/item1"),
+    ],
+)
+def test_where_an_entry_leads(entry_link: Any, url: str | None, expected: str) -> None:
+    channel = compose(listing(make_item(1, url=url)), replace(SITE, entry_link=entry_link))
+    assert channel.entries[0].url == expected
+
+
+def test_a_readers_own_feed_tells_that_they_opened_it() -> None:
+    private = listing(make_item(1), kind="recommended", path="/r/tok/recommended", reader="tok")
+    for entry_link in ("go", "source"):
+        channel = compose(private, replace(SITE, entry_link=entry_link, hub="https://hub.example/"))
+        assert channel.entries[0].url.endswith("/item1?r=tok")
+        assert channel.hub == ""
+
+
+def test_content_is_the_summary_or_the_whole_as_configured() -> None:
+    def html(site: Site, **changes: Any) -> str:
+        return compose(listing(make_item(1, **changes)), site).entries[0].html
+
+    assert "Summary" in html(SITE)
+    assert "All of 1" in html(replace(SITE, content="full"))
+    assert "All of 1" in html(SITE, full_text=True)
+    assert "<p>Summary 1</p>" in html(SITE, summary_html="")
+    picture = '<p>a<img src="https://x.example/p.jpg"></p>'
+    assert "<img" in html(SITE, summary_html=picture)
+    assert "<img" not in html(replace(SITE, images="none"), summary_html=picture)
+    assert html(SITE, language="ar").startswith('<div dir="rtl">')
+
+
+def test_who_else_carries_it_and_why_it_is_listed_stand_below_the_body() -> None:
+    item = make_item(1)
+    other = Copy(
+        source=source(7, "Other"),
+        entry_id="x",
+        title="Same",
+        url="https://o.example/1",
+        published=NOON,
+        first_seen=NOON,
+    )
+    place = Place(item=replace(item, copies=(*item.copies, other)), reasons=("2 sources", "41 readers"), views=41)
+    [entry] = compose(listing(places=(place,), kind="ranking"), SITE).entries
+    assert "<p>Source 2 · 2 sources · 41 readers</p>" in entry.html
+    assert 'Also at: <a href="https://o.example/1">Other</a>' in entry.html
+    assert entry.views == 41
+    assert entry.sources == ("Source 2", "Other")
+
+
+def test_dates_do_not_depend_on_the_locale_or_the_zone() -> None:
+    import zoneinfo
+
+    tokyo = zoneinfo.ZoneInfo("Asia/Tokyo")
+    item = make_item(1, published=NOON.astimezone(tokyo), updated=(NOON + timedelta(microseconds=5)).astimezone(tokyo))
+    before = locale.setlocale(locale.LC_ALL)
+    assert b"<pubDate>Mon, 23 Nov 2026 12:00:00 +0000</pubDate>" in render_rss(listing(item), SITE)
+    assert b"<updated>2026-11-23T12:00:00+00:00</updated>" in render_atom(listing(item), SITE)
+    assert locale.setlocale(locale.LC_ALL) == before
+
+
+def test_an_edit_shows_and_a_re_date_does_not_turn_time_around() -> None:
+    edited = make_item(1, updated=NOON)
+    [entry] = parse(render_atom(listing(edited), SITE)).entries
+    assert entry.updated_parsed[:4] == (2026, 11, 23, 12)
+    assert entry.published_parsed[:4] == (2026, 11, 19, 9)
+    odd = make_item(1, published=NOON, updated=NOON - timedelta(days=1))
+    assert compose(listing(odd), SITE).entries[0].updated == NOON
+
+
+@XML
+def test_one_bad_entry_is_left_out_and_named(render: Render, caplog: pytest.LogCaptureFixture) -> None:
+    channel = compose(listing(make_item(1), make_item(2)), SITE)
+    bad = replace(channel.entries[0], title="bell \x07")
+    broken = replace(channel, entries=(bad, *channel.entries[1:]))
+    document = feeds.atom(broken) if render is render_atom else feeds.rss(broken)
+    assert [entry.title for entry in parse(document).entries] == ["Title 2"]
+    assert bad.id in caplog.text
+
+
+HOSTILE = st.one_of(
+    st.text(st.integers(0, 0x10FFFF).map(chr), max_size=60),
+    st.sampled_from(["", "]]>", "<script>", "&amp;&", "\x00\x0b", "\ud800", "\u202e\u2066", "\ufffe", "a" * 1_000_000]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=HOSTILE)
+def test_no_text_spoils_a_feed(text: str) -> None:
+    hostile = make_item(
+        1,
+        title=text,
+        author=text,
+        summary_html=text,
+        text=text,
+        categories=(text,),
+        source=replace(source(1), name=text),
+        url=f"https://x.example/{text[:50]}",
+    )
+    value = listing(hostile, make_item(2), title=text)
+    site = replace(SITE, title=text)
+    assert len(ET.fromstring(render_atom(value, site)).findall(f"{ATOM}entry")) == 2
+    assert len(ET.fromstring(render_rss(value, site)).findall("channel/item")) == 2
+    assert len(json.loads(render_json(value, site))["items"]) == 2
+
+
+def test_a_json_feed_holds_what_the_others_hold() -> None:
+    media = Enclosure(url="https://x.example/a.mp3", type="audio/mpeg", size_bytes=12)
+    item = make_item(1, enclosures=(media,), image_url="https://x.example/p.jpg")
+    place = Place(item=item, views=3, reasons=("3 readers",), related=(make_item(2),))
+    value = listing(kind="ranking", path="/feeds/ranking-1d", window="1d", basis="views", places=(place,))
+    feed = json.loads(render_json(value, replace(SITE, hub="https://hub.example/")))
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert feed["feed_url"] == "http://127.0.0.1:8080/feeds/ranking-1d.json"
+    assert feed["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
+    assert feed["_aggregator"] == {"kind": "ranking", "window": "1d", "basis": "views"}
+    [entry] = feed["items"]
+    assert entry["id"] == "tag:127.0.0.1,2026:8080/feeds/ranking-1d/item/item1"
+    assert entry["url"] == "http://127.0.0.1:8080/go/item1"
+    assert entry["external_url"] == "https://s2.example/article/1"
+    assert entry["date_published"] == "2026-11-19T09:00:00+00:00"
+    assert entry["authors"] == [{"name": "A. Writer"}]
+    assert entry["attachments"] == [{"url": "https://x.example/a.mp3", "mime_type": "audio/mpeg", "size_in_bytes": 12}]
+    assert entry["_aggregator"]["views"] == 3
+    assert entry["_aggregator"]["related"] == [{"url": "http://127.0.0.1:8080/go/item2", "title": "Title 2"}]
+
+
+def test_a_search_feed_has_its_words_in_its_address() -> None:
+    value = listing(kind="search", path="/search", query="q=a%26b")
+    assert json.loads(render_json(value, SITE))["feed_url"] == "http://127.0.0.1:8080/search.json?q=a%26b"
+    assert b'href="http://127.0.0.1:8080/search.atom?q=a%26b"' in render_atom(value, SITE)
+
+
+def test_an_entry_of_nothing_but_a_title_is_valid() -> None:
+    bare = ChannelEntry(
+        id="tag:x,2026:1",
+        title="Only a title",
+        url="https://x.example/",
+        original=None,
+        published=NOON,
+        updated=NOON,
+        author=None,
+        categories=(),
+        language=None,
+        summary="",
+        html="",
+    )
+    channel = replace(compose(listing(), SITE), entries=(bare,))
+    assert parse(feeds.atom(channel)).entries[0].title == "Only a title"
+    assert parse(feeds.rss(channel)).entries[0].title == "Only a title"

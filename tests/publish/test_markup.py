@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.publish.markup import address, direction, legal, link, links_block, one_line, shorten, without_images
+
+ANYTHING = st.text(st.integers(0, 0x10FFFF).map(chr), max_size=400)
+
+
+@given(ANYTHING)
+def test_legal_text_can_be_encoded_and_holds_no_control_characters(text: str) -> None:
+    cleaned = legal(text)
+    cleaned.encode()
+    assert not any(ord(letter) < 32 and letter not in "\t\r\n" for letter in cleaned)
+    assert legal(cleaned) == cleaned
+
+
+@given(ANYTHING)
+def test_a_title_is_one_line_and_never_empty(text: str) -> None:
+    title = one_line(text)
+    assert title.strip() == title
+    assert title
+    assert "\n" not in title
+
+
+@given(ANYTHING, st.integers(1, 50))
+def test_shortened_text_is_short(text: str, limit: int) -> None:
+    assert len(shorten(text, limit)) <= limit + 1
+
+
+def test_shortening_cuts_between_words() -> None:
+    assert shorten("one two three four", 12) == "one two…"
+    assert shorten("一二三四五六七八九十", 4) == "一二三四…"
+    assert shorten("short", 12) == "short"
+
+
+def test_addresses_hold_nothing_that_no_address_may_hold() -> None:
+    assert address('http://x/a b"<é>') == "http://x/a%20b%22%3Cé%3E"
+
+
+def test_pictures_can_be_left_out() -> None:
+    assert without_images('<p>a<img src="x" alt="a > b">b<IMG src=y></p>') == "<p>ab</p>"
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"), [("ar", "rtl"), ("fa-IR", "rtl"), ("en", "ltr"), (None, "ltr"), ("arn", "ltr")]
+)
+def test_direction_of_languages(language: str | None, expected: str) -> None:
+    assert direction(language) == expected
+
+
+def test_links_are_escaped() -> None:
+    assert link('http://x/?a=1&b="', "<b>") == '<a href="http://x/?a=1&amp;b=%22">&lt;b&gt;</a>'
+    assert links_block("Related", []) == ""
+    assert links_block("Related", [("http://x/", "X")]) == (
+        '<h4>Related</h4><ul><li><a href="http://x/">X</a></li></ul>'
+    )

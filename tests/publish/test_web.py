@@ -1,0 +1,636 @@
+"""The web server over real connections on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from publishing import BROWSER, NOON, READER, SITE, MemoryStore, make_item, make_services
+
+from aggregator.model import ItemList, Listed, ListKey, OwnFeed
+from aggregator.publish.lists import Lists
+from aggregator.publish.pages import Pages
+from aggregator.publish.web import Health, ServerLimits, Services, WebServer, create_app, serve, split_listen
+
+
+class Client:
+    """A client that follows nothing and unpacks nothing by itself."""
+
+    def __init__(self, session: aiohttp.ClientSession, services: Services, store: MemoryStore, server: WebServer):
+        self.session, self.services, self.store, self.server = session, services, store, server
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> tuple[aiohttp.ClientResponse, bytes]:
+        url = f"http://127.0.0.1:{self.server.addresses[0][1]}{path}"
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.request(method, url, headers=sent, allow_redirects=False) as response:
+            return response, await response.read()
+
+    async def open(self, path: str, **headers: str) -> tuple[aiohttp.ClientResponse, bytes]:
+        return await self.get(path, **{**BROWSER, **headers})
+
+
+@asynccontextmanager
+async def running(
+    tmp_path: Path, store: MemoryStore, *, limits: ServerLimits | None = None, **changes: Any
+) -> AsyncIterator[Client]:
+    services = make_services(store.store(), tmp_path, **changes)
+    server = await serve(create_app(services), listen="127.0.0.1:0", limits=limits)
+    try:
+        jar = aiohttp.DummyCookieJar()
+        skipped = ["User-Agent", "Accept-Encoding", "Accept"]
+        async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=jar, skip_auto_headers=skipped) as session:
+            yield Client(session, services, store, server)
+    finally:
+        await server.stop()
+
+
+Story = Callable[[Client], Awaitable[None]]
+
+
+def play(tmp_path: Path, story: Story, *, store: MemoryStore | None = None, **changes: Any) -> None:
+    async def run() -> None:
+        async with running(tmp_path, store or filled(), **changes) as client:
+            await story(client)
+
+    asyncio.run(run())
+
+
+def filled() -> MemoryStore:
+    store = MemoryStore([make_item(number) for number in range(1, 10)])
+    store.related_ids["item9"] = ["item1", "item2"]
+    for key in (
+        ListKey(order="ranking", window="1d"),
+        ListKey(order="recommended"),
+        ListKey(order="ranking", window="1d", scope="section", name="World"),
+    ):
+        places = tuple(Listed(item_id=f"item{n}", score=n, views=n, reasons=(f"{n} readers",)) for n in (5, 3))
+        store.lists[str(key)] = ItemList(
+            key=key, computed_at=NOON, since=NOON - timedelta(days=1), until=NOON, basis="views", places=places
+        )
+    return store
+
+
+FEEDS = [
+    "/feeds/latest",
+    "/feeds/ranking",
+    "/feeds/ranking-1h",
+    "/feeds/ranking-1d",
+    "/feeds/ranking-7d",
+    "/feeds/ranking-30d",
+    "/feeds/recommended",
+    "/feeds/own",
+    "/section/world/latest",
+    "/section/world/ranking",
+    "/section/world/ranking-7d",
+    "/section/world/recommended",
+    "/source/s1/latest",
+    "/item/item9/related",
+    f"/r/{READER}/recommended",
+    f"/r/{READER}/latest",
+    "/feeds/status",
+]
+TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
+
+
+def test_every_feed_in_every_format(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for path in FEEDS:
+            for suffix, kind in TYPES.items():
+                response, body = await client.get(f"{path}.{suffix}")
+                assert response.status == 200, path
+                assert response.content_type == kind
+                assert response.charset == "utf-8"
+                assert body
+                assert response.headers["Access-Control-Allow-Origin"] == "*"
+        response, body = await client.get("/search.json?q=title+3")
+        assert [item["title"] for item in json.loads(body)["items"]] == ["Title 3"]
+
+    play(tmp_path, story, site=replace(SITE, feeds=(OwnFeed(name="own", title="Own"),)))
+
+
+def test_conditional_requests(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        first, body = await client.get("/feeds/latest.atom")
+        tag, modified = first.headers["ETag"], first.headers["Last-Modified"]
+        assert not tag.startswith("W/")
+        for headers in (
+            {"If_None_Match": tag},
+            {"If_None_Match": f'"other", W/{tag}'},
+            {"If_None_Match": "*"},
+            {"If_Modified_Since": modified},
+            {"If_None_Match": tag, "If_Modified_Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        ):
+            response, nothing = await client.get("/feeds/latest.atom", **headers)
+            assert (response.status, nothing) == (304, b""), headers
+            assert response.headers["ETag"] == tag
+            assert "Vary" in response.headers
+        for headers in (
+            {"If_None_Match": '"other"'},
+            {"If_None_Match": '"other"', "If_Modified_Since": modified},
+            {"If_Modified_Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+            {"If_Modified_Since": "rubbish"},
+        ):
+            response, again = await client.get("/feeds/latest.atom", **headers)
+            assert (response.status, again) == (200, body), headers
+
+    play(tmp_path, story)
+
+
+def test_head_is_get_without_the_body(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for path in ("/feeds/latest.atom", "/", "/item/item9"):
+            got, body = await client.get(path)
+            head, nothing = await client.get(path, "HEAD")
+            assert (head.status, nothing) == (200, b"")
+            for name in ("ETag", "Last-Modified", "Content-Type"):
+                assert head.headers[name] == got.headers[name]
+            assert int(head.headers["Content-Length"]) == len(body)
+        assert client.store.views == []
+
+    play(tmp_path, story)
+
+
+def test_compressed_for_those_who_can_read_it(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        plain, body = await client.get("/feeds/latest.atom")
+        assert "Content-Encoding" not in plain.headers
+        for accepted in ("gzip, deflate, br", "x-gzip", "*", "gzip;q=0.5"):
+            packed, data = await client.get("/feeds/latest.atom", Accept_Encoding=accepted)
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(data) == body
+            assert packed.headers["ETag"] != plain.headers["ETag"]
+        for accepted in ("identity", "br", "gzip;q=0", "*;q=0"):
+            _, data = await client.get("/feeds/latest.atom", Accept_Encoding=accepted)
+            assert data == body
+        tag = packed.headers["ETag"]
+        same, _ = await client.get("/feeds/latest.atom", Accept_Encoding="gzip", If_None_Match=tag)
+        assert same.status == 304
+
+    play(tmp_path, story)
+
+
+def test_a_range_is_answered_with_the_whole(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        response, body = await client.get("/feeds/latest.atom", Range="bytes=0-9")
+        assert response.status == 200
+        assert len(body) > 10
+
+    play(tmp_path, story)
+
+
+def test_a_person_who_opens_a_feed_is_given_a_page(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for path in ("/feeds/latest.atom", "/feeds/ranking-1d.rss", "/feeds/recommended.json", "/feeds/status.atom"):
+            response, body = await client.open(path)
+            assert response.content_type == "text/html", path
+            assert b"<html" in body
+            assert "Sec-Fetch-Dest" in response.headers["Vary"]
+        fetched, _ = await client.get("/feeds/latest.atom", Sec_Fetch_Dest="empty")
+        assert fetched.content_type == "application/atom+xml"
+
+    play(tmp_path, story)
+
+
+PAGES = [
+    "/",
+    "/section/world",
+    "/source/s1",
+    "/search",
+    "/search?q=title",
+    "/feeds",
+    "/status",
+    "/about",
+    "/item/item9",
+]
+PAGES += ["/feeds/ranking-7d", "/section/world/recommended", "/item/item9/related", f"/r/{READER}/recommended"]
+
+
+def test_every_page_is_strict_about_what_may_run(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for path in PAGES:
+            response, body = await client.open(path)
+            assert response.status == 200, path
+            assert response.content_type == "text/html"
+            policy = response.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert "script" not in policy
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert b"<script" not in body
+            assert b"style=" not in body
+
+    play(tmp_path, story)
+
+
+def test_pages_of_files(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for path, asset in client.services.pages.assets.items():
+            response, body = await client.get(path)
+            assert (response.status, body) == (200, asset.body)
+            assert ("immutable" in response.headers["Cache-Control"]) == asset.immutable
+        for path, root in (("/feeds.opml", b"ranking-1d.atom"), ("/sources.opml", b"https://s1.example/feed")):
+            response, body = await client.get(path)
+            assert response.content_type == "text/x-opml"
+            assert root in body
+
+    play(tmp_path, story)
+
+
+def test_older_items_are_a_link_away(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        _, body = await client.open("/")
+        marker = body.partition(b"?before=")[2].partition(b'"')[0].decode()
+        assert marker.endswith("-item31")
+        response, older = await client.open(f"/?before={marker}")
+        assert response.status == 200
+        assert b"/item/item30" in older
+        assert b"/item/item60" not in older
+        response, _ = await client.open("/?before=rubbish")
+        assert response.status == 200
+
+    play(tmp_path, story, store=MemoryStore([make_item(number) for number in range(1, 61)]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/feeds/nothing.atom",
+        "/feeds/latest.xml",
+        "/feeds/ranking-2h.atom",
+        "/section/nowhere",
+        "/section/nowhere/latest.atom",
+        "/source/nobody",
+        "/source/nobody/latest.atom",
+        "/item/nothing",
+        "/item/nothing/related.atom",
+        "/go/nothing",
+        "/r/stranger/recommended.atom",
+        "/search.atom",
+        "/static/nothing.css",
+        "/static/..%2f..%2fetc%2fpasswd",
+        "/feeds/latest.atom/",
+    ],
+)
+def test_what_is_not_there(tmp_path: Path, path: str) -> None:
+    async def story(client: Client) -> None:
+        response, body = await client.open(path)
+        assert response.status == 404
+        assert response.content_type == "text/html"
+        assert b"<html" in body
+        assert client.store.views == []
+
+    play(tmp_path, story)
+
+
+def test_formats_that_are_switched_off_are_not_there(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        assert (await client.get("/feeds/latest.atom"))[0].status == 200
+        assert (await client.get("/feeds/latest.rss"))[0].status == 404
+        assert (await client.open("/feeds/latest.rss"))[0].status == 404
+        assert (await client.get("/feeds/status.json"))[0].status == 404
+
+    play(tmp_path, story, site=replace(SITE, formats=("atom",)))
+
+
+def test_a_merged_item_leads_to_the_one_it_is_now(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        del client.store.shown["item4"]
+        client.store.merged["item4"] = "item2"
+        response, _ = await client.open("/item/item4")
+        assert (response.status, response.headers["Location"]) == (301, "http://127.0.0.1:8080/item/item2")
+        assert client.store.views == []
+        response, _ = await client.open("/go/item4")
+        assert (response.status, response.headers["Location"]) == (302, "https://s3.example/article/2")
+        assert [view.item_id for view in client.store.views] == ["item2"]
+
+    play(tmp_path, story)
+
+
+def test_an_item_whose_content_retention_has_removed_is_gone(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        del client.store.shown["item4"]
+        client.store.removed.add("item4")
+        for path in ("/item/item4", "/go/item4"):
+            assert (await client.open(path))[0].status == 410
+        assert client.store.views == []
+
+    play(tmp_path, story)
+
+
+def test_opening_an_item_is_a_view_once(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for _ in range(3):
+            assert (await client.open("/item/item9"))[0].status == 200
+        response, _ = await client.open("/go/item8")
+        assert (response.status, response.headers["Location"]) == (302, "https://s3.example/article/8")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert [view.item_id for view in client.store.views] == ["item9", "item8"]
+        assert {view.at for view in client.store.views} == {NOON}
+
+    play(tmp_path, story)
+
+
+def test_a_page_kept_by_the_browser_counts_as_well(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        response, _ = await client.get("/item/item9")
+        again, _ = await client.open("/item/item9", If_None_Match=response.headers["ETag"])
+        assert again.status == 304
+        assert len(client.store.views) == 1
+
+    play(tmp_path, story)
+
+
+def test_feeds_bots_and_prefetching_count_nothing(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        await client.open("/feeds/latest.atom")
+        await client.open("/item/item9/related.atom")
+        await client.open("/item/item9", User_Agent="Googlebot/2.1", **{"User-Agent": "Googlebot/2.1"})
+        await client.open("/go/item9", Sec_Purpose="prefetch")
+        await client.get("/go/item9", "HEAD", **BROWSER)
+        assert client.store.views == []
+
+    play(tmp_path, story)
+
+
+def test_an_item_without_an_original_leads_to_its_page(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        response, _ = await client.open("/go/item1")
+        assert response.headers["Location"] == "http://127.0.0.1:8080/item/item1"
+
+    play(tmp_path, story, store=MemoryStore([make_item(1, url=None)]))
+
+
+def test_a_readers_own_feed_learns(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        response, body = await client.get(f"/r/{READER}/latest.json")
+        assert response.headers["Cache-Control"].startswith("private")
+        assert "noindex" in response.headers["X-Robots-Tag"]
+        url = json.loads(body)["items"][0]["url"]
+        assert url == f"http://127.0.0.1:8080/go/item9?r={READER}"
+        await client.open(f"/go/item9?r={READER}")
+        await client.open(f"/go/item8?r={READER}", Sec_Purpose="prefetch")
+        assert client.store.opened_by == [(READER, "item9")]
+
+    play(tmp_path, story)
+
+
+SAME_ORIGIN = {**BROWSER, "Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
+
+
+def test_a_like_leads_back_and_is_counted_once(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        before, _ = await client.open("/item/item9")
+        response, _ = await client.get("/item/item9/like", "POST", **SAME_ORIGIN)
+        assert response.status == 303
+        assert response.headers["Location"] == "http://127.0.0.1:8080/item/item9?liked#like"
+        cookie = response.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        again, _ = await client.get("/item/item9/like", "POST", **SAME_ORIGIN, Cookie=cookie.partition(";")[0])
+        assert again.status == 303
+        assert len(client.store.likes) == 1
+        page, body = await client.open("/item/item9?liked")
+        assert b"(1)" in body
+        assert page.headers["ETag"] != before.headers["ETag"]
+
+    play(tmp_path, story)
+
+
+def test_a_like_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        headers = {**SAME_ORIGIN, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        assert (await client.get("/item/item9/like", "POST", **headers))[0].status == 403
+        assert (await client.get("/item/nothing/like", "POST", **SAME_ORIGIN))[0].status == 404
+        response, _ = await client.get("/item/item9/like", **SAME_ORIGIN)
+        assert (response.status, response.headers["Allow"]) == (405, "POST")
+        assert client.store.likes == []
+
+    play(tmp_path, story)
+
+
+def test_answers_are_made_when_the_data_changes_and_not_before(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        first, _ = await client.get("/feeds/latest.atom")
+        reads = client.store.reads
+        for _ in range(5):
+            await client.get("/feeds/latest.atom")
+        assert client.store.reads == reads + 5, "one look at the generation each"
+        client.store.number += 1
+        same, _ = await client.get("/feeds/latest.atom")
+        assert same.headers["ETag"] == first.headers["ETag"]
+        assert same.headers["Last-Modified"] == first.headers["Last-Modified"]
+        client.store.shown["item10"] = make_item(10)
+        client.store.number += 1
+        client.services.clock = lambda: NOON + timedelta(minutes=1)
+        changed, body = await client.get("/feeds/latest.atom", If_None_Match=first.headers["ETag"])
+        assert changed.status == 200
+        assert b"Title 10" in body
+        assert changed.headers["Last-Modified"] != first.headers["Last-Modified"]
+
+    play(tmp_path, story)
+
+
+def test_many_who_ask_at_once_wait_for_one_making(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        answers = await asyncio.gather(*(client.get("/feeds/latest.atom") for _ in range(20)))
+        assert len({body for _, body in answers}) == 1
+        assert client.store.reads < 10
+
+    play(tmp_path, story, freshness=timedelta(seconds=5))
+
+
+def test_a_store_that_fails_leaves_what_was_rendered(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        _, body = await client.get("/feeds/latest.atom")
+        client.store.broken = True
+        response, stale = await client.get("/feeds/latest.atom")
+        assert (response.status, stale) == (200, body)
+        response, _ = await client.get("/feeds/recommended.atom")
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) > 0
+        client.store.broken = False
+        assert (await client.get("/feeds/recommended.atom"))[0].status == 200
+
+    play(tmp_path, story)
+
+
+def test_a_fault_of_ours_is_a_page_and_a_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(client: Client) -> None:
+        def fail() -> Health:
+            raise RuntimeError("boom")
+
+        client.services.health = fail
+        response, body = await client.open("/healthz")
+        assert response.status == 500
+        assert b"boom" not in body
+        assert (await client.open("/"))[0].status == 200
+
+    play(tmp_path, story)
+    assert "boom" in caplog.text
+
+
+def test_a_reload_shows_at_once(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        _, before = await client.get("/feeds/latest.json")
+        site = replace(SITE, title="Renamed")
+        client.services.reload(site=site, lists=Lists(client.store.store(), site), pages=Pages(site))
+        _, after = await client.get("/feeds/latest.json")
+        assert json.loads(before)["title"] == "Latest – The Test"
+        assert json.loads(after)["title"] == "Latest – Renamed"
+
+    play(tmp_path, story)
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for number in range(30):
+            assert (await client.get(f"/search.json?q=title+{number}"))[0].status == 200
+
+    play(tmp_path, story, cache_bytes=20_000)
+
+
+def test_health_and_metrics(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for path in ("/healthz", "/readyz"):
+            response, body = await client.get(path)
+            assert response.status == 200
+            assert json.loads(body) == {"status": "ok", "checks": {"schedule": "ticked 1 s ago"}}
+        client.services.health = lambda: Health(live=True, ready=False)
+        assert (await client.get("/readyz"))[0].status == 503
+        client.services.metrics = lambda: "aggregator_sources 3"
+        _, body = await client.get("/metrics")
+        assert b"aggregator_sources 3\n" in body
+        assert b'aggregator_http_responses_total{status="503"} 1\n' in body
+
+    play(tmp_path, story)
+
+
+async def raw(client: Client, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.server.addresses[0][1])
+    writer.write(sent)
+    await writer.drain()
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def test_bad_requests_are_turned_away(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        assert (await raw(client, b"rubbish\r\n\r\n")).startswith(b"HTTP/1.")
+        assert b" 400 " in await raw(client, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n")
+        large = b"POST /item/item9/like HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9000\r\n\r\n"
+        assert b" 403 " in (await raw(client, large + b"a" * 9000))[:40]
+
+    play(tmp_path, story)
+
+
+def test_a_client_that_does_not_finish_its_request_is_dropped(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        assert await asyncio.wait_for(raw(client, b"GET / HTTP/1.1\r\nHost:"), 5) == b""
+        assert (await client.get("/feeds/latest.atom"))[0].status == 200
+
+    play(tmp_path, story, limits=ServerLimits(idle_s=0.2))
+
+
+def test_a_client_that_does_not_take_its_answer_is_dropped(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(client.server.addresses[0])
+        sock.sendall(b"GET /feeds/latest.atom HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.setblocking(False)
+        await asyncio.sleep(1.5)
+        sock.setblocking(True)
+        sock.settimeout(5)
+        answer = await asyncio.to_thread(drain, sock)
+        length = int(answer.partition(b"Content-Length: ")[2].partition(b"\r")[0])
+        assert len(answer) < length
+
+    def drain(sock: socket.socket) -> bytes:
+        parts = []
+        with suppress(ConnectionResetError):
+            while part := sock.recv(65536):
+                parts.append(part)
+        return b"".join(parts)
+
+    big = MemoryStore([make_item(number, summary_html="<p>" + "x" * 200_000) for number in range(1, 51)])
+    play(tmp_path, story, store=big, limits=ServerLimits(write_s=0.5))
+
+
+async def refused(client: Client) -> bool:
+    try:
+        return await raw(client, b"GET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_connection_too_many_is_refused(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        held = [await asyncio.open_connection("127.0.0.1", client.server.addresses[0][1]) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert await refused(client)
+        for _, writer in held:
+            writer.close()
+        await asyncio.sleep(0.05)
+        assert (await client.get("/feeds/latest.atom"))[0].status == 200
+
+    play(tmp_path, story, limits=ServerLimits(connections=3))
+
+
+def test_sockets_that_were_handed_over_are_used(tmp_path: Path) -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            services = make_services(filled().store(), tmp_path)
+            server = await serve(create_app(services), sockets=[sock])
+            assert server.addresses == [sock.getsockname()]
+            await server.stop()
+            await server.stop()
+
+    asyncio.run(run())
+
+
+def test_an_address_in_use_is_an_error_that_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            services = make_services(filled().store(), tmp_path)
+            with pytest.raises(OSError, match="address already in use"):
+                await serve(create_app(services), listen=f"127.0.0.1:{sock.getsockname()[1]}")
+
+    asyncio.run(run())
+
+
+def test_an_answer_in_the_making_is_given_before_the_server_stops(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        asked = asyncio.create_task(client.get("/feeds/latest.atom"))
+        while client.server.requests == 0:  # noqa: ASYNC110  # the server tells only when asked
+            await asyncio.sleep(0)
+        await client.server.stop()
+        response, body = await asked
+        assert response.status == 200
+        assert body.endswith(b"</feed>")
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:8080", ("127.0.0.1", 8080)), ("[::1]:80", ("::1", 80)), (":9", ("", 9)), ("h:0", ("h", 0))],
+)
+def test_where_to_listen(text: str, expected: tuple[str, int]) -> None:
+    assert split_listen(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "8080", "x:", "x:y", "x:70000"])
+def test_where_one_cannot_listen(text: str) -> None:
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        split_listen(text)

@@ -1,0 +1,216 @@
+"""Small values and a store in memory for the tests of what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from aggregator.errors import StoreUnavailable
+from aggregator.model import (
+    Copy,
+    Item,
+    ItemList,
+    ListKey,
+    Reader,
+    Scope,
+    SourceHealth,
+    SourceRef,
+    StoreStats,
+    Subscription,
+    Upstream,
+    View,
+)
+from aggregator.publish.audience import Audience
+from aggregator.publish.lists import Lists
+from aggregator.publish.pages import Pages
+from aggregator.publish.site import Site
+from aggregator.publish.web import Health, Services
+from aggregator.store import Store
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+READER = "tok3n"
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept-Language": "en",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "none",
+}
+
+
+def source(number: int = 1, name: str = "") -> SourceRef:
+    """A source."""
+    url = f"https://s{number}.example/feed"
+    return SourceRef(
+        id=number, slug=f"s{number}", name=name or f"Source {number}", url=url, home=f"https://s{number}.example/"
+    )
+
+
+def make_item(number: int, **changes: Any) -> Item:
+    """An item; the higher its number, the newer."""
+    published = NOON - timedelta(hours=100 - number)
+    ref = changes.pop("source", source(number % 3 + 1))
+    url = f"https://s{ref.id}.example/article/{number}"
+    copy = Copy(
+        source=ref, entry_id=f"e{number}", title=f"Title {number}", url=url, published=published, first_seen=published
+    )
+    values: dict[str, Any] = {
+        "id": f"item{number}",
+        "title": f"Title {number}",
+        "url": url,
+        "source": ref,
+        "section": "World" if number % 2 else "Science",
+        "author": "A. Writer",
+        "published": published,
+        "first_seen": published,
+        "updated": published,
+        "summary_html": f"<p>Summary <b>{number}</b></p>",
+        "content_html": f"<p>All of {number}</p>",
+        "text": f"Summary {number}",
+        "language": "en",
+        "categories": ("politics",),
+        "image_url": None,
+        "enclosures": (),
+        "upstream": Upstream(),
+        "copies": (copy,),
+        "story": f"item{number}",
+        "views": 0,
+        "likes": 0,
+    }
+    return Item(**{**values, **changes})
+
+
+def make_health(ref: SourceRef, **changes: Any) -> SourceHealth:
+    """A source that is fine."""
+    values: dict[str, Any] = {
+        "ref": ref,
+        "subscription": Subscription(url=ref.url, section="World"),
+        "state": "ok",
+        "last_poll": NOON,
+        "last_success": NOON,
+        "next_poll": NOON + timedelta(hours=1),
+        "items_per_day": 3.0,
+        "items": 10,
+        "last_item": NOON - timedelta(hours=2),
+        "http_status": 200,
+        "error": None,
+        "error_since": None,
+        "error_count": 0,
+    }
+    return SourceHealth(**{**values, **changes})
+
+
+class MemoryStore:
+    """As much of the contract as publishing reads, over a handful of values."""
+
+    def __init__(self, items: Sequence[Item] = ()) -> None:
+        self.shown = {item.id: item for item in items}
+        self.merged: dict[str, str] = {}
+        self.removed: set[str] = set()
+        self.lists: dict[str, ItemList] = {}
+        self.related_ids: dict[str, list[str]] = {}
+        self.views: list[View] = []
+        self.likes: list[tuple[str, bytes]] = []
+        self.opened_by: list[tuple[str, str]] = []
+        self.number = 1
+        self.reads = 0
+        self.broken = False
+        self.healths = [make_health(source(number)) for number in (1, 2, 3)]
+
+    def store(self) -> Store:
+        """Itself, as the store it plays."""
+        return cast("Store", self)
+
+    def generation(self) -> int:
+        self._check()
+        return self.number
+
+    def resolve(self, item_id: str) -> str | None:
+        winner = self.merged.get(item_id, item_id)
+        return winner if winner in self.shown or winner in self.removed else None
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        self._check()
+        winners = (self.merged.get(item_id, item_id) for item_id in ids)
+        return [self.shown[item_id] for item_id in winners if item_id in self.shown]
+
+    def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
+        self._check()
+        found = [item for item in self.shown.values() if scope.section in (None, item.section)]
+        found = [item for item in found if scope.source_slug in (None, item.source.slug)]
+        found.sort(key=lambda item: (item.published, item.id), reverse=True)
+        if before:
+            found = [item for item in found if (item.published, item.id) < before]
+        return found[:limit] if limit else found
+
+    def search(self, words: str, *, limit: int) -> list[Item]:
+        found = [item for item in self.shown.values() if all(w in item.title.lower() for w in words.lower().split())]
+        return found[:limit]
+
+    def story(self, story: str) -> list[Item]:
+        return [item for item in self.shown.values() if item.story == story]
+
+    def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
+        ids = self.related_ids.get(item_id, [])[:limit]
+        return [(self.shown[other], 0.9 - place / 10) for place, other in enumerate(ids)]
+
+    def get_list(self, key: ListKey) -> ItemList | None:
+        return self.lists.get(str(key))
+
+    def sources(self, *, now: datetime) -> list[SourceHealth]:
+        self._check()
+        return self.healths
+
+    def stats(self) -> StoreStats:
+        return StoreStats(sources=3, entries=9, items=9, stories=9, views=0, likes=0, size_bytes=4096, pending=0)
+
+    def readers(self) -> list[Reader]:
+        return [Reader(name="anna", token=READER, created=NOON)]
+
+    def record_views(self, views: Sequence[View]) -> None:
+        self.views.extend(views)
+
+    def visitors(self, day_start: datetime) -> set[tuple[str, bytes]]:
+        return {(view.item_id, view.visitor) for view in self.views if view.at >= day_start}
+
+    def view_counts(self, *, since: datetime, until: datetime, ids: Sequence[str] | None = None) -> Mapping[str, int]:
+        return {}
+
+    def like(self, item_id: str, *, visitor: bytes, now: datetime) -> bool:
+        if (item_id, visitor) in self.likes:
+            return False
+        self.likes.append((item_id, visitor))
+        item = self.shown[item_id]
+        self.shown[item_id] = replace(item, likes=item.likes + 1)
+        self.number += 1
+        return True
+
+    def record_opened(self, token: str, item_id: str, *, now: datetime) -> bool:
+        self.opened_by.append((token, item_id))
+        return token == READER
+
+    def _check(self) -> None:
+        self.reads += 1
+        if self.broken:
+            raise StoreUnavailable("the disk is full")
+
+
+SITE = Site(title="The Test", url="http://127.0.0.1:8080", sections=("World", "Science"), version="0.1.0")
+
+
+def make_services(store: Store, tmp_path: Path, *, site: Site = SITE, **changes: Any) -> Services:
+    """Services over a store, with a clock that stands at noon."""
+    values: dict[str, Any] = {
+        "store": store,
+        "site": site,
+        "lists": Lists(store, site),
+        "pages": Pages(site),
+        "audience": Audience(store, state_dir=tmp_path, site_url=site.url),
+        "clock": lambda: NOON,
+        "health": lambda: Health(live=True, ready=True, checks={"schedule": "ticked 1 s ago"}),
+        "freshness": timedelta(0),
+    }
+    return Services(**{**values, **changes})
