@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from aggregator.config.checks import comparable, section_key
 from aggregator.config.compare import diff, diff_sources
 from aggregator.config.edit import NewSource, add_source, add_sources, remove_source
 from aggregator.config.settings import PLACES, Settings, find, load, parse
 from aggregator.config.tables import SourceTable
+from aggregator.config.values import http_url
 
 __all__ = [
     "PLACES",
@@ -14,10 +16,13 @@ __all__ = [
     "SourceTable",
     "add_source",
     "add_sources",
+    "comparable",
     "diff",
     "diff_sources",
     "find",
+    "http_url",
     "load",
     "parse",
     "remove_source",
+    "section_key",
 ]

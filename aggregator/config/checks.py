@@ -57,6 +57,11 @@ def comparable(url: str) -> str:
     return f"{host}{port}{parts.path.rstrip('/')}{query}"
 
 
+def section_key(name: str) -> str:
+    """What two spellings of a section have in common that would share an address."""
+    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", name).casefold()).strip("-")
+
+
 def _rows(raw: Mapping[str, Any], table: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     rows = raw.get(table)
     if isinstance(rows, list):
@@ -86,8 +91,7 @@ def _duplicate_sources(raw: Mapping[str, Any], layout: Layout) -> Iterator[Findi
 def _ambiguous_sections(raw: Mapping[str, Any], layout: Layout) -> Iterator[Finding]:
     seen: dict[str, tuple[int, str]] = {}
     for index, name in _texts(raw, "sources", "section"):
-        folded = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", name).casefold()).strip("-")
-        first, first_name = seen.setdefault(folded, (index, name.strip()))
+        first, first_name = seen.setdefault(section_key(name), (index, name.strip()))
         if first_name != name.strip():
             line = layout.line(("sources", first, "section"))
             yield (

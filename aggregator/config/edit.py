@@ -19,7 +19,8 @@ import tomlkit
 from aggregator.config.checks import comparable
 from aggregator.config.locate import Layout, layout
 from aggregator.config.settings import Settings, parse
-from aggregator.errors import ConfigError, Problem
+from aggregator.config.suggest import did_you_mean
+from aggregator.errors import ConfigError, NotFound, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +46,14 @@ def add_sources(path: Path, sources: Iterable[NewSource]) -> None:
 def remove_source(path: Path, url: str) -> None:
     """Removes the source with this address (also written with another scheme, or with ``www.``).
 
-    ConfigError, and nothing changed, if there is none.
+    NotFound, and nothing changed, if there is none; ConfigError if the file cannot be edited.
     """
     content, text = _read(path)
     settings = parse(text, path=path)
     index = _index(settings, url)
     if index is None:
-        raise ConfigError(Problem(message=f"no source has the address {url}", file=str(path)))
+        near = did_you_mean(url, [source.url for source in settings.sources])
+        raise NotFound(f"{path}: no source has the address {url}{near}")
     lines, where = _lines(text), _array_layout(text, path)
     first, last = _block(lines, where, index)
     if last < len(lines) and not lines[last].strip() and (first == 0 or not lines[first - 1].strip()):

@@ -127,15 +127,21 @@ def _one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:200]
 
 
-def render_sources(sources: Iterable[Subscription], *, title: str = "Sources") -> bytes:
-    """The sources as OPML, a folder a section; passwords and tokens in addresses are hidden."""
+def render_sources(
+    sources: Iterable[Subscription], *, title: str = "Sources", names: Mapping[str, str] | None = None
+) -> bytes:
+    """The sources as OPML, a folder a section; passwords and tokens in addresses are hidden.
+
+    `names` says by address what the sources that have no configured name are called.
+    """
     root, body = _document(title)
     folders: dict[str, ET.Element] = {}
     for source in sources:
         if source.section not in folders:
             folders[source.section] = _outline(body, source.section)
         address = public_url(source.url)
-        _outline(folders[source.section], source.name or address, xml_url=address)
+        name = source.name or (names or {}).get(source.url) or address
+        _outline(folders[source.section], name, xml_url=address)
     return _bytes(root)
 
 

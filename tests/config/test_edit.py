@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aggregator import config
 from aggregator.config import NewSource
-from aggregator.errors import ConfigError
+from aggregator.errors import ConfigError, NotFound
 
 TEXT = """# my file
 [site]
@@ -138,8 +138,8 @@ def test_what_would_be_invalid_is_not_written(path: Path, url: str, section: str
 
 
 def test_an_unknown_source_cannot_be_removed(path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no source has the address https://zzz\.example"):
-        config.remove_source(path, "https://zzz.example")
+    with pytest.raises(NotFound, match=r"no source has the address .*; did you mean 'https://a\.example/feed'\?"):
+        config.remove_source(path, "https://a.example/feeed")
 
 
 def test_an_invalid_file_is_not_edited(path: Path) -> None:

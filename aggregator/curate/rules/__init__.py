@@ -21,17 +21,21 @@ from aggregator.curate.rules.judging import Action, Rule, judge, parse_action
 from aggregator.curate.rules.language import FIELDS, Match, compile_match
 from aggregator.curate.rules.patterns import compile_pattern
 from aggregator.curate.rules.subject import Subject, subject_of_entry, subject_of_item
+from aggregator.curate.rules.trial import RuleTrial, Trial, try_rules
 
 __all__ = [
     "FIELDS",
     "Action",
     "Match",
     "Rule",
+    "RuleTrial",
     "Subject",
+    "Trial",
     "compile_match",
     "compile_pattern",
     "judge",
     "parse_action",
     "subject_of_entry",
     "subject_of_item",
+    "try_rules",
 ]

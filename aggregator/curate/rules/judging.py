@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -59,22 +59,35 @@ def parse_action(text: str) -> Action:
 
 def judge(rules: Iterable[Rule], subject: Subject) -> Verdict:
     """What the rules say: for each kind of action the first rule that matches decides; keep and drop are one kind."""
+    verdict = Verdict()
+    for rule in deciding(rules, subject):
+        verdict = _applied(rule, verdict)
+    return verdict
+
+
+def deciding(rules: Iterable[Rule], subject: Subject) -> list[Rule]:
+    """The rules that decide: the first of each kind that matches."""
     decided: dict[str, Rule] = {}
     for rule in rules:
         kind = "fate" if rule.action.kind in {"keep", "drop"} else rule.action.kind
         if kind not in decided and rule.match(subject):
             decided[kind] = rule
-    return _verdict(decided)
+    return list(decided.values())
 
 
-def _verdict(decided: dict[str, Rule]) -> Verdict:
-    fate, boost, pin, section = (decided.get(kind) for kind in ("fate", "boost", "pin", "section"))
-    return Verdict(
-        dropped=f"rule: {fate.match_text}" if fate and fate.action.kind == "drop" else None,
-        boost=boost.action.factor if boost else 1.0,
-        pin=pin.action.length if pin else None,
-        section=section.action.section if section else None,
-    )
+def _applied(rule: Rule, verdict: Verdict) -> Verdict:
+    action = rule.action
+    match action.kind:
+        case "keep":
+            return verdict
+        case "drop":
+            return replace(verdict, dropped=f"rule: {rule.match_text}")
+        case "boost":
+            return replace(verdict, boost=action.factor)
+        case "pin":
+            return replace(verdict, pin=action.length)
+        case "section":
+            return replace(verdict, section=action.section)
 
 
 def _factor(text: str) -> float:
