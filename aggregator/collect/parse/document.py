@@ -1,0 +1,85 @@
+"""One document, from bytes to a ParsedFeed: decode, look what it is, repair, parse, clean. What the child runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aggregator.collect.parse.decode import decode
+from aggregator.collect.parse.entries import clean_entry, language_tag
+from aggregator.collect.parse.jsonfeed import parse_json
+from aggregator.collect.parse.raw import RawEntry
+from aggregator.collect.parse.repair import Repaired, repair
+from aggregator.collect.parse.sniff import kind_of, refuse
+from aggregator.collect.parse.xmlfeed import parse_xml
+from aggregator.model import Document, FeedInfo, ParsedFeed
+
+__all__ = ["MAX_ENTRIES", "parse_document"]
+
+#: the newest of a document's entries that are kept (HOSTILE X7)
+MAX_ENTRIES = 1000
+_FEED_ROOTS = {"rss": "rss", "feed": "atom", "rdf": "rss10", "channel": "cdf"}
+_OLDEST = datetime.min.replace(tzinfo=UTC)
+
+
+def parse_document(document: Document) -> ParsedFeed:
+    """`document` as a feed. Raises ParseError: empty-body, not-a-feed, bad-json, xml-entity, parse-failed."""
+    text, warnings = decode(document.body, document.content_type)
+    kind = kind_of(text)
+    if kind == "json":
+        return _json(text, document, warnings)
+    if kind != "xml":
+        refuse(text, document.url)
+    repaired = repair(text)
+    if repaired.root not in _FEED_ROOTS:
+        refuse(text, document.url, root=repaired.root)
+    return _xml(repaired, document, warnings)
+
+
+def _json(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
+    version, info, raw = parse_json(text.lstrip("\ufeff \t\r\n"), document.url)
+    return _feed(version, info, raw, document, warnings)
+
+
+def _xml(repaired: Repaired, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
+    version, info, raw, ill_formed = parse_xml(repaired.text, document.url)
+    if repaired.truncated:
+        # the parser makes an entry of what is left of the last one: it would wipe a good summary
+        raw = raw[: repaired.complete_entries]
+    codes = (
+        *warnings,
+        *repaired.warnings,
+        *(["ill-formed"] if ill_formed else []),
+        *(["truncated"] if repaired.truncated else []),
+    )
+    return _feed(version or _FEED_ROOTS[repaired.root], info, raw, document, codes, truncated=repaired.truncated)
+
+
+def _feed(
+    version: str,
+    info: FeedInfo,
+    raw: list[RawEntry],
+    document: Document,
+    warnings: tuple[str, ...],
+    *,
+    truncated: bool = False,
+) -> ParsedFeed:
+    language = info.language or language_tag(document.content_language)
+    capped = _newest(raw)
+    return ParsedFeed(
+        version=version,
+        info=info,
+        entries=tuple(clean_entry(entry, language=language) for entry in capped),
+        truncated=truncated,
+        warnings=tuple(dict.fromkeys((*warnings, *(["item-cap"] if len(capped) < len(raw) else [])))),
+    )
+
+
+def _newest(raw: list[RawEntry]) -> list[RawEntry]:
+    """At most 1,000 entries: the newest where they are dated, else the first; in the order of the document."""
+    if len(raw) <= MAX_ENTRIES:
+        return raw
+    from aggregator.collect.clean import parse_date
+
+    dates = [parse_date(entry.published.raw, entry.published.parsed) if entry.published else None for entry in raw]
+    places = sorted(range(len(raw)), key=lambda place: dates[place] or _OLDEST, reverse=True)[:MAX_ENTRIES]
+    return [raw[place] for place in sorted(places)]

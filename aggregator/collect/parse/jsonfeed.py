@@ -1,0 +1,107 @@
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org), leniently: what is not of its type is not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aggregator.collect.clean import clean_line, safe_url
+from aggregator.collect.parse.entries import language_tag
+from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
+from aggregator.errors import ParseError
+from aggregator.model import FeedInfo
+
+__all__ = ["parse_json"]
+
+Fields = Mapping[str, Any]
+
+
+def parse_json(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry]]:
+    """Version, feed, entries. Raises ParseError ``bad-json`` or ``not-a-feed``."""
+    feed = _load(text)
+    version = _text(feed, "version")
+    if "jsonfeed.org/version/" not in version or not isinstance(feed.get("items"), list):
+        raise ParseError("not-a-feed", "This is JSON, but no JSON Feed: it lacks a jsonfeed.org version or its items.")
+    name = "json" + version.rstrip("/").rpartition("/")[2].replace(".", "")[:4]
+    return name, _info(feed, url), [_entry(item, url) for item in _dicts(feed, "items")]
+
+
+def _load(text: str) -> Fields:
+    try:
+        value = json.loads(text, parse_int=_bounded_int)
+    except (ValueError, RecursionError) as error:
+        raise ParseError("bad-json", f"This JSON cannot be read: {str(error)[:200]}") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _bounded_int(digits: str) -> int | str:
+    """Numbers beyond what anything stores stay text (and cost no quadratic conversion)."""
+    return int(digits) if len(digits) < 19 else digits
+
+
+def _text(fields: Fields, key: str) -> str:
+    """A string; numbers count as one, ids are often written so."""
+    value = fields.get(key)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
+def _dicts(fields: Fields, key: str) -> list[Fields]:
+    value = fields.get(key)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _info(feed: Fields, url: str) -> FeedInfo:
+    hubs = (safe_url(_text(hub, "url"), url) for hub in _dicts(feed, "hubs") if _text(hub, "type").lower() == "websub")
+    return FeedInfo(
+        title=clean_line(_text(feed, "title")),
+        link=safe_url(_text(feed, "home_page_url"), url),
+        description=clean_line(_text(feed, "description")),
+        language=language_tag(_text(feed, "language")),
+        image_url=safe_url(_text(feed, "icon"), url) or safe_url(_text(feed, "favicon"), url),
+        self_url=safe_url(_text(feed, "feed_url"), url),
+        hubs=tuple(hub for hub in hubs if hub)[:5],
+    )
+
+
+def _entry(item: Fields, url: str) -> RawEntry:
+    published, updated = _text(item, "date_published"), _text(item, "date_modified")
+    content_html, content_text = _text(item, "content_html"), _text(item, "content_text")
+    return RawEntry(
+        base=url,
+        guid=_text(item, "id"),
+        links=(_text(item, "url"), _text(item, "external_url"), _id_as_link(item)),
+        title=_piece(_text(item, "title"), url, markup=False),
+        summary=_piece(_text(item, "summary"), url, markup=False),
+        content=_piece(content_html or content_text, url, markup=bool(content_html)),
+        author=", ".join(_authors(item)),
+        published=RawDate(raw=published or updated) if published or updated else None,
+        updated=RawDate(raw=updated) if updated else None,
+        language=_text(item, "language") or None,
+        categories=tuple(tag for tag in item.get("tags") or () if isinstance(tag, str))
+        if isinstance(item.get("tags"), list)
+        else (),
+        images=(_text(item, "image"), _text(item, "banner_image")),
+        enclosures=tuple(
+            (_text(each, "url"), _text(each, "mime_type"), _text(each, "size_in_bytes"))
+            for each in _dicts(item, "attachments")
+        ),
+    )
+
+
+def _piece(value: str, url: str, *, markup: bool) -> RawContent | None:
+    return RawContent(value=value, html=markup, base=url) if value else None
+
+
+def _id_as_link(item: Fields) -> str:
+    """An id that is a full address stands in for a missing url, as the format recommends ids to be."""
+    value = _text(item, "id")
+    return value if value.startswith(("http://", "https://")) else ""
+
+
+def _authors(item: Fields) -> Iterator[str]:
+    single = item.get("author")
+    people = _dicts(item, "authors") or ([single] if isinstance(single, dict) else [])
+    yield from (name for person in people if (name := _text(person, "name")))

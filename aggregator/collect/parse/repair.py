@@ -1,0 +1,163 @@
+"""Text of a feed → text that an XML parser can read, where the damage is of the usual kinds.
+
+Every repair keeps the meaning: what is taken away is what no XML document may hold. Entities that a document declares
+are put in here, within bounds, so that no parser ever expands one (HOSTILE X1, X2).
+"""
+
+from __future__ import annotations
+
+import html
+import html.entities
+import re
+from dataclasses import dataclass
+
+from aggregator.errors import ParseError
+
+__all__ = ["Repaired", "repair", "root_of"]
+
+#: what entities may add to a document in all
+_MAX_EXPANSION_CHARS = 1024 * 1024
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_REFERENCE = re.compile(r"&(?:#(\d+|[xX][0-9a-fA-F]+);|([A-Za-z][\w.-]*);)?")
+_DOCTYPE = re.compile(r"<!DOCTYPE\b[^\[>]*(?:\[(.*?)\]\s*)?>", re.DOTALL | re.IGNORECASE)
+_ENTITY = re.compile(r"<!ENTITY\s+(%\s+)?([\w.:-]+)\s+(?:\"([^\"]*)\"|'([^']*)'|[^>]*)>")
+_PREDEFINED = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_START = re.compile(
+    r"<(?:\?xml\b|!DOCTYPE\b|!--|(?:[\w-]{1,20}:)?(?:rss|rdf|feed|channel|opml|urlset)\b)", re.IGNORECASE
+)
+_NAME = re.compile(r"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)")
+#: a guid that is no address: without this mark feedparser would resolve it against the feed's
+_GUID = re.compile(
+    r"<((?:[\w-]+:)?(?:guid|id))((?:\s+(?!is)[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*>(?!\s*(?:<!\[CDATA\[)?\s*https?:)"
+)
+_ENTRY_END = re.compile(r"</(?:[\w-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """A document as the parser is given it."""
+
+    text: str
+    #: local name of the root element, lower case; "" where there is none
+    root: str
+    #: the root's end tag is missing
+    truncated: bool
+    #: how many entries have their end tag
+    complete_entries: int
+    warnings: tuple[str, ...]
+
+
+def repair(text: str) -> Repaired:
+    """Trims, strips forbidden characters, resolves entities. Raises ParseError ``xml-entity`` for a bomb."""
+    warnings: list[str] = []
+    start = _START.search(text, 0, 65536)
+    if start and start.start():
+        warnings += ["leading-junk"] if text[: start.start()].strip("\ufeff \t\r\n") else []
+        text = text[start.start() :]
+    clean = _FORBIDDEN.sub("", text)
+    if clean != text:
+        warnings.append("control-characters")
+    root, at = root_of(clean)
+    head, body = clean[:at], clean[at:]
+    body, changed = _resolve(body, _declared(head))
+    warnings += ["bad-references"] if changed else []
+    outside = _CDATA.sub("", body)
+    return Repaired(
+        text='<?xml version="1.0" encoding="utf-8"?>' + _GUID.sub(r'<\1\2 isPermaLink="false">', body),
+        root=root.rpartition(":")[2].lower(),
+        truncated=bool(root) and not _closed(outside, root),
+        complete_entries=len(_ENTRY_END.findall(outside)),
+        warnings=tuple(warnings),
+    )
+
+
+def root_of(text: str) -> tuple[str, int]:
+    """Name and place of the root element, behind declarations, comments and the DOCTYPE; ("", 0) if there is none."""
+    at = 0
+    while (at := text.find("<", at)) >= 0:
+        if text.startswith("<?", at):
+            end = text.find("?>", at)
+        elif text.startswith("<!--", at):
+            end = text.find("-->", at)
+        elif text.startswith("<!", at):
+            doctype = _DOCTYPE.match(text, at)
+            end = doctype.end() - 1 if doctype else text.find(">", at)
+        else:
+            name = _NAME.match(text, at)
+            return (name[1], at) if name else ("", 0)
+        if end < 0:
+            break
+        at = end + 1
+    return "", 0
+
+
+def _declared(head: str) -> dict[str, str]:
+    """The entities of a DOCTYPE: plain text only; parameter and external ones are empty, nested ones are refused."""
+    doctype = _DOCTYPE.search(head)
+    found: dict[str, str] = {}
+    if not doctype or not doctype[1]:
+        return found
+    for parameter, name, double, single in _ENTITY.findall(doctype[1]):
+        value = double or single
+        inner = {reference[2] for reference in _REFERENCE.finditer(value) if reference[2]}
+        if inner - _PREDEFINED:
+            raise ParseError("xml-entity", f"The document declares the entity {name!r} in terms of other entities.")
+        if not parameter:
+            found[name] = value.replace("<", "&lt;")
+    return found
+
+
+def _resolve(body: str, declared: dict[str, str]) -> tuple[str, bool]:
+    """`body` with references that XML does not know resolved; whether any was plainly wrong."""
+    spent = 0
+    wrong = False
+
+    def resolved(reference: re.Match[str]) -> str:
+        nonlocal spent, wrong
+        number, name = reference.groups()
+        if number:
+            value = _character(number)
+            wrong = wrong or not value
+            return value and reference.group()
+        if not name:
+            wrong = True
+            return "&amp;"
+        if name in declared:
+            spent += len(declared[name])
+            if spent > _MAX_EXPANSION_CHARS:
+                raise ParseError("xml-entity", f"The entity {name!r} would make the document too large.")
+            return declared[name]
+        return _named(name)
+
+    parts = _CDATA.split(body)
+    parts[::2] = [_REFERENCE.sub(resolved, part) for part in parts[::2]]
+    return "".join(parts), wrong
+
+
+def _character(number: str) -> str:
+    """The character of a numeric reference; "" for one that XML forbids (surrogates, controls, beyond Unicode)."""
+    code = (
+        int(number[1:], 16)
+        if number[0] in "xX" and len(number) < 12
+        else int(number)
+        if len(number) < 9 and number.isdigit()
+        else -1
+    )
+    if code < 0 or code > 0x10FFFF:
+        return ""
+    return "" if _FORBIDDEN.match(chr(code)) else chr(code)
+
+
+def _named(name: str) -> str:
+    if name in _PREDEFINED:
+        return f"&{name};"
+    value = html.entities.html5.get(f"{name};", "")
+    return html.escape(value) if value else f"&amp;{name};"
+
+
+def _closed(outside: str, root: str) -> bool:
+    if re.search(rf"</{re.escape(root)}\s*>", outside):
+        return True
+    opening_end = outside.find(">")
+    return opening_end > 0 and outside[opening_end - 1] == "/"

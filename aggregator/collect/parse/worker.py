@@ -1,0 +1,68 @@
+"""The child process: reads documents from stdin, writes feeds to stdout, until stdin ends.
+
+It is expected to be killed at any time. Its limits hold even when nobody is left to kill it: memory for its whole
+life, CPU anew for each document.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from typing import BinaryIO
+
+from aggregator.collect.parse.document import parse_document
+from aggregator.collect.parse.wire import LENGTHS, decode_request, encode_error, encode_feed
+from aggregator.errors import ParseError
+
+
+def main(memory_bytes: int, cpu_s: int) -> int:
+    """Serves until stdin ends. 0: it ended; 3: memory ran out, and the next document deserves a fresh process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
+    requests, answers = _channel()
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers.write(b"R")
+    answers.flush()
+    while (lengths := requests.read(LENGTHS.size)) and len(lengths) == LENGTHS.size:
+        _limit_cpu(cpu_s)
+        header_bytes, body_bytes = LENGTHS.unpack(lengths)
+        answer, exhausted = _answer(requests.read(header_bytes), requests.read(body_bytes))
+        answers.write(answer)
+        answers.flush()
+        if exhausted:
+            return 3
+    return 0
+
+
+def _channel() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes, out of reach of anything that prints: what a library writes to stdout goes to stderr."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return sys.stdin.buffer, answers
+
+
+def _limit_cpu(cpu_s: int) -> None:
+    """So many more seconds of CPU; beyond them the kernel ends this process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    spent_s = int(usage.ru_utime + usage.ru_stime)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent_s + cpu_s + 1, hard))
+
+
+def _answer(header: bytes, body: bytes) -> tuple[bytes, bool]:
+    """The answer's frame, and whether this process has run out of memory."""
+    try:
+        return encode_feed(parse_document(decode_request(header, body))), False
+    except ParseError as error:
+        return encode_error(error), False
+    except MemoryError:
+        return encode_error(ParseError("parse-memory", "Parsing this document takes more memory than allowed.")), True
+    except Exception as error:  # noqa: BLE001 - the edge of the child: no document may end it, and the parent is told
+        message = f"Parsing failed unexpectedly: {type(error).__name__}: {str(error)[:200]}"
+        return encode_error(ParseError("parse-failed", message)), False
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

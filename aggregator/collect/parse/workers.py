@@ -1,0 +1,181 @@
+"""The parent's side: a handful of child processes, each doing one document at a time against a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from aggregator.collect.parse.wire import LENGTHS, MAX_ANSWER_BYTES, decode_answer, encode_request
+from aggregator.errors import ParseError
+from aggregator.model import Document, ParsedFeed
+
+__all__ = ["ParseWorkers"]
+
+DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
+DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
+#: documents after which a child is replaced, so that what its parsers keep cannot grow for ever
+_DOCUMENTS_PER_CHILD = 2000
+#: loading the parsers takes a tenth of a second; on a machine that is busy or just booting, more
+_START_TIMEOUT_S = 60.0
+
+
+class ParseWorkers:
+    """Parses documents in `count` child processes.
+
+    A document that takes longer than `timeout` or more than `memory_bytes` of address space costs its child, never
+    the daemon. Children are started when first needed and replaced when they end. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        count: int = 1,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    ) -> None:
+        self._timeout_s = timeout.total_seconds()
+        command = [sys.executable, "-m", "aggregator.collect.parse.worker", str(memory_bytes)]
+        command.append(str(max(1, round(self._timeout_s))))
+        self._all = [_Child(command) for _ in range(max(1, count))]
+        self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
+        for child in self._all:
+            self._idle.put_nowait(child)
+        self._closed = False
+        #: children that had to be killed or died, for metrics
+        self.restarts = 0
+
+    async def start(self) -> None:
+        """Starts the children now instead of with the first documents."""
+        await asyncio.gather(*(child.ensure() for child in self._all))
+
+    async def parse(self, document: Document) -> ParsedFeed:
+        """`document` as a feed.
+
+        Raises ParseError: empty-body, not-a-feed, bad-json, xml-entity, parse-failed as `parse_sync` does;
+        parse-timeout, parse-memory and parse-crash where the child had to be given up.
+        """
+        if self._closed:
+            raise ParseError("parse-failed", "The parse workers are closed.")
+        child = await self._idle.get()
+        try:
+            return await self._with(child, document)
+        finally:
+            self._idle.put_nowait(child)
+
+    async def close(self) -> None:
+        """Ends the children. May be called twice."""
+        self._closed = True
+        await asyncio.gather(*(child.stop() for child in self._all))
+
+    async def _with(self, child: _Child, document: Document) -> ParsedFeed:
+        try:
+            await child.ensure()
+            async with asyncio.timeout(self._timeout_s):
+                answer = await child.exchange(encode_request(document))
+        except TimeoutError:
+            await self._give_up(child)
+            raise ParseError(
+                "parse-timeout", f"Parsing took longer than {self._timeout_s:g} s and was stopped."
+            ) from None
+        except (EOFError, ConnectionError) as error:
+            raise await self._died(child) from error
+        except BaseException:  # cancelled in the middle: the child's answer would be taken for the next document's
+            await self._give_up(child)
+            raise
+        return await self._understood(child, answer)
+
+    async def _understood(self, child: _Child, answer: bytes) -> ParsedFeed:
+        try:
+            return decode_answer(answer)
+        except ParseError as error:
+            if error.code == "parse-memory":
+                await self._give_up(child)
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            await self._give_up(child)
+            raise ParseError(
+                "parse-crash", f"The parse process gave an answer that makes no sense: {error!r}"
+            ) from error
+
+    async def _died(self, child: _Child) -> ParseError:
+        code = await self._give_up(child)
+        if code == -signal.SIGXCPU:
+            return ParseError("parse-timeout", "Parsing used up its CPU time and was stopped.")
+        if code == -signal.SIGABRT:  # how an allocation that fails in Rust ends
+            return ParseError("parse-memory", "Parsing this document takes more memory than allowed.")
+        return ParseError("parse-crash", f"The parse process ended in the middle of this document (status {code}).")
+
+    async def _give_up(self, child: _Child) -> int | None:
+        self.restarts += 1
+        return await child.kill()
+
+
+class _Child:
+    """One process and its pipes."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._process: Process | None = None
+        self._documents = 0
+
+    async def ensure(self) -> None:
+        """Runs, and is ready, when this returns. Raises ParseError ``parse-crash`` if it cannot be started."""
+        if self._process is not None and self._documents >= _DOCUMENTS_PER_CHILD:
+            await self.stop()
+        if self._process is not None and self._process.returncode is None:
+            return
+        # a session of its own: Ctrl-C on the terminal is the parent's to handle
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True
+        )
+        self._documents = 0
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                await self._stdout().readexactly(1)
+        except (TimeoutError, EOFError) as error:
+            code = await self.kill()
+            raise ParseError("parse-crash", f"The parse process could not be started (status {code}).") from error
+
+    async def exchange(self, request: bytes) -> bytes:
+        """Sends a request and returns the header of its answer. EOFError, ConnectionError: the child has ended."""
+        process = self._process
+        assert process is not None and process.stdin is not None, "ensure() comes first"  # noqa: S101, PT018
+        self._documents += 1
+        process.stdin.write(request)
+        await process.stdin.drain()
+        length, _ = LENGTHS.unpack(await self._stdout().readexactly(LENGTHS.size))
+        if length > MAX_ANSWER_BYTES:
+            raise ConnectionError(f"an answer of {length} bytes")
+        return await self._stdout().readexactly(length)
+
+    async def stop(self) -> None:
+        """Ends the child by ending its input; kills it if that takes more than a second."""
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(1):
+                await process.wait()
+        except TimeoutError:
+            await self.kill()
+        self._process = None
+
+    async def kill(self) -> int | None:
+        """Ends the child at once; its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        with suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
+
+    def _stdout(self) -> asyncio.StreamReader:
+        assert self._process is not None and self._process.stdout is not None, "ensure() comes first"  # noqa: S101, PT018
+        return self._process.stdout

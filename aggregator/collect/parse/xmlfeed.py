@@ -1,0 +1,257 @@
+"""RSS 0.9x–2.0, RDF, Atom 0.3 and 1.0, CDF. Knows feedparser, and nothing else does.
+
+Its filters are off (`clean` does their work), it gets UTF-8 bytes only, and always the address of the document:
+without that, `xml:base` leaks from one entry into the next. Fields are read past its aliases, which answer a
+question for ``updated`` with the published date.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import feedparser
+
+from aggregator.collect.clean import clean_line, safe_url
+from aggregator.collect.parse.entries import language_tag
+from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
+from aggregator.errors import ParseError
+from aggregator.model import FeedInfo, Upstream
+
+__all__ = ["parse_xml"]
+
+#: extensions whose odd values make feedparser raise; renamed, they are elements that it does not know
+_FRAGILE = re.compile(r"(</?)(georss|gml|geo|psc|cc|creativeCommons|itunes|media|podcast|slash|thr|admin|foaf)(?=:)")
+_SKIP_HOURS = re.compile(r"<skipHours\b[^>]*>(.{0,3000}?)</skipHours", re.IGNORECASE | re.DOTALL)
+_SKIP_DAYS = re.compile(r"<skipDays\b[^>]*>(.{0,1000}?)</skipDays", re.IGNORECASE | re.DOTALL)
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: the least that `sy:updatePeriod` may ask for; hourly is what WordPress writes whatever the truth is
+_PERIODS = {
+    "daily": timedelta(days=1),
+    "weekly": timedelta(weeks=1),
+    "monthly": timedelta(days=30),
+    "yearly": timedelta(days=365),
+}
+_MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
+_MAX_IMAGES = 8
+
+#: what feedparser's dictionaries hold, read without their aliases
+Fields = Mapping[str, Any]
+
+
+def parse_xml(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry], bool]:
+    """Version, feed, entries in document order, and whether the document is ill-formed."""
+    parsed = _feedparser(text, url)
+    feed = _plain(parsed.get("feed"))
+    entries = [_entry(_plain(entry), url) for entry in parsed.get("entries") or ()]
+    return str(parsed.get("version") or ""), _info(feed, text, url), entries, bool(parsed.get("bozo"))
+
+
+def _feedparser(text: str, url: str) -> Fields:
+    try:
+        return _run(text, url)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - thirteen places in feedparser raise on odd extensions; without those it reads the rest
+        return _run_plainly(text, url)
+
+
+def _run_plainly(text: str, url: str) -> Fields:
+    try:
+        return _run(_FRAGILE.sub(r"\1x-\2-", text).replace("-:", "-"), url)
+    except MemoryError:
+        raise
+    except Exception as error:  # the edge of a third-party parser fed by strangers
+        raise ParseError("parse-failed", f"The feed parser gave up on this document: {error!r:.200}") from error
+
+
+def _run(text: str, url: str) -> Fields:
+    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    document = io.BytesIO(text.encode("utf-8", "replace"))
+    parsed: Fields = feedparser.parse(
+        document, response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    )
+    return parsed
+
+
+def _plain(fields: Any) -> Fields:
+    """A plain dictionary, as stored: no alias stands in for what is not there."""
+    return {str(key): value for key, value in dict.items(fields)} if isinstance(fields, dict) else {}
+
+
+def _text(fields: Fields, key: str) -> str:
+    value = fields.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _dicts(fields: Fields, key: str) -> Iterator[Fields]:
+    value = fields.get(key)
+    if isinstance(value, list | tuple):
+        yield from (_plain(each) for each in value if isinstance(each, dict))
+
+
+def _entry(fields: Fields, url: str) -> RawEntry:
+    title, summary, content = _content(fields, "title", url), _content(fields, "summary", url), _body(fields, url)
+    return RawEntry(
+        base=next((piece.base for piece in (content, summary, title) if piece and piece.base), url),
+        guid=_text(fields, "id"),
+        links=tuple(_links(fields)),
+        title=title,
+        summary=summary,
+        content=content,
+        author=_author(fields),
+        published=_date(fields, "published") or _date(fields, "created") or _date(fields, "updated"),
+        updated=_date(fields, "updated"),
+        language=_text(fields, "language")
+        or next((p.language for p in (content, summary, title) if p and p.language), None),
+        categories=tuple(_text(tag, "label") or _text(tag, "term") for tag in _dicts(fields, "tags")),
+        images=tuple(_images(fields))[:_MAX_IMAGES],
+        enclosures=tuple(
+            (_text(each, "href") or _text(each, "url"), _text(each, "type"), _text(each, "length"))
+            for each in _dicts(fields, "links")
+            if _text(each, "rel") == "enclosure"
+        ),
+        upstream=_upstream(fields),
+    )
+
+
+def _content(fields: Fields, key: str, url: str) -> RawContent | None:
+    value = _text(fields, key)
+    return _raw(_plain(fields.get(f"{key}_detail")), value, url) if value else None
+
+
+def _body(fields: Fields, url: str) -> RawContent | None:
+    """The longest of an entry's contents that is text: alternatives in several types are the same words."""
+    pieces = [_raw(each, _text(each, "value"), url) for each in _dicts(fields, "content") if _is_text(each)]
+    return max(pieces, key=lambda piece: len(piece.value), default=None)
+
+
+def _is_text(detail: Fields) -> bool:
+    kind = _text(detail, "type")
+    return not kind or kind.startswith("text/") or kind == "application/xhtml+xml"
+
+
+def _raw(detail: Fields, value: str, url: str) -> RawContent:
+    return RawContent(
+        value=value,
+        html=_text(detail, "type") != "text/plain",
+        base=safe_url(_text(detail, "base"), url) or url,
+        language=_text(detail, "language") or None,
+    )
+
+
+def _date(fields: Fields, key: str) -> RawDate | None:
+    raw = _text(fields, key)
+    return RawDate(raw=raw, parsed=fields.get(f"{key}_parsed")) if raw else None
+
+
+def _links(fields: Fields) -> Iterator[str]:
+    """FeedBurner's record of the original, the entry's link, other alternates, and at last its media file."""
+    yield _text(fields, "feedburner_origlink")
+    yield _text(fields, "link")
+    links = list(_dicts(fields, "links"))
+    for rels in (("alternate", ""), ("enclosure",)):
+        yield from (_text(link, "href") for link in links if _text(link, "rel") in rels)
+
+
+def _author(fields: Fields) -> str:
+    detail = _plain(fields.get("author_detail"))
+    names = [_text(each, "name") for each in _dicts(fields, "authors")]
+    return ", ".join(dict.fromkeys(filter(None, names))) or _text(detail, "name") or _text(fields, "author")
+
+
+def _images(fields: Fields) -> Iterator[str]:
+    media = list(_dicts(fields, "media_content"))
+    yield from (_text(each, "url") for each in media if _is_image(each))
+    yield from (_text(each, "url") for each in _dicts(fields, "media_thumbnail"))
+    yield from (
+        _text(each, "href") for each in _dicts(fields, "links") if _text(each, "rel") == "enclosure" and _is_image(each)
+    )
+    yield _text(_plain(fields.get("image")), "href")
+
+
+def _is_image(media: Fields) -> bool:
+    return _text(media, "medium") == "image" or _text(media, "type").startswith("image/")
+
+
+def _upstream(fields: Fields) -> Upstream:
+    statistics, stars = _plain(fields.get("media_statistics")), _plain(fields.get("media_starrating"))
+    comments = [_count(fields, "slash_comments"), _count(fields, "thr_total")]
+    votes = [_count(stars, "count"), _count(statistics, "favorites")]
+    return Upstream(
+        comments=max((n for n in comments if n is not None), default=None),
+        views=_count(statistics, "views"),
+        votes=max((n for n in votes if n is not None), default=None),
+    )
+
+
+def _count(fields: Fields, key: str) -> int | None:
+    value = _text(fields, key).strip()
+    return int(value) if value.isdecimal() and len(value) < 16 else None
+
+
+def _info(feed: Fields, text: str, url: str) -> FeedInfo:
+    links = list(_dicts(feed, "links"))
+    return FeedInfo(
+        title=_one_line(_content(feed, "title", url)),
+        link=safe_url(_text(feed, "link"), url),
+        description=_one_line(_content(feed, "subtitle", url)),
+        language=language_tag(_text(feed, "language")),
+        image_url=next(filter(None, (safe_url(image, url) for image in _feed_images(feed))), None),
+        self_url=next(iter(_related(links, "self", url)), None),
+        hubs=tuple(dict.fromkeys(_related(links, "hub", url)))[:5],
+        ttl=_ttl(_text(feed, "ttl")),
+        skip_hours=_skip_hours(text),
+        skip_days=_skip_days(text),
+        update_every=_update_every(feed),
+    )
+
+
+def _one_line(piece: RawContent | None) -> str:
+    from aggregator.collect.parse.entries import plain_words
+
+    return clean_line(plain_words(piece)) if piece else ""
+
+
+def _feed_images(feed: Fields) -> Iterator[str]:
+    yield _text(_plain(feed.get("image")), "href")
+    yield _text(feed, "logo")
+    yield _text(feed, "icon")
+
+
+def _related(links: list[Fields], rel: str, url: str) -> list[str]:
+    found = (safe_url(_text(link, "href"), url) for link in links if _text(link, "rel") == rel)
+    return [link for link in found if link]
+
+
+def _ttl(minutes: str) -> timedelta | None:
+    value = int(minutes) if minutes.strip().isdecimal() and len(minutes) < 9 else 0
+    return timedelta(minutes=min(value, _MAX_TTL)) if value >= _MIN_TTL else None
+
+
+def _skip_hours(text: str) -> frozenset[int]:
+    """Hours, UTC; 24 is midnight in RSS 0.91. A feed that asks for none at all asks for nothing."""
+    found = _SKIP_HOURS.search(text)
+    hours = (
+        frozenset(int(hour) % 24 for hour in re.findall(r">\s*(\d{1,2})\s*<", found[1] + "<") if int(hour) <= 24)
+        if found
+        else frozenset[int]()
+    )
+    return hours if len(hours) < 24 else frozenset()
+
+
+def _skip_days(text: str) -> frozenset[int]:
+    found = _SKIP_DAYS.search(text)
+    days = (
+        frozenset(number for number, day in enumerate(_DAYS) if day in found[1].lower()) if found else frozenset[int]()
+    )
+    return days if len(days) < 7 else frozenset()
+
+
+def _update_every(feed: Fields) -> timedelta | None:
+    period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
+    frequency = _count(feed, "sy_updatefrequency") or 1
+    return period / frequency if period else None
