@@ -35,7 +35,7 @@ def restore(context: Context, file: Path) -> None:
     The backup is verified first; what was there before is kept beside it. Stop the daemon before.
     """
     from aggregator.cli.progress import Progress
-    from aggregator.store import restore_store
+    from aggregator.store import restore as restore_store
 
     settings = context.settings
     with Progress("verifying and restoring"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -17,13 +17,15 @@ from rich.table import Table
 
 from aggregator.model import Item, SourceHealth
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 #: rich assumes 80 columns where there is no terminal, and would cut what a pipe could carry
 PIPE_WIDTH = 200
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys.")
 
 
-def limit_option(default: int) -> Any:
+def limit_option(default: int) -> Callable[[F], F]:
     """``--limit N``; 0 means all."""
     return click.option(
         "--limit",

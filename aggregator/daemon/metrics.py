@@ -6,6 +6,7 @@ answers (``aggregator_http_responses_total``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -78,6 +79,8 @@ def _lines(sample: Sample) -> Iterator[str]:
 
 def _number(value: float | bool) -> str:
     number = float(value)
+    if math.isinf(number):
+        return "+Inf"
     return str(int(number)) if number.is_integer() else f"{number:.6g}"
 
 

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from aggregator.collect.poll import Polled
+from aggregator.daemon.pump import Pump, lease_length
+from aggregator.errors import StoreUnavailable
+from aggregator.model import Lease, PollResult, Source, Subscription
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def source(number: int) -> Source:
+    url = f"http://h{number}.example/feed"
+    return Source(id=number, slug=f"s{number}", subscription=Subscription(url=url), fetch_url=url)
+
+
+class Queue:
+    """The queue of a store: hands out each source once, one a host."""
+
+    def __init__(self, count: int) -> None:
+        self.due = [source(number) for number in range(count)]
+        self.asked: list[int] = []
+        self.broken: StoreUnavailable | None = None
+
+    def claim(self, *, now: datetime, limit: int, lease: timedelta, **_: Any) -> list[Lease]:
+        if self.broken:
+            raise self.broken
+        self.asked.append(limit)
+        taken, self.due = self.due[:limit], self.due[limit:]
+        return [Lease(host=one.slug, token=1, until=now + lease, sources=(one,)) for one in taken]
+
+
+class Polling:
+    """A poller whose polls take until they are told to end."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.at_once = self.most = 0
+        self._work = work
+
+    async def poll(self, lease: Lease) -> list[Polled]:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await self._work()
+        finally:
+            self.at_once -= 1
+        result = PollResult(source_id=lease.sources[0].id, outcome="same", polled_at=NOW, next_poll=NOW)
+        return [Polled(source=lease.sources[0], result=result, stored=None)]
+
+
+def pump_of(queue: Queue, polling: Polling, done: list[Polled], *, slots: int = 4) -> Pump:
+    return Pump(
+        cast("Any", queue),
+        polling,
+        slots=slots,
+        per_host=1,
+        lease=timedelta(minutes=2),
+        clock=lambda: NOW,
+        on_polled=done.append,
+    )
+
+
+async def moment() -> None:
+    await asyncio.sleep(0.001)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the pump has no event for what a test waits for
+            await asyncio.sleep(0.005)
+
+
+def test_no_more_is_claimed_than_there_are_free_slots_and_one_tick_empties_the_queue() -> None:
+    queue, done = Queue(50), list[Polled]()
+    polling = Polling(moment)
+
+    async def story() -> None:
+        pump = pump_of(queue, polling, done)
+        assert await pump.fill() == 4
+        await until(lambda: len(done) == 50)
+
+    asyncio.run(story())
+    assert polling.most <= 4
+    assert len({polled.source.id for polled in done}) == 50
+
+
+def test_a_full_pump_asks_for_nothing() -> None:
+    queue, done = Queue(10), list[Polled]()
+
+    async def story() -> None:
+        gate = asyncio.Event()
+        pump = pump_of(queue, Polling(gate.wait), done)  # type: ignore[arg-type] # an Event's wait gives True
+        await pump.fill()
+        assert await pump.fill() == 0
+        assert queue.asked == [4]
+        gate.set()
+        await until(lambda: len(done) == 10)
+
+    asyncio.run(story())
+
+
+def test_a_poll_that_fails_unexpectedly_takes_nothing_else_down(caplog: pytest.LogCaptureFixture) -> None:
+    queue, done = Queue(8), list[Polled]()
+    calls = iter(range(100))
+
+    async def fail_once() -> None:
+        if next(calls) == 2:
+            raise ZeroDivisionError
+
+    async def story() -> None:
+        pump = pump_of(queue, Polling(fail_once), done)
+        await pump.fill()
+        await until(lambda: len(done) == 7 and not pump.in_flight)
+
+    asyncio.run(story())
+    assert "poll failed" in caplog.text
+
+
+def test_a_store_that_cannot_write_is_told_once_and_heals(caplog: pytest.LogCaptureFixture) -> None:
+    queue, done = Queue(3), list[Polled]()
+    queue.broken = StoreUnavailable("the disk is full")
+
+    async def story() -> None:
+        pump = pump_of(queue, Polling(moment), done)
+        for _ in range(20):
+            assert await pump.fill() == 0
+        assert pump.store_error is queue.broken
+        queue.broken = None
+        assert await pump.fill() == 3
+        assert pump.store_error is None
+        await pump.settled()
+
+    asyncio.run(story())
+    assert caplog.text.count("store takes no writes") == 1
+    assert len(done) == 3
+
+
+def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
+    queue, done = Queue(10), list[Polled]()
+
+    async def story() -> None:
+        pump = pump_of(queue, Polling(lambda: asyncio.sleep(60)), done)
+        await pump.fill()
+        await pump.stop(within=timedelta(seconds=2))
+        assert pump.in_flight == 0
+        assert await pump.fill() == 0
+
+    asyncio.run(story())
+    assert not done
+    assert len(queue.due) == 6
+
+
+def test_a_lease_outlives_the_slowest_request() -> None:
+    assert lease_length(timedelta(seconds=1)) == timedelta(minutes=2)
+    assert lease_length(timedelta(minutes=10)) > timedelta(minutes=40)
