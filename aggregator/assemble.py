@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aggregator.collect.parse import ParseWorkers
     from aggregator.collect.poll import Poller
     from aggregator.publish.audience import Audience
+    from aggregator.publish.rendering import Rendering
     from aggregator.publish.site import Site
     from aggregator.publish.web import Health, Services
     from aggregator.refresh import CurateOptions, Refresher
@@ -155,6 +156,16 @@ def audience(settings: Settings, store: Store) -> Audience:
         site_url=settings.site.url,
         trusted_proxies=tuple(str(network) for network in settings.server.trusted_proxies),
     )
+
+
+def rendering(settings: Settings, store: Store) -> Rendering:
+    """The site as it stands, without a server."""
+    from aggregator.publish.lists import Lists
+    from aggregator.publish.pages import Pages
+    from aggregator.publish.rendering import Rendering
+
+    of_site = site(settings)
+    return Rendering(store=store, site=of_site, lists=Lists(store, of_site), pages=Pages(of_site))
 
 
 def services(

@@ -26,6 +26,10 @@ class Progress:
         """So much more is done."""
         self._bar.advance(self._task, by)
 
+    def at(self, done: int, total: int) -> None:
+        """So much of so much is done."""
+        self._bar.update(self._task, completed=done, total=total)
+
     def __enter__(self) -> Self:
         self._bar.start()
         return self
