@@ -80,7 +80,8 @@ def _with(text: str, sources: list[NewSource], path: Path) -> str:
         lines[-1] += "\n"
     line_end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     places: dict[int, list[str]] = {}
-    for source in sorted(sources, key=lambda one: one.section or ""):
+    sections = {source.section for source in settings.sources}
+    for source in sorted(sources, key=lambda one: ((one.section or "News") not in sections, one.section or "")):
         anchor = _anchor(settings, source)
         at = _block(lines, where, anchor)[1] if anchor is not None else len(lines)
         places.setdefault(at, []).extend([line_end, *(line + line_end for line in _written(source).splitlines())])

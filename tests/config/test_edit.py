@@ -76,8 +76,8 @@ def test_many_sources_are_added_in_one_step(path: Path) -> None:
         ("https://2.example/", "World"),
         ("https://b.example/feed", "Tech"),
         ("https://c.example/feed", "Tech"),
-        ("https://1.example/", "Arts"),
         ("https://0.example/", "Tech"),
+        ("https://1.example/", "Arts"),
     ]
 
 

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+from origin import Answer, Origin, rss
+
+from aggregator import config
+from aggregator.cli import run_command
+from aggregator.model import Entry, ParsedEntry, PollResult
+from aggregator.publish import opml
+from aggregator.store import open_store
+
+TEXT = """# mine
+[polling]
+allow_private_addresses = ["127.0.0.0/8"]
+
+[[sources]]
+url = "http://127.0.0.1:1/a"
+section = "World"   # kept
+name = "Paper A"
+
+[[sources]]
+url = "http://127.0.0.1:1/b"
+section = "Tech"
+"""
+PAGE = """<!doctype html><html><head><title>News</title>
+<link rel="alternate" type="application/rss+xml" href="/main" title="All">
+<link rel="alternate" type="application/atom+xml" href="/sport" title="Sport">
+<link rel="alternate" type="application/rss+xml" href="/comments/feed" title="Comments"></head><body></body></html>"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def run(path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on `path`; gives its exit code, output and messages."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = run_command(["--config", str(path), *arguments])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as origin:
+        origin.on(
+            "/main", Answer(body=rss("One", feed="The main feed"), headers={"Content-Type": "application/rss+xml"})
+        )
+        origin.on("/", Answer(body=PAGE.encode(), headers={"Content-Type": "text/html"}))
+        origin.on("/bare", Answer(body=b"<!doctype html><html></html>", headers={"Content-Type": "text/html"}))
+        yield origin
+
+
+# --- check
+
+
+def test_check_names_every_problem_and_exits_78(run: Run, path: Path) -> None:
+    path.write_text(TEXT + "nam = 1\n[poling]\n")
+    code, out, err = run("check")
+    assert code == 78
+    assert out == ""
+    assert err == (
+        f"{path}:13: unknown key 'nam' in [[sources]]; did you mean 'name'?\n"
+        f"{path}:14: unknown table or key 'poling'; did you mean [polling]?\n"
+    )
+
+
+def test_check_without_a_store_makes_none(run: Run, path: Path) -> None:
+    code, out, err = run("check")
+    assert (code, err) == (0, "")
+    assert out == (
+        f"{path}: fine. 2 sources, 2 sections, 0 rules, 0 own feeds.\n"
+        "Nothing has been followed yet: a daemon would begin with all sources.\n"
+    )
+    assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
+    code, _, err = run("check", "--backtest", "7d")
+    assert code == 1
+    assert "no items to try the rules on" in err
+
+
+def test_check_warns_with_the_line(run: Run, path: Path) -> None:
+    path.write_text(TEXT + "[[sources]]\nurl = 'https://a.example/'\n")
+    code, _, err = run("check")
+    assert code == 0
+    assert f"{path}: warning: contact is the placeholder" in err
+
+
+def test_check_says_what_would_change(run: Run, path: Path) -> None:
+    _stored(path)
+    code, out, _ = run("check")
+    assert code == 0
+    assert out.endswith("Nothing would change.\n")
+    path.write_text(TEXT.replace("/b", "/c").replace('"World"', '"Politics"'))
+    code, out, _ = run("check")
+    assert code == 0
+    assert [line.strip() for line in out.splitlines()[1:]] == [
+        "Taking it over:",
+        "would add source http://127.0.0.1:1/c (Tech)",
+        'would change section of http://127.0.0.1:1/a from "World" to "Politics"',
+        "would stop following http://127.0.0.1:1/b (its items stay)",
+    ]
+
+
+def test_backtest_says_what_each_rule_would_have_done(run: Run, path: Path) -> None:
+    _stored(path, "Sponsored: buy this", "Rain", "Sponsored: rain")
+    path.write_text(
+        TEXT
+        + "\n[[rules]]\nmatch = 'title contains \"rain\" and section = \"World\"'\naction = 'keep'\n"
+        + "[[rules]]\nmatch = 'title ~ \"^Sponsored\"'\naction = 'drop'\n"
+        + "[[rules]]\nmatch = 'author = \"nobody\"'\naction = 'boost:2'\n"
+    )
+    code, out, _ = run("check", "--backtest", "7d")
+    assert code == 0
+    assert "Of 3 entries in the last 7d the rules would have dropped 1." in out
+    rows = [line.split() for line in out.splitlines() if line[:1].isdigit()]
+    assert "Rain · Sponsored: rain" in out or "Sponsored: rain · Rain" in out
+    assert [
+        row[row.index(action) + 1 : row.index(action) + 3]
+        for row, action in zip(rows, ("keep", "drop", "boost:2"), strict=True)
+    ] == [
+        ["2", "2"],
+        ["2", "1"],
+        ["0", "0"],
+    ]
+    code, _, err = run("check", "--backtest", "soon")
+    assert code == 2
+    assert "is not a duration" in err
+
+
+def _stored(path: Path, *titles: str) -> None:
+    """A store beside `path` that follows its sources and holds these entries of the first one."""
+    now = datetime.now(UTC) - timedelta(hours=1)
+    store = open_store("sqlite:aggregator.db", base=path.parent)
+    try:
+        store.sync_sources(config.load(path).subscriptions(), now=now)
+        (lease,) = store.claim(now=now, limit=1, lease=timedelta(minutes=5), only=frozenset({"http://127.0.0.1:1/a"}))
+        entries = tuple(_entry(title, now) for title in titles)
+        result = PollResult(
+            source_id=lease.sources[0].id,
+            outcome="new",
+            polled_at=now,
+            next_poll=now + timedelta(hours=1),
+            entries=entries,
+        )
+        store.complete(lease, result)
+    finally:
+        store.close()
+
+
+def _entry(title: str, now: datetime) -> Entry:
+    link = f"https://a.example/{title.replace(' ', '-')}"
+    digest = hashlib.sha256(title.encode()).digest()
+    parsed = ParsedEntry(guid=title, link=link, title=title, text=title, published=now, content_hash=digest)
+    return Entry(entry_id=title, id_basis="guid", parsed=parsed, canonical_url=link, published=now)
+
+
+# --- add, remove
+
+
+def test_add_a_feed_asks_once(run: Run, path: Path, origin: Origin) -> None:
+    code, out, err = run("add", origin.url("/main"), "--section", "world")
+    assert (code, err) == (0, "")
+    assert out == f"Following {origin.url('/main')} “The main feed” in section World.\n"
+    assert len(origin.requests) == 1
+    assert path.read_text() == TEXT.replace(
+        'name = "Paper A"\n',
+        f'name = "Paper A"\n\n[[sources]]\nurl = "{origin.url("/main")}"\nsection = "World"\n',
+    )
+
+
+def test_add_a_page_takes_its_first_feed_and_names_the_others(run: Run, path: Path, origin: Origin) -> None:
+    code, out, err = run("add", origin.url("/"), "--name", "Mine")
+    assert code == 0
+    assert "in section News (choose another with --section)" in out
+    assert err == f"Also found there:\n  {origin.url('/sport')}  Atom Sport\n"
+    assert config.load(path).sources[-1].model_dump(include={"url", "name"}) == {
+        "url": origin.url("/main"),
+        "name": "Mine",
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("/bare", 1, "declares no feed"),
+        ("/none", 1, "404"),
+        ("http://127.0.0.1:1/a", 1, "--no-check"),
+        ("ftp://a.example/", 2, "not an http or https address"),
+        ("a b", 2, "contains blanks"),
+    ],
+)
+def test_what_cannot_be_added_says_why(run: Run, path: Path, origin: Origin, case: tuple[str, int, str]) -> None:
+    address, code, words = case
+    result, out, err = run("add", origin.url(address) if address.startswith("/") else address)
+    assert (result, out) == (code, "")
+    assert words in err
+    assert path.read_text() == TEXT
+
+
+def test_what_is_followed_already_is_not_added(run: Run, path: Path) -> None:
+    code, _, err = run("add", "--no-check", "https://127.0.0.1:1/a/")
+    assert code == 1
+    assert "already followed: http://127.0.0.1:1/a" in err
+    assert path.read_text() == TEXT
+
+
+def test_a_private_address_is_refused_in_words(run: Run, path: Path, origin: Origin) -> None:
+    path.write_text(TEXT.replace('["127.0.0.0/8"]', "[]"))
+    code, _, err = run("add", origin.url("/main"))
+    assert code == 1
+    assert "allow_private_addresses" in err
+    assert origin.requests == []
+
+
+def test_add_without_a_look(run: Run, path: Path) -> None:
+    code, _, _ = run("add", "--no-check", "example.org/feed")
+    assert code == 0
+    assert config.load(path).sources[-1].url == "https://example.org/feed"
+
+
+def test_remove(run: Run, path: Path) -> None:
+    code, out, _ = run("remove", "http://127.0.0.1:1/b")
+    assert code == 0
+    assert out.startswith("No longer following http://127.0.0.1:1/b.")
+    assert path.read_text() == TEXT[: TEXT.index('\n[[sources]]\nurl = "http://127.0.0.1:1/b"') + 1]
+    code, _, err = run("remove", "http://127.0.0.1:1/bb")
+    assert code == 1
+    assert "no source has the address" in err
+
+
+# --- import, export
+
+
+def test_import(run: Run, path: Path, tmp_path: Path) -> None:
+    file = tmp_path / "feeds.opml"
+    file.write_text(
+        """<opml><body>
+        <outline text="tech"><outline text="C" xmlUrl="https://c.example/"/>
+        <outline text="Again" xmlUrl="https://127.0.0.1:1/a"/></outline>
+        <outline text="Bad" xmlUrl="feed.xml"/>
+        <outline text="D &amp; Co" xmlUrl="https://d.example/"/>
+        <outline text="D too" xmlUrl="http://www.d.example"/></body></opml>"""
+    )
+    code, out, err = run("import", str(file), "--section", "Rest")
+    assert code == 1
+    assert out == "2 sources added, 2 followed already, 1 refused.\n"
+    assert err == "Bad: \"feed.xml\" is not an http or https address: did you mean 'https://feed.xml'?\n"
+    added = config.load(path).subscriptions()
+    assert [(one.url, one.section, one.name) for one in added[2:]] == [
+        ("https://c.example/", "Tech", "C"),
+        ("https://d.example/", "Rest", "D & Co"),
+    ]
+    file.write_text("<rss/>")
+    code, _, err = run("import", str(file))
+    assert code == 1
+    assert "is <rss>, not <opml>" in err
+
+
+def test_import_from_standard_input(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b'<opml><body><outline xmlUrl="https://c.example/"/></body></opml>'
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(content)))
+    code, out, _ = run("import", "-")
+    assert (code, out) == (0, "1 source added, 0 followed already, 0 refused.\n")
+
+
+def test_export_can_be_imported(run: Run, path: Path) -> None:
+    path.write_text(TEXT + '[[sources]]\nurl = "https://me:pw@c.example/"\n')
+    code, out, err = run("export")
+    assert code == 0
+    assert "left out of 1 address" in err
+    assert [(one.url, one.section, one.title) for one in opml.parse(out.encode())] == [
+        ("http://127.0.0.1:1/a", "World", "Paper A"),
+        ("http://127.0.0.1:1/b", "Tech", "http://127.0.0.1:1/b"),
+        ("https://c.example/", "News", "https://c.example/"),
+    ]
+
+
+def test_a_missing_configuration_is_78(run: Run, path: Path) -> None:
+    path.unlink()
+    for command in (
+        ["check"],
+        ["export"],
+        ["remove", "https://a.example/"],
+        ["add", "--no-check", "https://a.example/"],
+    ):
+        code, _, err = run(*command)
+        assert code == 78
+        assert "cannot be read: No such file or directory" in err
