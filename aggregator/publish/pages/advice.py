@@ -30,7 +30,7 @@ ADVICE = (
     ("http-5", "The server has a fault of its own. It is asked again, less and less often. Nothing to do."),
     ("http-", "The server answers with an error. Open the address in a browser to see what it wants."),
     ("dns", "The name of the host cannot be found. Check the spelling; if it is right, the site may be gone."),
-    ("blocked-address", "The address is on a private network. Allow it in [polling] allow_private_addresses if wanted."),
+    ("blocked-address", "The address is on a private network. If that is wanted: [polling] allow_private_addresses."),
     ("blocked-port", "The address names a port that feeds are not fetched from. Check the address."),
     ("timeout", "The server is too slow to answer in time. It is asked again, less and less often."),
     ("connect", "The server does not take connections. If it lasts for days, the site may be gone."),

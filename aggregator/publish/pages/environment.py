@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aggregator.model import Item
-from aggregator.publish.lists import words
 from aggregator.publish.listing import Listing, Place
+from aggregator.publish.lists import words
 from aggregator.publish.pages import body, charts, phrases
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.site import Site, slugify
@@ -47,6 +47,7 @@ def make_environment(site: Site) -> Environment:
         path=_Paths(site).path,
         feed=_Paths(site).feed,
         span=words.span,
+        window=phrases.window,
         rtl=is_rtl,
         excerpt=body.excerpt,
         reading=phrases.reading,
@@ -77,6 +78,7 @@ def _time_filters(site: Site) -> dict[str, object]:
         "full": lambda moment: local(moment, "%Y-%m-%d %H:%M:%S"),
         "clock": lambda moment: local(moment, "%H:%M"),
         "date": lambda moment: phrases.date(moment.astimezone(zone)),
+        "day": lambda moment: phrases.long_date(moment.astimezone(zone)),
         "short": lambda moment: phrases.short_date(moment.astimezone(zone)),
         "iso": lambda moment: moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
     }

@@ -1,9 +1,14 @@
-"""English for numbers and dates. Written out here because ``strftime`` names months in whatever locale the process has."""
+"""English for numbers and dates.
+
+Months are written out here because ``strftime`` names them in whatever locale the process has.
+"""
 
 from __future__ import annotations
 
-from datetime import date as Day
+import datetime as dt
 from datetime import datetime, timedelta
+
+from aggregator.publish.lists import words
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip
@@ -11,12 +16,12 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 WORDS_A_MINUTE = 230
 
 
-def long_date(day: Day) -> str:
+def long_date(day: dt.date) -> str:
     """``Monday, 23 November 2026``."""
     return f"{WEEKDAYS[day.weekday()]}, {date(day)}"
 
 
-def date(day: Day) -> str:
+def date(day: dt.date) -> str:
     """``23 November 2026``."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
@@ -61,3 +66,9 @@ def reading(text: str) -> str:
     """``4 min read`` for what takes longer than a minute, else ""."""
     minutes = round(len(text.split()) / WORDS_A_MINUTE)
     return f"{minutes} min read" if minutes > 1 else ""
+
+
+def window(name: str) -> str:
+    """A ranking's window as a label: ``1 hour``, ``24 hours``, ``7 days``."""
+    label = words.span(name).removeprefix("the last ")
+    return label if label[:1].isdigit() or label == name else f"1 {label}"
