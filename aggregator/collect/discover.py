@@ -5,6 +5,7 @@ Only what a page declares counts (``<link rel="alternate">``); no paths are gues
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -56,7 +57,7 @@ async def discover(fetcher: Fetcher, parser: Parser, url: str) -> list[FoundFeed
     try:
         feed = await parser.parse(answer.document)
     except ParseError:
-        found = find_feeds(answer.body, answer.url)
+        found = await asyncio.to_thread(find_feeds, answer.body, answer.url)
         if found or _is_page(answer.body):
             return found
         raise
@@ -66,11 +67,17 @@ async def discover(fetcher: Fetcher, parser: Parser, url: str) -> list[FoundFeed
 def find_feeds(html: bytes, url: str) -> list[FoundFeed]:
     """The feeds that the page at `url` declares, in its order, feeds of comments last."""
     links = _Links(url)
-    links.feed(html[:_MAX_PAGE_BYTES].decode("utf-8", "replace"))
+    links.feed(_text(html[:_MAX_PAGE_BYTES]))
     unique: dict[str, FoundFeed] = {}
     for found in links.found:
         unique.setdefault(found.url, found)
     return sorted(unique.values(), key=_is_comments)[:_MAX_FEEDS]
+
+
+def _text(html: bytes) -> str:
+    """Good enough for markup, which is ASCII in all encodings but UTF-16."""
+    is_wide = html.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return html.decode("utf-16" if is_wide else "utf-8", "replace")
 
 
 class _Links(HTMLParser):
@@ -115,5 +122,5 @@ def _is_comments(found: FoundFeed) -> bool:
 
 
 def _is_page(body: bytes) -> bool:
-    start = body[:4096].lower()
-    return b"<html" in start or b"<!doctype html" in start
+    start = _text(body[:4096]).lower()
+    return "<html" in start or "<!doctype html" in start

@@ -123,7 +123,7 @@ class Poller:
             return self._failed(source, error)
         except AggregatorError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged with its trace, and recorded
             # The edge of a job. What makes our own code trip over a document must not come back at the next tick: it
             # is recorded like any other failure, backs off, and is loud in the log.
             _log.exception("%s: unexpected, please report", source.slug)

@@ -192,7 +192,8 @@ def _address(text: str) -> URL:
 def _next_hop(url: URL, location: str) -> URL:
     """Where a redirect leads; credentials go along within the same origin only (RFC 9110 15.4)."""
     try:
-        target = _fetchable(url.join(_read_url(location)))
+        named = _read_url(location)
+        target = _fetchable(named if named.scheme else url.join(named))
     except ValueError as error:
         raise FetchError("bad-redirect", f"{url.host} redirects to what cannot be fetched: {error}") from error
     if url.user is not None and target.user is None and target.origin() == url.origin():

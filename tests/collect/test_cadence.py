@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import bisect
+import json
+import lzma
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.collect import cadence
+from aggregator.collect.cadence import Hints, Policy
+from aggregator.model import FeedInfo, Rhythm
+
+#: a Monday
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+POLICY = Policy()
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+QUIET_SOURCE = Rhythm(since=NOW - 30 * DAY, as_of=NOW, last_item_at=NOW - 20 * DAY)
+
+
+def steady(per_day: float, days: int = 90, window: int = 50) -> Rhythm:
+    """A source that has long posted at this rate, at all hours."""
+    gap = DAY / per_day
+    # shifted by the golden ratio, so that no hour of the day is favoured
+    times = [NOW - gap * (number + number * 0.618 % 1) for number in range(int(days * per_day))]
+    return observed(times, window=window)
+
+
+def observed(times: Sequence[datetime | None], window: int = 50) -> Rhythm:
+    return cadence.observe(
+        Rhythm(), published=times, now=NOW, previous_poll=None, window_entries=window, overlapped=True
+    )
+
+
+def minutes(duration: timedelta) -> float:
+    return duration / MINUTE
+
+
+def after(hints: Hints, rhythm: Rhythm = QUIET_SOURCE, fixed: timedelta | None = None) -> timedelta:
+    return cadence.next_poll(rhythm, now=NOW, policy=POLICY, hints=hints, jitter=0.0, fixed=fixed) - NOW
+
+
+# --- the adaptive interval ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("per_day", "expected"), [(4, 114), (16, 58), (50, 33), (200, 30), (1, 223)])
+def test_four_hours_by_the_root_of_the_rate(per_day: float, expected: float) -> None:
+    assert minutes(cadence.interval(steady(per_day), now=NOW, policy=POLICY)) == pytest.approx(expected, rel=0.07)
+
+
+def test_within_floor_and_cap() -> None:
+    assert cadence.interval(steady(2000, days=10), now=NOW, policy=POLICY) == 30 * MINUTE
+    assert cadence.interval(steady(0.05, days=200), now=NOW, policy=POLICY) == 6 * HOUR
+
+
+def test_a_silent_source_is_asked_less_and_less() -> None:
+    def cap(silent: timedelta) -> timedelta:
+        rhythm = Rhythm(since=NOW - 5 * 365 * DAY, last_item_at=NOW - silent, as_of=NOW)
+        return cadence.interval(rhythm, now=NOW, policy=Policy(max_interval=6 * HOUR)) / HOUR * HOUR
+
+    assert cap(80 * DAY) == 6 * HOUR
+    assert 6 * HOUR < cap(100 * DAY) <= DAY
+    assert 6 * HOUR < cap(500 * DAY) <= 7 * DAY
+
+
+def test_a_heavier_source_is_asked_more_often() -> None:
+    light, heavy = (cadence.interval(steady(4), now=NOW, policy=POLICY, weight=weight) for weight in (1.0, 4.0))
+    assert heavy == pytest.approx(light / 2, rel=0.01)
+
+
+def test_without_validators_half_as_often() -> None:
+    assert cadence.interval(steady(200), now=NOW, policy=POLICY, has_validators=False) == HOUR
+
+
+def test_lost_entries_halve_the_interval() -> None:
+    kept = steady(4)
+    lost = cadence.observe(kept, published=[], now=NOW, previous_poll=NOW - HOUR, window_entries=50, overlapped=False)
+    assert cadence.interval(lost, now=NOW, policy=POLICY) == pytest.approx(
+        cadence.interval(kept, now=NOW, policy=POLICY) / 2, rel=0.01
+    )
+
+
+def test_a_short_window_is_polled_before_it_turns_over() -> None:
+    short = cadence.interval(steady(40, window=2), now=NOW, policy=Policy(min_interval=MINUTE))
+    assert short < DAY * (0.5 * 2 / 25)
+
+
+def test_busy_hours_are_polled_more_often() -> None:
+    mornings = [NOW - day * DAY - 4 * HOUR + number * MINUTE for day in range(60) for number in range(8)]
+    rhythm = observed(mornings)
+    at_eight = cadence.interval(rhythm, now=NOW.replace(hour=7, minute=30), policy=POLICY)
+    at_night = cadence.interval(rhythm, now=NOW.replace(hour=20), policy=POLICY)
+    assert at_eight < at_night / 2
+
+
+# --- what is learnt -------------------------------------------------------------------------------------------------
+
+
+def test_a_first_document_teaches_by_its_dates() -> None:
+    week = observed([NOW - number * 4 * HOUR for number in range(42)])
+    assert 2 < cadence.items_per_day(week, now=NOW) < 6
+    assert week.since == NOW - 41 * 4 * HOUR
+    assert week.last_item_at == NOW
+
+
+def test_a_first_document_without_dates_teaches_nothing() -> None:
+    assert cadence.items_per_day(observed([None] * 50), now=NOW) == pytest.approx(1 / 7)
+
+
+def test_future_dates_are_not_believed() -> None:
+    assert observed([NOW + DAY]).weight == 0
+
+
+def test_later_a_date_outside_the_gap_is_the_middle_of_it() -> None:
+    rhythm = cadence.observe(
+        Rhythm(since=NOW - 9 * DAY),
+        published=[NOW - 300 * DAY, None, NOW + DAY, NOW - 10 * MINUTE],
+        now=NOW,
+        previous_poll=NOW - HOUR,
+        window_entries=9,
+        overlapped=True,
+    )
+    assert rhythm.weight == pytest.approx(2, rel=0.01)
+    assert (rhythm.since, rhythm.last_item_at) == (NOW - 9 * DAY, NOW - 10 * MINUTE)
+
+
+def test_the_past_fades() -> None:
+    rhythm = steady(4)
+    now, then = (cadence.items_per_day(rhythm, now=moment) for moment in (NOW, NOW + 30 * DAY))
+    assert then < now / 4
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**7)), max_size=30),
+    st.integers(0, 10**8),
+    st.booleans(),
+    st.floats(0, 0.999),
+)
+def test_whatever_was_seen_the_next_poll_is_between_floor_and_cap(
+    offsets: list[int | None], waited_s: int, first: bool, jitter: float
+) -> None:
+    published = [None if offset is None else NOW + timedelta(seconds=offset) for offset in offsets]
+    rhythm = cadence.observe(
+        Rhythm(),
+        published=published,
+        now=NOW,
+        previous_poll=None if first else NOW - timedelta(seconds=waited_s),
+        window_entries=len(offsets),
+        overlapped=True,
+    )
+    due = cadence.next_poll(rhythm, now=NOW, policy=POLICY, hints=Hints(), jitter=jitter)
+    assert 30 * MINUTE <= due - NOW <= 7 * DAY * 1.1
+    assert rhythm.weight >= 0
+    assert len(rhythm.hours) == 24
+
+
+# --- what the publisher asks for ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hints", "expected"),
+    [
+        (Hints(), 6 * HOUR),
+        (Hints(fresh_for=12 * HOUR), 12 * HOUR),
+        (Hints(fresh_for=HOUR), 6 * HOUR),
+        (Hints(fresh_for=16 * 365 * DAY), DAY),
+        (Hints(retry_after=3 * DAY), 3 * DAY),
+        (Hints(retry_after=30 * DAY), 7 * DAY),
+        (Hints(ttl=8 * HOUR), 8 * HOUR),
+        (Hints(ttl=90 * DAY), DAY),
+        (Hints(ttl=timedelta(0)), 6 * HOUR),
+        (Hints(update_every=HOUR), 6 * HOUR),
+        (Hints(update_every=DAY), DAY),
+        (Hints(update_every=30 * DAY), DAY),
+        (Hints(skip_hours=frozenset({18, 19})), 8 * HOUR),
+        (Hints(skip_days=frozenset({0})), 12 * HOUR),
+        (Hints(skip_hours=frozenset(range(24))), 6 * HOUR),
+        (Hints(skip_days=frozenset(range(7))), 6 * HOUR),
+    ],
+)
+def test_hints_only_ever_lengthen(hints: Hints, expected: timedelta) -> None:
+    assert after(hints) == expected
+
+
+def test_short_times_to_live_are_misunderstandings() -> None:
+    assert after(Hints(ttl=4 * MINUTE), rhythm=steady(200)) == 30 * MINUTE
+    assert after(Hints(ttl=45 * MINUTE), rhythm=steady(200)) == 45 * MINUTE
+
+
+def test_a_fixed_interval_overrides_the_document_and_not_the_server() -> None:
+    hints = Hints(ttl=3 * HOUR, update_every=DAY, skip_hours=frozenset(range(24)))
+    assert after(hints, fixed=MINUTE) == MINUTE
+    assert after(Hints(fresh_for=HOUR), fixed=MINUTE) == HOUR
+
+
+def test_hints_of_a_document() -> None:
+    info = FeedInfo(ttl=HOUR, update_every=DAY, skip_hours=frozenset({1}), skip_days=frozenset({6}))
+    hints = cadence.hints_of(info, fresh_for=MINUTE, has_validators=False)
+    assert hints == Hints(
+        fresh_for=MINUTE,
+        ttl=HOUR,
+        update_every=DAY,
+        skip_hours=frozenset({1}),
+        skip_days=frozenset({6}),
+        has_validators=False,
+    )
+
+
+@given(st.floats(0, 0.9999))
+def test_jitter_never_shortens(jitter: float) -> None:
+    due = cadence.next_poll(
+        QUIET_SOURCE, now=NOW, policy=POLICY, hints=Hints(fresh_for=HOUR), jitter=jitter, fixed=HOUR
+    )
+    assert HOUR <= due - NOW <= HOUR * 1.1
+
+
+# --- after failures -------------------------------------------------------------------------------------------------
+
+
+def failed(
+    count: int,
+    *,
+    jitter: float = 0.0,
+    since: datetime = NOW,
+    busy: bool = False,
+    permanent: bool = False,
+    retry_after: timedelta | None = None,
+) -> timedelta:
+    due = cadence.after_error(
+        now=NOW,
+        base=HOUR,
+        error_count=count,
+        error_since=since,
+        jitter=jitter,
+        retry_after=retry_after,
+        busy=busy,
+        permanent=permanent,
+    )
+    return due - NOW
+
+
+def test_errors_double_the_interval_up_to_a_day() -> None:
+    waits = [failed(count) for count in range(1, 12)]
+    assert waits[:4] == [1 * HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR]
+    assert all(earlier <= later for earlier, later in pairwise(waits))
+    assert waits[-1] == 12 * HOUR
+    assert failed(11, jitter=0.9999) == pytest.approx(DAY, rel=0.01)
+
+
+def test_after_two_weeks_a_weekly_probe() -> None:
+    assert failed(99, since=NOW - 15 * DAY) == 7 * DAY
+
+
+def test_busy_servers() -> None:
+    assert failed(1, busy=True) == 4 * HOUR
+    assert failed(1, busy=True, retry_after=10 * HOUR) == 10 * HOUR
+    assert failed(1, busy=True, retry_after=MINUTE) == HOUR
+    assert failed(1, retry_after=30 * DAY) == 7 * DAY
+
+
+def test_permanent_faults_are_asked_about_once_a_day() -> None:
+    assert failed(1, permanent=True, jitter=0.99) == pytest.approx(DAY, rel=0.01)
+
+
+def test_an_interval_beyond_a_day_is_never_shortened_by_failing() -> None:
+    due = cadence.after_error(now=NOW, base=3 * DAY, error_count=1, error_since=NOW, jitter=0.0)
+    assert due - NOW == 3 * DAY
+
+
+def test_gone_is_believed_when_it_is_said_twice_a_day_apart() -> None:
+    first, again = cadence.confirm_gone(None, now=NOW, jitter=0.5)
+    assert not first
+    assert DAY < again - NOW < 2 * DAY
+    early, again = cadence.confirm_gone(NOW - 2 * HOUR, now=NOW, jitter=0.0)
+    assert not early
+    assert again - NOW > 22 * HOUR
+    assert cadence.confirm_gone(NOW - DAY, now=NOW, jitter=0.0)[0]
+
+
+# --- on real posting histories --------------------------------------------------------------------------------------
+
+
+@pytest.mark.data
+def test_84_real_sources_for_a_season(shared_data: Path) -> None:
+    """At most 10.5 polls a source and day, at most 24 minutes between an item and its poll."""
+    packed = shared_data / "timeseries" / "arrivals" / "posting_times_84feeds.json.xz"
+    histories = json.loads(lzma.decompress(packed.read_bytes()))
+    chance = random.Random(1)
+    runs = [follow(sorted(times), chance) for times in histories.values()]
+    polls_per_day = sum(polls for polls, _ in runs) / len(runs)
+    delays = [delay for _, waits in runs for delay in waits]
+    assert polls_per_day <= 10.5
+    assert sum(delays) / len(delays) / 60 <= 24
+
+
+def follow(times: list[float], chance: random.Random, days: int = 99, window: int = 30) -> tuple[float, list[float]]:
+    """Polls a history as the daemon would: polls a day, and each item's delay in seconds."""
+    start = now = max(times[0], times[-1] - days * 86400)
+    seen = bisect.bisect_right(times, now)
+    rhythm = cadence.observe(
+        Rhythm(),
+        published=[moment(at) for at in times[max(0, seen - window) : seen]],
+        now=moment(now),
+        previous_poll=None,
+        window_entries=window,
+        overlapped=True,
+    )
+    polls, delays = 0, list[float]()
+    while now < times[-1]:
+        due = cadence.next_poll(rhythm, now=moment(now), policy=POLICY, hints=Hints(), jitter=chance.random())
+        before, now = now, due.timestamp()
+        new = times[seen : bisect.bisect_right(times, now)]
+        seen += len(new)
+        polls += 1
+        delays += [now - at for at in new]
+        if new:
+            rhythm = cadence.observe(
+                rhythm,
+                published=[moment(at) for at in new],
+                now=due,
+                previous_poll=moment(before),
+                window_entries=window,
+                overlapped=len(new) < window,
+            )
+    return polls / ((now - start) / 86400), delays
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

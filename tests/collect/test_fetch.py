@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import ssl
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from origin import Answer, Origin, rss
+
+from aggregator.collect.fetch import Fetcher, FetchLimits, NotModified, Response
+from aggregator.collect.guard import Guard
+from aggregator.errors import FetchError
+from aggregator.model import Validators
+
+FEED = rss("One", "Two")
+LOOPBACK = ("127.0.0.1/32",)
+LIMITS = FetchLimits(total=timedelta(seconds=2), silence=timedelta(seconds=0.5), max_size_bytes=1_000_000)
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        yield running
+
+
+def with_fetcher(
+    use: Callable[[Fetcher], Awaitable[T]], limits: FetchLimits = LIMITS, allow: tuple[str, ...] = LOOPBACK
+) -> T:
+    async def run() -> T:
+        fetcher = Fetcher(limits, Guard(allow), "aggregator/0.1 (+https://example.org/about)")
+        try:
+            return await use(fetcher)
+        finally:
+            await fetcher.close()
+
+    return asyncio.run(run())
+
+
+def fetch(url: str, limits: FetchLimits = LIMITS, validators: Validators | None = None) -> Response | NotModified:
+    return with_fetcher(lambda fetcher: fetcher.get(url, validators=validators), limits)
+
+
+def body_of(url: str) -> Response:
+    answer = fetch(url)
+    assert isinstance(answer, Response)
+    return answer
+
+
+def failure(url: str, limits: FetchLimits = LIMITS) -> FetchError:
+    with pytest.raises(FetchError) as caught:
+        fetch(url, limits)
+    return caught.value
+
+
+# --- what is asked -------------------------------------------------------------------------------------------------
+
+
+def test_a_request_says_who_asks_and_nothing_it_should_not(origin: Origin) -> None:
+    fetch(origin.on("/feed", Answer(body=FEED)))
+    (request,) = origin.requests
+    assert request.method == "GET"
+    assert request.headers["user-agent"] == "aggregator/0.1 (+https://example.org/about)"
+    assert request.headers["accept-encoding"] == "gzip, deflate"
+    assert "application/atom+xml" in request.headers["accept"]
+    assert not request.headers.keys() & {"cookie", "referer", "if-none-match", "if-modified-since", "cache-control"}
+
+
+def test_urls_are_asked_for_as_they_were_written(origin: Origin) -> None:
+    origin.on("/f", Answer(body=FEED))
+    fetch(origin.url("/f?a=%2F&b=~%7E&c=+%20&utm_source=x#part"))
+    assert origin.requests[0].path == "/f?a=%2F&b=~%7E&c=+%20&utm_source=x"
+
+
+def test_validators_go_back_byte_for_byte(origin: Origin) -> None:
+    odd = {"ETag": 'W/"a-gzip, b"', "Last-Modified": "yesterday, I think"}
+    url = origin.on("/feed", Answer(body=FEED, headers=odd))
+    answer = body_of(url)
+    assert answer.validators == Validators(etag=odd["ETag"], last_modified=odd["Last-Modified"])
+    fetch(url, validators=answer.validators)
+    sent = origin.requests[-1].headers
+    assert (sent["if-none-match"], sent["if-modified-since"]) == (odd["ETag"], odd["Last-Modified"])
+
+
+@pytest.mark.parametrize("etag", ['"' + "x" * 60_000 + '"', '"h\xe4h"', ""])
+def test_validators_that_cannot_be_echoed_are_dropped(origin: Origin, etag: str) -> None:
+    url = origin.on("/feed", Answer(body=FEED, headers={"ETag": etag, "Last-Modified": "Mon"}))
+    assert body_of(url).validators == Validators(last_modified="Mon")
+
+
+def test_cookies_are_not_kept(origin: Origin) -> None:
+    url = origin.on("/feed", Answer(body=FEED, headers={"Set-Cookie": "a=b"}))
+
+    async def twice(fetcher: Fetcher) -> None:
+        await fetcher.get(url)
+        await fetcher.get(url)
+
+    with_fetcher(twice)
+    assert "cookie" not in origin.requests[-1].headers
+
+
+def test_credentials_of_the_url_are_sent_and_not_shown(origin: Origin) -> None:
+    origin.on("/feed", Answer(status=301, headers={"Location": "/moved"}))
+    origin.on("/moved", Answer(body=FEED))
+    answer = body_of(origin.url("/feed").replace("//", "//me:secret@"))
+    assert [request.headers["authorization"] for request in origin.requests] == ["Basic bWU6c2VjcmV0"] * 2
+    assert answer.url == origin.url("/moved")
+
+
+# --- what comes back ------------------------------------------------------------------------------------------------
+
+
+def test_a_document_with_all_that_the_parser_needs(origin: Origin) -> None:
+    headers = {"Content-Type": "text/html; charset=utf8", "Content-Language": "de", "Cache-Control": "max-age=600"}
+    answer = body_of(origin.on("/feed", Answer(body=FEED, headers=headers)))
+    assert (answer.status, answer.body, answer.truncated) == (200, FEED, False)
+    assert answer.document.content_type == "text/html; charset=utf8"
+    assert answer.document.content_language == "de"
+    assert answer.document.url == origin.url("/feed")
+    assert answer.fresh_for == timedelta(minutes=10)
+    assert timedelta(0) < answer.duration < timedelta(seconds=2)
+
+
+def test_not_modified_adopts_the_validators_it_brings(origin: Origin) -> None:
+    brought = {"ETag": '"new"', "Cache-Control": "max-age=3600", "Connection": "close"}
+    url = origin.on("/feed", Answer(status=304, headers=brought))
+    answer = fetch(url, validators=Validators(etag='"old"', last_modified="Mon"))
+    assert isinstance(answer, NotModified)
+    assert answer.validators == Validators(etag='"new"', last_modified="Mon")
+    assert answer.fresh_for == timedelta(hours=1)
+
+
+def test_not_modified_with_a_body_is_not_modified(origin: Origin) -> None:
+    raw = b'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: "n"\r\n\r\nhello'
+    url = origin.on("/feed", Answer(raw=raw))
+    assert isinstance(fetch(url, validators=Validators(etag='"n"')), NotModified)
+
+
+def test_not_modified_without_a_condition_is_an_error(origin: Origin) -> None:
+    assert failure(origin.on("/feed", Answer(status=304))).code == "http-304"
+
+
+COMPRESSED = {
+    "gzip": (gzip.compress(FEED), "gzip"),
+    "x-gzip, upper case": (gzip.compress(FEED), "X-GZIP"),
+    "zlib": (zlib.compress(FEED), "deflate"),
+    "raw deflate": (zlib.compress(FEED)[2:-4], "deflate"),
+    "gzip that nobody mentions": (gzip.compress(FEED), ""),
+    "gzip twice, mentioned once": (gzip.compress(gzip.compress(FEED)), "gzip"),
+    "two members": (gzip.compress(FEED[:100]) + gzip.compress(FEED[100:]), "gzip"),
+    "trailing rubbish": (gzip.compress(FEED) + b"\0\0\0rubbish", "gzip"),
+    "plain text under the name of gzip": (FEED, "gzip"),
+    "plain text under the name of br": (FEED, "br"),
+}
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_compression(origin: Origin, name: str) -> None:
+    raw, coding = COMPRESSED[name]
+    headers = {"Content-Encoding": coding} if coding else {}
+    answer = body_of(origin.on("/feed", Answer(body=raw, headers=headers)))
+    assert (answer.body, answer.truncated) == (FEED, False)
+
+
+def test_a_cut_gzip_gives_what_there_is(origin: Origin) -> None:
+    whole = FEED[:-20] + os.urandom(3000)
+    answer = body_of(origin.on("/feed", Answer(body=gzip.compress(whole)[:2500], headers={"Content-Encoding": "gzip"})))
+    assert answer.truncated
+    assert whole.startswith(answer.body)
+    assert len(answer.body) > 1000
+
+
+def test_a_connection_closed_before_content_length_gives_what_there_is(origin: Origin) -> None:
+    answer = body_of(origin.on("/feed", Answer(raw=OK + b"Content-Length: 9999\r\n\r\n" + FEED)))
+    assert (answer.body, answer.truncated) == (FEED, True)
+
+
+# --- redirects ------------------------------------------------------------------------------------------------------
+
+
+def redirect(status: int, to: str) -> Answer:
+    return Answer(status=status, headers={"Location": to})
+
+
+@pytest.mark.parametrize(("first", "second", "permanent"), [(301, 308, True), (301, 302, False), (307, 301, False)])
+def test_redirects_are_followed_and_remembered(origin: Origin, first: int, second: int, permanent: bool) -> None:
+    origin.on("/a", redirect(first, "/b"))
+    origin.on("/b", redirect(second, "feed?x=%2F"))
+    origin.on("/feed", Answer(body=FEED))
+    answer = body_of(origin.url("/a"))
+    assert answer.url == origin.url("/feed?x=%2F")
+    assert [(hop.status, hop.url) for hop in answer.hops] == [
+        (first, origin.url("/a")),
+        (second, origin.url("/b")),
+    ]
+    assert answer.permanent_target == (answer.url if permanent else None)
+
+
+def test_redirect_loops_and_long_chains_end(origin: Origin) -> None:
+    assert failure(origin.on("/self", redirect(302, "/self"))).code == "redirect-loop"
+    for number in range(11):
+        origin.on(f"/{number}", redirect(301, f"/{number + 1}"))
+    origin.on("/11", Answer(body=FEED))
+    assert failure(origin.url("/0")).code == "redirect-loop"
+    assert isinstance(fetch(origin.url("/1")), Response)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "file:///etc/passwd",
+        "javascript:1",
+        "gopher://x",
+        "ftp://x",
+        "http://[::1",
+        "http:///x",
+        "h\\x",
+        "/" + "x" * 9000,
+    ],
+)
+def test_redirects_to_what_cannot_be_fetched(origin: Origin, location: str) -> None:
+    assert failure(origin.on("/feed", redirect(302, location))).code == "bad-redirect"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["169.254.169.254", "10.0.0.1", "[::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "127.0.0.2", "0x7f000002"],
+)
+def test_redirects_into_private_networks_are_blocked(origin: Origin, target: str) -> None:
+    error = failure(origin.on("/feed", redirect(302, f"http://{target}:8080/latest/meta-data")))
+    assert (error.code, error.permanent) == ("blocked-address", True)
+
+
+# --- what goes wrong ------------------------------------------------------------------------------------------------
+
+FAULTS = {
+    "silence": (Answer(delay_s=9), "timeout-first-byte"),
+    "a trickling body": (Answer(body=FEED, drip_s=0.1), "timeout-total"),
+    "trickling headers": (Answer(raw=OK + b"X: y\r\n" * 999, drip_s=0.1, piece_bytes=6), "timeout-total"),
+    "silence in the body": (Answer(raw=OK + b"Content-Length: 999\r\n\r\n<rss>", end="hang"), "timeout-read"),
+    "reset at once": (Answer(raw=b"", end="reset"), "connection-reset"),
+    "closed at once": (Answer(raw=b""), "connection-reset"),
+    "reset in the body": (Answer(raw=OK + b"Content-Length: 999\r\n\r\n<rss>", end="reset"), "connection-reset"),
+    "gzip bomb": (Answer(body=gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}), "too-large"),
+    "too long": (Answer(body=bytes(1_000_001)), "too-large"),
+    "damaged gzip": (Answer(body=gzip.compress(FEED)[:40] + b"rubbish" * 20), "bad-encoding"),
+    "a coding we did not ask for": (
+        Answer(body=b"\x0b\x02\x80hi\x03", headers={"Content-Encoding": "br"}),
+        "bad-encoding",
+    ),
+    "two lengths": (Answer(raw=OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"), "protocol-error"),
+    "a negative length": (Answer(raw=OK + b"Content-Length: -1\r\n\r\nab"), "protocol-error"),
+    "a bad chunk": (Answer(raw=OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab"), "protocol-error"),
+    "a cut chunk": (Answer(raw=OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\nab"), "protocol-error"),
+    "no last chunk": (Answer(raw=OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"), "protocol-error"),
+    "200,000 headers": (Answer(raw=OK + b"X: y\r\n" * 200_000 + b"\r\n"), "protocol-error"),
+    "HTTP/0.9": (Answer(raw=b"<rss>hello</rss>"), "protocol-error"),
+    "an echo": (Answer(raw=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "protocol-error"),
+    "a status of its own": (Answer(status=999), "http-999"),
+    "status zero": (Answer(raw=b"HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n"), "http-000"),
+    "accepted, not answered": (Answer(status=202), "http-202"),
+    "redirect to nowhere": (Answer(status=302), "http-302"),
+    "not found": (Answer(status=404), "http-404"),
+    "gone": (Answer(status=410), "http-410"),
+    "server error": (Answer(status=500), "http-500"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_have_stable_codes(origin: Origin, name: str) -> None:
+    answer, code = FAULTS[name]
+    error = failure(origin.on("/feed", answer))
+    assert error.code == code
+    assert len(str(error)) > 20
+    assert "\n" not in str(error)
+
+
+def test_five_thousand_continues_are_skipped(origin: Origin) -> None:
+    raw = b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + OK + b"Content-Length: 3\r\n\r\nabc"
+    assert body_of(origin.on("/feed", Answer(raw=raw))).body == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("status", "value", "seconds"),
+    [
+        *((429, "3600", 3600), (503, "3600", 3600), (429, "1", 60), (429, "1000000000", 604800)),
+        *((429, "-1", None), (429, "soon", None), (429, "1e9", None), (404, "3600", None)),
+    ],
+)
+def test_retry_after(origin: Origin, status: int, value: str, seconds: int | None) -> None:
+    error = failure(origin.on("/feed", Answer(status=status, headers={"Retry-After": value})))
+    assert error.status == status
+    assert error.retry_after == (timedelta(seconds=seconds) if seconds else None)
+
+
+def test_a_bot_wall_is_named(origin: Origin) -> None:
+    error = failure(origin.on("/feed", Answer(status=403, headers={"cf-mitigated": "challenge"})))
+    assert "bot protection" in str(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "feed", "javascript:1", "file:///etc/passwd", "http:", "http:///x", "http:host", "http://a:99999/"),
+        *(
+            "http://good\\@evil/",
+            "http://a/\r\nX: y",
+            "http://a/\0",
+            "http://[::1",
+            "http://127.1/",
+            "http://2852039166/",
+        ),
+        "http://a/" + "x" * 100_000,
+    ],
+)
+def test_what_is_no_address(url: str) -> None:
+    error = failure(url)
+    assert (error.code, error.permanent) == ("bad-url", True)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.1", "127.0.0.2", "[::ffff:127.0.0.1]", "[::1]", "0x7f000002", "127。0。0。2", "①②⑦.0.0.2", "x@127.0.0.2"],
+)
+def test_private_addresses_are_blocked_in_every_spelling(host: str) -> None:
+    assert failure(f"http://{host}:8080/").code == "blocked-address"
+
+
+def test_a_name_that_leads_home_is_blocked() -> None:
+    with pytest.raises(FetchError) as caught:
+        with_fetcher(lambda fetcher: fetcher.get("http://localhost:8080/"), allow=())
+    assert caught.value.code == "blocked-address"
+
+
+def test_ports_of_other_services_are_blocked() -> None:
+    assert failure("http://127.0.0.1:25/").code == "blocked-port"
+
+
+def test_nobody_listens(origin: Origin) -> None:
+    origin.__exit__(None, None, None)
+    assert failure(origin.url("/feed")).code == "connection-refused"
+
+
+def test_no_such_host() -> None:
+    assert failure("http://no-such-host.invalid/").code.startswith("dns-")
+
+
+def test_secrets_of_the_url_are_in_no_message(origin: Origin) -> None:
+    origin.on("/feed", FAULTS["two lengths"][0])
+    assert "secret" not in str(failure(origin.url("/feed?token=secret").replace("//", "//me:secret@")))
+
+
+def test_a_certificate_nobody_signed_is_refused_and_http_is_not_tried() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("self-signed.pem"))
+
+    async def run() -> FetchError:
+        server = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0, ssl=context)
+        fetcher = Fetcher(LIMITS, Guard(LOOPBACK), "aggregator/0.1")
+        async with server:
+            with pytest.raises(FetchError) as caught:
+                await fetcher.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        await fetcher.close()
+        return caught.value
+
+    assert asyncio.run(run()).code == "tls-untrusted"
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------
+
+
+def test_fifty_at_once_while_ten_are_silent(origin: Origin) -> None:
+    origin.on("/good", Answer(body=FEED))
+    origin.on("/bad", Answer(delay_s=9))
+
+    async def run(fetcher: Fetcher) -> list[Response | NotModified | BaseException]:
+        urls = [origin.url("/bad")] * 10 + [origin.url("/good")] * 40
+        return await asyncio.gather(*(fetcher.get(url) for url in urls), return_exceptions=True)
+
+    answers = with_fetcher(run)
+    assert sum(isinstance(answer, Response) for answer in answers) == 40
+    assert sum(isinstance(answer, FetchError) for answer in answers) == 10
+
+
+def test_a_closed_fetcher_can_be_used_again(origin: Origin) -> None:
+    url = origin.on("/feed", Answer(body=FEED)).replace("127.0.0.1", "localhost")
+
+    async def run(fetcher: Fetcher) -> None:
+        await fetcher.get(url)
+        await fetcher.close()
+        await fetcher.close()
+        await fetcher.get(url)
+
+    with_fetcher(run, allow=("127.0.0.0/8",))
