@@ -89,15 +89,25 @@ def _duplicate_sources(raw: Mapping[str, Any], layout: Layout) -> Iterator[Findi
 
 
 def _ambiguous_sections(raw: Mapping[str, Any], layout: Layout) -> Iterator[Finding]:
-    seen: dict[str, tuple[int, str]] = {}
-    for index, name in _texts(raw, "sources", "section"):
-        first, first_name = seen.setdefault(section_key(name), (index, name.strip()))
-        if first_name != name.strip():
-            line = layout.line(("sources", first, "section"))
+    seen: dict[str, tuple[Path, str]] = {}
+    for path, name in _sections(raw):
+        first, first_name = seen.setdefault(section_key(name), (path, name))
+        if first_name != name:
+            line = layout.line(first)
             yield (
-                ("sources", index, "section"),
+                path,
                 f'section "{name}" would have the same address as "{first_name}" (line {line}); write both alike',
             )
+
+
+def _sections(raw: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The sections that sources name, then those that rules name."""
+    for index, name in _texts(raw, "sources", "section"):
+        yield ("sources", index, "section"), name.strip()
+    for index, action in _texts(raw, "rules", "action"):
+        kind, _, name = action.partition(":")
+        if kind.strip().lower() == "section" and name.strip():
+            yield ("rules", index, "action"), name.strip()
 
 
 def _duplicate_feeds(raw: Mapping[str, Any], layout: Layout) -> Iterator[Finding]:

@@ -40,6 +40,8 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text.removeprefix("\ufeff").replace("\r\n", "\n")
         self._at = 0
+        #: a place that was asked for, and its line: places are asked for in their order
+        self._counted = (0, 1)
         self._found = Layout()
         #: how many tables each array of tables has so far
         self._counts: dict[Path, int] = {}
@@ -57,7 +59,10 @@ class _Scanner:
         return self._found
 
     def _line(self) -> int:
-        return self._text.count("\n", 0, self._at) + 1
+        place, line = self._counted
+        line += self._text.count("\n", place, self._at)
+        self._counted = (self._at, line)
+        return line
 
     def _skip_blank(self) -> None:
         found = _BLANK.match(self._text, self._at)

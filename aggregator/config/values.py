@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -94,10 +94,11 @@ def _hub(text: str) -> str:
 def _zone(value: object) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
-    names = available_timezones()
-    if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{value!r} is not a time zone, write e.g. 'Europe/London'{did_you_mean(str(value), names)}")
-    return ZoneInfo(value)
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = did_you_mean(str(value), available_timezones())
+        raise ValueError(f"{value!r} is not a time zone, write e.g. 'Europe/London'{near}") from error
 
 
 def _language(text: str) -> str:

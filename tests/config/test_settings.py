@@ -244,6 +244,67 @@ def test_sections_that_would_share_an_address() -> None:
     assert found == '6: section "big-news" would have the same address as "Big News" (line 3); write both alike'
 
 
+def test_rules_spell_sections_as_the_sources_do() -> None:
+    text = SOURCE + "section = 'World'\n[[rules]]\nmatch = 'title = \"x\"'\naction = 'section:world'\n"
+    assert problems(text) == ['6: section "world" would have the same address as "World" (line 3); write both alike']
+
+
+_VALUES = [
+    "1",
+    "-1",
+    "1.5",
+    "true",
+    '"x"',
+    "[]",
+    "{}",
+    '["a"]',
+    "[1]",
+    "[[]]",
+    "{a=1}",
+    "[{a=1}]",
+    "nan",
+    '""',
+    "1979-05-27",
+]
+_LINES = [
+    "[site]",
+    "[[site]]",
+    "[sources]",
+    "[[sources]]",
+    "[[rules]]",
+    "[[feeds]]",
+    "[sources.x]",
+    "a.b = 1",
+    '"é" = 2',
+]
+_KEYS = [
+    "title",
+    "url",
+    "section",
+    "timezone",
+    "windows",
+    "window",
+    "match",
+    "action",
+    "order",
+    "name",
+    "size",
+    "formats",
+]
+
+
+@given(
+    st.lists(st.sampled_from(_LINES) | st.builds("{} = {}".format, st.sampled_from(_KEYS), st.sampled_from(_VALUES)))
+)
+def test_any_file_is_either_valid_or_says_on_which_lines_it_is_not(lines: list[str]) -> None:
+    try:
+        config.parse("\n".join(["[polling]", "timeout = '1s'", *lines]))
+    except ConfigError as error:
+        at = [problem.line or 0 for problem in error.problems]
+        assert at == sorted(at)
+        assert all(1 <= line <= len(lines) + 2 for line in at)
+
+
 def test_all_problems_are_reported_at_once_in_the_order_of_the_file() -> None:
     found = problems(
         '[site]\ntitel = "x"\n[polling]\ntimeout = 1\n[ranking]\nwindow = "9d"\n'
