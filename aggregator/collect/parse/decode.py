@@ -50,10 +50,12 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, tuple[str
         if pattern.match(body):
             return _whole(body, codec)
     labels = list(_labels(body, content_type))
-    candidates = [codec for label in labels if (codec := _codec(label))]
-    if not _SEVEN_BIT.isdisjoint(candidates) and (text := _strict(body, candidates[0])) is not None:
-        return text, ()
-    if (utf8 := _strict(body, "utf-8")) is not None:
+    candidates = [known for known in map(_codec, labels) if known]
+    seven_bit = None if _SEVEN_BIT.isdisjoint(candidates) else _strict(body, candidates[0])
+    if seven_bit is not None:
+        return seven_bit, ()
+    utf8 = _strict(body, "utf-8")
+    if utf8 is not None:
         return utf8, _overridden(labels) if not body.isascii() else ()
     return _by_label(body, candidates)
 
