@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
 from aggregator.curate import duplicates, related
 from aggregator.curate.duplicates import Likeness, likeness
@@ -20,6 +21,8 @@ __all__ = ["Curator"]
 
 #: this many of the best candidates decide which stories are looked at
 STORY_CANDIDATES = 20
+#: history is read in portions, so that no more than one is in memory as text
+LOADED_AT_ONCE = 500
 #: what is older than this is let go of
 KEPT = timedelta(days=30)
 #: letting go is done for many at a time
@@ -52,12 +55,18 @@ class Curator:
 
     def load(self, history: Iterable[ItemText]) -> int:
         """Takes over items that were decided earlier, oldest first; how many it did not know yet."""
-        fresh = [item for item in history if item.item_id not in self._index]
-        documents = [self._index.read(item) for item in fresh]
-        for item, document in zip(fresh, documents, strict=True):
+        fresh = (item for item in history if item.item_id not in self._index)
+        known = 0
+        while chunk := list(islice(fresh, LOADED_AT_ONCE)):
+            self._take_over(chunk)
+            known += len(chunk)
+        return known
+
+    def _take_over(self, items: Sequence[ItemText]) -> None:
+        documents = [self._index.read(item) for item in items]
+        for item, document in zip(items, documents, strict=True):
             self._keep(document)
             self._stories.put(item.story or item.item_id, document, self._index.vector(document))
-        return len(fresh)
 
     def decide(self, batch: Sequence[ItemText]) -> Curation:
         """What is decided about these items, all words of the batch counted first. Deterministic."""
@@ -68,8 +77,10 @@ class Curator:
         for item, document in zip(items, documents, strict=True):
             self._decide(document, former[item.item_id] or item.story, decided)
         self._let_go()
+        # a merge settles the item that is absorbed: its id means the other one from now on
+        absorbed = {merge.absorb for merge in decided.merges}
         return Curation(
-            curated=tuple(item.item_id for item in batch),
+            curated=tuple(item.item_id for item in batch if item.item_id not in absorbed),
             merges=tuple(decided.merges),
             joins=tuple(decided.joins),
             story_merges=tuple(decided.story_merges),

@@ -1,0 +1,12 @@
+"""The order of things when items have arrived: store → curate → store. Decides nothing.
+
+pending → same? same story? alike? (curate.curator)       → put_curation     in batches
+candidates + view counts → most viewed, worth reading      → put_lists
+"""
+
+from __future__ import annotations
+
+from aggregator.refresh.options import CurateOptions
+from aggregator.refresh.refresher import Refreshed, Refresher
+
+__all__ = ["CurateOptions", "Refreshed", "Refresher"]

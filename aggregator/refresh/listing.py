@@ -1,0 +1,139 @@
+"""Which lists are kept, and each of them made from a snapshot: of the site, its sections, own feeds, readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from aggregator.curate.profile import Profile, Vector
+from aggregator.curate.ranking import rank
+from aggregator.curate.recommend import recommend
+from aggregator.curate.windows import bounds
+from aggregator.model import Candidate, ItemList, ListKey, OwnFeed
+from aggregator.refresh.options import CurateOptions
+from aggregator.refresh.snapshot import Snapshot
+
+__all__ = ["Maker", "Taste", "window_of"]
+
+
+def window_of(feed: OwnFeed) -> str | None:
+    """The window of a feed ordered ``ranking:<window>``; None for any other order."""
+    order, _, window = feed.order.partition(":")
+    return window if order == "ranking" and window else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """A reader, what they like, and what they have opened already."""
+
+    token: str
+    profile: Profile
+    opened: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """Makes lists of one snapshot."""
+
+    snapshot: Snapshot
+    options: CurateOptions
+    #: the terms of an item by weight
+    vector: Callable[[str], Vector]
+
+    def of_site(self, windows: Iterable[str]) -> Iterator[ItemList]:
+        """Every list of the site and of each section; rankings of these windows only."""
+        yield from self._of_scope(ListKey(order="recommended"), self.snapshot.candidates, tuple(windows))
+        by_section = self.snapshot.by_section
+        for section in dict.fromkeys((*self.options.sections, *by_section)):
+            key = ListKey(order="recommended", scope="section", name=section)
+            yield from self._of_scope(key, by_section.get(section, ()), tuple(windows))
+
+    def _of_scope(self, key: ListKey, items: Sequence[Candidate], windows: Sequence[str]) -> Iterator[ItemList]:
+        shown: frozenset[str] = frozenset()
+        for window in windows:
+            ranking = self.ranking(items, window, scope=key)
+            if window == self.options.window:
+                shown = ids_of(ranking)
+            yield ranking
+        yield self.recommended(key, items, exclude=shown)
+
+    def ranking(
+        self,
+        items: Sequence[Candidate],
+        window: str,
+        *,
+        scope: ListKey,
+        size: int | None = None,
+        max_per_source: int | None = None,
+    ) -> ItemList:
+        """The most viewed of these items in a window; `size` 0: all of them."""
+        size = self.options.ranking_size if size is None else size
+        since, until = bounds(window, now=self.snapshot.now)
+        ranked = rank(
+            items,
+            self.snapshot.counts[window],
+            now=self.snapshot.now,
+            window=window,
+            size=size or len(items),
+            max_per_source=max_per_source,
+            field=self.snapshot.field,
+            rising=self.snapshot.rising,
+        )
+        return ItemList(
+            key=ListKey(order="ranking", window=window, scope=scope.scope, name=scope.name),
+            computed_at=self.snapshot.now,
+            since=since,
+            until=until,
+            basis=ranked.basis,
+            places=ranked.places,
+        )
+
+    def recommended(
+        self,
+        key: ListKey,
+        items: Sequence[Candidate],
+        *,
+        exclude: Collection[str] = (),
+        size: int | None = None,
+        max_per_source: int | None = None,
+        profile: Profile | None = None,
+    ) -> ItemList:
+        """The most worth reading of these items."""
+        places = recommend(
+            items,
+            exclude=exclude,
+            now=self.snapshot.now,
+            size=size or self.options.recommendation_size,
+            max_per_source=max_per_source or self.options.max_per_source,
+            profile=profile,
+            vector=self.vector,
+            field=self.snapshot.field,
+        )
+        seen = any(item.views for item in items)
+        return ItemList(
+            key=key,
+            computed_at=self.snapshot.now,
+            since=None,
+            until=None,
+            basis="mixed" if seen else "signals",
+            places=places,
+        )
+
+    def of_feed(self, feed: OwnFeed, items: Sequence[Candidate]) -> ItemList:
+        """An own feed that is ordered by ranking or recommendation, from the items that match it."""
+        scope = ListKey(order="recommended", scope="feed", name=feed.name)
+        window = window_of(feed)
+        if window is None:
+            return self.recommended(scope, items, size=feed.size, max_per_source=feed.max_per_source)
+        return self.ranking(items, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
+
+    def of_reader(self, taste: Taste, ranking: ItemList | None) -> ItemList:
+        """What is worth reading to one reader, and not read yet."""
+        key = ListKey(order="recommended", scope="reader", name=taste.token)
+        exclude = taste.opened | (ids_of(ranking) if ranking else frozenset())
+        return self.recommended(key, self.snapshot.candidates, exclude=exclude, profile=taste.profile)
+
+
+def ids_of(ranking: ItemList) -> frozenset[str]:
+    """The items that stand in a list."""
+    return frozenset(place.item_id for place in ranking.places)

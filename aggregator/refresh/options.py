@@ -1,0 +1,30 @@
+"""What the configuration says of curating, as one value that is replaced whole when it is reloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from aggregator.model import OwnFeed
+
+__all__ = ["CurateOptions"]
+
+
+def _windows() -> dict[str, timedelta]:
+    return {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurateOptions:
+    """The settings of ``[ranking]`` and ``[recommendation]``, the sections, the feeds of the operator's own."""
+
+    #: how long each window is, by its name
+    windows: Mapping[str, timedelta] = field(default_factory=_windows)
+    #: the one whose Ranking is shown beside the Recommendation
+    window: str = "1d"
+    ranking_size: int = 8
+    recommendation_size: int = 8
+    max_per_source: int = 2
+    sections: tuple[str, ...] = ()
+    feeds: tuple[OwnFeed, ...] = ()
