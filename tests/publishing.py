@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 from aggregator.errors import StoreUnavailable
 from aggregator.model import (
     Copy,
+    Curation,
+    Entry,
+    FeedInfo,
     Item,
     ItemList,
+    Listed,
     ListKey,
+    ParsedEntry,
+    PollResult,
     Reader,
+    RelatedPair,
     Scope,
+    Source,
     SourceHealth,
     SourceRef,
     StoreStats,
+    StoryJoin,
     Subscription,
     Upstream,
     View,
@@ -28,7 +38,7 @@ from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.site import Site
 from aggregator.publish.web import Health, Services
-from aggregator.store import Store
+from aggregator.store import Store, open_store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 READER = "tok3n"
@@ -214,3 +224,78 @@ def make_services(store: Store, tmp_path: Path, *, site: Site = SITE, **changes:
         "freshness": timedelta(0),
     }
     return Services(**{**values, **changes})
+
+
+def sqlite_store(directory: Path, *, per_source: int = 4) -> Store:
+    """A real store: three sources, a few curated items of each in two languages, related pairs, computed lists."""
+    store = open_store("sqlite:published.db", base=directory)
+    fill(store, per_source=per_source)
+    return store
+
+
+def fill(store: Store, *, per_source: int) -> None:
+    """Polls three sources once, curates what came and computes the lists of the site."""
+    subscriptions = [
+        Subscription(url=f"http://127.0.0.{number}/feed.xml", section=section, name=f"Paper {number}")
+        for number, section in ((1, "World"), (2, "World"), (3, "Science"))
+    ]
+    store.sync_sources(subscriptions, now=NOON)
+    for lease in store.claim(now=NOON, limit=10, lease=timedelta(minutes=5)):
+        for leased in lease.sources:
+            store.complete(lease, poll_result(leased, per_source))
+    ids = [text.item_id for text in store.pending(limit=1000)]
+    pairs = tuple(RelatedPair(item_id=a, other_id=b, score=0.5) for a, b in pairwise(ids))
+    joins = tuple(StoryJoin(item_id=item_id, story=item_id) for item_id in ids)
+    store.put_curation(Curation(curated=tuple(ids), joins=joins, related=pairs), now=NOON)
+    store.put_lists(computed_lists(ids))
+
+
+def poll_result(polled: Source, count: int) -> PollResult:
+    """What a good first poll of a source brings."""
+    entries = tuple(entry(polled, number) for number in range(count))
+    info = FeedInfo(title=f"Feed {polled.id}", link="http://127.0.0.1/")
+    next_poll = NOON + timedelta(hours=1)
+    return PollResult(
+        source_id=polled.id, outcome="new", polled_at=NOON, next_poll=next_poll, entries=entries, info=info, status=200
+    )
+
+
+def entry(polled: Source, number: int) -> Entry:
+    """One entry; every third is Arabic."""
+    arabic = number % 3 == 2
+    url = f"http://127.0.0.{polled.id}/article/{number}?a=1&b=2"
+    title = f"خبر {polled.id} رقم {number}" if arabic else f"Paper {polled.id} “reports” <{number}> & more"
+    published = NOON - timedelta(hours=number, minutes=polled.id)
+    parsed = ParsedEntry(
+        guid=f"guid-{polled.id}-{number}",
+        link=url,
+        title=title,
+        summary_html=f"<p>Lead of <em>{number}</em></p>",
+        text=f"Lead of {number}",
+        author="A. Writer",
+        published=published,
+        language="ar" if arabic else "en",
+        content_hash=bytes([number]) * 32,
+    )
+    return Entry(
+        entry_id=f"guid-{polled.id}-{number}", id_basis="guid", parsed=parsed, canonical_url=url, published=published
+    )
+
+
+def computed_lists(ids: Sequence[str]) -> list[ItemList]:
+    """The rankings and the recommendation of the site, over these items."""
+    keys = [ListKey(order="ranking", window=window) for window in SITE.windows] + [ListKey(order="recommended")]
+    return [
+        ItemList(
+            key=key,
+            computed_at=NOON,
+            since=NOON - timedelta(days=1),
+            until=NOON,
+            basis="views",
+            places=tuple(
+                Listed(item_id=item_id, score=1 / place, views=10 - place, reasons=(f"{10 - place} readers",))
+                for place, item_id in enumerate(ids[:8], start=1)
+            ),
+        )
+        for key in keys
+    ]

@@ -56,6 +56,8 @@ class Rendering:
     site: Site
     lists: Lists
     pages: Pages
+    #: for static files: no addresses with a query, which a file server cannot answer
+    static: bool = False
 
     def feed(self, listing: Listing, suffix: str) -> Made:
         """A list as a feed; `suffix` is atom, rss or json. NotFound: that format is switched off or unknown."""
@@ -86,7 +88,7 @@ class Rendering:
                 ranking=self.lists.ranking(),
                 recommended=self.lists.recommended(),
                 sections=[] if before else [listing for listing in sections if listing.places],
-                older=_older(latest),
+                older=self._older(latest),
             )
         )
 
@@ -96,16 +98,21 @@ class Rendering:
         if name is None:
             raise NotFound(f"there is no section called {slug!r}")
         latest = self.lists.latest(section=name, limit=_PER_PAGE, before=before)
-        ranking, recommended = self.lists.ranking(section=name), self.lists.recommended(section=name)
         return _page(
-            self.pages.section(name=name, latest=latest, ranking=ranking, recommended=recommended, older=_older(latest))
+            self.pages.section(
+                name=name,
+                latest=latest,
+                ranking=self.lists.ranking(section=name),
+                recommended=self.lists.recommended(section=name),
+                older=self._older(latest),
+            )
         )
 
     def source(self, slug: str, *, now: datetime, before: Before | None = None) -> Made:
         """``/source/<slug>``."""
         latest = self.lists.source(slug, now=now, limit=_PER_PAGE, before=before)
         health = self.lists.health(slug, now=now)
-        return _page(self.pages.source(health=health, latest=latest, older=_older(latest)))
+        return _page(self.pages.source(health=health, latest=latest, older=self._older(latest)))
 
     def search(self, words: str) -> Made:
         """``/search?q=``; without words the empty form."""
@@ -140,6 +147,12 @@ class Rendering:
         if not found:
             return self.error(410, "This item is no longer kept.")
         return found[0]
+
+    def _older(self, latest: Listing) -> str | None:
+        """The address that continues a full page."""
+        if self.static or len(latest.places) < _PER_PAGE:
+            return None
+        return f"{latest.page}?before={place_after(latest.places[-1].item)}"
 
     def feeds(self, *, now: datetime) -> Made:
         """``/feeds``."""
@@ -188,14 +201,6 @@ def _reasons(item: Item, *listings: Listing) -> list[str]:
     found = [place.reasons for listing in listings for place in listing.places if place.item.id == item.id]
     own = (f"{item.sources} sources",) if item.sources > 1 else ()
     return list(dict.fromkeys([*own, *(reason for reasons in found for reason in reasons)]))
-
-
-def _older(latest: Listing) -> str | None:
-    """The address that continues a full page."""
-    if len(latest.places) < _PER_PAGE:
-        return None
-    last = latest.places[-1].item
-    return f"{latest.page}?before={place_after(last)}"
 
 
 def place_after(item: Item) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
 from aiohttp import web
@@ -17,10 +17,13 @@ PRIVATE_CACHING = "private, no-cache"
 NO_CACHING = "no-store"
 FOREVER_CACHING = "public, max-age=31536000, immutable"
 
+_SECOND = timedelta(seconds=1)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
-def answer(request: web.Request, content: Content, *, caching: str, vary: str = "Accept-Encoding") -> web.Response:
+def answer(
+    request: web.Request, content: Content, *, now: datetime, caching: str, vary: str = "Accept-Encoding"
+) -> web.Response:
     """The response to this request: 200, 304 if the client has these bytes, or the redirect or error that was made."""
     made = content.made
     if made.location is not None:
@@ -31,7 +34,9 @@ def answer(request: web.Request, content: Content, *, caching: str, vary: str = 
         return _response(made.body, made.status, headers, made.content_type)
     packed = content.gzip if accepts_gzip(request.headers.get("Accept-Encoding", "")) else None
     headers["ETag"] = f'"{content.etag}-gzip"' if packed else f'"{content.etag}"'
-    headers["Last-Modified"] = format_datetime(content.modified, usegmt=True)
+    if now - content.modified >= _SECOND:
+        # within the same second the bytes may change once more, and a reader that goes by the date would miss that
+        headers["Last-Modified"] = format_datetime(content.modified, usegmt=True)
     if is_unchanged(request, content.etag, content.modified):
         return web.Response(status=304, headers=headers)
     if packed:

@@ -37,7 +37,7 @@ class Opening:
         )
         if content.made.status == 200:
             await self._count(request, item_id)
-        response = answer(request, content, caching=PAGE_CACHING)
+        response = answer(request, content, now=self._services.clock(), caching=PAGE_CACHING)
         if liked or "r" in request.query:
             response.headers["X-Robots-Tag"] = "noindex"
         return response

@@ -186,7 +186,7 @@ class Routes:
         vary: str = "Accept-Encoding",
     ) -> web.Response:
         content = await self._contents.get(key, lambda: make(self._services.rendering()))
-        return answer(request, content, caching=caching, vary=vary)
+        return answer(request, content, now=self._now(), caching=caching, vary=vary)
 
     def _now(self) -> datetime:
         return self._services.clock()

@@ -1,0 +1,160 @@
+"""The whole site as static files, for any file server: pages, feeds, stylesheet.
+
+A page ``/a/b`` becomes ``a/b/index.html``, so that every link of the live site works; ``/go/<id>`` becomes a page that
+leads on at once, so that a server's log can be counted (`aggregator count`). Searching and liking need the live site.
+Files are replaced atomically and only where their bytes have changed; nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from aggregator.model import Item, Scope
+from aggregator.publish.lists import Before
+from aggregator.publish.markup import address, link, one_line
+from aggregator.publish.rendering import Made, Rendering
+from aggregator.publish.site import slugify
+
+_BATCH: Final = 200
+
+#: an address and what makes its bytes
+_Page = tuple[str, Callable[[], Made]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a publication wrote."""
+
+    files: int = 0
+    #: those whose bytes had changed
+    written: int = 0
+
+
+def publish(
+    directory: Path, rendering: Rendering, *, now: datetime, progress: Callable[[int, int], None] | None = None
+) -> Published:
+    """Writes the site below `directory`, which is made if need be.
+
+    `progress` is told (files so far, roughly how many in all). Raises OSError where a file cannot be written.
+    """
+    site = replace(rendering, static=True)
+    total = _estimate(site)
+    files = written = 0
+    for path, make in _everything(site, now):
+        made = make()
+        if made.location is None:
+            written += _write(_target(directory, path), made.body)
+            files += 1
+        if progress is not None:
+            progress(files, max(total, files))
+    return Published(files=files, written=written)
+
+
+def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
+    # the stylesheet comes first: no page ever stands without it
+    for asset in site.pages.assets.values():
+        yield asset.path, lambda asset=asset: Made(body=asset.body, content_type=asset.content_type)  # type: ignore[misc]
+    for item in _items(site):
+        yield from _item(site, item)
+    yield from _lists(site, now)
+    yield from _fixed(site, now)
+
+
+def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
+    yield "/feeds", lambda: site.feeds(now=now)
+    yield "/status", lambda: site.status(now=now)
+    yield "/about", lambda: site.about(now=now)
+    yield "/feeds.opml", site.feeds_opml
+    yield "/sources.opml", lambda: site.sources_opml(now=now)
+    for suffix in site.site.formats:
+        yield f"/feeds/status.{suffix}", lambda suffix=suffix: site.status_feed(suffix, now=now)  # type: ignore[misc]
+    yield "/404.html", lambda: site.error(404)
+    yield "/", site.front
+
+
+def _lists(site: Rendering, now: datetime) -> Iterator[_Page]:
+    for name in site.lists.names():
+        yield from _list(site, name, None)
+    for section in map(slugify, site.site.sections):
+        for name in site.lists.section_names():
+            yield from _list(site, name, section)
+        yield f"/section/{section}", lambda section=section: site.section(section)  # type: ignore[misc]
+    for health in site.store.sources(now=now):
+        yield from _source(site, health.ref.slug, now)
+
+
+def _list(site: Rendering, name: str, section: str | None) -> Iterator[_Page]:
+    listing = site.lists.named(name, section=section)
+    yield listing.path, lambda: site.listing(listing)
+    for suffix in site.site.formats:
+        yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
+
+
+def _source(site: Rendering, slug: str, now: datetime) -> Iterator[_Page]:
+    yield f"/source/{slug}", lambda: site.source(slug, now=now)
+    listing = site.lists.source(slug, now=now)
+    for suffix in site.site.formats:
+        yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
+
+
+def _item(site: Rendering, item: Item) -> Iterator[_Page]:
+    yield f"/item/{item.id}", lambda: site.article(item.id)
+    yield f"/go/{item.id}", lambda: _go(site, item)
+    listing = site.lists.related(item.id)
+    yield listing.path, lambda: site.listing(listing)
+    for suffix in site.site.formats:
+        yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
+
+
+def _go(site: Rendering, item: Item) -> Made:
+    """A page that leads on to the original: what a redirect is to a file server."""
+    url = address(item.url) if item.url else site.site.page(item.id)
+    html = (
+        f'<!doctype html><html lang="{escape(site.site.language)}"><head><meta charset="utf-8">'
+        f'<meta name="robots" content="noindex"><title>{escape(one_line(item.title))}</title>'
+        f'<meta http-equiv="refresh" content="0; url={escape(url)}"></head><body><p>{link(url, item.title)}</p></body>'
+        "</html>\n"
+    )
+    return Made(body=html.encode("utf-8", "replace"))
+
+
+def _items(site: Rendering) -> Iterator[Item]:
+    """All items that are shown, newest first, in batches: the store is not held while pages are written."""
+    before: Before | None = None
+    while items := site.store.latest(Scope(), limit=_BATCH, before=before):
+        yield from items
+        before = (items[-1].published, items[-1].id)
+
+
+def _estimate(site: Rendering) -> int:
+    formats = len(site.site.formats)
+    lists = len(list(site.lists.names())) + len(site.site.sections) * len(list(site.lists.section_names()))
+    stats = site.store.stats()
+    return stats.items * (3 + formats) + lists * (1 + formats) + stats.sources * (1 + formats) + 12
+
+
+def _target(directory: Path, path: str) -> Path:
+    """Where an address is kept: a file where its last part has a suffix, else a folder's index."""
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    target = directory.joinpath(*parts)
+    return target if parts and "." in parts[-1] else target / "index.html"
+
+
+def _write(target: Path, body: bytes) -> bool:
+    """Replaces the file at once, whole; whether its bytes had changed. Not synced: it can be published again."""
+    if target.is_file() and target.read_bytes() == body:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(body)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
