@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -201,21 +202,24 @@ def _folded(connection: Connection) -> tuple[bytes, int] | None:
 def _count(connection: Connection, records: Iterable[Record]) -> int:
     """Counts each (item, visitor, day) once; views of items that do not exist are dropped."""
     rows: dict[int, int | None] = {}
-    counted = 0
+    tally = Counter[tuple[int, int]]()
     for number, at, visitor in records:
         if number not in rows:
             rows[number] = load.resolve(connection, encode_id(number))
         row_id = rows[number]
         if row_id is not None and _is_new(connection, row_id, at, visitor):
-            counted += 1
-            connection.execute(
-                "INSERT INTO buckets(bucket, item_id, n) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-                (at // BUCKET_MS, row_id),
-            )
-            connection.execute("UPDATE items SET views = views + 1 WHERE id = ?", (row_id,))
-    if counted:
+            tally[at // BUCKET_MS, row_id] += 1
+    connection.executemany(
+        "INSERT INTO buckets(bucket, item_id, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        [(bucket, row_id, n) for (bucket, row_id), n in tally.items()],
+    )
+    connection.executemany(
+        "UPDATE items SET views = views + ? WHERE id = ?", [(n, row_id) for (_, row_id), n in tally.items()]
+    )
+    if tally:
+        connection.execute("UPDATE counters SET value = value + ? WHERE name = 'views'", (tally.total(),))
         bump(connection)
-    return counted
+    return tally.total()
 
 
 def _is_new(connection: Connection, row_id: int, at: int, visitor: bytes) -> bool:

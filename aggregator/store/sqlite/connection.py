@@ -40,7 +40,13 @@ _WRITER_PRAGMAS = (
     "PRAGMA cache_size = -16384",
     "PRAGMA secure_delete = ON",  # a forgotten visitor is not to be found in a free page
 )
-_READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF", "PRAGMA temp_store = MEMORY")
+_READER_PRAGMAS = (
+    "PRAGMA query_only = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -8192",
+)
 
 
 def explain(error: Exception, path: Path) -> StoreError:
@@ -260,6 +266,6 @@ class Engine:
             raise StoreUnavailable(str(error)) from error
 
     def close(self) -> None:
-        """Ends the writer after what is queued, then the readers."""
-        self._writer.close()
+        """Ends the readers, then the writer after what is queued: the last to leave folds the journal away."""
         self._readers.close()
+        self._writer.close()

@@ -12,7 +12,7 @@ from aggregator.store.sqlite import codec, decide, health, load
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.ingest import verdict_columns
 from aggregator.store.sqlite.keys import digest, encode_id
-from aggregator.store.sqlite.shown import bump, refresh_item
+from aggregator.store.sqlite.shown import bump, cited_items, refresh_item
 
 _CHUNK = 1_000
 _FIVE_MINUTES_MS = 300_000
@@ -20,10 +20,7 @@ _FIVE_MINUTES_MS = 300_000
 _CANDIDATES = """
 SELECT i.id, i.public_id, i.source_id, i.section, i.published, i.first_seen, i.sources, i.views, i.likes, i.boost,
     i.pinned_until, e.title, e.language, e.upstream_comments, e.upstream_views, e.upstream_votes, s.weight,
-    st.public_id AS story, coalesce(sto.coverage, 1) AS coverage,
-    (SELECT count(DISTINCT o.source_id) FROM entries c JOIN outlinks o ON o.link_key = c.link_key
-        JOIN entries d ON d.id = o.entry_id WHERE c.item_id = i.id AND d.item_id <> i.id AND d.dropped IS NULL
-        AND o.source_id NOT IN (SELECT own.source_id FROM entries own WHERE own.item_id = i.id)) AS citations
+    i.citations, st.public_id AS story, coalesce(sto.coverage, 1) AS coverage
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = i.source_id
     LEFT JOIN items st ON st.id = i.story_id LEFT JOIN stories sto ON sto.id = i.story_id
 WHERE i.shown AND (i.first_seen >= :since
@@ -174,18 +171,22 @@ def _put_list(connection: Connection, one: ItemList) -> bool:
 
 
 def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Verdict]) -> int:
-    touched = list[int]()
+    changed, items = list[int](), set[int]()
     for (source_id, entry_id), verdict in verdicts.items():
         row = connection.execute(
             "UPDATE entries SET dropped = ?1, boost = ?2, pin_ms = ?3, section = ?4 WHERE source_id = ?5"
             " AND entry_key = ?6 AND (dropped IS NOT ?1 OR boost <> ?2 OR pin_ms IS NOT ?3 OR section IS NOT ?4)"
-            " RETURNING item_id",
+            " RETURNING id, item_id",
             (*verdict_columns(verdict), source_id, digest(entry_id)),
         ).fetchone()
         if row is not None:
-            touched.append(row["item_id"])
-    for item_id in dict.fromkeys(touched):
+            changed.append(row["id"])
+            items.add(row["item_id"])
+    for row_id in changed:
+        links = connection.execute("SELECT link_key FROM outlinks WHERE entry_id = ?", (row_id,)).fetchall()
+        items |= cited_items(connection, [link[0] for link in links])
+    for item_id in items:
         refresh_item(connection, item_id)
-    if touched:
+    if changed:
         bump(connection)
-    return len(touched)
+    return len(changed)

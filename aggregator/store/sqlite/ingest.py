@@ -9,7 +9,7 @@ from aggregator.store import Stored
 from aggregator.store.sqlite import codec
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.keys import digest, public_id, search_words
-from aggregator.store.sqlite.shown import refresh_item
+from aggregator.store.sqlite.shown import cited_items, refresh_item
 
 DAY_MS = 86_400_000
 #: how much of an entry's text can be searched
@@ -76,16 +76,17 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
     """Stores a poll's entries; what that changed, and whether readers see any of it."""
     polled_ms = codec.to_ms(result.polled_at)
     new: list[tuple[int, Entry]] = []
-    updated, touched = 0, set[int]()
+    touched, cited = set[int](), set[bytes]()
+    updated = counted = 0
     for entry in _oldest_first(result.entries):
         if entry.replaces is not None:
             _rekey(connection, result.source_id, entry)
         row = _row(entry, result.source_id, polled_ms)
         stored = connection.execute(_INSERT_ONLY if result.insert_only else _UPSERT, row).fetchone()
         if stored is not None:
-            _put_apart(connection, stored["id"], result.source_id, entry)
-        elif _put_upstream(connection, result.source_id, entry):
-            touched.add(0)
+            cited |= _put_apart(connection, stored["id"], result.source_id, entry)
+        else:
+            counted += _put_upstream(connection, result.source_id, entry)
         if stored is not None and stored["revision"] == 0:
             new.append((stored["id"], entry))
         elif stored is not None:
@@ -93,9 +94,9 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
             touched.add(stored["item_id"])
     founded = _give_items(connection, feed_url, result.source_id, new, touched)
     _count_new(connection, result.source_id, [entry for _, entry in new], polled_ms)
-    for item_id in touched - {0}:
+    for item_id in touched | cited_items(connection, cited):
         refresh_item(connection, item_id)
-    return Stored(new_entries=len(new), new_items=founded, updated=updated), bool(touched)
+    return Stored(new_entries=len(new), new_items=founded, updated=updated), bool(new or updated or counted)
 
 
 def _oldest_first(entries: Sequence[Entry]) -> list[Entry]:
@@ -135,8 +136,11 @@ def _put_upstream(connection: Connection, source_id: int, entry: Entry) -> bool:
     return done.rowcount > 0
 
 
-def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry) -> None:
-    """What belongs to an entry and stands in tables of its own: bodies, searchable words, outgoing links."""
+def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry) -> set[bytes]:
+    """What belongs to an entry and stands in tables of its own: bodies, searchable words, outgoing links.
+
+    Gives the keys of the addresses that it links to now or linked to before.
+    """
     parsed = entry.parsed
     connection.execute(
         "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?) ON CONFLICT(entry_id) DO UPDATE"
@@ -149,11 +153,13 @@ def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry
         " WHERE words <> excluded.words",
         (row_id, search_words("\n".join(filter(None, parts)))),
     )
-    connection.execute("DELETE FROM outlinks WHERE entry_id = ?", (row_id,))
+    before = connection.execute("DELETE FROM outlinks WHERE entry_id = ? RETURNING link_key", (row_id,)).fetchall()
+    links = {digest(link) for link in _outlinks(entry)}
     connection.executemany(
         "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)",
-        [(digest(link), source_id, row_id) for link in _outlinks(entry)],
+        [(link, source_id, row_id) for link in links],
     )
+    return links | {row[0] for row in before}
 
 
 def _give_items(

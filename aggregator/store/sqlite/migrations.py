@@ -125,6 +125,7 @@ def _items(db: Database) -> None:
             "revision": int,
             "curated": int,
             "sources": int,
+            "citations": int,
             "boost": float,
             "pinned_until": int,
             "views": int,
@@ -133,13 +134,13 @@ def _items(db: Database) -> None:
         pk="id",
         not_null={
             *("public_id", "published", "first_seen", "updated", "shown", "live", "revision", "curated", "sources"),
-            *("boost", "views", "likes"),
+            *("citations", "boost", "views", "likes"),
         },
         defaults={
             "live": 1,
             "sources": 1,
             "boost": 1.0,
-            **dict.fromkeys(("shown", "revision", "curated", "views", "likes"), 0),
+            **dict.fromkeys(("shown", "revision", "curated", "citations", "views", "likes"), 0),
         },
         strict=True,
     )
@@ -245,7 +246,7 @@ def _curation(db: Database) -> None:
         strict=True,
     )
     db.table("counters").create({"name": str, "value": int}, pk="name", not_null={"value"}, strict=True)
-    db.execute("INSERT INTO counters(name, value) VALUES ('generation', 1)")
+    db.execute("INSERT INTO counters(name, value) VALUES ('generation', 1), ('views', 0)")
 
 
 @steps(name="0005_audience")

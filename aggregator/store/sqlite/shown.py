@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aggregator.store.sqlite.connection import Connection
 
 _ENTRIES = """
@@ -9,9 +11,16 @@ SELECT e.id, e.source_id, e.published, e.first_seen, e.updated, e.section, e.boo
     e.dropped IS NULL AND s.role = 'source' AS visible, s.section AS source_section
 FROM entries e JOIN sources s ON s.id = e.source_id WHERE e.item_id = ? ORDER BY e.id
 """
+#: each other source is one vote, however many of its entries link here
+_CITATIONS = """
+SELECT count(DISTINCT o.source_id) FROM entries e JOIN outlinks o ON o.link_key = e.link_key
+    JOIN entries citing ON citing.id = o.entry_id
+WHERE e.item_id = ?1 AND citing.dropped IS NULL
+    AND o.source_id NOT IN (SELECT own.source_id FROM entries own WHERE own.item_id = ?1)
+"""
 _COLUMNS = (
     *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),
-    *("sources", "boost", "pinned_until"),
+    *("sources", "citations", "boost", "pinned_until"),
 )
 _CURRENT = f"SELECT {', '.join(_COLUMNS)}, story_id, revision FROM items WHERE id = ?"
 _UPDATE = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _COLUMNS)}, revision = ? WHERE id = ?"
@@ -47,6 +56,7 @@ def refresh_item(connection: Connection, item_id: int) -> bool:
         int(any(not entry["tombstone"] for entry in entries)),
         lead["text_key"],
         len({entry["source_id"] for entry in visible}) or 1,
+        connection.execute(_CITATIONS, (item_id,)).fetchone()[0],
         lead["boost"],
         None if lead["pin_ms"] is None else lead["first_seen"] + lead["pin_ms"],
     )
@@ -58,6 +68,12 @@ def refresh_item(connection: Connection, item_id: int) -> bool:
     if before["story_id"] is not None:
         refresh_story(connection, before["story_id"])
     return True
+
+
+def cited_items(connection: Connection, link_keys: Iterable[bytes]) -> set[int]:
+    """The items at these addresses: their votes have changed."""
+    query = "SELECT item_id FROM entries WHERE link_key = ? AND item_id IS NOT NULL"
+    return {row[0] for key in link_keys for row in connection.execute(query, (key,))}
 
 
 def refresh_story(connection: Connection, story_id: int) -> None:

@@ -30,10 +30,11 @@ from aggregator.store.sqlite.work import Work
 CHECKED_BYTES = 256 << 20
 
 _STATS = """
-SELECT (SELECT count(*) FROM sources WHERE configured) AS sources, (SELECT count(*) FROM entries) AS entries,
+SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
+    (SELECT coalesce(sum(entries), 0) FROM sources) AS entries,
     (SELECT count(*) FROM items WHERE shown) AS items,
     (SELECT count(*) FROM stories WHERE merged_into IS NULL AND sources > 0) AS stories,
-    (SELECT coalesce(sum(views), 0) FROM items) AS views, (SELECT count(*) FROM likes) AS likes,
+    (SELECT value FROM counters WHERE name = 'views') AS views, (SELECT count(*) FROM likes) AS likes,
     (SELECT count(*) FROM items WHERE shown AND revision <> curated) AS pending
 """
 
