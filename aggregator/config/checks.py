@@ -17,6 +17,7 @@ from aggregator.config.locate import Layout, Path
 from aggregator.config.suggest import did_you_mean
 from aggregator.config.tables import PLACEHOLDER_CONTACT, Document, PollingTable, RankingTable
 from aggregator.model import duration, duration_text
+from aggregator.model.redact import public_url
 
 Finding = tuple[Path, str]
 #: asking a public server more often than this is rude
@@ -83,9 +84,12 @@ def _duplicate_sources(raw: Mapping[str, Any], layout: Layout) -> Iterator[Findi
             continue  # the table's own check says what is wrong with it
         first, first_url = seen.setdefault(key, (index, url))
         if first != index:
-            as_what = "" if url == first_url else f" as {first_url}"
+            as_what = "" if url == first_url else f" as {public_url(first_url)}"
             line = layout.line(("sources", first, "url"))
-            yield ("sources", index, "url"), f'"{url}" is already followed{as_what} (line {line}); remove one of them'
+            yield (
+                ("sources", index, "url"),
+                f'"{public_url(url)}" is already followed{as_what} (line {line}); remove one',
+            )
 
 
 def _ambiguous_sections(raw: Mapping[str, Any], layout: Layout) -> Iterator[Finding]:
@@ -165,7 +169,7 @@ def _impolite(settings: Document) -> Iterator[Finding]:
         )
     for index, source in enumerate(settings.sources):
         if source.interval is not None and source.interval < _POLITE and not _is_local(_host(source.url)):
-            yield ("sources", index, "interval"), f"{source.url} is asked more often than every 5 minutes"
+            yield ("sources", index, "interval"), f"{public_url(source.url)} is asked more often than every 5 minutes"
 
 
 def _has_public_sources(settings: Document) -> bool:

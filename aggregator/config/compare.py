@@ -1,4 +1,4 @@
-"""Two configurations, and what lies between them in words."""
+"""Two configurations, and what lies between them in words, which go into logs: addresses show no secrets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from aggregator.config.settings import Settings
 from aggregator.config.tables import Document, Table
 from aggregator.model import Subscription, duration_text
+from aggregator.model.redact import public_url
 
 #: keys that a running daemon cannot take over
 _NEEDS_RESTART = frozenset({"server.listen", "store.url"})
@@ -27,9 +28,9 @@ def diff(old: Settings, new: Settings) -> list[str]:
 def diff_sources(old: Iterable[Subscription], new: Iterable[Subscription]) -> list[str]:
     """What would change for the sources: added, changed, removed."""
     before, after = ({one.url: one for one in subscriptions} for subscriptions in (old, new))
-    added = [f"would add source {url} ({one.section})" for url, one in after.items() if url not in before]
+    added = [f"would add source {public_url(url)} ({one.section})" for url, one in after.items() if url not in before]
     changed = [text for url, one in after.items() if url in before for text in _source_changes(before[url], one)]
-    removed = [f"would stop following {url} (its items stay)" for url in before if url not in after]
+    removed = [f"would stop following {public_url(url)} (its items stay)" for url in before if url not in after]
     return added + changed + removed
 
 
@@ -37,7 +38,7 @@ def _source_changes(old: Subscription, new: Subscription) -> Iterator[str]:
     for key in ("section", "name", "interval", "weight", "enabled", "full_text", "role"):
         before, after = getattr(old, key), getattr(new, key)
         if before != after:
-            yield f"would change {key} of {new.url} from {_shown(before)} to {_shown(after)}"
+            yield f"would change {key} of {public_url(new.url)} from {_shown(before)} to {_shown(after)}"
 
 
 def _table_changes(name: str, old: Table, new: Table) -> Iterator[str]:

@@ -56,3 +56,8 @@ def test_tables() -> None:
 def test_rules() -> None:
     assert _changes(('title ~ "a"', 'title ~ "x"')) == ["would add 1 rule", "would drop 1 rule"]
     assert _changes(('"a"', '"z"'), ('"b"', '"a"'), ('"z"', '"b"')) == ["would reorder the rules"]
+
+
+def test_secrets_are_not_told() -> None:
+    changes = _changes(("http://b.example/", "https://me:pw@b.example/?token=abc"))
+    assert changes[0] == "would add source https://b.example/?token=hidden (News)"
