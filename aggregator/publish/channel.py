@@ -16,8 +16,8 @@ from aggregator.publish.markup import without_images as strip_images
 from aggregator.publish.redact import public_url
 from aggregator.publish.site import Site
 
-#: what an empty feed says of its last change: constant, so that its bytes are
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+#: what an empty feed says of its last change: constant, so that its bytes are, and plausible to validators
+NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 #: RFC 4151 wants a date on which the authority belonged to whoever mints the tag
 _TAG_DATE = "2026"
 _ICON = "/favicon.svg"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import urlsplit, urlunsplit
 
 #: everything that XML 1.0 (2.2) does not allow in a document, lone surrogates included
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: what no URI may contain as it is (RFC 3986, appendix A), non-ASCII letters left alone: they make it an IRI
-_UNQUOTED = re.compile(r'[\s<>"{}|\\^`]')
+#: what no URI may contain as it is (RFC 3986, appendix A)
+_UNQUOTED = re.compile(r'[\s<>"{}|\\^`\x7f]|[^\x00-\x7f]')
 _IMAGE = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 _RTL = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "ps", "sd", "ug", "ur", "yi"})
 
@@ -25,8 +26,20 @@ def one_line(text: str, *, otherwise: str = "(untitled)") -> str:
 
 
 def address(url: str) -> str:
-    """`url` with the characters percent-encoded that no address may contain."""
-    return _UNQUOTED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), legal(url))
+    """`url` as an RFC 3986 URI: what no URI may contain is percent-encoded, an international host written in ASCII."""
+    cleaned = legal(url)
+    if not cleaned.isascii():
+        cleaned = _with_ascii_host(cleaned)
+    return _UNQUOTED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), cleaned)
+
+
+def _with_ascii_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        netloc = parts.netloc.encode("idna").decode() if not parts.netloc.isascii() else parts.netloc
+    except ValueError:  # UnicodeError is one: such a host cannot be looked up either
+        return url
+    return urlunsplit(parts._replace(netloc=netloc))
 
 
 def shorten(text: str, limit: int = 300) -> str:

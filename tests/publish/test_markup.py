@@ -36,8 +36,25 @@ def test_shortening_cuts_between_words() -> None:
     assert shorten("short", 12) == "short"
 
 
-def test_addresses_hold_nothing_that_no_address_may_hold() -> None:
-    assert address('http://x/a b"<é>') == "http://x/a%20b%22%3Cé%3E"
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ('http://x/a b"<é>', "http://x/a%20b%22%3C%C3%A9%3E"),
+        ("https://bücher.example:8080/ü?q=ü#ü", "https://xn--bcher-kva.example:8080/%C3%BC?q=%C3%BC#%C3%BC"),
+        ("http://x/%20?a=b&c=[1]", "http://x/%20?a=b&c=[1]"),
+        ("/section/наука/latest", "/section/%D0%BD%D0%B0%D1%83%D0%BA%D0%B0/latest"),
+        ("http://[é/", "http://[%C3%A9/"),
+    ],
+)
+def test_addresses_hold_nothing_that_no_address_may_hold(url: str, expected: str) -> None:
+    assert address(url) == expected
+
+
+@given(ANYTHING)
+def test_addresses_are_ascii_and_stay_what_they_are(text: str) -> None:
+    once = address("http://x.example/" + text)
+    assert once.isascii()
+    assert address(once) == once
 
 
 def test_pictures_can_be_left_out() -> None:
