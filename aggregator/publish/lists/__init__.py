@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from hmac import compare_digest
 from typing import Literal
 from urllib.parse import quote, urlencode
 
 from aggregator.errors import NotFound
-from aggregator.model import Item, ItemList, ListKey, OwnFeed, Scope, SourceHealth
+from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth
 from aggregator.publish.listing import Kind, Listing, Place
 from aggregator.publish.lists import words
 from aggregator.publish.lists.own import OwnLists
@@ -174,15 +175,22 @@ class Lists:
 
     def reader(self, token: str, name: str = "recommended") -> Listing:
         """A reader's own list; before anything is learnt of them, the site's. NotFound: unknown reader or list."""
-        who = next((reader for reader in self._store.readers() if reader.token == token), None)
-        if who is None:
-            raise NotFound("there is no reader with this address; `aggregator readers list` shows them")
+        who = self.who(token)
         listing = self.named(name)
         if listing.kind == "recommended":
             key = ListKey(order="recommended", scope="reader", name=token)
             learnt = self.computed(self._store.get_list(key), kind="recommended", path="")
             listing = replace(listing, title=f"Recommended for {who.name}", places=learnt.places or listing.places)
         return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token)
+
+    def who(self, token: str) -> Reader:
+        """The reader with this private address. NotFound: there is none, or no longer."""
+        who = next(
+            (reader for reader in self._store.readers() if compare_digest(reader.token.encode(), token.encode())), None
+        )
+        if who is None:
+            raise NotFound("there is no reader with this address; `aggregator readers list` shows them")
+        return who
 
     def with_related(self, listing: Listing) -> Listing:
         """The same list, each item with what is related to it: what the feeds show below each entry."""

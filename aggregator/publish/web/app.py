@@ -35,7 +35,7 @@ def create_app(services: Services) -> web.Application:
 
     async def dress(_: web.Request, response: web.StreamResponse) -> None:
         operating.answers[response.status] += 1
-        for name, value in _headers(services.site, response.content_type).items():
+        for name, value in _headers(services.site, response).items():
             response.headers.setdefault(name, value)
 
     async def close(_: web.Application) -> None:
@@ -46,7 +46,7 @@ def create_app(services: Services) -> web.Application:
     return app
 
 
-def _headers(site: Site, content_type: str) -> dict[str, str]:
+def _headers(site: Site, response: web.StreamResponse) -> dict[str, str]:
     """What every response says about how it may be used."""
     headers = {
         "Server": "aggregator",
@@ -55,7 +55,8 @@ def _headers(site: Site, content_type: str) -> dict[str, str]:
         # not no-referrer: a like is believed by its Origin, which that would blank
         "Referrer-Policy": "same-origin",
     }
-    if content_type in _FEED_TYPES:
+    content_type = response.content_type
+    if content_type in _FEED_TYPES and "private" not in response.headers.get("Cache-Control", ""):
         headers["Access-Control-Allow-Origin"] = "*"
     if content_type == "text/html":
         headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -173,6 +173,9 @@ class Routes:
         return await self._answer(request, key, make, PAGE_CACHING)
 
     async def _private(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
+        # asked each time: what is kept must not outlive the reader's right to it
+        token = request.match_info["token"]
+        await self._contents.call(lambda: self._services.lists.who(token))
         response = await self._answer(request, key, make, PRIVATE_CACHING, _VARY_FEED)
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         return response

@@ -1,0 +1,146 @@
+"""The web server over the real store: what is counted, merged, removed and learnt shows on the pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from publishing import BROWSER, NOON, SITE, make_services, sqlite_store
+
+from aggregator.model import Curation, Merge, OwnFeed, Scope
+from aggregator.publish.web import Services, create_app, serve
+from aggregator.store import Store
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running site."""
+
+    store: Store
+    services: Services
+    session: aiohttp.ClientSession
+    url: str
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> tuple[aiohttp.ClientResponse, str]:
+        url = self.url + path
+        async with self.session.request(method, url, headers=headers, allow_redirects=False) as response:
+            return response, await response.text()
+
+    async def open(self, path: str, visitor: str = "1") -> tuple[aiohttp.ClientResponse, str]:
+        return await self.get(path, **{**BROWSER, "User-Agent": f"{BROWSER['User-Agent']} {visitor}"})
+
+    def ids(self) -> list[str]:
+        return [item.id for item in self.store.latest(Scope(), limit=0)]
+
+
+def play(tmp_path: Path, story: Callable[[Site], Awaitable[None]], **changes: Any) -> None:
+    async def run() -> None:
+        with closing(sqlite_store(tmp_path)) as store:
+            services = make_services(store, tmp_path, **changes)
+            server = await serve(create_app(services), listen="127.0.0.1:0")
+            try:
+                async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+                    url = f"http://127.0.0.1:{server.addresses[0][1]}"
+                    await story(Site(store, services, session, url))
+            finally:
+                await server.stop()
+
+    asyncio.run(run())
+
+
+def test_views_and_likes_show_on_the_page(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        item_id = site.ids()[0]
+        for visitor in "1112":
+            response, _ = await site.open(f"/item/{item_id}", visitor)
+            assert response.status == 200
+        await site.open(f"/go/{item_id}", "3")
+        assert site.store.fold_views() == 3
+        headers = {**BROWSER, "Origin": SITE.url, "Sec-Fetch-Site": "same-origin"}
+        response, _ = await site.get(f"/item/{item_id}/like", "POST", **headers)
+        assert response.status == 303
+        [item] = site.store.items([item_id])
+        assert (item.views, item.likes) == (3, 1)
+        _, page = await site.open(f"/item/{item_id}")
+        assert "veryGood! (1)" in " ".join(page.split())
+
+    play(tmp_path, story)
+
+
+def test_a_merge_redirects_and_no_list_shows_the_item_twice(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        younger, *_, older = site.ids()
+        site.store.put_curation(
+            Curation(curated=(), merges=(Merge(keep=older, absorb=younger, rule="near-duplicate"),)), now=NOON
+        )
+        [keep, gone] = [older, younger] if older in site.ids() else [younger, older]
+        response, _ = await site.open(f"/item/{gone}")
+        assert (response.status, response.headers["Location"]) == (301, SITE.page(keep))
+        for name in ("latest", "ranking", "recommended"):
+            _, body = await site.get(f"/feeds/{name}.json")
+            ids = [entry["_aggregator"]["item"] for entry in json.loads(body)["items"]]
+            assert gone not in ids
+            assert len(ids) == len(set(ids))
+
+    play(tmp_path, story)
+
+
+def test_what_retention_removes_is_gone_and_leaves_the_lists(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        oldest = site.ids()[-1]
+        before = site.store.items([oldest])[0].published + timedelta(seconds=1)
+        assert site.store.retain(before=before, now=NOON + timedelta(days=100)) == 1
+        assert (await site.open(f"/item/{oldest}"))[0].status == 410
+        for name in ("latest", "ranking"):
+            _, body = await site.get(f"/feeds/{name}.json")
+            assert oldest not in body
+
+    play(tmp_path, story)
+
+
+def test_a_readers_feed_is_private_and_learns(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        site.store.add_reader("anna", "s3cret", now=NOON)
+        _, body = await site.get("/r/s3cret/recommended.json")
+        item_id = json.loads(body)["items"][0]["_aggregator"]["item"]
+        await site.open(f"/go/{item_id}?r=s3cret")
+        await site.open(f"/go/{item_id}?r=stranger")
+        assert [text.item_id for text, _ in site.store.opened("s3cret", limit=10)] == [item_id]
+        assert site.store.remove_reader("anna")
+        assert (await site.get("/r/s3cret/recommended.json"))[0].status == 404
+
+    play(tmp_path, story)
+
+
+def test_searching_and_own_feeds_read_the_store(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        for words in ("reports", 'c++ "', "-x", "خبر", "%", "'"):
+            response, _ = await site.open("/search?" + aiohttp.helpers.URL.build(query={"q": words}).query_string)
+            assert response.status == 200, words
+        _, found = await site.get("/search.json?q=reports")
+        assert len(json.loads(found)["items"]) == 9
+        _, own = await site.get("/feeds/arabic.json")
+        assert len(json.loads(own)["items"]) == 3
+
+    own = OwnFeed(name="arabic", title="Arabic", match='language = "ar"')
+    play(tmp_path, story, site=replace(SITE, feeds=(own,)))
+
+
+def test_every_page_of_the_real_store(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        slugs = [health.ref.slug for health in site.store.sources(now=NOON)]
+        paths = ["/", "/feeds", "/status", "/about", "/section/world", "/section/science", "/search?q=reports"]
+        paths += [f"/source/{slug}" for slug in slugs] + [f"/item/{item_id}" for item_id in site.ids()]
+        for path in paths:
+            response, body = await site.open(path)
+            assert response.status == 200, path
+            assert "<script" not in body
+
+    play(tmp_path, story)
