@@ -20,8 +20,9 @@ from aggregator.model import Candidate, Upstream
 
 __all__ = ["Exposure", "Field", "Signals", "favour", "survey"]
 
-#: the prior weighs as much as this many exposures (replay on real clicks: AUC .610 with 20)
-PRIOR_EXPOSURES = 20.0
+#: the prior weighs as much as this many expected views: twenty exposures (replay on real clicks: AUC .610) at one
+#: click in ten
+PRIOR_VIEWS = 2.0
 #: what one standard deviation, or one doubling, of each signal is worth (natural logarithm)
 BY_SOURCE, BY_COVERAGE, BY_UPSTREAM, BY_CITATIONS, BY_LIKES = 0.5, 0.4, 0.4, 0.4, 0.2
 #: signals alone make an item at most this much less, and more, likely to be opened than the usual one
@@ -89,40 +90,36 @@ class Field:
 
     now: datetime
     exposure: Exposure
-    #: the usual share of the site's views that an item gets, overall and by source
+    #: the share of the site's views that the usual item gets, overall and by source; 0 while there are no views
     usual: float
     usual_of: Mapping[int, float]
     signals: Mapping[str, Signals]
     _lifts: dict[str, float] = dataclasses_field(default_factory=dict, repr=False, compare=False)
 
-    def rate(self, item: Candidate) -> float:
-        """The share of views it gets: its own clicks and the prior, weighed by how much there is of each."""
-        prior = self.usual * self.signals[item.item_id].factor
-        return self._posterior(item, prior)
-
     def lift(self, item: Candidate) -> float:
-        """How much better than usual it does, as a power of two."""
+        """How much more it is opened than the usual item would be, as a power of two; the prior included."""
         lift = self._lifts.get(item.item_id)
         if lift is None:
-            lift = self._lifts[item.item_id] = math.log2(self.rate(item) / self.usual)
+            prior = self.signals[item.item_id].factor
+            lift = self._lifts[item.item_id] = self._against(item, self.usual, prior)
         return lift
 
     def lift_within_source(self, item: Candidate) -> float:
-        """How much better than usual for its source it does, as a power of two."""
+        """The same against the usual item of its source."""
         usual = self.usual_of.get(item.source_id, self.usual)
-        prior = usual * self.signals[item.item_id].factor_within_source
-        return math.log2(self._posterior(item, prior) / usual)
+        return self._against(item, usual, self.signals[item.item_id].factor_within_source)
 
-    def _posterior(self, item: Candidate, prior: float) -> float:
-        exposed = self.exposure.since(self.age(item))
-        return (item.views + PRIOR_EXPOSURES * prior) / (max(exposed, item.views) + PRIOR_EXPOSURES)
+    def _against(self, item: Candidate, usual: float, prior: float) -> float:
+        """Views counted against views expected, drawn towards the prior."""
+        expected = self.exposure.since(self.age(item)) * usual
+        return math.log2((item.views + PRIOR_VIEWS * prior) / (expected + PRIOR_VIEWS))
 
     def figures(self, item: Candidate) -> dict[str, float]:
         """Every term of the rate, for `explain`."""
         signals = self.signals[item.item_id]
         return {
             "views": float(item.views),
-            "exposure": round(self.exposure.since(self.age(item)), 1),
+            "expected": round(self.exposure.since(self.age(item)) * self.usual, 3),
             "age_h": round(self.age(item).total_seconds() / 3600, 2),
             "z_source": round(signals.z_source, 3),
             "coverage": round(signals.coverage, 3),
@@ -163,22 +160,24 @@ def survey(candidates: Sequence[Candidate], *, now: datetime, exposure: Exposure
 
 
 def _usual(candidates: Sequence[Candidate], now: datetime, exposure: Exposure) -> tuple[float, dict[int, float]]:
-    """Views per exposure of the whole field, and of each source drawn towards it."""
+    """Which share of the site's views an item gets, overall and by source, each source drawn towards the whole."""
     views: dict[int, float] = defaultdict(float)
     exposed: dict[int, float] = defaultdict(float)
     for item in candidates:
         views[item.source_id] += item.views
-        exposed[item.source_id] += max(exposure.since(max(timedelta(0), now - item.published)), item.views)
-    total = (sum(views.values()) + 1.0) / (sum(exposed.values()) + 2.0 * max(1, len(candidates)))
+        exposed[item.source_id] += exposure.since(max(timedelta(0), now - item.published))
+    everything = sum(exposed.values())
+    total = sum(views.values()) / everything if everything else 0.0
     own = {
-        source: (views[source] + PRIOR_EXPOSURES * total) / (exposed[source] + PRIOR_EXPOSURES) for source in exposed
+        source: total * (views[source] + PRIOR_VIEWS) / (exposed[source] * total + PRIOR_VIEWS) for source in exposed
     }
     return total, own
 
 
 def _source_scores(usual_of: Mapping[int, float]) -> dict[int, float]:
     """How far each source's usual item stands from that of the others."""
-    return dict(zip(usual_of, _standard([math.log(rate) for rate in usual_of.values()], least=3), strict=True))
+    logs = [math.log(rate) if rate else 0.0 for rate in usual_of.values()]
+    return dict(zip(usual_of, _standard(logs, least=3), strict=True))
 
 
 def _coverage(candidates: Iterable[Candidate]) -> dict[str, float]:

@@ -9,10 +9,9 @@ Every score is a sum of powers of two, each of them in `figures`. The same input
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator.curate.popularity import Field, favour, survey
@@ -48,7 +47,8 @@ LOYALTY = 2.0
 class _Scored:
     item: Candidate
     score: float
-    figures: dict[str, float]
+    terms: Mapping[str, float]
+    by_chance: bool = False
 
 
 def recommend(
@@ -74,11 +74,11 @@ def recommend(
     open_to = _fresh([item for item in held if item.item_id not in excluded], field, size)
     scored = [_score(item, field, profile, vector) for item in open_to]
     scored.sort(key=lambda one: (-one.score, -one.item.published.timestamp(), one.item.item_id))
-    unseen = _unseen(scored, field, size)
-    chosen = _choose(scored, size - len(unseen), max_per_source, vector)
-    chosen += _chance(unseen, scored, chosen, max_per_source=max_per_source, now=now)
+    free = _free(scored, field, size)
+    chosen = _choose(scored, size - free, max_per_source, vector)
+    chosen += _chance(free, scored, chosen, max_per_source=max_per_source, now=now)
     chosen += _choose(scored, size - len(chosen), max_per_source, vector, beside=chosen)
-    return tuple(_listed(one, profile) for one in chosen)
+    return tuple(_listed(one, field) for one in chosen)
 
 
 def _no_terms(_: str) -> Vector:
@@ -103,9 +103,7 @@ def _score(item: Candidate, field: Field, profile: Profile | None, vector: Calla
     if profile is not None and profile.speaks:
         terms["taste"] = TASTE * dot(profile.terms, vector(item.item_id))
         terms["loyalty"] = LOYALTY * profile.sources.get(item.source_id, 0.0)
-    score = sum(terms.values())
-    figures = field.figures(item) | {name: round(value, 3) for name, value in terms.items()}
-    return _Scored(item, score, figures | {"score": round(score, 3)})
+    return _Scored(item, sum(terms.values()), terms)
 
 
 def _lasts(rate: float) -> float:
@@ -157,17 +155,15 @@ def _likeness(one: Candidate, other: Candidate, vector: Callable[[str], Vector])
 
 
 # --- those that had no chance yet ------------------------------------------------------
-def _unseen(scored: Sequence[_Scored], field: Field, size: int) -> list[None]:
-    """The places that are kept free for items nobody has opened: none while nobody has opened anything."""
-    if size < 2 or not any(one.item.views for one in scored):
-        return []
-    if not any(one.item.views == 0 and field.age(one.item) <= CHANCE_WITHIN for one in scored):
-        return []
-    return [None] * max(1, size // EXPLORED)
+def _free(scored: Sequence[_Scored], field: Field, size: int) -> int:
+    """How many places are kept for items nobody has opened: none while nobody has opened anything."""
+    opened = any(one.item.views for one in scored)
+    waiting = any(one.item.views == 0 and field.age(one.item) <= CHANCE_WITHIN for one in scored)
+    return max(1, size // EXPLORED) if size > 1 and opened and waiting else 0
 
 
 def _chance(
-    free: Sequence[None],
+    free: int,
     scored: Sequence[_Scored],
     chosen: Sequence[_Scored],
     *,
@@ -176,7 +172,7 @@ def _chance(
 ) -> list[_Scored]:
     """Fills these places, with other items every hour."""
     found: list[_Scored] = []
-    for _ in free:
+    for _ in range(free):
         possible = [
             one
             for one in _eligible(scored, [*chosen, *found], max_per_source)
@@ -184,7 +180,7 @@ def _chance(
         ][:CHANCE_POOL]
         if possible:
             drawn = min(possible, key=lambda one: _draw(one.item.item_id, now))
-            found.append(_Scored(drawn.item, drawn.score, drawn.figures | {"chance": 1.0}))
+            found.append(replace(drawn, by_chance=True))
     return found
 
 
@@ -193,19 +189,23 @@ def _draw(item_id: str, now: datetime) -> bytes:
     return hashlib.blake2b(f"{int(now.timestamp()) // 3600}:{item_id}".encode(), digest_size=8).digest()
 
 
-def _listed(one: _Scored, profile: Profile | None) -> Listed:
-    last = []
-    if one.figures.get("chance"):
-        last.append("not discovered yet")
-    elif one.figures["lift"] >= 1.0 and one.item.views:
-        last.append("more read than usual for its source")
-    elif one.figures["rare_source"] >= 1.0:
-        last.append("its source rarely posts")
-    if profile is not None and one.figures.get("taste", 0.0) >= 1.0:
-        last.insert(0, "like what you read")
-    reasons = reasons_of(one.item, last=last) or ("fresh",)
-    return Listed(item_id=one.item.item_id, score=round(one.score, 4), reasons=reasons, figures=_finite(one.figures))
+def _listed(one: _Scored, field: Field) -> Listed:
+    figures = field.figures(one.item) | {name: round(value, 3) for name, value in one.terms.items()}
+    return Listed(
+        item_id=one.item.item_id,
+        score=round(one.score, 4),
+        reasons=reasons_of(one.item, first=_taste(one), last=_merits(one)) or ("fresh",),
+        figures=figures | {"chance": float(one.by_chance)},
+    )
 
 
-def _finite(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in figures.items() if math.isfinite(value)}
+def _taste(one: _Scored) -> tuple[str, ...]:
+    return ("like what you read",) if one.terms.get("taste", 0.0) >= 1.0 else ()
+
+
+def _merits(one: _Scored) -> tuple[str, ...]:
+    if one.by_chance:
+        return ("not discovered yet",)
+    if one.item.views and one.terms["lift"] >= 1.0:
+        return ("more read than usual for its source",)
+    return ("its source rarely posts",) if one.terms["rare_source"] >= 1.0 else ()

@@ -19,6 +19,8 @@ __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
 LOOKS_BACK = timedelta(days=30)
 #: below this there is nothing
 FLOOR = 0.08
+#: one rare word in common is chance, unless the texts are this much alike
+SURE = 0.2
 PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
@@ -40,8 +42,12 @@ def most_alike(
     siblings: frozenset[str],
 ) -> list[RelatedPair]:
     """The items most alike to this one, best first; `siblings` (its story, its copies) are left out."""
-    others = [hit.document for hit in hits if hit.document.item_id not in siblings][:COMPARED]
-    scored = [(score(index.cosine(vector, other), document.published - other.published), other) for other in others]
+    compared = [hit for hit in hits if hit.document.item_id not in siblings][:COMPARED]
+    scored = [
+        (score(cosine, document.published - hit.document.published), hit.document)
+        for hit in compared
+        if (cosine := index.cosine(vector, hit.document)) >= (FLOOR if hit.shared > 1 else SURE)
+    ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].item_id))
     taken: dict[int, int] = {}
     pairs: list[RelatedPair] = []
