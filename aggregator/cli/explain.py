@@ -103,7 +103,7 @@ def _head(found: Provenance, site: Site) -> Iterator[str]:
 
 
 def _figures(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
+    return ", ".join(f"{name} {value + 0.0:.3g}" for name, value in figures.items())
 
 
 def _titled(story: Mapping[str, Item], item_id: str) -> str:

@@ -70,7 +70,8 @@ def printable(cell: object) -> str:
     """A value in a cell: "" for None, and nothing that could steer a terminal."""
     if cell is None:
         return ""
-    text = f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+    # adding zero: there is no such thing as "-0" to a reader
+    text = f"{cell + 0.0:.3g}" if isinstance(cell, float) else str(cell)
     return "".join(ch if ch.isprintable() or ch == "\n" else " " for ch in text)
 
 

@@ -28,8 +28,11 @@ class LeasePoller(Protocol):
 
 
 def lease_length(timeout: timedelta) -> timedelta:
-    """How long a host is ours: time for a slow request with redirects, the parser's deadline and a busy store."""
-    return max(timedelta(minutes=2), 4 * timeout + timedelta(minutes=1))
+    """How long a host is ours: time for the slowest request, a queue at the parser and a busy store.
+
+    No longer: it is also how long a host waits after the process that had leased it was killed.
+    """
+    return 2 * timeout + timedelta(seconds=20)
 
 
 class Pump:

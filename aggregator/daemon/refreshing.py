@@ -22,7 +22,7 @@ T = TypeVar("T")
 #: lists grow old by themselves: windows move on
 EVERY = timedelta(seconds=60)
 #: items come in bursts; a moment's waiting makes one refresh of many
-DEBOUNCE = timedelta(seconds=2)
+DEBOUNCE = timedelta(seconds=1)
 #: refreshing may take at most this share of the time
 SHARE = 0.25
 

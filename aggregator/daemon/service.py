@@ -130,7 +130,11 @@ class Daemon:
 
     async def _start(self, sockets: Sequence[socket.socket]) -> None:
         now = self.clock()
-        versions = {"version": __version__, "python": platform.python_version(), "expat": EXPAT_VERSION}
+        versions = {
+            "version": __version__,
+            "python": platform.python_version(),
+            "expat": EXPAT_VERSION.removeprefix("expat_"),
+        }
         log.info("starting", extra={**versions, "config": self.settings.path})
         for problem in self.settings.warnings:
             log.warning("configuration", extra={"problem": problem})
