@@ -212,7 +212,7 @@ class Poller:
             validators=answer.validators,
             unstable_ids=source.unstable_ids,
             moved_to=answer.permanent_target,
-            adopt_url=adopts(source, answer.permanent_target, now=now),
+            adopt_url=rhythm.overlapped and adopts(source, answer.permanent_target, now=now),
             status=answer.status,
         )
 
@@ -240,7 +240,8 @@ class Poller:
         fixed = source.subscription.interval
         return cadence.after_error(
             now=now,
-            base=fixed or cadence.interval(source.rhythm, now=now, policy=self._policy),
+            base=fixed
+            or cadence.interval(source.rhythm, now=now, policy=self._policy, weight=source.subscription.weight),
             error_count=source.error_count + 1,
             error_since=source.error_since,
             jitter=self._jitter(),

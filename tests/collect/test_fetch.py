@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import socket
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,7 @@ import pytest
 from origin import Answer, Origin, rss
 
 from aggregator.collect.fetch import Fetcher, FetchLimits, NotModified, Response
+from aggregator.collect.fetch.dial import GuardedResolver, RefusedAddress
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 from aggregator.model import Validators
@@ -113,6 +116,14 @@ def test_credentials_of_the_url_are_sent_and_not_shown(origin: Origin) -> None:
     answer = body_of(origin.url("/feed").replace("//", "//me:secret@"))
     assert [request.headers["authorization"] for request in origin.requests] == ["Basic bWU6c2VjcmV0"] * 2
     assert answer.url == origin.url("/moved")
+
+
+def test_credentials_do_not_follow_to_another_host(origin: Origin) -> None:
+    with Origin("127.0.0.2") as other:
+        origin.on("/feed", Answer(status=301, headers={"Location": other.on("/feed", Answer(body=FEED))}))
+        url = origin.url("/feed").replace("//", "//me:secret@")
+        with_fetcher(lambda fetcher: fetcher.get(url), allow=("127.0.0.0/8",))
+        assert "authorization" not in other.requests[0].headers
 
 
 # --- what comes back ------------------------------------------------------------------------------------------------
@@ -348,6 +359,49 @@ def test_ports_of_other_services_are_blocked() -> None:
 def test_nobody_listens(origin: Origin) -> None:
     origin.__exit__(None, None, None)
     assert failure(origin.url("/feed")).code == "connection-refused"
+
+
+def test_a_host_that_does_not_accept_connections() -> None:
+    full = socket.socket()
+    full.bind(("127.0.0.1", 0))
+    full.listen(0)
+    waiting = [socket.socket() for _ in range(4)]
+    for client in waiting:
+        client.setblocking(False)
+        client.connect_ex(full.getsockname())
+    try:
+        limits = replace(LIMITS, connect=timedelta(seconds=0.3))
+        assert failure(f"http://127.0.0.1:{full.getsockname()[1]}/", limits).code == "timeout-connect"
+    finally:
+        for each in (full, *waiting):
+            each.close()
+
+
+def test_a_name_server_that_does_not_answer(origin: Origin) -> None:
+    limits = replace(LIMITS, resolve=timedelta(microseconds=1))
+    assert failure(origin.url("/").replace("127.0.0.1", "localhost"), limits).code == "dns-timeout"
+
+
+def test_only_the_allowed_addresses_of_a_name_are_dialled() -> None:
+    async def run(guard: Guard) -> list[str]:
+        found = await GuardedResolver(guard, timeout_s=2).resolve("localhost", 8080)
+        return [address["host"] for address in found]
+
+    assert set(asyncio.run(run(Guard(["127.0.0.1/32"])))) == {"127.0.0.1"}
+    with pytest.raises(RefusedAddress):
+        asyncio.run(run(Guard()))
+
+
+def test_twenty_dead_names_delay_no_other(origin: Origin) -> None:
+    url = origin.on("/feed", Answer(body=FEED)).replace("127.0.0.1", "localhost")
+
+    async def run(fetcher: Fetcher) -> list[BaseException | Response | NotModified]:
+        dead = [f"http://no-such-host-{number}.invalid/" for number in range(20)]
+        return await asyncio.gather(*(fetcher.get(each) for each in [*dead, url]), return_exceptions=True)
+
+    *failures, answer = with_fetcher(run)
+    assert isinstance(answer, Response)
+    assert all(isinstance(failed, FetchError) and failed.code.startswith("dns-") for failed in failures)
 
 
 def test_no_such_host() -> None:

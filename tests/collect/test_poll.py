@@ -14,8 +14,8 @@ from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import parse_sync
-from aggregator.collect.poll import Polled, Poller
-from aggregator.errors import StaleLease, StoreUnavailable
+from aggregator.collect.poll import Polled, Poller, _parked
+from aggregator.errors import FetchError, StaleLease, StoreUnavailable
 from aggregator.model import (
     Document,
     Lease,
@@ -265,6 +265,23 @@ def test_retry_after_is_obeyed(desk: Desk) -> None:
     assert result.park_host_until is None
     desk.now += DAY
     assert desk.poll() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "minutes"),
+    [
+        ("https://news.example/feed", 429, 60),
+        ("https://news.example/feed", 503, None),
+        ("http://127.0.0.1:1200/feed", 429, None),
+        ("http://[fd00::1]/feed", 429, None),
+        ("http://localhost/feed", 429, None),
+        ("http://rsshub/feed", 429, None),
+    ],
+)
+def test_a_429_parks_public_hosts(url: str, status: int, minutes: int | None) -> None:
+    source = Source(id=1, slug="a", subscription=Subscription(url=url), fetch_url=url)
+    error = FetchError(f"http-{status}", "busy", status=status, retry_after=HOUR)
+    assert _parked(source, error, START) == (START + minutes * MINUTE if minutes else None)
 
 
 def test_gone_is_confirmed_a_day_later_and_then_left_alone(desk: Desk) -> None:

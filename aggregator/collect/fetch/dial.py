@@ -7,8 +7,10 @@ address that is about to be connected to, asks the guard again (addresses writte
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,9 +21,10 @@ from aiohttp.client_proto import ResponseHandler
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 
-#: threads that wait for names. The default executor has six on two cores, and twenty dead names then hold up all
-#: others for seconds
-_RESOLVER_THREADS = 32
+#: names looked up at one time. The default executor has six threads on two cores, and twenty dead names then hold up
+#: all others for seconds
+_LOOK_UPS = 32
+_AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
@@ -38,12 +41,12 @@ class ResolveTimeout(OSError):
 
 
 class GuardedResolver(AbstractResolver):
-    """getaddrinfo in threads of its own, with a deadline, without the addresses that the guard refuses."""
+    """getaddrinfo with a deadline, without the addresses that the guard refuses."""
 
     def __init__(self, guard: Guard, *, timeout_s: float) -> None:
         self._guard = guard
         self._timeout_s = timeout_s
-        self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolve")
+        self._free = asyncio.Semaphore(_LOOK_UPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -56,14 +59,13 @@ class GuardedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        """Lets go of the threads; those that still wait for an answer end with it."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing to let go of: look-ups that are under way end by themselves."""
 
     async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
-                infos = await loop.run_in_executor(self._threads, _getaddrinfo, host, port, family)
+                await self._free.acquire()
+                infos = await _answered(host, port, family, done=self._free.release)
         except TimeoutError:
             raise ResolveTimeout(f"no answer within {self._timeout_s:g} s") from None
         return [
@@ -103,11 +105,42 @@ class _Handler(ResponseHandler):
         super().data_received(data)
 
 
-def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> list[Any]:
+def _answered(
+    host: str, port: int, family: socket.AddressFamily, *, done: Callable[[], None]
+) -> asyncio.Future[list[_AddressInfo]]:
+    """The answer of getaddrinfo, from a thread of its own; `done` is called when that thread ends, waited for or not.
+
+    A daemon thread: getaddrinfo cannot be interrupted, and an executor's threads would hold up the end of the process
+    for as long as a dead name server takes.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[_AddressInfo]] = loop.create_future()
+
+    def settle(found: list[_AddressInfo] | OSError) -> None:
+        done()
+        if future.done():
+            return
+        if isinstance(found, OSError):
+            future.set_exception(found)
+        else:
+            future.set_result(found)
+
+    def look_up() -> None:
+        found = _getaddrinfo(host, port, family)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(settle, found)
+
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    return future
+
+
+def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> list[_AddressInfo] | OSError:
     try:
         return socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
     except UnicodeError as error:  # a label that IDNA cannot write
-        raise socket.gaierror(socket.EAI_NONAME, f"not a host name: {error}") from error
+        return socket.gaierror(socket.EAI_NONAME, f"not a host name: {error}")
+    except OSError as error:
+        return error
 
 
 def _refused(guard: Guard, addresses: list[str]) -> OSError:

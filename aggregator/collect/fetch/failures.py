@@ -1,4 +1,15 @@
-"""What went wrong, as a stable code and one sentence. Told apart by what somebody would do about it."""
+"""What went wrong, as a stable code and one sentence. Told apart by what somebody would do about it.
+
+The codes of a FetchError, here and in the modules beside this one:
+
+- names: ``dns-not-found``, ``dns-failure``, ``dns-timeout``
+- connections: ``connection-refused``, ``connection-reset``, ``connection-failed``, ``network-unreachable``,
+  ``host-unreachable``, ``out-of-files``
+- time: ``timeout-connect``, ``timeout-first-byte``, ``timeout-read``, ``timeout-total``
+- TLS: ``tls-expired``, ``tls-wrong-host``, ``tls-untrusted``, ``tls-failure``; http is never tried instead
+- HTTP: ``http-<status>``, ``protocol-error``, ``bad-encoding``, ``too-large``, ``redirect-loop``, ``bad-redirect``
+- refused by us: ``bad-url``, ``blocked-address``, ``blocked-port``
+"""
 
 from __future__ import annotations
 
