@@ -34,7 +34,7 @@ from typing import Any
 import feedparser
 
 from aggregator.curate.identity import canonical_url
-from aggregator.model import Item, Scope
+from aggregator.model import Copy, Item, Scope
 from aggregator.store import open_store
 
 PORT = 18480
@@ -71,8 +71,10 @@ class Publisher:
 class Expectation:
     """What plain feedparser finds in all snapshots of one source."""
 
-    links: set[str] = field(default_factory=set)
-    readable: bool = False
+    #: (guid, canonical link) of every entry; an entry is kept if either is
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    #: how often a (link, title) stands in one snapshot at the most: so often it may be stored
+    most: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def load_publishers(data: Path, wanted: set[str], snapshots: int) -> tuple[list[Publisher], list[Publisher]]:
@@ -136,22 +138,20 @@ async def serve(publishers: Sequence[Publisher], ready: threading.Event, stop: t
 
 
 def expect(publisher: Publisher) -> Expectation:
-    """The links of all complete entries of all its snapshots, by plain feedparser."""
+    """What all complete entries of all its snapshots are, by plain feedparser."""
     expectation = Expectation()
     for body in publisher.snapshots:
-        parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+        headers = {"content-location": publisher.url}  # without it xml:base leaks from one entry into the next
+        source = io.BytesIO(body)
+        parsed = feedparser.parse(source, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
         entries = parsed.get("entries", [])
-        cut = (
-            parsed.get("bozo")
-            and b"</rss>" not in body
-            and b"</feed>" not in body.lower()
-            and b"</rdf" not in body.lower()
-        )
-        for entry in entries[:-1] if cut else entries:
-            expectation.readable = True
-            link = canonical_url(entry.get("feedburner_origlink") or entry.get("link") or "")
-            if link:
-                expectation.links.add(link)
+        whole = not parsed.get("bozo") or any(end in body.lower() for end in (b"</rss>", b"</feed>", b"</rdf"))
+        places = Counter[tuple[str, str]]()
+        for entry in entries if whole else entries[:-1]:
+            link = canonical_url(entry.get("feedburner_origlink") or entry.get("link") or "") or ""
+            expectation.keys.add((entry.get("id") or "", link))
+            places[link, entry.get("title", "").strip()] += 1
+        expectation.most |= places
     return expectation
 
 
@@ -233,27 +233,20 @@ def examine(config: Path, publishers: Sequence[Publisher]) -> int:
     with contextlib.closing(open_store("sqlite:aggregator.db", base=config.parent, create=False)) as store:
         items = store.latest(Scope(), limit=0)
         stats = store.stats()
-    stored: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    held: dict[str, list[Copy]] = defaultdict(list)
     for item in items:
         for copy in item.copies:
-            if copy.url and (link := canonical_url(copy.url)):
-                stored[copy.source.url][link].append((item.id, copy.title))
+            held[copy.source.url].append(copy)
     faults = 0
     print(f"\n{'source':44} {'snapshots':>9} {'expected':>8} {'stored':>7} {'lost':>5} {'twice':>6}")
     for publisher in publishers:
-        expectation = expect(publisher)
-        links = stored[publisher.url]
-        lost = expectation.links - links.keys()
-        twice = [
-            link
-            for link, places in links.items()
-            if len(places) > 1 and len({title for _, title in places}) < len(places)
-        ]
+        expectation, copies = expect(publisher), held[publisher.url]
+        lost, twice = missing(expectation, copies), repeated(expectation, copies)
         faults += len(lost) + len(twice)
         if lost or twice or publisher.name.startswith("series"):
-            figures = (len(publisher.snapshots), len(expectation.links), len(links), len(lost), len(twice))
+            figures = (len(publisher.snapshots), len(expectation.keys), len(copies), len(lost), len(twice))
             print(f"{publisher.name[-44:]:44} {'{:9} {:8} {:7} {:5} {:6}'.format(*figures)}")
-            for link in [*sorted(lost)[:3], *twice[:3]]:
+            for link in [*lost[:3], *twice[:3]]:
                 print(f"      {link[:110]}")
     several = Counter(item.sources for item in items)
     print(f"\n{stats.sources} sources, {stats.entries} entries, {stats.items} items, {stats.stories} stories", end="")
@@ -261,6 +254,19 @@ def examine(config: Path, publishers: Sequence[Publisher]) -> int:
     print("items by number of sources:", dict(sorted(several.items())))
     print_merges(items)
     return faults
+
+
+def missing(expectation: Expectation, copies: Sequence[Copy]) -> list[str]:
+    """Entries of which neither the guid nor the link is stored."""
+    guids = {copy.entry_id for copy in copies}
+    links = {canonical_url(copy.url) for copy in copies if copy.url}
+    return sorted(link or guid for guid, link in expectation.keys if guid not in guids and link not in links)
+
+
+def repeated(expectation: Expectation, copies: Sequence[Copy]) -> list[str]:
+    """Links stored more often under one title than any snapshot has them."""
+    stored = Counter((canonical_url(copy.url) or "", copy.title) for copy in copies if copy.url)
+    return [link for (link, title), n in stored.items() if n > max(1, expectation.most[link, title])]
 
 
 def print_merges(items: Sequence[Item], most: int = 8) -> None:

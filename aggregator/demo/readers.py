@@ -75,7 +75,7 @@ class Audience:
         weights = [self._appeal(reader, entry, place) for place, entry in enumerate(unread, 1)]
         choice = self._random.choices(unread, weights)[0]
         reader.read.add(choice["url"])
-        item_id = choice["_aggregator"]["id"]
+        item_id = choice["_aggregator"]["item"]
         status, _ = self._request(reader, "GET", f"/item/{item_id}")
         self.opened += status == http.client.OK
         if self._random.randrange(_LIKES_ONE_IN) == 0:
