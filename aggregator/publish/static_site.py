@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from aggregator.errors import NotFound
 from aggregator.model import Item, Scope
 from aggregator.publish.lists import Before
 from aggregator.publish.markup import address, link, one_line
@@ -47,13 +48,20 @@ def publish(
     total = _estimate(site)
     files = written = 0
     for path, make in _everything(site, now):
-        made = make()
-        if made.location is None:
+        made = _made(make)
+        if made is not None and made.location is None:
             written += _write(_target(directory, path), made.body)
             files += 1
         if progress is not None:
             progress(files, max(total, files))
     return Published(files=files, written=written)
+
+
+def _made(make: Callable[[], Made]) -> Made | None:
+    try:
+        return make()
+    except NotFound:
+        return None  # it was there when it was listed: merged or removed since
 
 
 def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
@@ -106,7 +114,10 @@ def _source(site: Rendering, slug: str, now: datetime) -> Iterator[_Page]:
 def _item(site: Rendering, item: Item) -> Iterator[_Page]:
     yield f"/item/{item.id}", lambda: site.article(item.id)
     yield f"/go/{item.id}", lambda: _go(site, item)
-    listing = site.lists.related(item.id)
+    try:
+        listing = site.lists.related(item.id)
+    except NotFound:
+        return  # retention has removed it since it was listed
     yield listing.path, lambda: site.listing(listing)
     for suffix in site.site.formats:
         yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]

@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from publishing import BROWSER, NOON, READER, SITE, MemoryStore, make_item, make_services
 
+from aggregator.errors import StoreUnavailable
 from aggregator.model import ItemList, Listed, ListKey, OwnFeed
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -386,6 +387,17 @@ def test_a_readers_own_feed_learns(tmp_path: Path) -> None:
         assert client.store.opened_by == [(READER, "item9")]
 
     play(tmp_path, story)
+
+
+def test_an_opening_that_cannot_be_recorded_costs_nobody_the_page(tmp_path: Path) -> None:
+    class Broken(MemoryStore):
+        def record_opened(self, token: str, item_id: str, *, now: datetime) -> bool:
+            raise StoreUnavailable("the disk is full")
+
+    async def story(client: Client) -> None:
+        assert (await client.open(f"/item/item9?r={READER}"))[0].status == 200
+
+    play(tmp_path, story, store=Broken([make_item(9)]))
 
 
 SAME_ORIGIN = {**BROWSER, "Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}

@@ -52,8 +52,11 @@ class Lists:
         return self.own(own)
 
     def latest(self, *, section: str | None = None, limit: int | None = None, before: Before | None = None) -> Listing:
-        """The newest items, of the site or of one section (its name); `before` continues behind that place."""
-        items = self._store.latest(Scope(section=section), limit=limit or self.site.items, before=before)
+        """The newest items, of the site or of one section (its name); `before` continues behind that place.
+
+        `limit` None: as many as the feeds hold; 0: all.
+        """
+        items = self._store.latest(Scope(section=section), limit=self._size(limit), before=before)
         return Listing(
             kind="latest",
             title=words.within("Latest", section),
@@ -67,7 +70,7 @@ class Lists:
         """The newest items of one source. NotFound: there is no such source."""
         health = self.health(slug, now=now)
         scope = Scope(source_slug=slug)
-        items = self._store.latest(scope, limit=limit or self.site.items, before=before)
+        items = self._store.latest(scope, limit=self._size(limit), before=before)
         return Listing(
             kind="latest",
             title=f"Latest · {health.ref.name}",
@@ -125,7 +128,7 @@ class Lists:
         if not found:
             raise NotFound(f"there is no item {item_id!r}")
         item = found[0]
-        pairs = self._store.related(item.id, limit=limit or self.site.related_size)
+        pairs = self._store.related(item.id, limit=self.site.related_size if limit is None else limit)
         return Listing(
             kind="related",
             title=f"Related to “{item.title}”",
@@ -222,6 +225,9 @@ class Lists:
             window = name.removeprefix("ranking").removeprefix("-") or self.site.window
             return words.within(f"Most viewed in {words.span(window)}", title), path, path
         return own[name], path, path
+
+    def _size(self, limit: int | None) -> int:
+        return self.site.items if limit is None else limit
 
     def _with_related(self, place: Place) -> Place:
         pairs = self._store.related(place.item.id, limit=self.site.related_size)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 from aiohttp import web
 
-from aggregator.errors import NotFound
+from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
 from aggregator.publish.audience import Opened, refusal
 from aggregator.publish.rendering import Made
 from aggregator.publish.web.answer import NO_CACHING, PAGE_CACHING, answer, redirect
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
+
+_log = logging.getLogger(__name__)
 
 
 class Opening:
@@ -78,12 +82,16 @@ class Opening:
         return self._services.rendering().item(current)
 
     async def _count(self, request: web.Request, item_id: str) -> None:
-        """A view, if it was one; and what a reader with an address of their own has opened."""
+        """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""
         opened, now = _opened(request), self._services.clock()
         self._services.audience.view(opened, item_id, now=now)
         token = request.query.get("r")
-        if token and refusal(opened) is None:
+        if not token or refusal(opened) is not None:
+            return
+        try:
             await self._contents.call(lambda: self._services.store.record_opened(token, item_id, now=now))
+        except StoreError as error:
+            _log.warning("event=opening-not-recorded item=%s reason=%r", item_id, str(error))
 
 
 def _opened(request: web.Request) -> Opened:
