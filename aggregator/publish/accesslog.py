@@ -83,11 +83,12 @@ def count_log(
     site_url: str,
     now: datetime,
     progress: Callable[[int], None] | None = None,
+    chunk_lines: int = CHUNK_LINES,
 ) -> Counted:
     """Counts the views in an access log that have not been counted before.
 
-    `progress` is told the lines read so far. A last line without its end is left for the next time. Raises OSError
-    where the log cannot be read, StoreError where the store cannot count.
+    `progress` is told the lines read so far; `chunk_lines` are counted in one transaction. A last line without its end
+    is left for the next time. Raises OSError where the log cannot be read, StoreError where the store cannot count.
     """
     keys = KeyRing(state_dir)
     counted = Counted()
@@ -97,7 +98,7 @@ def count_log(
             return counted
         name = hmac.digest(keys.permanent("accesslog"), first, "sha256").hex()[:32]
         ledger = _Progress(state_dir / "accesslogs.json", name)
-        reader = _Reader(keys, base=urlsplit(site_url).path.rstrip("/"), now=now, counted=counted)
+        reader = _Reader(keys, base=urlsplit(site_url).path.rstrip("/"), now=now, counted=counted, step=chunk_lines)
         for start, end, views in reader.chunks(_from(first, lines), done=ledger.done, pending=ledger.pending):
             ledger.begin(end)
             counted.views += store.count_once(f"accesslog:{name}:{start}-{end}", views)
@@ -139,14 +140,14 @@ def parse_time(text: str) -> datetime:
 class _Reader:
     """Turns lines into views, once for each visitor, item and day of this log."""
 
-    def __init__(self, keys: KeyRing, *, base: str, now: datetime, counted: Counted) -> None:
-        self._keys, self._base, self._now, self._counted = keys, base, utc(now), counted
+    def __init__(self, keys: KeyRing, *, base: str, now: datetime, counted: Counted, step: int) -> None:
+        self._keys, self._base, self._now, self._counted, self._step = keys, base, utc(now), counted, step
         self._days: dict[date, tuple[bytes, Ledger]] = {}
 
     def chunks(
         self, lines: Iterator[bytes], *, done: int, pending: int | None
     ) -> Iterator[tuple[int, int, list[View]]]:
-        """(first line, line after the last, views): what was interrupted first, then in steps of CHUNK_LINES.
+        """(first line, line after the last, views): what was interrupted first, then in even steps.
 
         The lines before `done` are read as well, so that a visitor of then is not counted again.
         """
@@ -157,7 +158,7 @@ class _Reader:
                 continue
             if view:
                 views.append(view)
-            if number == pending or (number % CHUNK_LINES == 0 and number > (pending or 0)):
+            if number == pending or (number % self._step == 0 and number > (pending or 0)):
                 yield start, number, views
                 start, views = number, []
         if number > start:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 
 from aggregator.model import (
     Copy,
@@ -52,9 +53,11 @@ STORIES: Sequence[tuple[str, str, int, str]] = (
     ("海峡重新开放，渔船陆续返港", "World", 7, "zh"),
     ("Yes", "Culture", 5, "en"),
     (
-        "In a decision that surprised both of the parties, three of the four observers and most of the people who had "
-        "waited outside since Tuesday, the tribunal has asked for the whole of the evidence to be read out once more, "
-        "from the beginning, in both of the official languages",
+        (
+            "In a decision that surprised both of the parties, three of the four observers and most of the people who "
+            "had waited outside since Tuesday, the tribunal has asked for the whole of the evidence to be read out "
+            "once more, from the beginning, in both of the official languages"
+        ),
         "World", 0, "en",
     ),
     ("Warum die Züge im Norden wieder pünktlich sind", "World", 1, "de"),
@@ -62,7 +65,7 @@ STORIES: Sequence[tuple[str, str, int, str]] = (
     ("Bees can tell a forgery from a flower", "Science", 3, "en"),
     ("Central bank holds, hints, and holds again", "Business", 4, "en"),
     ("A museum without walls opens in the rain", "Culture", 5, "en"),
-    ("Seven <script>alert(1)</script> & other \"odd\" titles", "Technology", 2, "en"),
+    ('Seven <script>alert(1)</script> & other "odd" titles', "Technology", 2, "en"),
     ("What the tide gauges of 1890 knew", "Science", 3, "en"),
     ("Port cranes stand still in a dispute over night shifts", "Business", 0, "en"),
     ("How to read a river", "Science", 5, "en"),
@@ -74,11 +77,11 @@ LEAD = (
     "nobody here was counting.\n\nThe harbour master, who had slept in her office since January, went home."
 )
 BODY = (
-    f"<p>{LEAD.split(chr(10))[0]}</p><p>The harbour master, who had slept in her office since January, went home. "
-    'Nets that had dried <a href="https://s1.example/nets">stiff on the piers</a> were cut loose and thrown over the side '
-    "to soften.</p><blockquote><p>We will see tomorrow what the sea thinks of all this.</p></blockquote>"
-    '<p><img src="https://s1.example/boats.jpg" alt="Boats"></p><p>Prices at the evening auction were half of what they '
-    "were in December.</p><ul><li>Cod: 412 boxes</li><li>Herring: 1,180 boxes</li></ul>"
+    f"<p>{LEAD.partition(chr(10))[0]}</p><p>The harbour master, who had slept in her office since January, went home. "
+    'Nets that had dried <a href="https://s1.example/nets">stiff on the piers</a> were cut loose and thrown over '
+    "the side to soften.</p><blockquote><p>We will see tomorrow what the sea thinks of all this.</p></blockquote>"
+    '<p><img src="https://s1.example/boats.jpg" alt="Boats"></p><p>Prices at the evening auction were half of '
+    "what they were in December.</p><ul><li>Cod: 412 boxes</li><li>Herring: 1,180 boxes</li></ul>"
 )
 
 
@@ -89,15 +92,16 @@ def item(number: int) -> Item:
     published = NOW - timedelta(minutes=47 * number + 12)
     url = f"https://s{ref.id}.example/{number}"
     copies = [Copy(source=ref, entry_id=url, title=title, url=url, published=published, first_seen=published)]
-    copies += [replace(copies[0], source=other, url=f"https://s{other.id}.example/copy") for other in SOURCES[1:3]] * (
-        number == 0
-    )
+    if number == 0:
+        copies += [replace(copies[0], source=other, url=f"https://s{other.id}.example/copy") for other in SOURCES[1:3]]
     return Item(
         id=f"k{number:04d}", title=title, url=url, source=ref, section=section,
-        author="Mara Lindqvist" if number % 2 == 0 else None, published=published, first_seen=published, updated=published,
-        summary_html=BODY if number == 0 else f"<p>{title}: what is known so far.</p>", content_html="",
-        text=LEAD if language == "en" else title, language=language, categories=(), image_url=None, enclosures=(),
-        upstream=Upstream(), copies=tuple(copies), story=f"k{number:04d}", views=1284 - 61 * (number % 20), likes=5824 if number == 0 else number,
+        author="Mara Lindqvist" if number % 2 == 0 else None, published=published, first_seen=published,
+        updated=published, summary_html=BODY if number == 0 else f"<p>{escape(title)}: what is known so far.</p>",
+        content_html="", text=LEAD if language == "en" else title, language=language, categories=(),
+        image_url=None, enclosures=(),
+        upstream=Upstream(), copies=tuple(copies), story=f"k{number:04d}", views=1284 - 61 * (number % 20),
+        likes=5824 if number == 0 else number,
     )  # fmt: skip
 
 
@@ -144,7 +148,8 @@ def health(number: int, state: str = "ok", **changes: object) -> SourceHealth:
     made = SourceHealth(
         ref=SOURCES[number], subscription=Subscription(url=SOURCES[number].url, section=SECTIONS[number % 5]),
         state=state,  # type: ignore[arg-type]
-        last_poll=NOW - timedelta(minutes=4), last_success=NOW - timedelta(minutes=4), next_poll=NOW + timedelta(minutes=26),
+        last_poll=NOW - timedelta(minutes=4), last_success=NOW - timedelta(minutes=4),
+        next_poll=NOW + timedelta(minutes=26),
         items_per_day=3.4 * (number + 1), items=120 * (number + 1), last_item=NOW - timedelta(hours=3), http_status=200,
         error=None, error_since=None, error_count=0, daily=tuple((7 * n * (number + 3)) % 11 for n in range(30)),
     )  # fmt: skip
@@ -158,6 +163,9 @@ HEALTHS = (
         5, "failing", http_status=404, error=PollError(code="http-404", message="The server answers 404 Not Found."),
         error_since=NOW - timedelta(days=3), error_count=14, last_success=NOW - timedelta(days=3),
     ),
-    health(6, "failing", http_status=None, error=PollError(code="dns-failure", message="s7.example: no such host"), error_count=1),
+    health(
+        6, "failing", http_status=None, error_count=1,
+        error=PollError(code="dns-failure", message="s7.example: no such host"),
+    ),
     health(7, "new", last_poll=None, last_success=None, next_poll=None, daily=(), http_status=None, items=0),
 )  # fmt: skip

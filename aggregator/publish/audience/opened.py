@@ -38,7 +38,7 @@ BOTS = re.compile(
     | lighthouse | pagespeed | gtmetrix | validator | linkcheck | dead-?link
     | headless | phantomjs | puppeteer | playwright | selenium
     | \bcurl | \bwget | httpie | python | aiohttp | httpx | urllib | go-http-client | java/ | okhttp | http_?client
-    | libwww | \blwp | mechanize | node-fetch | undici | axios | \bgot\b | superagent | guzzle | \bphp\b | ruby
+    | libwww(?!-fm) | \blwp | mechanize | node-fetch | undici | axios | \bgot\b | superagent | guzzle | \bphp\b | ruby
     | faraday | \bperl | winhttp | powershell | insomnia | postman | \bdart: | reqwest | hyper/ | libcurl | cfnetwork
     | feed(?:ly|bin|burner|fetcher|parser|validator|demon|reader|er\b|wrangler|ity) | \brss | newsblur | inoreader
     | miniflux | newsboat | liferea | akregator | theoldreader | netnewswire | reeder | sfeed | aggregator | magpie

@@ -25,15 +25,18 @@ __all__ = ["Asset", "Pages"]
 
 
 class Pages:
-    """The pages of one site. Made again when the configuration is reloaded; may be used from any thread."""
+    """The pages of one site. Made again when the configuration is reloaded; may be used from any thread.
+
+    `static`: for files on a server that only reads, so without search form and like button (the count is shown).
+    """
 
     #: what the pages refer to, by path on this site (``/static/style-1a2b3c4d.css``, ``/favicon.svg``, ``/robots.txt``)
     assets: Mapping[str, Asset]
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, static: bool = False) -> None:
         self.site = site
         self.assets = load_assets()
-        self._environment = make_environment(site)
+        self._environment = make_environment(site, static=static)
 
     def front(
         self,

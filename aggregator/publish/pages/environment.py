@@ -22,7 +22,7 @@ FORMAT_NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 MEDIA_TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 
 
-def make_environment(site: Site) -> Environment:
+def make_environment(site: Site, *, static: bool = False) -> Environment:
     """Templates for one site. They know `site`, addresses and times in the site's zone; they decide nothing else."""
     environment = Environment(
         loader=PackageLoader("aggregator.publish"),
@@ -34,6 +34,7 @@ def make_environment(site: Site) -> Environment:
     )
     environment.globals.update(
         site=site,
+        static=static,
         base=_base(site),
         style=style_path(),
         rtl=is_rtl(site.language),
