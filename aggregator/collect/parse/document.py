@@ -24,19 +24,21 @@ _OLDEST = datetime.min.replace(tzinfo=UTC)
 def parse_document(document: Document) -> ParsedFeed:
     """`document` as a feed. Raises ParseError: empty-body, not-a-feed, bad-json, xml-entity, parse-failed."""
     text, warnings = decode(document.body, document.content_type)
+    # a parser that meets megabytes of blanks first takes quadratic time
+    text = text.strip("\ufeff \t\r\n\x00")
     kind = kind_of(text)
     if kind == "json":
         return _json(text, document, warnings)
     if kind != "xml":
         refuse(text, document.url)
-    repaired = repair(text)
+    repaired = repair(text, max_entries=2 * MAX_ENTRIES)
     if repaired.root not in _FEED_ROOTS:
         refuse(text, document.url, root=repaired.root)
     return _xml(repaired, document, warnings)
 
 
 def _json(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
-    version, info, raw = parse_json(text.lstrip("\ufeff \t\r\n"), document.url)
+    version, info, raw = parse_json(text, document.url)
     return _feed(version, info, raw, document, warnings)
 
 

@@ -33,7 +33,7 @@ _MAX_ENCLOSURES = 16
 _MAX_GUID_CHARS = 2048
 _MAX_SIZE_BYTES = 2**62
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}")
-_E_MAIL = re.compile(r"\S+@\S+\.\S+")
+_E_MAIL = re.compile(r"\S+@\S+\.\S+|\(?\bmailto:?\S*")
 
 
 def clean_entry(raw: RawEntry, *, language: str | None = None) -> ParsedEntry:

@@ -48,8 +48,11 @@ class Repaired:
     warnings: tuple[str, ...]
 
 
-def repair(text: str) -> Repaired:
-    """Trims, strips forbidden characters, resolves entities. Raises ParseError ``xml-entity`` for a bomb."""
+def repair(text: str, *, max_entries: int = 2000) -> Repaired:
+    """Trims, strips forbidden characters, resolves entities. Raises ParseError ``xml-entity`` for a bomb.
+
+    Of more than `max_entries` entries, those in the middle are cut out: feeds have their newest first, or last.
+    """
     warnings: list[str] = []
     start = _START.search(text, 0, 65536)
     if start and start.start():
@@ -62,6 +65,8 @@ def repair(text: str) -> Repaired:
     head, body = clean[:at], clean[at:]
     body, changed = _resolve(body, _declared(head))
     warnings += ["bad-references"] if changed else []
+    body, thinned = _thinned(body, max_entries)
+    warnings += ["item-cap"] if thinned else []
     outside = _CDATA.sub("", body)
     return Repaired(
         text='<?xml version="1.0" encoding="utf-8"?>' + _GUID.sub(r'<\1\2 isPermaLink="false">', body),
@@ -154,6 +159,14 @@ def _named(name: str) -> str:
         return f"&{name};"
     value = html.entities.html5.get(f"{name};", "")
     return html.escape(value) if value else f"&amp;{name};"
+
+
+def _thinned(body: str, most: int) -> tuple[str, bool]:
+    ends = [end.end() for end in _ENTRY_END.finditer(body)]
+    if len(ends) <= most:
+        return body, False
+    half = most // 2
+    return body[: ends[half - 1]] + body[ends[-half - 1] :], True
 
 
 def _closed(outside: str, root: str) -> bool:

@@ -95,6 +95,8 @@ def _dicts(fields: Fields, key: str) -> Iterator[Fields]:
 
 def _entry(fields: Fields, url: str) -> RawEntry:
     title, summary, content = _content(fields, "title", url), _content(fields, "summary", url), _body(fields, url)
+    if summary and content and summary.value == content.value:
+        summary = None  # feedparser's copy, which has lost its base
     return RawEntry(
         base=next((piece.base for piece in (content, summary, title) if piece and piece.base), url),
         guid=_text(fields, "id"),
