@@ -17,7 +17,7 @@ from aggregator.store.sqlite.connection import connect, wrapped
 def quick_check(connection: sqlite3.Connection, place: str) -> None:
     """StoreUnusable if the file is damaged."""
     try:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0].splitlines()[-1]
     except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok":

@@ -85,7 +85,7 @@ def request_gap(host: str) -> timedelta:
 
 def slugify(text: str) -> str:
     """``[a-z0-9-]``, at most 60 characters; "" where nothing of the text survives."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
 
 

@@ -13,7 +13,6 @@ from aggregator.model import StoreStats
 from aggregator.store.sqlite import backup, codec, migrations, retention
 from aggregator.store.sqlite.audience import Audience
 from aggregator.store.sqlite.connection import (
-    Connection,
     Engine,
     Readers,
     Writer,
@@ -100,14 +99,8 @@ class SqliteStore(Work, Items, Curating, Audience):
             return
         self._closed = True
         self._log.close()
-        with contextlib.suppress(StoreError):
-            self._engine.write(_checkpoint)
         self._engine.close()
         self._lock.close()
-
-
-def _checkpoint(connection: Connection) -> None:
-    connection.execute("PRAGMA optimize")
 
 
 def _open_engine(path: Path, *, check: bool) -> Engine:

@@ -59,7 +59,7 @@ class ViewLog:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._lock = threading.RLock()
         self._dirty = threading.Event()
-        self._closed = False
+        self._stop = threading.Event()
         with self._locked():
             self._mend()
         self._syncer = threading.Thread(target=self._sync, name="store-views", daemon=True)
@@ -99,9 +99,9 @@ class ViewLog:
     def close(self) -> None:
         """Puts the rest on disk. May be called twice."""
         with self._lock:
-            if self._closed:
+            if self._stop.is_set():
                 return
-            self._closed = True
+            self._stop.set()
         self._dirty.set()
         self._syncer.join()
         os.close(self._fd)
@@ -109,7 +109,7 @@ class ViewLog:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         with self._lock:
-            if self._closed:
+            if self._stop.is_set():
                 raise StoreUnavailable("the store is closed")
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             try:
@@ -128,11 +128,11 @@ class ViewLog:
             os.ftruncate(self._fd, size - torn)
 
     def _sync(self) -> None:
-        while True:
+        stopping = False
+        while not stopping:
             self._dirty.wait()
             self._dirty.clear()
+            stopping = self._stop.is_set()
             with contextlib.suppress(OSError):  # the next append meets a failing disk itself
                 os.fdatasync(self._fd)
-            if self._closed:
-                return
-            threading.Event().wait(SYNC_S)
+            self._stop.wait(SYNC_S)
