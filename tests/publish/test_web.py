@@ -421,6 +421,16 @@ def test_a_like_leads_back_and_is_counted_once(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_a_like_shows_with_the_next_page(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        await client.open("/item/item9?liked")
+        await client.get("/item/item9/like", "POST", **SAME_ORIGIN)
+        _, body = await client.open("/item/item9?liked")
+        assert b"(1)" in body
+
+    play(tmp_path, story, freshness=timedelta(minutes=5))
+
+
 def test_a_like_from_elsewhere_is_refused(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
         headers = {**SAME_ORIGIN, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}

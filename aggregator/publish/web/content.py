@@ -85,6 +85,10 @@ class Contents:
             self._kept.move_to_end(key)
         return kept
 
+    def changed(self) -> None:
+        """This server has itself changed what readers see: it shows with the next answer, not a moment later."""
+        self._known = self._asking = None
+
     def close(self) -> None:
         """Lets go of the threads; what they are doing is finished."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -94,17 +98,16 @@ class Contents:
         if self._known and now - self._known[1] < self._services.freshness.total_seconds():
             return self._known[0]
         if self._asking is None:
-            self._asking = _task(self._ask())
+            self._asking = asking = _task(self.call(self._services.store.generation))
+            asking.add_done_callback(lambda done: self._learn(done, now))
         return await asyncio.shield(self._asking)
 
-    async def _ask(self) -> int:
-        try:
-            asked = asyncio.get_running_loop().time()
-            generation = await self.call(self._services.store.generation)
-            self._known = (generation, asked)
-            return generation
-        finally:
-            self._asking = None
+    def _learn(self, asking: asyncio.Task[int], asked: float) -> None:
+        if asking is not self._asking:
+            return  # something has changed since it was asked
+        self._asking = None
+        if not asking.cancelled() and asking.exception() is None:
+            self._known = (asking.result(), asked)
 
     async def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
         flight = self._making.get((key, stamp))

@@ -69,6 +69,7 @@ class Opening:
             page = self._services.rendering().error(given.refused)
             headers = {"Content-Type": page.content_type, "Cache-Control": NO_CACHING}
             return web.Response(body=page.body, status=page.status, headers=headers)
+        self._contents.changed()
         response = redirect(f"{self._services.site.page(found.id)}?liked#like", 303)
         if given.set_cookie:
             response.headers.add("Set-Cookie", given.set_cookie)
