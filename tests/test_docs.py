@@ -43,7 +43,7 @@ def tables() -> list[tuple[str, type[BaseModel]]]:
 @pytest.mark.parametrize(("table", "model"), tables())
 def test_every_key_is_described(table: str, model: type[BaseModel]) -> None:
     page = text_of("docs/CONFIGURATION.md")
-    heading = re.search(rf"^## .*\[{table}\].*$(.*?)(?=^## |\Z)", page, flags=re.MULTILINE | re.DOTALL)
+    heading = re.search(rf"^## [^\n]*\[{table}\][^\n]*$(.*?)(?=^## |\Z)", page, flags=re.MULTILINE | re.DOTALL)
     assert heading, f"docs/CONFIGURATION.md has no [{table}]"
     for key in model.model_fields:
         assert f"| `{key}` |" in heading[1], f"[{table}] {key} is not described"

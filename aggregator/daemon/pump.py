@@ -111,13 +111,19 @@ class Pump:
         return bool(done)
 
     async def stop(self, *, within: timedelta) -> None:
-        """Claims no more and cuts short what is under way; a result that is being stored gets until `within`."""
+        """Claims no more; lets what is under way end for half of `within`, then cuts it short.
+
+        A source whose poll was cut short is polled again when its lease has run out.
+        """
         self._stopped = True
-        running = list(self._running)
-        for task in running:
+        await self._wait(within / 2)
+        for task in self._running:
             task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=within.total_seconds())
+        await self._wait(within / 2)
+
+    async def _wait(self, within: timedelta) -> None:
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=within.total_seconds())
 
     async def _claim(self, limit: int, *, force: bool, only: frozenset[str] | None) -> list[Lease]:
         try:
