@@ -35,6 +35,8 @@ def create_app(services: Services) -> web.Application:
 
     async def dress(_: web.Request, response: web.StreamResponse) -> None:
         operating.answers[response.status] += 1
+        # aiohttp has put its own and Python's version there
+        response.headers["Server"] = "aggregator"
         for name, value in _headers(services.site, response).items():
             response.headers.setdefault(name, value)
 
@@ -49,7 +51,6 @@ def create_app(services: Services) -> web.Application:
 def _headers(site: Site, response: web.StreamResponse) -> dict[str, str]:
     """What every response says about how it may be used."""
     headers = {
-        "Server": "aggregator",
         "Content-Security-Policy": _policy(site),
         "X-Content-Type-Options": "nosniff",
         # not no-referrer: a like is believed by its Origin, which that would blank
