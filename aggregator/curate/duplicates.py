@@ -23,6 +23,8 @@ SHARED_TERMS = 3
 DUPLICATE = 0.65
 #: a lead of fewer words than this proves nothing
 LEAD_WORDS = 6
+#: under another title a lead has to be this long: a shorter one may be what many sites say under many titles
+OTHER_TITLE, OTHER_TITLE_WORDS = 0.15, 20
 #: without a lead: how alike the titles must be in words and in their order, how long, and how close in time.
 #: Stricter than for texts: two newsrooms do write the same headline over articles of their own
 TITLE_LIKENESS = 0.85
@@ -50,7 +52,8 @@ def likeness(one: Document, other: Document) -> Likeness:
     """How alike the texts of two items are, 0…1; the caller sees to language, source and time."""
     titles = jaccard(set(one.title), set(other.title))
     same_numbers = _agree(one, other)
-    if min(len(one.pairs), len(other.pairs)) < LEAD_WORDS - 1:
+    shorter = min(len(one.pairs), len(other.pairs)) + 1
+    if shorter < LEAD_WORDS or (titles < OTHER_TITLE and shorter < OTHER_TITLE_WORDS):
         return _by_title(one, other, titles, same_numbers)
     contained = containment(one.pairs, other.pairs)
     score = contained * (0.7 + 0.3 * titles) * (1.0 if same_numbers else NUMBERS_DIFFER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from aggregator.curate.profile import Profile, Vector
@@ -40,13 +40,13 @@ class Maker:
     #: the terms of an item by weight
     vector: Callable[[str], Vector]
 
-    def of_site(self, windows: Iterable[str]) -> Iterator[ItemList]:
+    def of_site(self, windows: Sequence[str]) -> Iterator[ItemList]:
         """Every list of the site and of each section; rankings of these windows only."""
-        yield from self._of_scope(ListKey(order="recommended"), self.snapshot.candidates, tuple(windows))
+        yield from self._of_scope(ListKey(order="recommended"), self.snapshot.candidates, windows)
         by_section = self.snapshot.by_section
         for section in dict.fromkeys((*self.options.sections, *by_section)):
             key = ListKey(order="recommended", scope="section", name=section)
-            yield from self._of_scope(key, by_section.get(section, ()), tuple(windows))
+            yield from self._of_scope(key, by_section.get(section, ()), windows)
 
     def _of_scope(self, key: ListKey, items: Sequence[Candidate], windows: Sequence[str]) -> Iterator[ItemList]:
         shown: frozenset[str] = frozenset()

@@ -150,7 +150,7 @@ class Refresher:
             self._few, self._long = len(snapshot.candidates) <= FEW, now
         maker = Maker(snapshot=snapshot, options=options, vector=self._vectors())
         ranking: ItemList | None = None
-        for made in maker.of_site(window for window in windows if window in options.windows):
+        for made in maker.of_site([window for window in windows if window in options.windows]):
             if made.key == ListKey(order="ranking", window=options.window):
                 ranking = made
             yield made

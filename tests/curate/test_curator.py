@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from curating import NOON, background, decide_singly, seasoned, text
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator.curate.curator import Curator
+from aggregator.model import ItemText
+
+AGENCY = (
+    "HARBOUR TOWN (AP) — A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its "
+    "steering failed in heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
+)
+SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
+OTHER_PAPER = (
+    "The grounding of a grain freighter has shut the shipping channel at Harbour Town. The coast guard blames fog and "
+    "a broken steering gear; tugs are on their way."
+)
+
+
+def test_a_syndicated_copy_is_the_same_item_and_the_older_id_wins() -> None:
+    first, copy = text("a", SHIP, AGENCY), text("b", SHIP + " - Daily Bugle", AGENCY, source_name="Daily Bugle")
+    curator = seasoned()
+    curator.decide([first])
+    curation = curator.decide([copy])
+    (merge,) = curation.merges
+    assert (merge.keep, merge.absorb, merge.rule) == ("a", "b", "near-duplicate")
+    assert merge.figures["score"] >= 0.65
+    assert curation.curated == ()
+    assert curation.joins == ()
+
+
+def test_a_copy_that_was_cut_short_is_still_a_copy() -> None:
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY)])
+    assert curator.decide([text("b", SHIP, AGENCY[:120] + "…")]).merges
+
+
+@pytest.mark.parametrize(
+    ("title", "lead", "why"),
+    [
+        (SHIP, AGENCY.replace("900", "1,200"), "another figure"),
+        (SHIP, OTHER_PAPER, "an article of its own under the same title"),
+        ("Morning briefing", AGENCY[:90], "another title over a short lead"),
+    ],
+)
+def test_doubtful_copies_stay_apart(title: str, lead: str, why: str) -> None:
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY)])
+    assert curator.decide([text("b", title, lead)]).merges == (), why
+
+
+@pytest.mark.parametrize("title", ["Letters", "Morning briefing", "Your horoscope for today", "Weather: sunny spells"])
+def test_an_identical_everyday_title_never_merges(title: str) -> None:
+    curations = decide_singly(seasoned(), [text("a", title), text("b", title), text("c", title)])
+    assert not any(curation.merges for curation in curations)
+
+
+def test_long_identical_headlines_without_a_lead_merge_only_close_in_time() -> None:
+    title = "Utah lighthouse keeper sentenced for selling the same lamp to eleven museums"
+    later = NOON + timedelta(days=3)
+    curations = decide_singly(seasoned(), [text("a", title), text("b", title), text("c", title, published=later)])
+    assert [bool(curation.merges) for curation in curations] == [False, True, False]
+
+
+def test_the_order_of_words_matters_where_there_is_only_a_title() -> None:
+    one, other = (
+        "Rovers of Harbour beat Wanderers of Town in final",
+        "Wanderers of Town beat Rovers of Harbour in final",
+    )
+    assert not any(c.merges for c in decide_singly(seasoned(), [text("a", one), text("b", other)]))
+
+
+def test_one_source_does_not_copy_itself() -> None:
+    curations = decide_singly(seasoned(), [text("a", SHIP, AGENCY, source_id=1), text("b", SHIP, AGENCY, source_id=1)])
+    assert not any(curation.merges for curation in curations)
+
+
+def test_what_a_source_says_again_and_again_is_no_copy() -> None:
+    bulletin = (
+        "The latest five minute news bulletin from the World Service, read by our newsroom every hour of the day."
+    )
+    items = [text(f"i{n}", f"Bulletin {n} GMT", bulletin, source_id=1) for n in range(3)]
+    other = text("x", "Bulletin 2 GMT", bulletin, source_id=2)
+    assert not any(curation.merges for curation in decide_singly(seasoned(), [*items, other]))
+
+
+def test_copies_a_fortnight_apart_are_two_items() -> None:
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY)])
+    assert curator.decide([text("b", SHIP, AGENCY, published=NOON + timedelta(days=8))]).merges == ()
+
+
+def test_languages_are_never_compared() -> None:
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY)])
+    curation = curator.decide([text("b", SHIP, AGENCY, language="de")])
+    assert curation.merges == ()
+    assert curation.related == ()
+    assert [join.story for join in curation.joins] == ["b"]
+
+
+def test_regions_of_a_language_are() -> None:
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY, language="en-us")])
+    assert curator.decide([text("b", SHIP, AGENCY, language="en-gb")]).merges
+
+
+def test_the_same_event_is_one_story_named_after_its_founder() -> None:
+    curator = seasoned()
+    founded, joined = decide_singly(
+        curator, [text("a", SHIP, AGENCY), text("b", "Ship blocks Harbour Town", OTHER_PAPER)]
+    )
+    assert [(join.item_id, join.story) for join in founded.joins] == [("a", "a")]
+    (join,) = joined.joins
+    assert (join.item_id, join.story) == ("b", "a")
+    assert join.figures["cosine"] > 0.15
+
+
+def test_a_story_goes_on_for_days_but_not_after_silence() -> None:
+    says = ("fog and a broken steering gear", "a pilot who was asleep", "the owner of the line", "nobody at all")
+
+    def day(number: int, item_id: str) -> ItemText:
+        lead = f"Tugs at Harbour Town pull at the grain freighter; blamed on day {number}: {says[number % 4]}."
+        return text(
+            item_id,
+            f"Freighter aground at Harbour Town: {says[number % 4]}",
+            lead,
+            published=NOON + timedelta(days=number),
+        )
+
+    curations = decide_singly(seasoned(), [day(0, "a"), day(1, "b"), day(2, "c"), day(7, "d")])
+    assert [join.story for curation in curations for join in curation.joins] == ["a", "a", "a", "d"]
+
+
+def test_issues_of_a_series_are_not_a_story() -> None:
+    items = [
+        text(f"i{n}", f"Harbour Town tide table, week {n}", OTHER_PAPER + f" Tide {n}.", source_id=7) for n in (1, 2, 3)
+    ]
+    stories = [join.story for curation in decide_singly(seasoned(), items) for join in curation.joins]
+    assert stories == ["i1", "i2", "i3"]
+
+
+def test_related_are_of_the_subject_but_not_of_the_story() -> None:
+    curator = seasoned()
+    old = text(
+        "a",
+        "Pilots of Harbour Town warn of fog in the channel",
+        "Coast guard pilots fear a grounding of a freighter when fog hides the channel.",
+        published=NOON - timedelta(days=10),
+    )
+    nothing = text("n", "Bakers of the north agree on bread", "Flour and water, said the bakers.")
+    curator.decide([old, nothing])
+    curator.decide([text("s", "Ship blocks Harbour Town", OTHER_PAPER)])
+    curation = curator.decide([text("b", SHIP, AGENCY)])
+    assert [join.story for join in curation.joins] == ["s"]
+    assert [(pair.item_id, pair.other_id) for pair in curation.related] == [("b", "a")]
+    assert 0.08 <= curation.related[0].score <= 1
+
+
+def test_a_new_item_has_at_most_two_related_of_one_source_and_twenty_in_all() -> None:
+    curator = seasoned()
+    subject = "The lighthouse of Harbour Town and its keeper"
+    curator.decide(
+        [
+            text(f"i{n}", f"{subject} {word}", f"Keeper {word} of the lighthouse.", source_id=n % 5,
+                 published=NOON - timedelta(days=3 + n % 9))
+            for n, word in enumerate(["alpha", "bravo", "carol", "delta", "echo", "foxtrot"] * 3)
+        ]
+    )  # fmt: skip
+    pairs = curator.decide([text("new", subject, "A lighthouse keeper retires.", source_id=99)]).related
+    assert 0 < len(pairs) <= 20
+    sources = [int(pair.other_id[1:]) % 5 for pair in pairs]
+    assert max(map(sources.count, sources)) <= 2
+    assert [pair.score for pair in pairs] == sorted((pair.score for pair in pairs), reverse=True)
+
+
+def test_an_edited_item_keeps_its_story_and_is_compared_by_its_new_text() -> None:
+    curator = seasoned()
+    decide_singly(curator, [text("a", SHIP, AGENCY), text("b", "Ship blocks Harbour Town", OTHER_PAPER)])
+    size = len(curator)
+    edited = text("b", "Quiet day", "Nothing at all to report from anywhere.", story="a")
+    curation = curator.decide([edited])
+    assert curation.curated == ("b",)
+    assert curation.joins == ()
+    assert len(curator) == size
+
+
+def test_an_edited_item_that_stood_alone_may_join_and_its_story_becomes_an_alias() -> None:
+    curator = seasoned()
+    decide_singly(curator, [text("a", SHIP, AGENCY), text("b", "To be updated", "More soon.")])
+    curation = curator.decide([text("b", "Ship blocks Harbour Town", OTHER_PAPER, story="b")])
+    assert [(join.item_id, join.story) for join in curation.joins] == [("b", "a")]
+    assert [(merge.keep, merge.absorb) for merge in curation.story_merges] == [("a", "b")]
+
+
+def test_what_was_loaded_is_known_like_what_was_decided() -> None:
+    history = [*background(), text("a", SHIP, AGENCY, story="s")]
+    decided, loaded = seasoned(), Curator()
+    decided.decide([text("a", SHIP, AGENCY)])
+    assert loaded.load(history) == len(history)
+    assert loaded.load(history) == 0
+    copy, sibling = text("b", SHIP, AGENCY), text("c", "Ship blocks Harbour Town", OTHER_PAPER)
+    assert loaded.decide([copy]).merges == decided.decide([copy]).merges
+    assert [join.story for join in loaded.decide([sibling]).joins] == ["s"]
+
+
+def test_after_thirty_days_an_item_is_let_go_of() -> None:
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY)])
+    curator.decide([text("z", "Something else", "entirely new and much later", published=NOON + timedelta(days=31))])
+    assert len(curator) == 1
+    assert curator.vector("a") == {}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(8)), st.integers(1, 8))
+def test_deciding_is_deterministic_and_speaks_of_each_item_once(order: list[int], size: int) -> None:
+    leads = [AGENCY, OTHER_PAPER, AGENCY[:110], "", OTHER_PAPER + " More tugs.", "Fog.", AGENCY, "Bread and water."]
+    items = [text(f"i{n}", f"{SHIP} {n % 3}", leads[n], source_id=n, published=NOON + timedelta(minutes=order[n]))
+             for n in range(8)]  # fmt: skip
+    first, second = Curator(), Curator()
+    for start in range(0, len(items), size):
+        batch = items[start : start + size]
+        curation, again = first.decide(batch), second.decide(list(reversed(batch)))
+        assert replace(again, curated=()) == replace(curation, curated=())
+        absorbed = [merge.absorb for merge in curation.merges]
+        joined = [join.item_id for join in curation.joins]
+        assert sorted(absorbed + joined) == sorted(item.item_id for item in batch)
+        assert not any(merge.keep == merge.absorb for merge in curation.merges)
+        assert not any(pair.item_id == pair.other_id for pair in curation.related)

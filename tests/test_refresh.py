@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from curating import NOON
+
+from aggregator.errors import StoreUnavailable
+from aggregator.model import (
+    Curation,
+    Entry,
+    ItemList,
+    ListKey,
+    OwnFeed,
+    ParsedEntry,
+    PollResult,
+    Source,
+    Subscription,
+    Verdict,
+    View,
+)
+from aggregator.refresh import CurateOptions, Refresher
+from aggregator.store import Store, open_store
+
+AGENCY = (
+    "A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its steering failed in "
+    "heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
+)
+SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
+BRIDGE = (
+    "A swing bridge that was built in 1887 opened for the last time at Mill Quay on Tuesday, as engineers who had kept "
+    "it moving for three decades watched from the bank and the mayor read out a farewell."
+)
+AGENCY_BY_HOUR = {0: (SHIP, AGENCY), 1: ("Old swing bridge at Mill Quay opens for the last time", BRIDGE)}
+SECTIONS = {"World": 3, "Science": 2}
+#: what each source writes about, beside the ship
+SUBJECTS = ("bridges", "orchids", "chess", "glaciers", "violins")
+OPTIONS = CurateOptions(
+    sections=("World", "Science", "Culture"),
+    feeds=(
+        OwnFeed(name="chess", title="Chess", order="ranking:1d", match='title contains "chess"'),
+        OwnFeed(name="fine", title="Fine", order="recommended", match='section = "Science"'),
+        OwnFeed(name="all", title="All", order="latest"),
+    ),
+)
+
+
+def url(number: int) -> str:
+    return f"http://127.0.0.{number + 1}/feed"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store("sqlite:refresh.db", base=tmp_path)
+    sections = [name for name, count in SECTIONS.items() for _ in range(count)]
+    opened.sync_sources(
+        [Subscription(url=url(n), name=f"Paper {n}", section=section) for n, section in enumerate(sections)], now=NOON
+    )
+    poll(opened)
+    yield opened
+    opened.close()
+
+
+def poll(store: Store, *, hours: int = 0) -> None:
+    """Every source brings six articles of its own, and two of them the same agency story."""
+    now = NOON + timedelta(hours=hours)
+    for lease in store.claim(now=now, limit=50, lease=timedelta(minutes=5), force=True):
+        for source in lease.sources:
+            entries = tuple(entries_of(source, hours))
+            store.complete(
+                lease,
+                PollResult(
+                    source_id=source.id,
+                    outcome="new",
+                    polled_at=now,
+                    next_poll=now + timedelta(hours=1),
+                    entries=entries,
+                ),
+            )
+
+
+def entries_of(source: Source, hours: int) -> Iterator[Entry]:
+    number = int(source.name[-1])
+    subject = SUBJECTS[number]
+    for n in range(6):
+        title = f"What {subject} mean to {'abcdef'[n] * 5} and others, part {hours}{n}"
+        yield entry(source, f"{hours}-{n}", title, f"All about {subject} and {'uvwxyz'[n] * 5}.", minutes=n + number)
+    if number < 2:
+        title, lead = AGENCY_BY_HOUR.get(hours, AGENCY_BY_HOUR[1])
+        yield entry(source, f"{hours}-agency", title, lead, minutes=30 + number)
+
+
+def entry(source: Source, name: str, title: str, lead: str, *, minutes: int) -> Entry:
+    link = f"{source.subscription.url}/{name}"
+    published = NOON - timedelta(minutes=minutes)
+    parsed = ParsedEntry(
+        guid=name,
+        link=link,
+        title=title,
+        text=lead,
+        language="en",
+        published=published,
+        content_hash=hashlib.sha256((title + lead).encode()).digest(),
+    )
+    return Entry(entry_id=name, id_basis="guid", parsed=parsed, canonical_url=link, published=published)
+
+
+def places(store: Store, key: ListKey) -> list[str]:
+    kept = store.get_list(key)
+    assert kept is not None
+    return [place.item_id for place in kept.places]
+
+
+def open_by(store: Store, item_id: str, readers: int, *, minutes: int = 0) -> None:
+    at = NOON + timedelta(minutes=minutes)
+    store.record_views([View(item_id=item_id, at=at, visitor=bytes([n] * 8)) for n in range(readers)])
+    store.fold_views()
+
+
+def test_items_are_curated_once_and_every_list_is_made(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    first = refresher.run(NOON)
+    assert store.stats().pending == 0
+    assert first.merges == 1
+    assert first.lists == (len(OPTIONS.windows) + 1) * (1 + len(OPTIONS.sections)) + 2
+    (ship,) = store.search("freighter", limit=10)
+    assert len(ship.copies) == 2
+    again = refresher.run(NOON + timedelta(minutes=1))
+    assert (again.curated, again.merges) == (0, 0)
+
+
+def test_recommendation_does_not_repeat_ranking(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    ranking, recommended = (
+        places(store, ListKey(order="ranking", window="1d")),
+        places(store, ListKey(order="recommended")),
+    )
+    assert ranking
+    assert recommended
+    assert not set(ranking) & set(recommended)
+
+
+def test_sections_hold_their_own_items_and_an_empty_one_an_empty_list(store: Store) -> None:
+    Refresher(store, OPTIONS).run(NOON)
+    science = places(store, ListKey(order="recommended", scope="section", name="Science"))
+    assert {item.section for item in store.items(science)} == {"Science"}
+    assert places(store, ListKey(order="ranking", window="1d", scope="section", name="Culture")) == []
+
+
+def test_ranking_follows_the_views_and_can_be_asked_for_any_time(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    one, other = (item.id for item in store.search("chess", limit=2))
+    open_by(store, one, 3)
+    open_by(store, other, 5, minutes=90)
+    later = NOON + timedelta(hours=2)
+    refresher.run(later)
+    kept = store.get_list(ListKey(order="ranking", window="1d"))
+    assert kept is not None
+    assert [(place.item_id, place.views) for place in kept.places[:2]] == [(other, 5), (one, 3)]
+    assert kept.basis == "mixed"
+    before = refresher.ranking("1d", at=NOON + timedelta(minutes=30))
+    assert [(place.item_id, place.views) for place in before.places[:1]] == [(one, 3)]
+    assert refresher.ranking("1d", at=later).places == kept.places
+    assert len(refresher.ranking("1d", at=later, section="Science", size=0).places) > 0
+    assert places(store, ListKey(order="ranking", window="1h"))[0] == other
+
+
+def test_own_feeds_hold_what_matches(store: Store) -> None:
+    Refresher(store, OPTIONS).run(NOON)
+    chess = store.items(places(store, ListKey(order="ranking", window="1d", scope="feed", name="chess")))
+    assert chess
+    assert all("chess" in item.title for item in chess)
+    fine = store.items(places(store, ListKey(order="recommended", scope="feed", name="fine")))
+    assert {item.section for item in fine} == {"Science"}
+    assert store.get_list(ListKey(order="recommended", scope="feed", name="all")) is None
+
+
+def test_a_reader_is_not_told_to_read_again_what_they_read(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    store.add_reader("Ada", "token", now=NOON)
+    refresher.run(NOON)
+    key = ListKey(order="recommended", scope="reader", name="token")
+    first = places(store, key)[0]
+    store.record_opened("token", first, now=NOON)
+    refresher.run(NOON + timedelta(minutes=1))
+    assert first not in places(store, key)
+
+
+def test_options_may_change_between_runs(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    refresher.options = CurateOptions(ranking_size=2, recommendation_size=1)
+    refresher.run(NOON + timedelta(minutes=1))
+    assert len(places(store, ListKey(order="ranking", window="1d"))) == 2
+    assert len(places(store, ListKey(order="recommended"))) == 1
+
+
+def test_a_second_process_knows_what_the_first_decided(store: Store) -> None:
+    Refresher(store, OPTIONS).run(NOON)
+    second = Refresher(store, OPTIONS)
+    assert second.load(NOON) == store.stats().items
+    poll(store, hours=1)
+    assert second.run(NOON + timedelta(hours=1)).merges == 1
+    assert store.stats().pending == 0
+
+
+def test_nothing_is_begun_after_stop(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.stop.set()
+    assert refresher.run(NOON).curated == 0
+    assert store.stats().pending > 0
+
+
+def test_a_commit_that_fails_is_decided_again(store: Store, tmp_path: Path) -> None:
+    class Failing:
+        """The store, whose first commit of a curation fails."""
+
+        def __init__(self) -> None:
+            self.failed = False
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        def put_curation(self, curation: Curation, **changes: object) -> None:
+            if not self.failed:
+                self.failed = True
+                raise StoreUnavailable("the disk is full")
+            store.put_curation(curation, **changes)  # type: ignore[arg-type]
+
+    refresher = Refresher(Failing(), OPTIONS)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        refresher.run(NOON)
+    done = refresher.run(NOON)
+    assert done.merges == 1
+    assert store.stats().pending == 0
+
+
+def test_changed_rules_are_applied_to_what_is_stored(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+
+    def judge(source: Source, parsed: ParsedEntry) -> Verdict:
+        assert source.subscription.section in SECTIONS
+        return Verdict(dropped="no chess") if "chess" in parsed.title else Verdict()
+
+    assert refresher.apply_rules(judge, now=NOON) == 6
+    assert refresher.apply_rules(judge, now=NOON) == 0
+    refresher.run(NOON + timedelta(minutes=1))
+    assert places(store, ListKey(order="ranking", window="1d", scope="feed", name="chess")) == []
+    assert store.search("chess", limit=5) == []
+
+
+def test_an_unchanged_site_has_unchanged_lists(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+
+    def kept() -> list[ItemList | None]:
+        return [store.get_list(ListKey(order="ranking", window=window)) for window in OPTIONS.windows]
+
+    before, generation = [[p.item_id for p in one.places] for one in kept() if one], store.generation()
+    refresher.run(NOON + timedelta(seconds=10))
+    assert [[p.item_id for p in one.places] for one in kept() if one] == before
+    assert store.generation() == generation
+
+
+def test_related_pairs_are_stored_both_ways(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    poll(store, hours=60)
+    refresher.run(NOON + timedelta(hours=60))
+    found = [
+        (item.id, other.id)
+        for item in store.search("glaciers", limit=20)
+        for other, _ in store.related(item.id, limit=10)
+    ]
+    assert all((b, a) in found for a, b in found if {a, b} <= {item.id for item in store.search("glaciers", limit=20)})
