@@ -44,7 +44,7 @@ class Made:
     body: bytes = b""
     content_type: str = "text/html; charset=utf-8"
     status: int = 200
-    #: where it is now (status 301)
+    #: where it is now (status 301), relative to the address asked for: right behind any proxy and under any name
     location: str | None = None
 
 
@@ -142,7 +142,7 @@ class Rendering:
         if current is None:
             raise NotFound(f"there is no item {item_id!r}")
         if current != item_id:
-            return Made(status=301, location=self.site.page(current))
+            return Made(status=301, location=current)
         found = self.store.items([current])
         if not found:
             return self.error(410, "This item is no longer kept.")

@@ -19,6 +19,7 @@ from aggregator.errors import NotFound
 from aggregator.model import Item, Scope
 from aggregator.publish.lists import Before
 from aggregator.publish.markup import address, link, one_line
+from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Made, Rendering
 from aggregator.publish.site import slugify
 
@@ -44,7 +45,7 @@ def publish(
 
     `progress` is told (files so far, roughly how many in all). Raises OSError where a file cannot be written.
     """
-    site = replace(rendering, static=True)
+    site = replace(rendering, static=True, pages=Pages(rendering.site, static=True))
     total = _estimate(site)
     files = written = 0
     for path, make in _everything(site, now):

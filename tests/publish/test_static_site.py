@@ -78,7 +78,12 @@ def test_links_between_the_pages_lead_to_files(store: Store, tmp_path: Path) -> 
             place = target / link.lstrip("/")
             if not (place.is_file() or (place / "index.html").is_file()):
                 missing.add(link)
-    assert missing <= {"/search", "/r/"}
+    assert missing <= {"/search"}
+
+
+def test_nothing_asks_for_a_live_server(store: Store, tmp_path: Path) -> None:
+    publish(tmp_path / "www", rendering(store), now=NOON)
+    assert not [page for page in (tmp_path / "www").rglob("*.html") if "<form" in page.read_text()]
 
 
 def test_only_what_has_changed_is_written(store: Store, tmp_path: Path) -> None:

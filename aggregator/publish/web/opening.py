@@ -9,6 +9,7 @@ from aiohttp import web
 from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
 from aggregator.publish.audience import Opened, refusal
+from aggregator.publish.markup import address
 from aggregator.publish.rendering import Made
 from aggregator.publish.web.answer import NO_CACHING, PAGE_CACHING, answer, redirect
 from aggregator.publish.web.content import Contents
@@ -53,7 +54,9 @@ class Opening:
         if isinstance(found, Made):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
         await self._count(request, found.id)
-        response = redirect(found.url or self._services.site.page(found.id), 302)
+        original = address(found.url or "")
+        is_safe = original.startswith(("http://", "https://"))
+        response = redirect(original if is_safe else f"../item/{found.id}", 302)
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         return response
 
@@ -70,7 +73,7 @@ class Opening:
             headers = {"Content-Type": page.content_type, "Cache-Control": NO_CACHING}
             return web.Response(body=page.body, status=page.status, headers=headers)
         self._contents.changed()
-        response = redirect(f"{self._services.site.page(found.id)}?liked#like", 303)
+        response = redirect(f"../{found.id}?liked#like", 303)
         if given.set_cookie:
             response.headers.add("Set-Cookie", given.set_cookie)
         return response
