@@ -29,7 +29,7 @@ _UNSPACED = (
 )
 #: combining marks that are part of a word (the vowel signs of the scripts of India and their neighbours, accents)
 _MARKS = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u0711\u0730-\u074a"
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u0711\u0730-\u074a"
     "\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0955-\u0957\u0962\u0963\u0981-\u0983\u09bc\u09be-\u09cd\u09d7"
     "\u0a01-\u0a03\u0a3c-\u0a51\u0a70\u0a71\u0a81-\u0a83\u0abc\u0abe-\u0acd\u0b01-\u0b03\u0b3c\u0b3e-\u0b57"
     "\u0b82\u0bbe-\u0bcd\u0bd7\u0c00-\u0c04\u0c3e-\u0c56\u0c81-\u0c83\u0cbc\u0cbe-\u0cd6\u0d00-\u0d03"
@@ -39,7 +39,20 @@ _ASCII_WORD = re.compile(r"[a-z0-9]{2,}")
 _WORD = re.compile(rf"([{_UNSPACED}]+)|((?:(?![{_UNSPACED}])[^\W_]|[{_MARKS}])+)")
 #: vowel points and the stretching mark, which Arabic and Hebrew write or leave out as they please
 _OPTIONAL_MARKS = dict.fromkeys(
-    [*range(0x0591, 0x05BE), *range(0x0610, 0x061B), 0x0640, *range(0x064B, 0x0660), 0x0670, 0x200D]
+    [
+        *range(0x0591, 0x05BE),
+        0x05BF,
+        0x05C1,
+        0x05C2,
+        0x05C4,
+        0x05C5,
+        0x05C7,
+        *range(0x0610, 0x061B),
+        0x0640,
+        *range(0x064B, 0x0660),
+        0x0670,
+        0x200D,
+    ]
 )
 
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.{0,2000}?-->", re.DOTALL)

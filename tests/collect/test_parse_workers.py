@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aggregator.collect.parse import ParseWorkers, parse_sync
+from aggregator.collect.parse.wire import LENGTHS, decode_answer, decode_request, encode_feed, encode_request
+from aggregator.errors import ParseError
+from aggregator.model import Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
+
+GOOD = Document(
+    body=b"<rss version='2.0'><channel><title>F</title><item><title>t</title>"
+    b"<pubDate>Tue, 03 Mar 2026 10:00:00 GMT</pubDate></item></channel></rss>",
+    url="https://example.org/feed",
+    content_type="text/xml",
+    content_language="de",
+)
+#: quadratic in feedparser: many seconds
+ENDLESS = Document(
+    body=b"<rss><channel><item " + b" ".join(b"a%d='x'" % n for n in range(60_000)) + b"/></channel></rss>",
+    url="https://example.org/feed",
+)
+
+
+def running(
+    act: Callable[[ParseWorkers], Awaitable[None]], *, timeout: float = 10, count: int = 1, memory_bytes: int = 2**29
+) -> None:
+    async def main() -> None:
+        parser = ParseWorkers(count=count, timeout=timedelta(seconds=timeout), memory_bytes=memory_bytes)
+        try:
+            await act(parser)
+        finally:
+            await parser.close()
+            await parser.close()
+
+    asyncio.run(main())
+
+
+def test_the_child_gives_what_the_function_gives() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        assert await parser.parse(GOOD) == parse_sync(GOOD)
+        assert await parser.parse(replace(GOOD, url="https://example.org/x")) == parse_sync(GOOD)
+
+    running(act)
+
+
+def test_errors_come_through() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        with pytest.raises(ParseError) as caught:
+            await parser.parse(replace(GOOD, body=b"<html></html>"))
+        assert caught.value.code == "not-a-feed"
+        assert parser.restarts == 0
+
+    running(act)
+
+
+def test_a_document_that_takes_too_long_costs_its_child_only() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        await parser.start()
+        with pytest.raises(ParseError) as caught:
+            await parser.parse(ENDLESS)
+        assert caught.value.code == "parse-timeout"
+        assert parser.restarts == 1
+        assert (await parser.parse(GOOD)).entries[0].title == "t"
+
+    running(act, timeout=1)
+
+
+def test_the_other_children_go_on_meanwhile() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        await parser.start()
+        stuck = asyncio.create_task(parser.parse(ENDLESS))
+        for _ in range(20):
+            assert (await parser.parse(GOOD)).entries
+        assert not stuck.done()
+        with pytest.raises(ParseError):
+            await stuck
+
+    running(act, timeout=2, count=2)
+
+
+def test_memory_is_limited() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        with pytest.raises(ParseError) as caught:
+            await parser.parse(replace(GOOD, body=b"<rss><channel><title>" + b"x" * 100_000_000))
+        assert caught.value.code == "parse-memory"
+        assert (await parser.parse(GOOD)).entries
+
+    running(act, memory_bytes=200 * 1024 * 1024)
+
+
+def test_a_child_that_dies_is_replaced() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        await parser.start()
+        process = parser._all[0]._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        task = asyncio.create_task(parser.parse(GOOD))
+        await asyncio.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(ParseError) as caught:
+            await task
+        assert caught.value.code == "parse-crash"
+        assert (await parser.parse(GOOD)).entries
+
+    running(act)
+
+
+def test_a_cancelled_parse_does_not_answer_for_the_next() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        await parser.start()
+        task = asyncio.create_task(parser.parse(ENDLESS))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await parser.parse(GOOD)).entries[0].title == "t"
+
+    running(act)
+
+
+def test_a_child_is_left_with_nothing_after_close() -> None:
+    async def act(parser: ParseWorkers) -> None:
+        await parser.start()
+        process = parser._all[0]._process
+        assert process is not None
+        await parser.close()
+        assert process.returncode == 0
+        with pytest.raises(ParseError):
+            await parser.parse(GOOD)
+
+    running(act)
+
+
+def test_everything_survives_the_wire() -> None:
+    moment = datetime(2026, 3, 3, 10, 0, 0, 123456, tzinfo=UTC)
+    feed = ParsedFeed(
+        version="atom10",
+        info=FeedInfo(
+            title="é",
+            hubs=("https://h.example/",),
+            ttl=timedelta(minutes=5),
+            skip_hours=frozenset({3, 1}),
+            skip_days=frozenset({6}),
+            update_every=timedelta(days=1),
+        ),
+        entries=(
+            ParsedEntry(
+                guid="g",
+                published=moment,
+                updated=moment,
+                categories=("a", "b"),
+                enclosures=(Enclosure(url="https://e.example/a", type="t", size_bytes=1),),
+                outlinks=("https://o.example/",),
+                upstream=Upstream(comments=1),
+                content_hash=bytes(range(32)),
+            ),
+            ParsedEntry(),
+        ),
+        truncated=True,
+        warnings=("ill-formed",),
+    )
+    framed = encode_feed(feed)
+    assert decode_answer(framed[LENGTHS.size :]) == feed
+    request = encode_request(GOOD)
+    header, _ = LENGTHS.unpack(request[: LENGTHS.size])
+    body = request[LENGTHS.size :]
+    assert decode_request(body[:header], body[header:]) == GOOD
