@@ -109,8 +109,8 @@ class WorkStore(Protocol):
         `lease` asks for its gap. Raises StaleLease when the host has been claimed by somebody else since.
 
         Entries become items here as far as that is certain: a known entry is updated in place (its `published` and
-        first-seen time stay), the same canonical address at another source joins that source's item, anything else
-        founds an item.
+        first-seen time stay), the same canonical address at another source joins that source's item (unless several
+        entries of one source share it: a home page says nothing), anything else founds an item.
         """
 
     def next_due(self, *, now: datetime) -> datetime | None:

@@ -70,13 +70,14 @@ class Audience:
         return counted
 
     def forget_visitors(self, before: datetime) -> None:
-        """Destroys every visitor hash older than that; the counts stay."""
+        """Destroys every visitor hash older than that, in the log and the journal too; the counts stay."""
         self.fold_views()
         limit = codec.to_ms(before)
         self._engine.write(lambda connection: connection.execute("DELETE FROM visitors WHERE at < ?", (limit,)))
         log_id, end, waiting = self._log.read(self._engine.read(_folded))
         if not waiting:
             self._log.empty(log_id, end)
+        self._engine.truncate_journal()
 
     def view_counts(self, *, since: datetime, until: datetime, ids: Sequence[str] | None = None) -> dict[str, int]:
         """Views by item in the 5-minute buckets from that of `since` to the last that began before `until`."""

@@ -265,6 +265,11 @@ class Engine:
         except AggregatorError as error:
             raise StoreUnavailable(str(error)) from error
 
+    def truncate_journal(self) -> None:
+        """Moves what is in the write-ahead log into the file and empties it, unless somebody is reading just now."""
+        with wrapped(self.path), contextlib.closing(connect(self.path, mode="rw")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Ends the readers, then the writer after what is queued: the last to leave folds the journal away."""
         self._readers.close()

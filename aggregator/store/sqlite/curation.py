@@ -23,8 +23,8 @@ SELECT i.id, i.public_id, i.source_id, i.section, i.published, i.first_seen, i.s
     i.citations, st.public_id AS story, coalesce(sto.coverage, 1) AS coverage
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = i.source_id
     LEFT JOIN items st ON st.id = i.story_id LEFT JOIN stories sto ON sto.id = i.story_id
-WHERE i.shown AND (i.first_seen >= :since
-    OR i.id IN (SELECT item_id FROM buckets WHERE bucket >= :bucket))
+WHERE i.shown AND i.id IN (SELECT id FROM items WHERE shown AND first_seen >= :since
+    UNION SELECT item_id FROM buckets WHERE bucket >= :bucket)
 ORDER BY i.published DESC, i.public_id DESC
 """
 _ENTRIES = f"""

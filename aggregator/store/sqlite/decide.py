@@ -28,7 +28,8 @@ def put(connection: Connection, curation: Curation, handed: Mapping[str, int]) -
         refresh_story(connection, story_id)
     for item_id in curation.curated:
         _mark_curated(connection, item_id, handed.get(item_id))
-    bump(connection)
+    if curation.merges or curation.joins or curation.story_merges or curation.related:
+        bump(connection)
 
 
 def _row(connection: Connection, item_id: str) -> int:

@@ -38,10 +38,6 @@ def verdict_columns(verdict: Verdict) -> tuple[str | None, float, int | None, st
     return verdict.dropped, verdict.boost, codec.span_ms(verdict.pin), verdict.section
 
 
-def _outlinks(entry: Entry) -> tuple[str, ...]:
-    return entry.outlinks or tuple(dict.fromkeys(entry.parsed.outlinks))
-
-
 def _row(entry: Entry, source_id: int, polled_ms: int) -> tuple[object, ...]:
     parsed = entry.parsed
     return (
@@ -65,7 +61,7 @@ def _row(entry: Entry, source_id: int, polled_ms: int) -> tuple[object, ...]:
         parsed.image_url,
         codec.pack_or_none(parsed.categories),
         codec.pack_enclosures(parsed.enclosures),
-        codec.pack_or_none(_outlinks(entry)),
+        codec.pack_or_none(entry.outlinks),
         parsed.text,
         *(codec.int64(n) for n in (parsed.upstream.comments, parsed.upstream.views, parsed.upstream.votes)),
         polled_ms,
@@ -154,7 +150,7 @@ def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry
         (row_id, search_words("\n".join(filter(None, parts)))),
     )
     before = connection.execute("DELETE FROM outlinks WHERE entry_id = ? RETURNING link_key", (row_id,)).fetchall()
-    links = {digest(link) for link in _outlinks(entry)}
+    links = {digest(link) for link in entry.outlinks}
     connection.executemany(
         "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)",
         [(link, source_id, row_id) for link in links],
@@ -185,13 +181,15 @@ def _same_address(connection: Connection, source_id: int, row_id: int, entry: En
     """
     if entry.canonical_url is None:
         return None
-    rows = connection.execute(
-        "SELECT source_id, item_id FROM entries WHERE link_key = ? AND id <> ? AND item_id IS NOT NULL ORDER BY id",
-        (digest(entry.canonical_url), row_id),
-    ).fetchall()
-    if any(row["source_id"] == source_id for row in rows):
+    asked = (digest(entry.canonical_url), source_id, row_id)
+    own = "SELECT 1 FROM entries WHERE link_key = ? AND source_id = ? AND id <> ? LIMIT 1"
+    if connection.execute(own, asked).fetchone() is not None:
         return None
-    return rows[0]["item_id"] if rows else None
+    others = (
+        "SELECT item_id, min(id) FROM entries WHERE link_key = ? AND source_id <> ? AND id <> ? AND item_id IS NOT NULL"
+    )
+    found = connection.execute(others, asked).fetchone()[0]
+    return None if found is None else int(found)
 
 
 def _found(connection: Connection, feed_url: str, entry_id: str) -> int:

@@ -37,7 +37,6 @@ def _sources(db: Database) -> None:
             "url": str,
             "slug": str,
             "host": str,
-            # as configured
             "configured": int,
             "section": str,
             "name": str,
@@ -46,7 +45,6 @@ def _sources(db: Database) -> None:
             "enabled": int,
             "full_text": int,
             "role": str,
-            # as learnt
             "fetch_url": str,
             "title": str,
             "home": str,
@@ -91,12 +89,12 @@ def _sources(db: Database) -> None:
     )
     db.table("sources").create_index(["url"], unique=True)
     db.table("sources").create_index(["slug"], unique=True)
-    db.execute("CREATE INDEX sources_due ON sources(host, due_at) WHERE configured AND enabled AND NOT gone")
+    db.table("sources").create_index(["host", "due_at"])
     db.table("hosts").create(
         {"host": str, "due_at": int, "token": int, "leased_until": int, "free_at": int, "parked_until": int},
         pk="host",
         not_null={"token", "leased_until", "free_at", "parked_until"},
-        defaults={"token": 0, "leased_until": 0, "free_at": 0, "parked_until": 0},
+        defaults=dict.fromkeys(("token", "leased_until", "free_at", "parked_until"), 0),
         strict=True,
     )
     db.table("hosts").create_index(["due_at"])
@@ -254,9 +252,11 @@ def _audience(db: Database) -> None:
     _keyed(db, "buckets", "bucket INTEGER, item_id INTEGER", "n INTEGER NOT NULL")
     db.table("buckets").create_index(["item_id", "bucket", "n"])
     _keyed(db, "visitors", "day INTEGER, item_id INTEGER, visitor BLOB", "at INTEGER NOT NULL")
+    db.table("visitors").create_index(["item_id"])
     _keyed(db, "likes", "item_id INTEGER, visitor BLOB", "at INTEGER NOT NULL")
     _keyed(db, "marks", "mark TEXT", "n INTEGER NOT NULL")
     _keyed(db, "opened", "reader_id INTEGER, item_id INTEGER", "at INTEGER NOT NULL")
+    db.table("opened").create_index(["item_id"])
     db.table("readers").create(
         {"id": int, "name": str, "token": str, "created": int},
         pk="id",

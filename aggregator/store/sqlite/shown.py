@@ -13,11 +13,15 @@ FROM entries e JOIN sources s ON s.id = e.source_id WHERE e.item_id = ? ORDER BY
 """
 #: each other source is one vote, however many of its entries link here
 _CITATIONS = """
-SELECT count(DISTINCT o.source_id) FROM entries e JOIN outlinks o ON o.link_key = e.link_key
-    JOIN entries citing ON citing.id = o.entry_id
-WHERE e.item_id = ?1 AND citing.dropped IS NULL
-    AND o.source_id NOT IN (SELECT own.source_id FROM entries own WHERE own.item_id = ?1)
+SELECT count(DISTINCT source_id) FROM (
+    SELECT o.source_id FROM entries e JOIN outlinks o ON o.link_key = e.link_key
+        JOIN entries citing ON citing.id = o.entry_id
+    WHERE e.item_id = ?1 AND citing.dropped IS NULL
+        AND o.source_id NOT IN (SELECT own.source_id FROM entries own WHERE own.item_id = ?1)
+    LIMIT 1000)
 """
+#: an address that more entries share is a home page, not an article: votes for it are not worth counting
+SHARED_ADDRESS = 20
 _COLUMNS = (
     *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),
     *("sources", "citations", "boost", "pinned_until"),
@@ -72,8 +76,8 @@ def refresh_item(connection: Connection, item_id: int) -> bool:
 
 def cited_items(connection: Connection, link_keys: Iterable[bytes]) -> set[int]:
     """The items at these addresses: their votes have changed."""
-    query = "SELECT item_id FROM entries WHERE link_key = ? AND item_id IS NOT NULL"
-    return {row[0] for key in link_keys for row in connection.execute(query, (key,))}
+    query = f"SELECT item_id FROM entries WHERE link_key = ? AND item_id IS NOT NULL LIMIT {SHARED_ADDRESS}"
+    return {row[0] for key in link_keys for row in connection.execute(query, (key,)).fetchall()}
 
 
 def refresh_story(connection: Connection, story_id: int) -> None:

@@ -30,8 +30,9 @@ def take_over(connection: Connection, subscriptions: Sequence[Subscription], now
     added = [url for url in wanted if url not in known or not known[url]["configured"]]
     removed = [url for url, row in known.items() if row["configured"] and url not in wanted]
     changed = [url for url in wanted if url not in added and codec.subscription(known[url]) != wanted[url]]
+    slugs = {row["slug"] for row in known.values()}
     for url in added:
-        _add(connection, wanted[url], known.get(url), now_ms)
+        _add(connection, wanted[url], known.get(url), now_ms, slugs)
     for url in changed:
         _change(connection, wanted[url], known[url])
     connection.executemany("UPDATE sources SET configured = 0 WHERE url = ?", [(url,) for url in removed])
@@ -47,7 +48,7 @@ def move(connection: Connection, source_id: int, host: str) -> None:
     connection.execute("UPDATE sources SET host = ? WHERE id = ?", (host, source_id))
 
 
-def _add(connection: Connection, one: Subscription, before: sqlite3.Row | None, now_ms: int) -> None:
+def _add(connection: Connection, one: Subscription, before: sqlite3.Row | None, now_ms: int, slugs: set[str]) -> None:
     """A new source is due at once; one that returns keeps its due time, so that no edit causes an extra poll."""
     if before is not None:
         connection.execute("UPDATE sources SET configured = 1, gone = 0, gone_since = NULL WHERE url = ?", (one.url,))
@@ -58,17 +59,18 @@ def _add(connection: Connection, one: Subscription, before: sqlite3.Row | None, 
     connection.execute(
         f"INSERT INTO sources(url, fetch_url, slug, host, due_at, {', '.join(_CONFIGURED)})"
         f" VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_CONFIGURED))})",
-        (one.url, one.url, _free_slug(connection, one), host, now_ms, *_columns(one)),
+        (one.url, one.url, _free_slug(one, slugs), host, now_ms, *_columns(one)),
     )
 
 
-def _free_slug(connection: Connection, one: Subscription) -> str:
+def _free_slug(one: Subscription, taken: set[str]) -> str:
+    """The wished slug, numbered where it is taken; taken from now on."""
     wish = slug_of(one.url, one.name)
-    taken = {row[0] for row in connection.execute("SELECT slug FROM sources WHERE slug GLOB ?", (wish + "*",))}
     slug, number = wish, 1
     while slug in taken:
         number += 1
         slug = f"{wish}-{number}"
+    taken.add(slug)
     return slug
 
 
