@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 
@@ -51,6 +52,7 @@ BOTS = re.compile(
 
 #: request headers that say "nobody is looking yet"
 PURPOSES = ("purpose", "sec-purpose", "x-purpose", "x-moz")
+AHEAD = re.compile("prefetch|prerender|preview|instant")
 
 
 def refusal(opened: Opened) -> str | None:
@@ -65,14 +67,20 @@ def refusal(opened: Opened) -> str | None:
         return "method"
     if is_bot(opened.user_agent):
         return "bot"
-    if any(re.search(r"prefetch|prerender|preview|instant", opened.header(name)) for name in PURPOSES):
+    if any(AHEAD.search(opened.header(name)) for name in PURPOSES):
         return "prefetch"
     return None if _is_navigation(opened) else "sub-resource"
 
 
 def is_bot(user_agent: str) -> bool:
     """Whether a User-Agent is a program's rather than a person's browser. An empty one is a program's."""
-    return not user_agent or BOTS.search(user_agent[:512]) is not None
+    return not user_agent or _names_a_program(user_agent[:512])
+
+
+@lru_cache(maxsize=4096)
+def _names_a_program(user_agent: str) -> bool:
+    # Cached because the search tries every word at every character: 150 µs, and the same few agents come all day.
+    return BOTS.search(user_agent) is not None
 
 
 def _is_navigation(opened: Opened) -> bool:
