@@ -75,6 +75,9 @@ class RulesMark:
         """Whether the verdicts in the store are those of these settings."""
         try:
             return self.path.read_text("ascii") == _fingerprint(settings)
+        except FileNotFoundError:
+            # a new store, or one that has never known a rule
+            return not settings.rules
         except (OSError, ValueError):
             return False
 

@@ -63,11 +63,14 @@ def settings(tmp_path: Path, text: str) -> config.Settings:
 def test_changed_rules_are_noticed_over_a_restart(tmp_path: Path) -> None:
     mark = RulesMark(tmp_path / "rules.mark")
     plain = settings(tmp_path, "")
-    assert not mark.is_of(plain)
+    assert mark.is_of(plain), "without a mark there have never been rules"
     mark.put(plain)
     assert mark.is_of(plain)
     ruled = settings(tmp_path, '[[rules]]\nmatch = \'title ~ "x"\'\naction = "drop"\n')
     assert not mark.is_of(ruled)
+    assert not RulesMark(tmp_path / "none").is_of(ruled)
+    mark.put(ruled)
+    assert not mark.is_of(plain)
 
 
 def test_a_saved_file_is_noticed_once_it_has_settled(tmp_path: Path) -> None:

@@ -1,0 +1,211 @@
+"""The commands on a real store, filled by `poll` from scripted publishers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemon_process import config_text
+from origin import Answer, Origin, rss
+
+from aggregator.cli import run_command
+from aggregator.model import View
+from aggregator.store import open_store
+
+ITEM_KEYS = [
+    *("id", "title", "url", "page", "source", "sources", "section", "author", "published", "first_seen"),
+    *("views", "likes", "score", "story", "reasons"),
+]
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A configuration whose two good sources and one bad one have been polled once."""
+    directory = tmp_path_factory.mktemp("site")
+    config = directory / "config.toml"
+    with Origin() as origin, Origin("127.0.0.2") as other:
+        agency = "Ferry runs aground off the northern cape, all passengers safe"
+        one = origin.on(
+            "/one", Answer(body=rss(agency, "Comet seen from the harbour", feed="One", site="http://w.example"))
+        )
+        two = other.on(
+            "/two", Answer(body=rss(agency, "Council votes on the bridge", feed="Two", site="http://w.example"))
+        )
+        bad = other.on("/bad", Answer(status=500))
+        config.write_text(
+            config_text(one, two, bad, interval="1h").replace('max_interval = "1s"', 'max_interval = "1h"')
+        )
+        assert run_command(["--config", str(config), "poll"]) == 1, "one source fails, and is named"
+        yield config
+
+
+@pytest.fixture
+def run(site: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_command(["--config", str(site), *arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def rows(run: Run) -> Callable[..., list[dict[str, Any]]]:
+    def rows(*arguments: str) -> list[dict[str, Any]]:
+        code, out, err = run(*arguments, "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    return rows
+
+
+Rows = Callable[..., list[dict[str, Any]]]
+
+
+def test_items_have_stable_keys(rows: Rows) -> None:
+    for listing in (["list", "latest"], ["list", "ranking"], ["list", "recommended"], ["search", "comet"]):
+        found = rows(*listing)
+        assert found, listing
+        assert all(list(row) == ITEM_KEYS for row in found)
+
+
+def test_the_ferry_is_one_item_of_two_sources(rows: Rows) -> None:
+    found = rows("list", "latest", "--limit", "0")
+    assert len(found) == 3
+    ferry = next(row for row in found if row["title"].startswith("Ferry"))
+    assert ferry["sources"] == 2
+    assert rows("list", "ranking")[0]["id"] == ferry["id"]
+
+
+def test_limit(rows: Rows) -> None:
+    assert len(rows("list", "latest", "--limit", "1")) == 1
+    assert len(rows("list", "ranking", "--limit", "1")) == 1
+    # nobody has opened anything: at most half of what there is stands in, the rest is left to recommend
+    assert len(rows("list", "ranking", "--limit", "0")) == 2
+
+
+def test_a_ranking_as_it_stood_then(site: Path, rows: Rows) -> None:
+    comet = rows("search", "comet")[0]["id"]
+    now = datetime.now(UTC)
+    store = open_store("sqlite:aggregator.db", base=site.parent, create=False)
+    store.record_views([View(item_id=comet, at=now, visitor=b"one"), View(item_id=comet, at=now, visitor=b"two")])
+    store.fold_views()
+    store.close()
+    later = (now + timedelta(minutes=10)).isoformat()
+    first = rows("list", "ranking", "--window", "1h", "--at", later)[0]
+    assert (first["id"], first["views"]) == (comet, 2)
+    before = (now - timedelta(minutes=10)).isoformat()
+    assert comet not in [row["id"] for row in rows("list", "ranking", "--window", "1h", "--at", before) if row["views"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["list", "latest", "--window", "1d"], 2, "--window"),
+        (["list", "ranking", "--at", "yesterday"], 2, "yesterday"),
+        (["list", "newest"], 2, "newest"),
+        (["list", "ranking", "--window", "3h"], 1, "3h"),
+        (["list", "latest", "--section", "Wold"], 1, "World"),
+        (["related", "nosuchitem"], 1, "nosuchitem"),
+        (["related"], 2, "--all"),
+        (["explain", "nosuchitem"], 1, "nosuchitem"),
+        (["readers", "remove", "nobody"], 1, "nobody"),
+        (["poll", "http://unknown.example/"], 1, "http://unknown.example/"),
+        (["count", "/no/such/log"], 1, "/no/such/log"),
+        (["restore", "/no/such/backup"], 78, "/no/such/backup"),
+    ],
+)
+def test_what_cannot_be_done_is_named(run: Run, arguments: list[str], code: int, said: str) -> None:
+    given, _, err = run(*arguments)
+    assert given == code, err
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_section_by_name_and_by_slug(rows: Rows) -> None:
+    assert rows("list", "latest", "--section", "World") == rows("list", "latest", "--section", "world")
+
+
+def test_status_names_what_is_wrong(rows: Rows, run: Run) -> None:
+    states = {row["url"].rpartition("/")[2]: row for row in rows("status")}
+    assert (states["one"]["state"], states["bad"]["state"]) == ("ok", "failing")
+    assert states["bad"]["error"]["code"] == "http-500"
+    code, out, _ = run("status")
+    assert code == 0
+    assert "http-500" in out
+    assert "3 sources, 3 items" in out
+
+
+def test_stories_and_related(rows: Rows) -> None:
+    stories = rows("stories", "--min-sources", "1")
+    assert sum(len(story["items"]) for story in stories) == 3
+    assert all(list(story) == ["story", "items"] and list(story["items"][0]) == ITEM_KEYS for story in stories)
+    everything = rows("related", "--all")
+    assert len(everything) == 3
+    assert all(list(row) == ["id", "related"] for row in everything)
+    assert isinstance(rows("related", everything[0]["id"]), list)
+
+
+def test_explain_says_which_rule_joined_what(rows: Rows, run: Run) -> None:
+    ferry = rows("search", "ferry")[0]["id"]
+    told = rows("explain", ferry)[0]
+    assert [copy["rule"] for copy in told["copies"]] == ["first", "canonical-url"]
+    assert told["places"]
+    code, out, _ = run("explain", ferry)
+    assert code == 0
+    assert "canonical-url" in out
+
+
+def test_readers(rows: Rows, run: Run) -> None:
+    code, address, _ = run("readers", "add", "Ada")
+    assert code == 0
+    assert "/r/" in address
+    assert rows("readers", "list")[0]["address"] == address.strip()
+    assert run("readers", "add", "Ada")[0] == 1
+    assert run("readers", "remove", "Ada")[0] == 0
+    assert rows("readers", "list") == []
+
+
+def test_poll_asks_nobody_who_is_not_due(run: Run) -> None:
+    code, out, _ = run("poll")
+    assert code == 0
+    assert "nothing was due" in out
+
+
+def test_backup_and_restore(site: Path, run: Run, rows: Rows, tmp_path: Path) -> None:
+    before = rows("list", "latest", "--limit", "0")
+    copy = tmp_path / "copy.db"
+    code, out, _ = run("backup", str(copy))
+    assert code == 0
+    assert "verified" in out
+    (site.parent / "aggregator.db").unlink()
+    for leftover in site.parent.glob("aggregator.db-*"):
+        leftover.unlink()
+    assert run("restore", str(copy))[0] == 0
+    assert rows("list", "latest", "--limit", "0") == before
+
+
+def test_publish_writes_the_site(run: Run, rows: Rows, tmp_path: Path) -> None:
+    assert run("publish", str(tmp_path / "www"))[0] == 0
+    for path in ("index.html", "feeds/latest.atom", "feeds/ranking-1d.rss", f"item/{rows('search', 'comet')[0]['id']}"):
+        assert (tmp_path / "www" / path).exists(), path
+    again = run("publish", str(tmp_path / "www"))[1]
+    # the status page says when the next polls are
+    assert int(again.split(" files, ")[1].split()[0]) <= 2
+
+
+def test_count_counts_a_log_once(run: Run, rows: Rows, tmp_path: Path) -> None:
+    item = rows("search", "council")[0]["id"]
+    log = tmp_path / "access.log"
+    stamp = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    log.write_text(f'203.0.113.9 - - [{stamp}] "GET /item/{item} HTTP/1.1" 200 512 "-" "{agent}"\n')
+    assert "1 views" in run("count", str(log))[1]
+    assert "0 views" in run("count", str(log))[1]
+    assert rows("search", "council")[0]["views"] == 1
