@@ -101,7 +101,7 @@ def tag(site: Site, specific: str) -> str:
     authority = host if ":" not in host else "localhost"
     port = f"{parts.port}/" if parts.port else ""
     prefix = parts.path.strip("/")
-    return f"tag:{authority},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}{specific}"
+    return address(f"tag:{authority},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}{specific}")
 
 
 def entry_id(site: Site, listing: Listing, item: Item) -> str:
