@@ -224,24 +224,23 @@ def _identity(each: _Keyed, match: _Match | None, taken: set[str], unstable: boo
     renamed = match.by_link and each.guid is not None and match.known.guid is not None and each.guid != match.known.guid
     if not renamed or _basis(former) != "guid":
         return former, None
-    return _place_id(each), former
+    return _place_id(each, taken), former
 
 
 def _new_id(each: _Keyed, taken: set[str], unstable: bool) -> str:
     if each.guid is None or unstable:
-        place = _place_id(each)
-        return place if place not in taken else _HASH + _digest(place, each.parsed.title, each.parsed.text)
+        return _place_id(each, taken)
     # a guid that stands twice, or that named another story before, names nothing alone
     if each.sole_guid and each.guid not in taken:
         return each.guid
     return f"{each.guid} {_digest(each.link or '', each.parsed.title)[:16]}"
 
 
-def _place_id(each: _Keyed) -> str:
-    """The identity that needs no guid: the address; with the title where the address is shared; else title and text."""
+def _place_id(each: _Keyed, taken: set[str]) -> str:
+    """The identity that needs no guid: the address; with the title where others stand there; else title and text."""
     if each.link is None:
         return _HASH + _digest(each.parsed.title, each.parsed.text)
-    if each.sole_link and _names_one_story(each.link):
+    if each.sole_link and _names_one_story(each.link) and _LINK + each.link not in taken:
         return _LINK + each.link
     return _HASH + _digest(each.link, normalise(each.parsed.title))
 
