@@ -606,11 +606,11 @@ async def refused(client: Client) -> bool:
 def test_a_connection_too_many_is_refused(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
         held = [await asyncio.open_connection("127.0.0.1", client.server.addresses[0][1]) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         assert await refused(client)
         for _, writer in held:
             writer.close()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         assert (await client.get("/feeds/latest.atom"))[0].status == 200
 
     play(tmp_path, story, limits=ServerLimits(connections=3))
