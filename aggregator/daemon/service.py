@@ -152,6 +152,7 @@ class Daemon:
 
     async def _wind_down(self) -> None:
         """Everything that may take long, side by side; then the rest in order."""
+        self._ignore_signals()
         log.info("stopping", extra={"polls_in_flight": self.pump.in_flight})
         await self.schedule.stop()
         within = STOP_WITHIN / 2
@@ -168,6 +169,14 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.want)
+
+    @staticmethod
+    def _ignore_signals() -> None:
+        """It is stopping already: a second signal would only cut short what is being stored."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     def _jobs(self) -> list[Job]:
         watchdog = self.notifier.watchdog

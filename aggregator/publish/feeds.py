@@ -229,6 +229,6 @@ def _good(entries: Iterable[_Entry]) -> Iterable[_Entry]:
         try:
             entry.render()
         except RenderError as error:
-            _log.warning("event=entry-dropped reason=%r", str(error))
+            _log.warning("entry dropped", extra={"why": error})
             continue
         yield entry

@@ -84,7 +84,7 @@ def _errors(services: Services) -> Middleware:
         except NotFound as error:
             return _error_page(services, 404, str(error))
         except StoreError as error:
-            _log.warning("event=store-unavailable path=%r reason=%r", request.path, str(error))
+            _log.warning("store unavailable", extra={"path": request.path, "why": error})
             return _error_page(services, 503, "The store cannot be read at the moment.", {"Retry-After": "30"})
         except web.HTTPException as error:
             if error.status < 400:
@@ -92,7 +92,7 @@ def _errors(services: Services) -> Middleware:
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             return _error_page(services, error.status, "", allow)
         except Exception:  # noqa: BLE001  # the edge of a request: the visitor gets a page, the log gets the traceback
-            _log.exception("event=request-failed method=%s path=%r", request.method, request.path)
+            _log.exception("request failed", extra={"method": request.method, "path": request.path})
             return _error_page(services, 500)
 
     return middleware

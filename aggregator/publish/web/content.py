@@ -80,7 +80,7 @@ class Contents:
             kept = self._kept.get(key)
             if kept is None:
                 raise
-            _log.warning("event=stale-served key=%r", key)
+            _log.warning("stale answer served", extra={"key": key})
         if key in self._kept:
             self._kept.move_to_end(key)
         return kept

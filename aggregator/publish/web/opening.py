@@ -95,7 +95,7 @@ class Opening:
         try:
             await self._contents.call(lambda: self._services.store.record_opened(token, item_id, now=now))
         except StoreError as error:
-            _log.warning("event=opening-not-recorded item=%s reason=%r", item_id, str(error))
+            _log.warning("opening not recorded", extra={"item": item_id, "why": error})
 
 
 def _opened(request: web.Request) -> Opened:

@@ -131,7 +131,8 @@ async def serve(
     except BaseException:
         await server.stop()
         raise
-    _log.info("event=listening addresses=%s", ",".join(f"{host}:{port}" for host, port in server.addresses))
+    addresses = ",".join(f"{host}:{port}" for host, port in server.addresses)
+    _log.info("listening", extra={"addresses": addresses})
     return server
 
 
