@@ -425,3 +425,23 @@ def test_death_or_a_failing_disk_at_a_system_call(fault: str, tmp_path: Path) ->
         if "PTRACE" in complaint:
             pytest.skip("processes may not be traced here")
         oracle.check(said.splitlines(keepends=True))
+
+
+def test_closing_does_not_wait_for_a_long_read(filled: Path) -> None:
+    store = open_store(URL, base=filled)
+    forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    errors = list[Exception]()
+
+    def read() -> None:
+        try:
+            store._engine.read(lambda connection: connection.execute(forever).fetchone())  # type: ignore[attr-defined]
+        except StoreUnavailable as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    start = time.monotonic()
+    store.close()
+    reader.join(10)
+    assert time.monotonic() - start < 4
+    assert "interrupted" in str(errors[0])

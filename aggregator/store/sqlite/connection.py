@@ -7,6 +7,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -24,6 +25,7 @@ READERS = 4
 GROUP = 64
 BUSY_S = 15.0
 PING_S = 5.0
+STOP_S = 1.0
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -229,11 +231,15 @@ class Readers:
             self._free.put(connection)
 
     def close(self) -> None:
-        """Closes them as they become free; waits a moment for those that read."""
+        """Closes them as they become free; those that still read after a second are interrupted."""
         self._closed = True
-        for _ in self._all:
-            with contextlib.suppress(queue.Empty):
-                self._free.get(timeout=PING_S).close()
+        deadline_s = time.monotonic() + STOP_S
+        with contextlib.suppress(queue.Empty):
+            for _ in self._all:
+                self._free.get(timeout=max(deadline_s - time.monotonic(), 0)).close()
+        for connection in self._all:
+            with contextlib.suppress(sqlite3.Error):  # those that are closed
+                connection.interrupt()
 
 
 class Engine:
