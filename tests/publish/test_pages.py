@@ -7,13 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import page_samples as samples
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aggregator.publish.pages import Pages
+from aggregator.publish.pages import Pages, body, charts, phrases
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.site import Site
 
@@ -338,6 +341,11 @@ def test_the_status_page_puts_trouble_first_and_says_what_to_do() -> None:
     assert '<path d="M0 20v-' in page
 
 
+def test_a_poll_that_waits_is_due() -> None:
+    health = samples.health(0, next_poll=samples.NOW)
+    assert "due now" in PAGES.status(sources=[health], stats=samples.STATS, now=samples.NOW)
+
+
 @pytest.mark.parametrize("state", ["new", "ok", "quiet", "failing", "gone", "disabled"])
 def test_every_state_has_words(state: str) -> None:
     assert PAGES.source(health=samples.health(1, state), latest=samples.LATEST)
@@ -377,3 +385,27 @@ def test_the_stylesheet_asks_nobody_else() -> None:
 
 def test_a_site_without_sections_or_items_has_pages() -> None:
     assert Read(Pages(Site()).feeds()).text
+
+
+@pytest.mark.parametrize(
+    ("expected", "minutes"),
+    [("just now", 0), ("1 minute ago", 1), ("59 minutes ago", 59), ("1 hour ago", 60), ("47 hours ago", 47 * 60),
+     ("2 days ago", 48 * 60), ("in 3 hours", -180), ("in a moment", -0.5)],
+)  # fmt: skip
+def test_how_long_ago(expected: str, minutes: float) -> None:
+    assert phrases.ago(samples.NOW - timedelta(minutes=minutes), samples.NOW) == expected
+
+
+@given(st.text(max_size=400), st.integers(2, 300))
+def test_an_excerpt_is_never_longer_than_asked(text: str, limit: int) -> None:
+    short = body.excerpt(text, limit)
+    assert len(short) <= limit
+    assert short == " ".join(text.split()) or short.endswith("…")
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=60))
+def test_a_chart_stays_in_its_box(values: list[int]) -> None:
+    path = charts.bars(values)
+    heights = [int(height) for height in re.findall(r"v-(\d+)", path)]
+    assert len(heights) == len(values)
+    assert all(1 <= height <= charts.HEIGHT for height in heights)

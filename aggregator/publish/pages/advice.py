@@ -79,7 +79,7 @@ def row(health: SourceHealth, *, now: datetime) -> SourceRow:
         note=_note(health, now),
         advice=advice(health.error.code) if health.error else "",
         last_success=phrases.ago(health.last_success, now),
-        next_poll=phrases.ago(health.next_poll, now) if health.next_poll else "—",
+        next_poll=_next_poll(health.next_poll, now),
         chart=charts.bars(health.daily),
         chart_width=charts.width(health.daily),
         chart_label=f"{phrases.plural(sum(health.daily), 'item')} in {phrases.plural(len(health.daily), 'day')}",
@@ -89,6 +89,12 @@ def row(health: SourceHealth, *, now: datetime) -> SourceRow:
 def advice(code: str) -> str:
     """What an operator should do about an error."""
     return next((text for prefix, text in ADVICE if code.startswith(prefix)), DEFAULT_ADVICE)
+
+
+def _next_poll(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return "—"
+    return phrases.ago(moment, now) if moment > now else "due now"
 
 
 def _note(health: SourceHealth, now: datetime) -> str:
