@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 
 import click
 
 from aggregator.cli.context import Context, pass_context
+
+#: how long a thread may keep the interpreter to itself while others wait
+SWITCH_S = 0.001
 
 
 @click.command()
@@ -29,6 +33,8 @@ def run(context: Context, verbose: bool) -> None:
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
     sockets = sdnotify.inherited_sockets(os.environ, pid=os.getpid())
     running = logs.set_up(environ=os.environ, verbose=verbose)
+    # Curating burns processor time in a thread; pages are answered in another, and must not wait 5 ms for each turn.
+    sys.setswitchinterval(SWITCH_S)
     try:
         asyncio.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
     finally:

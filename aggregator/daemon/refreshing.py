@@ -70,7 +70,7 @@ class Refreshing:
         while True:
             self._wanted.clear()
             await self._attempt(self._judge)
-            await self._attempt(self.refresher.run)
+            self.took_s = await self._attempt(self.refresher.run)
             self.runs += 1
             await asyncio.sleep(max(DEBOUNCE.total_seconds(), self.took_s * (1 / SHARE - 1)))
             with contextlib.suppress(TimeoutError):
@@ -86,8 +86,8 @@ class Refreshing:
             # unless they have changed once more meanwhile
             self._judging = None if self._judging is judging else self._judging
 
-    async def _attempt(self, step: Callable[[datetime], object]) -> None:
-        """One step; one that fails is tried again with the next refresh."""
+    async def _attempt(self, step: Callable[[datetime], object]) -> float:
+        """One step, and the seconds it took; one that fails is tried again with the next refresh."""
         began_s = time.monotonic()
         try:
             await self.call(lambda: step(self._clock()))
@@ -96,4 +96,4 @@ class Refreshing:
         except Exception:
             # The edge of a job: lists that cannot be made anew must not end those that are there.
             log.exception("refresh failed")
-        self.took_s = time.monotonic() - began_s
+        return time.monotonic() - began_s
