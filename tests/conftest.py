@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from aggregator.store import Store, open_store
+
+#: a store of each kind; a second backend adds a line here and has the tests of the contract
+STORE_URLS = {"sqlite": "sqlite:aggregator.db"}
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +20,27 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("needs ../shared/data (real feeds; not part of the project)")
     return path
+
+
+@pytest.fixture(params=sorted(STORE_URLS))
+def store_url(request: pytest.FixtureRequest) -> str:
+    return STORE_URLS[request.param]
+
+
+@pytest.fixture
+def reopen(store_url: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens the store of this test; once more each time it is called."""
+    opened: list[Store] = []
+
+    def open_again() -> Store:
+        opened.append(open_store(store_url, base=tmp_path))
+        return opened[-1]
+
+    yield open_again
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(reopen: Callable[[], Store]) -> Store:
+    return reopen()
