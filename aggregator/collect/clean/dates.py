@@ -17,15 +17,13 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MAX_CHARS = 100
 
 _ZONES = {
-    "ut": 0, "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "cest": 120, "mez": 60, "mesz": 120,
-    "met": 60,
-    "mest": 120, "sast": 120, "eet": 120, "eest": 180, "msk": 180, "trt": 180, "ist": 330, "pkt": 300, "bdt": 360,
-    "wib": 420, "ict": 420, "hkt": 480, "sgt": 480, "pht": 480, "awst": 480, "jst": 540, "kst": 540, "acst": 570,
-    "acdt": 630, "aest": 600, "aedt": 660, "nzst": 720, "nzdt": 780, "brt": -180, "art": -180, "clt": -240,
-    "ast": -240, "adt": -180,
-    "nst": -210, "ndt": -150, "est": -300, "edt": -240, "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480,
-    "pdt": -420, "akst": -540, "akdt": -480, "hst": -600,
-    "et": -300, "ct": -360, "mt": -420, "pt": -480,
+    "ut": 0, "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "cest": 120, "mez": 60,
+    "mesz": 120, "met": 60, "mest": 120, "sast": 120, "eet": 120, "eest": 180, "msk": 180, "trt": 180, "ist": 330,
+    "pkt": 300, "bdt": 360, "wib": 420, "ict": 420, "hkt": 480, "sgt": 480, "pht": 480, "awst": 480, "jst": 540,
+    "kst": 540, "acst": 570, "acdt": 630, "aest": 600, "aedt": 660, "nzst": 720, "nzdt": 780, "brt": -180,
+    "art": -180, "clt": -240, "ast": -240, "adt": -180, "nst": -210, "ndt": -150, "est": -300, "edt": -240,
+    "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480, "pdt": -420, "akst": -540, "akdt": -480,
+    "hst": -600, "et": -300, "ct": -360, "mt": -420, "pt": -480,
 }  # fmt: skip
 #: by number: English, German, French, Spanish, Italian, Portuguese, Dutch, Russian; the first letters that tell
 _MONTHS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from aggregator.collect.clean import parse_date
 from aggregator.collect.parse.decode import decode
 from aggregator.collect.parse.entries import clean_entry, language_tag
 from aggregator.collect.parse.jsonfeed import parse_json
@@ -80,8 +81,6 @@ def _newest(raw: list[RawEntry]) -> list[RawEntry]:
     """At most 1,000 entries: the newest where they are dated, else the first; in the order of the document."""
     if len(raw) <= MAX_ENTRIES:
         return raw
-    from aggregator.collect.clean import parse_date
-
     dates = [parse_date(entry.published.raw, entry.published.parsed) if entry.published else None for entry in raw]
     places = sorted(range(len(raw)), key=lambda place: dates[place] or _OLDEST, reverse=True)[:MAX_ENTRIES]
     return [raw[place] for place in sorted(places)]

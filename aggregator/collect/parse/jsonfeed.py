@@ -80,15 +80,18 @@ def _entry(item: Fields, url: str) -> RawEntry:
         published=RawDate(raw=published or updated) if published or updated else None,
         updated=RawDate(raw=updated) if updated else None,
         language=_text(item, "language") or None,
-        categories=tuple(tag for tag in item.get("tags") or () if isinstance(tag, str))
-        if isinstance(item.get("tags"), list)
-        else (),
+        categories=tuple(_tags(item)),
         images=(_text(item, "image"), _text(item, "banner_image")),
         enclosures=tuple(
             (_text(each, "url"), _text(each, "mime_type"), _text(each, "size_in_bytes"))
             for each in _dicts(item, "attachments")
         ),
     )
+
+
+def _tags(item: Fields) -> list[str]:
+    value = item.get("tags")
+    return [tag for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
 
 
 def _piece(value: str, url: str, *, markup: bool) -> RawContent | None:

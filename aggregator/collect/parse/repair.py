@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import html.entities
 import re
+import sys
 from dataclasses import dataclass
 
 from aggregator.errors import ParseError
@@ -142,16 +143,9 @@ def _resolve(body: str, declared: dict[str, str]) -> tuple[str, bool]:
 
 def _character(number: str) -> str:
     """The character of a numeric reference; "" for one that XML forbids (surrogates, controls, beyond Unicode)."""
-    code = (
-        int(number[1:], 16)
-        if number[0] in "xX" and len(number) < 12
-        else int(number)
-        if len(number) < 9 and number.isdigit()
-        else -1
-    )
-    if code < 0 or code > 0x10FFFF:
-        return ""
-    return "" if _FORBIDDEN.match(chr(code)) else chr(code)
+    digits, base = (number[1:], 16) if number[0] in "xX" else (number, 10)
+    code = int(digits, base) if len(digits) <= 9 else sys.maxunicode + 1
+    return "" if code > sys.maxunicode or _FORBIDDEN.match(chr(code)) else chr(code)
 
 
 def _named(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import feedparser
 
 from aggregator.collect.clean import clean_line, safe_url
-from aggregator.collect.parse.entries import language_tag
+from aggregator.collect.parse.entries import language_tag, plain_words
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo, Upstream
@@ -27,6 +27,7 @@ __all__ = ["parse_xml"]
 _FRAGILE = re.compile(r"(</?)(georss|gml|geo|psc|cc|creativeCommons|itunes|media|podcast|slash|thr|admin|foaf)(?=:)")
 _SKIP_HOURS = re.compile(r"<skipHours\b[^>]*>(.{0,3000}?)</skipHours", re.IGNORECASE | re.DOTALL)
 _SKIP_DAYS = re.compile(r"<skipDays\b[^>]*>(.{0,1000}?)</skipDays", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"\b\d{1,2}\b")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: the least that `sy:updatePeriod` may ask for; hourly is what WordPress writes whatever the truth is
 _PERIODS = {
@@ -213,8 +214,6 @@ def _info(feed: Fields, text: str, url: str) -> FeedInfo:
 
 
 def _one_line(piece: RawContent | None) -> str:
-    from aggregator.collect.parse.entries import plain_words
-
     return clean_line(plain_words(piece)) if piece else ""
 
 
@@ -235,21 +234,17 @@ def _ttl(minutes: str) -> timedelta | None:
 
 
 def _skip_hours(text: str) -> frozenset[int]:
-    """Hours, UTC; 24 is midnight in RSS 0.91. A feed that asks for none at all asks for nothing."""
+    """Hours, UTC; 24 is midnight in RSS 0.91. A feed that names all of them asks for nothing."""
     found = _SKIP_HOURS.search(text)
-    hours = (
-        frozenset(int(hour) % 24 for hour in re.findall(r">\s*(\d{1,2})\s*<", found[1] + "<") if int(hour) <= 24)
-        if found
-        else frozenset[int]()
-    )
+    named = map(int, _NUMBER.findall(found[1])) if found else ()
+    hours = frozenset(hour % 24 for hour in named if hour <= 24)
     return hours if len(hours) < 24 else frozenset()
 
 
 def _skip_days(text: str) -> frozenset[int]:
     found = _SKIP_DAYS.search(text)
-    days = (
-        frozenset(number for number, day in enumerate(_DAYS) if day in found[1].lower()) if found else frozenset[int]()
-    )
+    named = found[1].lower() if found else ""
+    days = frozenset(number for number, day in enumerate(_DAYS) if day in named)
     return days if len(days) < 7 else frozenset()
 
 
