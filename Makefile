@@ -42,6 +42,9 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/.ready ## write docs/COMMANDS.md from the help of the commands
+	$(BIN)/python -m aggregator.cli.reference > docs/COMMANDS.md
+
 COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 constraints: ## pin the newest versions that fit (needs uv)
 	printf 'editables\nhatchling\nsetuptools\n' | $(COMPILE) - -o constraints-build.txt

@@ -14,7 +14,7 @@ from aggregator.cli import cli
 _HEAD = """\
 # Commands
 
-Made from the program's own help: `python -m aggregator.cli.reference > docs/COMMANDS.md`.
+Made from the program's own help by `make docs`.
 
 `aggregator` is `.venv/bin/aggregator`; `python -m aggregator` is the same. Listings print a table for people, or with
 `--json` one object a line. The keys of an item are always `id, title, url, page, source, sources, section, author,

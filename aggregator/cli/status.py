@@ -14,6 +14,10 @@ from aggregator.model import SourceHealth
 #: failing sources first, sources without news last
 _ORDER = {state: place for place, state in enumerate(("failing", "gone", "new", "ok", "quiet", "disabled"))}
 
+#: columns that a narrow terminal does without
+WIDE = 130
+_SPARE = frozenset({"section", "items", "http"})
+
 
 @click.command()
 @json_option
@@ -33,28 +37,29 @@ def status(context: Context, as_json: bool, limit: int) -> None:
         print_json(map(source_row, shown))
         return
     zone = context.settings.site.timezone
-    print_table(
-        ["state", "source", "section", "last success", "next poll", "items/day", "items", "http", "what is wrong"],
-        [_cells(health, zone, now) for health in sorted(shown, key=lambda health: _ORDER[health.state])],
-    )
+    wide = stdout().width >= WIDE
+    table = [_cells(health, zone, now) for health in sorted(shown, key=lambda health: _ORDER[health.state])]
+    columns = [name for name in table[0] if wide or name not in _SPARE] if table else ["source"]
+    print_table(columns, ([row[name] for name in columns] for row in table))
     stdout().print(
         f"\n{len(sources)} sources, {stats.items} items in {stats.stories} stories, {stats.views} views, "
         f"{stats.likes} likes, {stats.size_bytes / 1e6:.1f} MB"
     )
 
 
-def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime) -> list[object]:
-    return [
-        health.state,
-        health.ref.name,
-        health.subscription.section,
-        local(health.last_success, zone),
-        _ahead(health.next_poll, now),
-        f"{health.items_per_day:.1f}",
-        health.items,
-        health.http_status,
-        _wrong(health, zone),
-    ]
+def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime) -> dict[str, object]:
+    """A row by column."""
+    return {
+        "state": health.state,
+        "source": health.ref.name,
+        "section": health.subscription.section,
+        "last success": local(health.last_success, zone),
+        "next poll": _ahead(health.next_poll, now),
+        "items/day": f"{health.items_per_day:.1f}",
+        "items": health.items,
+        "http": health.http_status,
+        "what is wrong": _wrong(health, zone),
+    }
 
 
 def _ahead(at: datetime | None, now: datetime) -> str:

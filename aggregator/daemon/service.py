@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 THREADS = 32
 #: from the signal to the end; the unit allows 30 s
 STOP_WITHIN = timedelta(seconds=5)
-#: with less room than this nothing is polled: pages, views and likes need what is left
+#: with less room than this (or, on a small disk, a twentieth of it) nothing is polled: views and likes need the rest
 MIN_FREE_BYTES = 32 * 1024 * 1024
 
 SECOND = timedelta(seconds=1)
@@ -242,9 +242,9 @@ class Daemon:
             self.refreshing.want()
 
     async def _poll(self) -> None:
-        free_bytes = shutil.disk_usage(assemble.state_dir(self.settings)).free
-        if free_bytes < MIN_FREE_BYTES:
-            self.pump.hold(StoreUnavailable(f"only {free_bytes // 1_000_000} MB are free on the disk of the store"))
+        disk = shutil.disk_usage(assemble.state_dir(self.settings))
+        if disk.free < min(MIN_FREE_BYTES, disk.total // 20):
+            self.pump.hold(StoreUnavailable(f"only {disk.free / 1e6:.1f} MB are free on the disk of the store"))
         else:
             await self.pump.fill()
 
