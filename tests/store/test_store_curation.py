@@ -272,6 +272,14 @@ class TestLists:
         assert provenance is not None
         assert provenance.places == (("ranking:1d/site/", 2, 1.0, {"a": 1.5}, ("x",)),)
 
+    def test_figures_without_bounds_do_no_harm(self, store: Store) -> None:
+        (a,) = add(store, "a")
+        place = Listed(item_id=a, score=float("inf"), figures={"hot": float("nan"), "age": 1.0})
+        store.put_lists([replace(self.ranking(), places=(place,))])
+        provenance = store.provenance(a)
+        assert provenance is not None
+        assert provenance.places == (("ranking:1d/site/", 1, 0.0, {"age": 1.0}, ()),)
+
     def test_what_did_not_change_is_not_written(self, store: Store) -> None:
         ids = add(store, "a", "b")
         store.put_lists([self.ranking(*ids)])

@@ -225,40 +225,40 @@ class TestTwoProcesses:
 class TestViewLog:
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
-        return tmp_path / "views"
+        return tmp_path / "a.db.views"
 
     def test_a_half_written_record_is_cut_off(self, path: Path) -> None:
-        log = ViewLog(path)
+        log = ViewLog(path.with_suffix(""))
         log.append([(1, 2, b"a"), (3, 4, b"")])
         log.close()
         with path.open("ab") as file:
             file.write(b"half")
-        again = ViewLog(path)
+        again = ViewLog(path.with_suffix(""))
         assert again.read(None)[2] == [(1, 2, b"a"), (3, 4, b"")]
         again.append([(5, 6, b"c")])
         assert len(again.read(None)[2]) == 3
         again.close()
 
     def test_a_torn_record_is_left_out(self, path: Path) -> None:
-        log = ViewLog(path)
+        log = ViewLog(path.with_suffix(""))
         log.append([(1, 2, b"a"), (3, 4, b"b")])
         log.close()
         data = bytearray(path.read_bytes())
         data[HEADER_BYTES : HEADER_BYTES + RECORD_BYTES] = bytes(RECORD_BYTES)
         path.write_bytes(data)
-        again = ViewLog(path)
+        again = ViewLog(path.with_suffix(""))
         assert again.read(None)[2] == [(3, 4, b"b")]
         again.close()
 
     def test_an_unreadable_log_starts_again(self, path: Path) -> None:
         path.write_bytes(b"\0" * 500)
-        log = ViewLog(path)
+        log = ViewLog(path.with_suffix(""))
         log.append([(1, 2, b"a")])
         assert log.read(None)[2] == [(1, 2, b"a")]
         log.close()
 
     def test_emptying_gives_a_new_id_and_spares_what_came_meanwhile(self, path: Path) -> None:
-        log = ViewLog(path)
+        log = ViewLog(path.with_suffix(""))
         log.append([(1, 2, b"a")])
         log_id, end, _ = log.read(None)
         log.append([(3, 4, b"b")])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreUnavailable, StoreUnusable
 from aggregator.store.sqlite import migrations
-from aggregator.store.sqlite.connection import connect, wrapped
+from aggregator.store.sqlite.connection import connect, open_beside, wrapped
 
 
 def quick_check(connection: sqlite3.Connection, place: str) -> None:
@@ -63,6 +63,11 @@ def restore(backup: Path, target: Path) -> None:
         if not lock.alone():
             raise StoreUnavailable(f"{target} is in use: stop the daemon first")
         shutil.copyfile(backup, temporary)
+        if target.exists():
+            owner = target.stat()
+            temporary.chmod(owner.st_mode & 0o777)
+            if os.geteuid() == 0:
+                os.chown(temporary, owner.st_uid, owner.st_gid)
         _set_aside(target)
         _put(temporary, target)
     except OSError as error:
@@ -100,11 +105,10 @@ class Lock:
     """Who has a store open: every process holds a shared lock on ``<name>.lock`` beside it."""
 
     def __init__(self, target: Path) -> None:
-        place = target.with_name(target.name + ".lock")
         try:
-            self._fd = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fd = open_beside(target, ".lock")
         except OSError as error:
-            raise StoreUnusable(f"{place} cannot be written by uid {os.geteuid()}: {error.strerror}") from error
+            raise StoreUnusable(f"{target}.lock cannot be written by uid {os.geteuid()}: {error.strerror}") from error
 
     def alone(self) -> bool:
         """Whether nobody else has the store open; then nobody can open it before `share` or `close`."""

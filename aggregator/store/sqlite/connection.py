@@ -86,6 +86,20 @@ def refuse_unreachable(path: Path, *, create: bool) -> None:
         raise StoreUnusable(f"{path.parent} cannot be written by {who}: SQLite keeps its journal beside the file")
 
 
+def open_beside(database: Path, suffix: str) -> int:
+    """A file of ours beside the database, made if missing, appended to; its descriptor.
+
+    What root makes belongs to the database's owner, as SQLite does it with its journal: a command that root runs must
+    not lock the daemon out.
+    """
+    path = database.with_name(database.name + suffix)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0 and database.exists():
+        owner = database.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
 def connect(path: Path, *, mode: str) -> Connection:
     """A connection that leaves transactions to us; `mode` is SQLite's ro, rw or rwc."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -148,9 +149,18 @@ def _listed(item_id: str, score: float, views: int | None, reasons: list[str], f
     return Listed(item_id=item_id, score=score, views=views, reasons=tuple(reasons), figures=figures)
 
 
+def _finite(score: float) -> float:
+    """JSON knows no infinity."""
+    return score if math.isfinite(score) else 0.0
+
+
+def _finite_all(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: figure for name, figure in figures.items() if math.isfinite(figure)}
+
+
 def _put_list(connection: Connection, one: ItemList) -> bool:
     """Stores a list if its places or its basis changed; whether readers see a change (scores they do not)."""
-    places = [(p.item_id, p.score, p.views, p.reasons, dict(p.figures)) for p in one.places]
+    places = [(p.item_id, _finite(p.score), p.views, p.reasons, _finite_all(p.figures)) for p in one.places]
     packed = codec.pack(places)
     before = connection.execute("SELECT basis, places FROM lists WHERE key = ?", (str(one.key),)).fetchone()
     if before is not None and tuple(before) == (one.basis, packed):

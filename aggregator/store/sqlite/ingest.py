@@ -80,7 +80,7 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
         row = _row(entry, result.source_id, polled_ms)
         stored = connection.execute(_INSERT_ONLY if result.insert_only else _UPSERT, row).fetchone()
         if stored is not None:
-            cited |= _put_apart(connection, stored["id"], result.source_id, entry)
+            cited |= _put_apart(connection, stored["id"], result.source_id, entry, edited=stored["revision"] > 0)
         else:
             counted += _put_upstream(connection, result.source_id, entry)
         if stored is not None and stored["revision"] == 0:
@@ -132,7 +132,7 @@ def _put_upstream(connection: Connection, source_id: int, entry: Entry) -> bool:
     return done.rowcount > 0
 
 
-def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry) -> set[bytes]:
+def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry, *, edited: bool) -> set[bytes]:
     """What belongs to an entry and stands in tables of its own: bodies, searchable words, outgoing links.
 
     Gives the keys of the addresses that it links to now or linked to before.
@@ -149,7 +149,8 @@ def _put_apart(connection: Connection, row_id: int, source_id: int, entry: Entry
         " WHERE words <> excluded.words",
         (row_id, search_words("\n".join(filter(None, parts)))),
     )
-    before = connection.execute("DELETE FROM outlinks WHERE entry_id = ? RETURNING link_key", (row_id,)).fetchall()
+    forget = "DELETE FROM outlinks WHERE entry_id = ? RETURNING link_key"
+    before = connection.execute(forget, (row_id,)).fetchall() if edited else []
     links = {digest(link) for link in entry.outlinks}
     connection.executemany(
         "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)",

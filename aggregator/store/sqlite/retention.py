@@ -8,7 +8,7 @@ from aggregator.store.sqlite.decide import forget_related
 from aggregator.store.sqlite.shown import bump, refresh_item
 
 #: items in one transaction: others write in between
-BATCH = 200
+BATCH = 100
 #: how long 5-minute buckets of views are kept
 BUCKETS_MS = 60 * 86_400_000
 #: free pages go back to the file system once they are more than this part of the file

@@ -60,7 +60,7 @@ class SqliteStore(Work, Items, Curating, Audience):
                 lock.share()
             engine = _open_engine(path, check=alone)
             lock.share()
-            return cls(engine, ViewLog(path.with_name(path.name + ".views")), lock)
+            return cls(engine, ViewLog(path), lock)
         except StoreError:
             lock.close()
             raise

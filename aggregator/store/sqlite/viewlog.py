@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aggregator.errors import StoreError, StoreUnavailable
+from aggregator.store.sqlite.connection import open_beside
 
 MAGIC = b"AGGRVIEW"
 ID_BYTES = 16
@@ -52,11 +53,11 @@ def _decode(data: bytes) -> Iterator[Record]:
 
 
 class ViewLog:
-    """The log at `path`; made if it is not there."""
+    """The log of the store at `database`, ``<name>.views`` beside it; made if it is not there."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".views")
+        self._fd = open_beside(database, ".views")
         self._lock = threading.RLock()
         self._dirty = threading.Event()
         self._stop = threading.Event()
