@@ -97,7 +97,7 @@ class Curator:
         self._place(document, vector, story, hits, decided)
         self._keep(document)
         own = self._stories.of(document.item_id)
-        siblings = frozenset(own.members if own else ())
+        siblings = own.ids if own else frozenset[str]()
         decided.related += related.most_alike(document, vector, hits, index=self._index, siblings=siblings)
 
     # --- the same article ---------------------------------------------------------
@@ -199,6 +199,8 @@ class Curator:
         for document in self._index.evict(self._newest - KEPT):
             self._series.forget(document)
             self._stories.leave(document.item_id)
+        self._index.shrink(self._newest - duplicates.COPIED_WITHIN * 2)
+        self._stories.rest(self._newest - duplicates.COPIED_WITHIN * 2)
 
     # --- for those who rank and recommend -------------------------------------------
     def vector(self, item_id: str) -> Mapping[int, float]:
@@ -219,27 +221,35 @@ class _Series:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[int, set[str]] = {}
+        #: the first item with a mark, and the others; few have any
+        self._first: dict[int, str] = {}
+        self._others: dict[int, set[str]] = {}
 
     def recurs(self, document: Document) -> bool:
         """Its source has another item like it."""
-        return any(self._seen.get(key, set()) - {document.item_id} for key in _marks(document))
+        return any(
+            self._first.get(mark, document.item_id) != document.item_id or self._others.get(mark)
+            for mark in _marks(document)
+        )
 
     def note(self, document: Document) -> None:
         """The item exists."""
-        for key in _marks(document):
-            self._seen.setdefault(key, set()).add(document.item_id)
+        for mark in _marks(document):
+            if self._first.setdefault(mark, document.item_id) != document.item_id:
+                self._others.setdefault(mark, set()).add(document.item_id)
 
     def forget(self, document: Document) -> None:
         """The item is not known any more."""
-        for key in _marks(document):
-            held = self._seen.get(key)
-            if held is not None:
-                held.discard(document.item_id)
-                if not held:
-                    del self._seen[key]
+        for mark in _marks(document):
+            others = self._others.get(mark, set())
+            others.discard(document.item_id)
+            if self._first.get(mark) == document.item_id:
+                del self._first[mark]
+                if others:
+                    self._first[mark] = others.pop()
+            if not others:
+                self._others.pop(mark, None)
 
 
 def _marks(document: Document) -> tuple[int, ...]:
-    lead = hash((document.source_id, "lead", tuple(document.pairs))) if len(document.pairs) else None
-    return (document.series,) if lead is None else (document.series, lead)
+    return (document.series,) if document.phrase is None else (document.series, document.phrase)

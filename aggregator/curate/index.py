@@ -11,7 +11,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator.curate.text import strip_lead, strip_title, terms, tokens
@@ -23,7 +23,7 @@ __all__ = ["Document", "Hit", "Index"]
 #: an item is found by this many of its rarest terms …
 FOUND_BY = 32
 #: … and searches by this many of its rarest that others have, too
-SEARCHED_BY = 12
+SEARCHED_BY = 16
 #: how many entries of a term's list are looked at, newest first
 LOOKED_AT = 2_000
 #: lengths are computed anew when a language has grown by this much since
@@ -55,7 +55,9 @@ class Document:
     title_numbers: frozenset[str]
     #: its title without numbers, at its source: what a series of a template shares
     series: int
-    rare: tuple[int, ...] = ()
+    #: its text at its source: what an empty phrase, said under many titles, shares; None where there is none
+    phrase: int | None
+    rare: array[int] = field(default_factory=lambda: array("I"))
     #: the length of its vector, and the size of its language when that was computed
     norm: float = 0.0
     norm_size: int = 0
@@ -115,6 +117,7 @@ class Index:
             pairs=array("I", map(_pair, words, words[1:])),
             numbers=frozenset(_NUMBER.findall(f"{title} {lead}")),
             title_numbers=frozenset(_NUMBER.findall(title)),
+            phrase=hash((item.source_id, -1, *words)) if len(words) > 1 else None,
             series=hash((item.source_id, *self.lexicon.ids(language, _wordy(title)))),
         )
 
@@ -124,7 +127,7 @@ class Index:
 
     def add(self, document: Document) -> None:
         """From now on the document is found."""
-        document.rare = document.rare or tuple(self.rarest(document)[:FOUND_BY])
+        document.rare = document.rare or array("I", self.rarest(document)[:FOUND_BY])
         self._documents[document.item_id] = document
         self._crowd[_slot(document)] += 1
         for term in document.rare:
@@ -159,6 +162,13 @@ class Index:
             else:
                 del self._postings[term]
         return old
+
+    def shrink(self, before: datetime) -> None:
+        """What was published before then is not compared word by word any more."""
+        for document in self._documents.values():
+            if document.published < before and document.title:
+                document.title, document.pairs = array("I"), array("I")
+                document.numbers = document.title_numbers = frozenset()
 
     def rarest(self, document: Document) -> list[int]:
         """Its terms that are not common in its language, rarest first."""

@@ -7,6 +7,7 @@ founded it and stays for good: when two stories turn out to be one, the younger 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ CENTROID_TERMS = 32
 
 
 #: the least cosine with a story: at this many items in the air it is JOIN, for each doubling it is a step more
-JOIN, JOIN_AT, JOIN_STEP = 0.15, 16, 0.015
+JOIN, JOIN_AT, JOIN_STEP = 0.16, 16, 0.015
 JOIN_MOST = 0.32
 #: while a language has fewer items than this its word counts tell little, and the least cosine is higher
 YOUNG, JOIN_YOUNG = 200, 0.25
@@ -39,7 +40,7 @@ def join_from(*, alive: int, counted: int) -> float:
     """The cosine from which an item joins a story.
 
     The more items there are within the 48 hours, the likelier is a likeness by chance, so the floor rises with the
-    logarithm of their number; .25 fits a thousand. `counted`: the items the word counts rest on.
+    logarithm of their number; a quarter fits a thousand. `counted`: the items the word counts rest on.
     """
     floor = min(JOIN_MOST, JOIN + JOIN_STEP * math.log2(max(alive, JOIN_AT) / JOIN_AT))
     return max(floor, JOIN_YOUNG) if counted < YOUNG else floor
@@ -54,16 +55,27 @@ class Story:
     rank: int
     first: datetime
     last: datetime
-    members: dict[str, Document] = field(default_factory=dict)
-    #: the sum of the members' vectors, cut to its heaviest terms
-    total: dict[int, float] = field(default_factory=dict)
+    members: list[Document] = field(default_factory=list)
+    #: the sum of the members' vectors, cut to its heaviest terms, and its length; arrays, for there are many stories
+    terms: array[int] = field(default_factory=lambda: array("I"))
+    weights: array[float] = field(default_factory=lambda: array("f"))
     length: float = 0.0
 
     def cosine(self, vector: Mapping[int, float]) -> float:
         """How alike a unit vector and the centroid are, 0…1."""
-        get = self.total.get
-        dot = sum(weight * other for term, weight in vector.items() if (other := get(term)))
+        get = vector.get
+        dot = sum(weight * other for term, weight in zip(self.terms, self.weights, strict=True) if (other := get(term)))
         return dot / self.length if self.length else 0.0
+
+    @property
+    def total(self) -> dict[int, float]:
+        """The centroid, not of unit length."""
+        return dict(zip(self.terms, self.weights, strict=True))
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The items that stand in it."""
+        return frozenset(member.item_id for member in self.members)
 
     def near(self, moment: datetime) -> bool:
         """It was alive within 48 h of this moment."""
@@ -76,13 +88,12 @@ class Story:
     def holds_series_of(self, document: Document) -> bool:
         """A member is another issue of the same series of the same source (same title but for its numbers)."""
         return any(
-            member.series == document.series and member.source_id == document.source_id
-            for member in self.members.values()
+            member.series == document.series and member.source_id == document.source_id for member in self.members
         )
 
     def take(self, document: Document, vector: Mapping[int, float]) -> None:
         """One more member."""
-        self.members[document.item_id] = document
+        self.members.append(document)
         self.first, self.last = min(self.first, document.published), max(self.last, document.published)
         self.lean(vector)
 
@@ -91,10 +102,14 @@ class Story:
         total = self.total
         for term, weight in vector.items():
             total[term] = total.get(term, 0.0) + weight
-        if len(total) > CENTROID_TERMS:
-            heaviest = sorted(total, key=lambda term: (-total[term], term))[:CENTROID_TERMS]
-            self.total = {term: total[term] for term in heaviest}
-        self.length = math.sqrt(sum(weight * weight for weight in self.total.values()))
+        heaviest = sorted(total, key=lambda term: (-total[term], term))[:CENTROID_TERMS]
+        self.terms = array("I", heaviest)
+        self.weights = array("f", [total[term] for term in heaviest])
+        self.length = math.sqrt(sum(weight * weight for weight in self.weights))
+
+    def rest(self) -> None:
+        """Nothing can join it any more: its centroid is let go of."""
+        self.terms, self.weights, self.length = array("I"), array("f"), 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,16 +197,16 @@ class Stories:
         if min(best.cosine, other.cosine) < UNITE or not best.story.length:
             return False
         one, two = best.story, other.story
-        if any(two.holds_series_of(member) for member in one.members.values()):
+        if any(two.holds_series_of(member) for member in one.members):
             return False
         return two.cosine(one.total) / one.length >= UNITE
 
     def unite(self, one: Story, two: Story) -> tuple[Story, Story]:
         """(kept, absorbed): the older takes over the members of the younger."""
         kept, gone = (one, two) if one.rank < two.rank else (two, one)
-        for item_id, document in gone.members.items():
-            kept.members[item_id] = document
-            self._of[item_id] = kept
+        for document in gone.members:
+            kept.members.append(document)
+            self._of[document.item_id] = kept
         kept.first, kept.last = min(kept.first, gone.first), max(kept.last, gone.last)
         kept.lean(gone.total)
         del self._stories[gone.id]
@@ -201,6 +216,12 @@ class Stories:
         """An item is gone (merged, or too old to matter); a story without members is let go of."""
         story = self._of.pop(item_id, None)
         if story is not None:
-            story.members.pop(item_id, None)
+            story.members = [member for member in story.members if member.item_id != item_id]
             if not story.members:
                 self._stories.pop(story.id, None)
+
+    def rest(self, before: datetime) -> None:
+        """Stories that ended before then are only remembered, not compared any more."""
+        for story in self._stories.values():
+            if story.last < before and story.length:
+                story.rest()

@@ -1,0 +1,235 @@
+"""How well and how fast curating does on labelled news, beside simple baselines and the floors it must not fall below.
+
+    python bench/curate.py [--data ../shared/data] [--items 10000 100000]
+
+Duplicates on BBC, stories on ECB+, NeuS (training part only) and H11, related on NeuS and in 15 languages, then the
+cost of items that are made up. Exit code 1 where a figure is below its floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from statistics import fmean, quantiles
+
+import labelled
+import measures
+from labelled import MOMENT, Labelled
+
+from aggregator.curate.curator import Curator
+from aggregator.curate.duplicates import SHARED_TERMS, jaccard, likeness
+from aggregator.curate.index import Document, Index
+from aggregator.curate.text import tokens
+from aggregator.model import ItemText
+
+BATCH = 200
+#: figures a change may not fall below (CURATE.md 6)
+FLOORS = {"ECB+": 0.83, "NeuS": 0.79, "H11": 0.87, "precision": 1.0, "recall": 0.80, "nDCG@10": 0.82, "ms": 1.0}
+
+
+class Verdicts:
+    """Prints figures with their floors and remembers which fell below."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def line(self, name: str, figure: float, floor: float, rest: str, *, at_most: bool = False) -> None:
+        """One figure beside its floor (or ceiling)."""
+        good = figure <= floor if at_most else round(figure, 3) >= floor
+        if not good:
+            self.failed.append(name)
+        sign = "≤" if at_most else "≥"
+        print(
+            f"  {name:<28}{figure:7.3f}  {sign} {floor:<5} {'ok' if good else 'BELOW THE FLOOR':<16}{rest}", flush=True
+        )
+
+
+# --- the same text --------------------------------------------------------------------
+def duplicates(data: Path, verdicts: Verdicts) -> None:
+    items, truth = labelled.bbc(data)
+    began = time.process_time()
+    found = set(_copies(items))
+    took_ms = (time.process_time() - began) / len(items) * 1000
+    print(f"near-duplicates: BBC, {len(items)} articles, {len(truth)} true pairs, {took_ms:.2f} ms an item")
+    right = len(found & truth)
+    verdicts.line("precision", right / max(1, len(found)), FLOORS["precision"], f"{right} of {len(found)} right")
+    verdicts.line("recall", right / len(truth), FLOORS["recall"], "")
+    titles: dict[tuple[str, ...], list[str]] = {}
+    for item in items:
+        titles.setdefault(tuple(tokens(item.title)), []).append(item.item_id)
+    same = {frozenset({a, b}) for ids in titles.values() for a in ids for b in ids if a < b}
+    right = len(same & truth)
+    print(f"  baseline, same title: precision {right / len(same):.3f}, recall {right / len(truth):.3f}")
+
+
+def _copies(items: Iterable[ItemText]) -> Iterator[frozenset[str]]:
+    index = Index()
+    documents = [index.read(item) for item in items]
+    for document in documents:
+        for hit in index.ask(document, since=MOMENT):
+            if hit.shared >= SHARED_TERMS and likeness(document, hit.document).is_copy:
+                yield frozenset({document.item_id, hit.document.item_id})
+        index.add(document)
+
+
+# --- the same event -------------------------------------------------------------------
+def stories(data: Path, verdicts: Verdicts) -> None:
+    print("stories: B³ F1")
+    for name, sets in (
+        ("ECB+", [labelled.ecb_plus(data)]),
+        ("NeuS", list(labelled.neus(data))),
+        ("H11", [labelled.headlines(data)]),
+    ):
+        results = [_cluster(one) for one in sets]
+        mean = measures.mean([result for result, _ in results])
+        ms = fmean(ms for _, ms in results)
+        rest = (
+            f"ARI {mean.ari:.3f}  P {mean.b3_precision:.3f} R {mean.b3_recall:.3f}  pairs P {mean.pair_precision:.3f}"
+        )
+        verdicts.line(name, mean.b3, FLOORS[name], f"{rest} R {mean.pair_recall:.3f}  {ms:.2f} ms an item")
+        base = measures.mean([measures.clustering(_by_titles(one), one.label) for one in sets])
+        print(f"  {'baseline, titles united':<28}{base.b3:7.3f}{'':26}ARI {base.ari:.3f}", flush=True)
+
+
+def _cluster(one: Labelled) -> tuple[measures.Clustering, float]:
+    curator, story, alias = Curator(), dict[str, str](), dict[str, str]()
+    began = time.process_time()
+    for start in range(0, len(one.items), BATCH):
+        curation = curator.decide(one.items[start : start + BATCH])
+        story.update((join.item_id, join.story) for join in curation.joins)
+        story.update((merge.absorb, merge.keep) for merge in curation.merges)
+        alias.update((merge.absorb, merge.keep) for merge in curation.story_merges)
+    ms = (time.process_time() - began) / len(one.items) * 1000
+
+    def final(item_id: str) -> str:
+        found = item_id
+        while (following := alias.get(found) or story.get(found, found)) != found:
+            found = following
+        return found
+
+    return measures.clustering({item_id: final(item_id) for item_id in one.label}, one.label), ms
+
+
+def _by_titles(one: Labelled) -> dict[str, str]:
+    """Items whose titles share half of their words, by union-find."""
+    words = {item.item_id: frozenset(tokens(item.title)) for item in one.items}
+    ids = list(words)
+    pairs = ((a, b) for n, a in enumerate(ids) for b in ids[:n] if jaccard(words[a], words[b]) >= 0.5)
+    return measures.unite(ids, pairs)
+
+
+# --- alike ----------------------------------------------------------------------------
+def related(data: Path, verdicts: Verdicts) -> None:
+    print("related: the items of the same story first (NeuS), of the same subject (15 languages)")
+    folds = [_search(one) for one in labelled.neus(data, folds=4)]
+    verdicts.line("nDCG@10", fmean(gain for gain, _ in folds), FLOORS["nDCG@10"], "")
+    for one in labelled.subjects(data):
+        chance = (
+            sum(list(one.label.values()).count(kind) ** 2 for kind in set(one.label.values())) / len(one.label) ** 2
+        )
+        print(f"  {one.name:<28}{_search(one)[1]:7.3f}  P@10 of what is found, by chance {chance:.3f}", flush=True)
+
+
+def _search(one: Labelled) -> tuple[float, float]:
+    """(nDCG@10, P@10) of asking the index for each item; below the floor there is nothing, which P@10 leaves out."""
+    index = Index()
+    documents = [index.read(item) for item in one.items]
+    for document in documents:
+        index.add(document)
+    sizes = {label: list(one.label.values()).count(label) for label in set(one.label.values())}
+    gains, precisions = [], []
+    for document in documents:
+        label = one.label[document.item_id]
+        hits = [one.label[other.item_id] == label for other in _best(index, document)]
+        gains.append(measures.ndcg(hits, sizes[label] - 1))
+        if hits:
+            precisions.append(fmean(hits))
+    return fmean(gains), fmean(precisions)
+
+
+def _best(index: Index, document: Document) -> list[Document]:
+    vector = index.vector(document)
+    hits = [hit.document for hit in index.ask(document, since=MOMENT)[:80]]
+    scored = sorted(((index.cosine(vector, other), other.item_id) for other in hits), reverse=True)[:10]
+    return [found for score, item_id in scored if score >= 0.08 and (found := index.get(item_id))]
+
+
+# --- cost -----------------------------------------------------------------------------
+def cost(counts: Sequence[int], verdicts: Verdicts) -> None:
+    print("cost: made-up items, a thousand a day")
+    for count in counts:
+        curator, times_ms = Curator(), list[float]()
+        before_kb = _memory_kb()
+        batch: list[ItemText] = []
+        for item in made_up(count):
+            batch.append(item)
+            if len(batch) == BATCH:
+                began = time.process_time()
+                curator.decide(batch)
+                times_ms.append((time.process_time() - began) / BATCH * 1000)
+                batch = []
+        last = times_ms[-max(1, len(times_ms) // 10) :]
+        kept_kb = (_memory_kb() - before_kb) / max(1, len(curator))
+        p95 = quantiles(last, n=20)[-1] if len(last) > 1 else last[0]
+        rest = f"p95 of batches {p95:.2f}  {len(curator)} kept at {kept_kb:.1f} KB each"
+        verdicts.line(f"ms an item, after {count:,}", fmean(last), FLOORS["ms"], rest, at_most=True)
+
+
+def made_up(count: int) -> Iterator[ItemText]:
+    """Items with words as unequal as those of a language, every fifth about the event of an earlier one."""
+    draw = random.Random(7)
+    letters = str.maketrans("0123456789", "bcdfghjklm")
+    words = [f"w{number}".translate(letters) for number in range(60_000)]
+    ranks = [1 / (number + 3) for number in range(len(words))]
+    pool = draw.choices(words, ranks, k=400_000)
+    events: list[list[str]] = []
+    for number in range(count):
+        repeat = number % 5 == 4 and events
+        about = events[-draw.randrange(1, min(200, len(events)) + 1)] if repeat else draw.choices(words, k=5)
+        events.append(about)
+        start = draw.randrange(len(pool) - 60)
+        title, lead = [*about[:4], *pool[start : start + 6]], [*about, *pool[start + 6 : start + 46]]
+        draw.shuffle(lead)
+        yield ItemText(
+            item_id=f"m{number}",
+            source_id=number % 97,
+            source_name="",
+            title=" ".join(title),
+            text=" ".join(lead),
+            language="en",
+            published=MOMENT + timedelta(seconds=86.4 * number),
+            canonical_url=None,
+        )
+
+
+def _memory_kb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measures curating on labelled news.")
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument(
+        "--items", type=int, nargs="*", default=[10_000], help="how many made-up items the cost is measured at"
+    )
+    arguments = parser.parse_args()
+    verdicts = Verdicts()
+    cost(arguments.items, verdicts)
+    if not (arguments.data / "labelled").is_dir():
+        print(f"no labelled data in {arguments.data}: only the cost was measured")
+    else:
+        for bench in (duplicates, stories, related):
+            bench(arguments.data, verdicts)
+    if verdicts.failed:
+        print("below the floor: " + ", ".join(verdicts.failed))
+    return 1 if verdicts.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
