@@ -26,7 +26,7 @@ Exit codes: 0 fine; 1 something failed and is named; 2 usage; 78 the configurati
 
 def commands() -> str:
     """The whole page."""
-    root = click.Context(cli, info_name="aggregator", max_content_width=100)
+    root = click.Context(cli, info_name="aggregator", max_content_width=100, **cli.context_settings)
     return "\n".join([_HEAD, *_sections(cli, root)])
 
 
