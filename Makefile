@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay kill-test bench docs constraints clean
+.PHONY: help run demo test check format replay kill bench docs constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,17 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.ready ## write docs/COMMANDS.md from the help of the commands
+	$(BIN)/python -m aggregator.cli.reference > docs/COMMANDS.md
+
+replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: nothing lost, nothing twice
+	$(BIN)/python bench/replay.py --data $(DATA)
+
+bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
+	$(BIN)/python bench/curate.py --data $(DATA)
+	$(BIN)/python bench/store.py
+
+docs: $(VENV)/.ready-dev ## write the generated parts of the documentation anew
+	$(BIN)/python tests/test_architecture.py
 	$(BIN)/python -m aggregator.cli.reference > docs/COMMANDS.md
 
 COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
