@@ -46,7 +46,6 @@ class Curator:
         self._index = Index()
         self._stories = Stories()
         self._series = _Series()
-        self._newest: datetime | None = None
         self._evicted: datetime | None = None
 
     def __len__(self) -> int:
@@ -76,7 +75,8 @@ class Curator:
         documents = [self._index.read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
             self._decide(document, former[item.item_id] or item.story, decided)
-        self._let_go()
+        if items:
+            self._let_go(items[-1].published)
         # a merge settles the item that is absorbed: its id means the other one from now on
         absorbed = {merge.absorb for merge in decided.merges}
         return Curation(
@@ -178,8 +178,6 @@ class Curator:
     def _keep(self, document: Document) -> None:
         self._index.add(document)
         self._series.note(document)
-        if self._newest is None or document.published > self._newest:
-            self._newest = document.published
 
     def _forget(self, item_id: str) -> str | None:
         """An item that is decided anew leaves the index; the story it stood in."""
@@ -192,15 +190,16 @@ class Curator:
         self._stories.leave(item_id)
         return story.id if story else None
 
-    def _let_go(self) -> None:
-        if self._newest is None or (self._evicted and self._newest - self._evicted < EVICTED_EVERY):
+    def _let_go(self, newest: datetime) -> None:
+        """Forgets what is too old, by the newest item at hand: a wrong clock heals with the next."""
+        if self._evicted is not None and abs(newest - self._evicted) < EVICTED_EVERY:
             return
-        self._evicted = self._newest
-        for document in self._index.evict(self._newest - KEPT):
+        self._evicted = newest
+        for document in self._index.evict(newest - KEPT):
             self._series.forget(document)
             self._stories.leave(document.item_id)
-        self._index.shrink(self._newest - duplicates.COPIED_WITHIN * 2)
-        self._stories.rest(self._newest - duplicates.COPIED_WITHIN * 2)
+        self._index.shrink(newest - duplicates.COPIED_WITHIN * 2)
+        self._stories.rest(newest - duplicates.COPIED_WITHIN * 2)
 
     # --- for those who rank and recommend -------------------------------------------
     def vector(self, item_id: str) -> Mapping[int, float]:
