@@ -310,7 +310,7 @@ def test_kill_at_any_moment_loses_nothing_and_announces_nothing_twice(tmp_path: 
         chance = random.Random(2026)
         with daemon(tmp_path) as running:
             running.wait_for(lambda: all(len(publisher.published) > 1 for publisher in publishers))
-        for _ in range(6):
+        for _ in range(int(os.environ.get("KILLS", "6"))):
             running = start(tmp_path)
             running.wait_ready()
             time.sleep(chance.uniform(0.0, 1.5))
