@@ -42,9 +42,6 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.ready ## write docs/COMMANDS.md from the help of the commands
-	$(BIN)/python -m aggregator.cli.reference > docs/COMMANDS.md
-
 replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: nothing lost, nothing twice
 	$(BIN)/python bench/replay.py --data $(DATA)
 

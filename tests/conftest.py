@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from aggregator.store import Store, open_store
 
 # A loaded machine is no defect of the property; a run in CI must be the same run twice.
 settings.register_profile(
     "project", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("project")
-
-from aggregator.store import Store, open_store
 
 #: a store of each kind; a second backend adds a line here and has the tests of the contract
 STORE_URLS = {"sqlite": "sqlite:aggregator.db"}
