@@ -54,6 +54,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     at_s: float
+    body: bytes = b""
 
 
 Script = Callable[[Request], Answer]
@@ -170,10 +171,15 @@ def _read_request(connection: socket.socket) -> Request | None:
         if not piece:
             return None
         data += piece
-    head, *lines = data.split(b"\r\n\r\n", 1)[0].decode("latin-1").split("\r\n")
+    start, body = data.split(b"\r\n\r\n", 1)
+    head, *lines = start.decode("latin-1").split("\r\n")
     method, path, _ = head.split(" ", 2)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Request(method=method, path=path, headers=headers, at_s=time.monotonic())
+    while len(body) < int(headers.get("content-length", 0)):
+        if not (piece := connection.recv(65536)):
+            return None
+        body += piece
+    return Request(method=method, path=path, headers=headers, at_s=time.monotonic(), body=body)
 
 
 def _encode(answer: Answer, request: Request) -> bytes:

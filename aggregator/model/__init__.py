@@ -1,10 +1,11 @@
 """The values that travel between the rooms: frozen, keyword-only, without behaviour of their own.
 
-Three families, by where they travel:
+Four families, by where they travel:
 
 - `collecting`: from the web into the store (Source, Lease, Document, ParsedFeed, Entry, PollResult …)
 - `curating`: between the store and the pure functions that decide (ItemText, Curation, Candidate, ItemList …)
 - `reading`: from the store to feeds, pages and commands (Item, SourceHealth …)
+- `pushing`: who is told of changes at once (HubSubscriber)
 
 All datetimes are aware and UTC; a naive one is refused where it enters (`utc`). Ids of items and stories are
 opaque strings of ``[0-9a-z]`` that never change and are never reused.
@@ -43,6 +44,7 @@ from aggregator.model.curating import (
     StoryJoin,
     StoryMerge,
 )
+from aggregator.model.pushing import HubSubscriber
 from aggregator.model.reading import (
     Copy,
     Item,
@@ -64,6 +66,7 @@ __all__ = [
     "Enclosure",
     "Entry",
     "FeedInfo",
+    "HubSubscriber",
     "Item",
     "ItemList",
     "ItemText",

@@ -27,6 +27,7 @@ from aggregator.errors import StoreUnusable
 from aggregator.model import (
     Candidate,
     Curation,
+    HubSubscriber,
     Item,
     ItemList,
     ItemText,
@@ -47,6 +48,7 @@ from aggregator.model import (
 __all__ = [
     "AudienceStore",
     "CurationStore",
+    "HubStore",
     "ItemStore",
     "Store",
     "Stored",
@@ -226,7 +228,23 @@ class AudienceStore(Protocol):
         """What a reader opened, newest first."""
 
 
-class Store(WorkStore, ItemStore, CurationStore, AudienceStore, Protocol):
+class HubStore(Protocol):
+    """Who is told when a feed of ours changes (WebSub)."""
+
+    def hub_subscribers(self) -> list[HubSubscriber]:
+        """All of them, lapsed leases included, by topic and callback."""
+
+    def put_hub_subscriber(self, subscriber: HubSubscriber) -> None:
+        """A new subscriber, or the new lease and secret of one that is known, whose `told` stays as it is."""
+
+    def note_told(self, subscriber: HubSubscriber) -> None:
+        """Keeps `told`, `failures` and `retry_at`; nothing if it has unsubscribed meanwhile."""
+
+    def remove_hub_subscriber(self, *, topic: str, callback: str) -> bool:
+        """Forgets one; False if there was none."""
+
+
+class Store(WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, Protocol):
     """The whole contract, and the store's own life."""
 
     def stats(self) -> StoreStats:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from aggregator.collect.fetch.answers import FetchLimits, Hop, NotModified, Response
+from aggregator.collect.fetch.answers import FetchLimits, Hop, NotModified, Reply, Response
 from aggregator.collect.fetch.client import Fetcher
 
-__all__ = ["FetchLimits", "Fetcher", "Hop", "NotModified", "Response"]
+__all__ = ["FetchLimits", "Fetcher", "Hop", "NotModified", "Reply", "Response"]

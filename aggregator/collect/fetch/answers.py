@@ -76,3 +76,18 @@ class Response:
             content_type=self.content_type,
             content_language=self.content_language,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a server says to one request of ours, whatever its status: hubs and their subscribers talk like this."""
+
+    status: int
+    #: at most `REPLY_BYTES` of it
+    body: bytes = b""
+    #: how long the server asks us to wait (429, 503)
+    retry_after: timedelta | None = None
+
+
+#: a conversation about subscriptions needs a challenge and a sentence
+REPLY_BYTES = 16_384

@@ -10,14 +10,16 @@ One wall clock runs around all of it; a server that trickles cannot stop it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import aiohttp
 from yarl import URL
 
 from aggregator.collect.fetch import failures, headers
-from aggregator.collect.fetch.answers import FetchLimits, Hop, NotModified, Response
+from aggregator.collect.fetch.answers import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
 from aggregator.collect.fetch.dial import GuardedConnector, GuardedResolver
 from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate
 from aggregator.collect.guard import Guard
@@ -42,6 +44,9 @@ _MAX_HEADERS = 256
 _THREAD_FROM_BYTES = 65_536
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Redirect:
     hop: Hop
@@ -51,7 +56,7 @@ class _Redirect:
 class Fetcher:
     """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
 
-    GET only; no cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment.
+    No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment.
     """
 
     def __init__(self, limits: FetchLimits, guard: Guard, user_agent: str) -> None:
@@ -68,13 +73,15 @@ class Fetcher:
         clock = asyncio.get_running_loop().time
         started = clock()
         request = {"Accept": accept, "Accept-Encoding": ACCEPT_ENCODING} | headers.conditional(validators)
-        try:
-            async with asyncio.timeout(self._limits.total.total_seconds()):
-                answer = await self._follow(_address(url), request, validators or Validators())
-        except TimeoutError:
-            limit = self._limits.total.total_seconds()
-            raise FetchError("timeout-total", f"The answer was not complete after {limit:g} s") from None
+        answer = await self._in_time(self._follow(_address(url), request, validators or Validators()))
         return replace(answer, duration=timedelta(seconds=clock() - started))
+
+    async def send(
+        self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """One request as it is and what the server says to it: any status, no redirects. Raises FetchError."""
+        request = {"Accept-Encoding": "identity", **(headers or {})}
+        return await self._in_time(self._converse(method, _address(url), body, request))
 
     async def close(self) -> None:
         """Closes every connection. May be called twice; a later `get` opens new ones."""
@@ -84,6 +91,24 @@ class Fetcher:
             await session.close()
         if resolver is not None:
             await resolver.close()
+
+    async def _in_time(self, work: Coroutine[None, None, T]) -> T:
+        try:
+            async with asyncio.timeout(self._limits.total.total_seconds()):
+                return await work
+        except TimeoutError:
+            limit = self._limits.total.total_seconds()
+            raise FetchError("timeout-total", f"The answer was not complete after {limit:g} s") from None
+
+    async def _converse(self, method: str, url: URL, body: bytes, request: dict[str, str]) -> Reply:
+        self._guard.check_port(url.port or 0)
+        sending = self._opened().request(method, url, data=body or None, headers=request, allow_redirects=False)
+        try:
+            async with sending as answer:
+                wait = headers.retry_after(answer.headers)
+                return Reply(status=answer.status, body=await _beginning(answer), retry_after=wait)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise failures.classify(error, str(url.host)) from error
 
     async def _follow(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified:
         hops: list[Hop] = []
@@ -180,6 +205,16 @@ class Fetcher:
                 max_headers=_MAX_HEADERS,
             )
         return self._session
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    said = bytearray()
+    async for piece in answer.content.iter_any():
+        said += piece
+        if len(said) > REPLY_BYTES:
+            answer.close()
+            break
+    return bytes(said[:REPLY_BYTES])
 
 
 def _address(text: str) -> URL:

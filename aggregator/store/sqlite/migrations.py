@@ -17,7 +17,7 @@ from aggregator.errors import StoreUnusable
 APPLICATION_ID = 0x41474752
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 5
+SCHEMA = 6
 
 steps = Migrations("aggregator")
 
@@ -267,6 +267,16 @@ def _audience(db: Database) -> None:
     db.table("readers").create_index(["token"], unique=True)
     # how far the log of views has been folded into the counts
     db.table("folded").create({"log_id": bytes, "offset": int}, pk="log_id", not_null={"offset"}, strict=True)
+
+
+@steps(name="0006_hub")
+def _hub(db: Database) -> None:
+    _keyed(
+        db,
+        "hub_subscribers",
+        "topic TEXT, callback TEXT",
+        "told TEXT NOT NULL, secret BLOB, until INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
+    )
 
 
 def check(connection: sqlite3.Connection, place: str) -> None:

@@ -21,6 +21,7 @@ from aggregator.store.sqlite.connection import (
     wrapped,
 )
 from aggregator.store.sqlite.curation import Curating
+from aggregator.store.sqlite.hub import HubSubscribers
 from aggregator.store.sqlite.items import Items
 from aggregator.store.sqlite.viewlog import ViewLog
 from aggregator.store.sqlite.work import Work
@@ -38,7 +39,7 @@ SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
 """
 
 
-class SqliteStore(Work, Items, Curating, Audience):
+class SqliteStore(Work, Items, Curating, Audience, HubSubscribers):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
 
     def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:

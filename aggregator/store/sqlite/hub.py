@@ -1,0 +1,55 @@
+"""Who is told when a feed of ours changes."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from aggregator.model import HubSubscriber
+from aggregator.store.sqlite import codec
+from aggregator.store.sqlite.connection import Engine
+
+_PUT = """
+INSERT INTO hub_subscribers(topic, callback, told, secret, until, failures, retry_at) VALUES (?, ?, ?, ?, ?, 0, NULL)
+ON CONFLICT DO UPDATE SET secret = excluded.secret, until = excluded.until, failures = 0, retry_at = NULL
+"""
+_NOTE = "UPDATE hub_subscribers SET told = ?, failures = ?, retry_at = ? WHERE topic = ? AND callback = ?"
+
+
+class HubSubscribers:
+    """`HubStore` on SQLite."""
+
+    _engine: Engine
+
+    def hub_subscribers(self) -> list[HubSubscriber]:
+        """All of them, lapsed leases included, by topic and callback."""
+        query = "SELECT * FROM hub_subscribers ORDER BY topic, callback"
+        return self._engine.read(lambda connection: [_subscriber(row) for row in connection.execute(query)])
+
+    def put_hub_subscriber(self, subscriber: HubSubscriber) -> None:
+        """A new subscriber, or the new lease and secret of one that is known, whose `told` stays as it is."""
+        until = codec.to_ms_or_none(subscriber.until)
+        row = (subscriber.topic, subscriber.callback, subscriber.told, subscriber.secret, until)
+        self._engine.write(lambda connection: connection.execute(_PUT, row))
+
+    def note_told(self, subscriber: HubSubscriber) -> None:
+        """Keeps `told`, `failures` and `retry_at`; nothing if it has unsubscribed meanwhile."""
+        retry_at = codec.to_ms_or_none(subscriber.retry_at)
+        row = (subscriber.told, subscriber.failures, retry_at, subscriber.topic, subscriber.callback)
+        self._engine.write(lambda connection: connection.execute(_NOTE, row))
+
+    def remove_hub_subscriber(self, *, topic: str, callback: str) -> bool:
+        """Forgets one; False if there was none."""
+        query = "DELETE FROM hub_subscribers WHERE topic = ? AND callback = ?"
+        return self._engine.write(lambda connection: connection.execute(query, (topic, callback)).rowcount > 0)
+
+
+def _subscriber(row: sqlite3.Row) -> HubSubscriber:
+    return HubSubscriber(
+        topic=row["topic"],
+        callback=row["callback"],
+        told=row["told"],
+        secret=None if row["secret"] is None else bytes(row["secret"]),
+        until=codec.from_ms_or_none(row["until"]),
+        failures=row["failures"],
+        retry_at=codec.from_ms_or_none(row["retry_at"]),
+    )
