@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from aggregator.model import Enclosure, Item
+from aggregator.model.redact import public_url
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.markup import address, direction, legal, link, links_block, one_line, paragraph, shorten
 from aggregator.publish.markup import without_images as strip_images
-from aggregator.publish.redact import public_url
 from aggregator.publish.site import Site
 
 #: what an empty feed says of its last change: constant, so that its bytes are, and plausible to validators

@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from aggregator.errors import ParseError
 from aggregator.model import Subscription
-from aggregator.publish.redact import public_url
+from aggregator.model.redact import public_url
 from aggregator.publish.site import Site
 
 MAX_SIZE_BYTES = 20_000_000

@@ -8,9 +8,9 @@ from html import escape
 from typing import Final
 
 from aggregator.model import SourceHealth
+from aggregator.model.redact import public_url
 from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, tag
 from aggregator.publish.markup import address, one_line
-from aggregator.publish.redact import public_url
 from aggregator.publish.site import Site
 
 _WORDS: Final = {

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from aggregator.errors import ParseError
 from aggregator.model import Subscription
+from aggregator.model.redact import public_url
 from aggregator.publish import opml
 from aggregator.publish.opml import Outline
-from aggregator.publish.redact import public_url
 from aggregator.publish.site import Site
 
 LIST = b"""

@@ -72,8 +72,8 @@ def export(context: Context) -> None:
 
     Passwords and tokens in addresses are left out.
     """
+    from aggregator.model.redact import public_url
     from aggregator.publish import opml
-    from aggregator.publish.redact import public_url
 
     settings = context.settings
     sources = settings.subscriptions()
