@@ -172,6 +172,26 @@ def test_every_format(body: str, version: str) -> None:
     assert [entry.title for entry in feed.entries] == ["t"]
 
 
+def test_an_atom_entry_may_stand_alone() -> None:
+    """RFC 4287, 4.1.2."""
+    body = '<entry xmlns="http://www.w3.org/2005/Atom"><id>tag:a,1</id><title>Alone</title><updated>2026-01-02T03:04:05Z</updated></entry>'
+    feed = parse(body)
+    assert (feed.version, [entry.title for entry in feed.entries]) == ("atom10", ["Alone"])
+
+
+def test_a_feed_that_stands_in_a_web_page() -> None:
+    inside = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><title>In</title><entry><id>1</id><title>A</title></entry></feed>'
+    )
+    feed = parse(f"<!DOCTYPE html><html><head><title>Out</title></head><body>{inside}</body></html>")
+    assert (feed.info.title, [entry.title for entry in feed.entries]) == ("In", ["A"])
+
+
+def test_a_page_that_shows_a_start_of_a_feed_is_a_page() -> None:
+    with pytest.raises(ParseError, match="web page"):
+        parse('<!DOCTYPE html><html><body><pre><rss version="2.0"> is how it starts</pre></body></html>')
+
+
 def test_a_feed_without_entries_is_a_feed() -> None:
     assert parse(rss("")).entries == ()
 

@@ -10,7 +10,7 @@ from aggregator.collect.parse.entries import clean_entry, language_tag
 from aggregator.collect.parse.jsonfeed import parse_json
 from aggregator.collect.parse.raw import RawEntry
 from aggregator.collect.parse.repair import Repaired, repair
-from aggregator.collect.parse.sniff import kind_of, refuse
+from aggregator.collect.parse.sniff import embedded_feed, kind_of, refuse
 from aggregator.collect.parse.xmlfeed import parse_xml
 from aggregator.model import Document, FeedInfo, ParsedFeed
 
@@ -18,7 +18,8 @@ __all__ = ["MAX_ENTRIES", "parse_document"]
 
 #: the newest of a document's entries that are kept (HOSTILE X7)
 MAX_ENTRIES = 1000
-_FEED_ROOTS = {"rss": "rss", "feed": "atom", "rdf": "rss10", "channel": "cdf"}
+_FEED_ROOTS = {"rss": "rss", "feed": "atom", "rdf": "rss10", "channel": "cdf", "entry": "atom"}
+_PAGE_ROOTS = frozenset({"html", "body"})
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -33,6 +34,8 @@ def parse_document(document: Document) -> ParsedFeed:
     if kind != "xml":
         refuse(text, document.url)
     repaired = repair(text, max_entries=2 * MAX_ENTRIES)
+    if repaired.root in _PAGE_ROOTS and (inside := embedded_feed(text)):
+        repaired = repair(inside, max_entries=2 * MAX_ENTRIES)
     if repaired.root not in _FEED_ROOTS:
         refuse(text, document.url, root=repaired.root)
     return _xml(repaired, document, warnings)

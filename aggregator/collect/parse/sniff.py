@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from aggregator.errors import ParseError
 
-__all__ = ["kind_of", "refuse"]
+__all__ = ["embedded_feed", "kind_of", "refuse"]
 
 Kind = Literal["xml", "json", "html", "empty", "other"]
 
@@ -17,6 +17,8 @@ _HTML = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body|meta|title|script)\b", re.IGNORECASE | re.DOTALL
 )
 _FEED_START = re.compile(r"<(?:[\w-]{1,20}:)?(?:rss|rdf|feed|channel)[\s>]", re.IGNORECASE)
+#: a feed's own start tag in a page; RDF is not looked for, as pages hold it in comments for other purposes
+_EMBEDDED = re.compile(r"<(feed|rss)\s(?=[^<>]*(?:http://www\.w3\.org/2005/Atom|\bversion\s*=))[^<>]*>")
 _LINK = re.compile(r"<link\b[^>]{0,1000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-z]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
 _FEED_TYPE = re.compile(r"application/(?:rss|atom|rdf)\+xml|application/(?:feed\+)?json", re.IGNORECASE)
@@ -35,6 +37,16 @@ def kind_of(text: str) -> Kind:
     if _HTML.match(start) and not _FEED_START.search(text[:_LOOK_CHARS]):
         return "html"
     return "xml" if "<" in text[:65536] else "other"
+
+
+def embedded_feed(text: str) -> str | None:
+    """The feed that stands inside a web page: what is left when a site puts its feed through its page templates."""
+    found = _EMBEDDED.search(text)
+    if found is None:
+        return None
+    end_tag = f"</{found[1]}>"
+    end = text.rfind(end_tag)
+    return text[found.start() : end + len(end_tag)] if end > found.end() else None
 
 
 def refuse(text: str, url: str, *, root: str = "") -> NoReturn:
