@@ -25,7 +25,7 @@ from aggregator.store import Store, open_store
 
 if TYPE_CHECKING:
     from aggregator.collect.fetch import Fetcher
-    from aggregator.collect.parse import ParseWorkers
+    from aggregator.collect.parse import ParseLanes
     from aggregator.collect.poll import Poller
     from aggregator.publish.audience import Audience
     from aggregator.publish.rendering import Rendering
@@ -74,11 +74,11 @@ def fetcher(settings: Settings) -> Fetcher:
     return Fetcher(limits, guard, user_agent(settings))
 
 
-def parser() -> ParseWorkers:
-    """The child process that parses."""
-    from aggregator.collect.parse import ParseWorkers
+def parser() -> ParseLanes:
+    """The child processes that parse."""
+    from aggregator.collect.parse import ParseLanes
 
-    return ParseWorkers(count=1, timeout=PARSE_TIMEOUT)
+    return ParseLanes(timeout=PARSE_TIMEOUT)
 
 
 def judge(settings: Settings) -> Judge:
@@ -87,7 +87,7 @@ def judge(settings: Settings) -> Judge:
     return lambda source, entry: judge_by(rules, subject_of_entry(source, entry)) if rules else Verdict()
 
 
-def poller(settings: Settings, *, store: Store, fetcher: Fetcher, parser: ParseWorkers, clock: Clock) -> Poller:
+def poller(settings: Settings, *, store: Store, fetcher: Fetcher, parser: ParseLanes, clock: Clock) -> Poller:
     """The order of things for one lease."""
     from aggregator.collect.cadence import Policy
     from aggregator.collect.poll import Poller

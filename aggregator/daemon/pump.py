@@ -1,4 +1,8 @@
-"""Keeps the fetch slots busy: claims no more work than there are free slots, and again whenever one becomes free."""
+"""Keeps the fetch slots busy: claims no more work than there are free slots, and again whenever one becomes free.
+
+A poll that takes long gives its slot back and goes on beside the slots, within a bound: a server that trickles is
+cheap to wait for, and a crowd of them must not keep the others from being polled.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,10 @@ log = logging.getLogger(__name__)
 
 #: a store that cannot be written to is one line a minute, not one a second
 COMPLAIN_EVERY_S = 60.0
+#: what a poll may take before it no longer counts as one of the slots; most take a tenth of it
+PATIENCE = timedelta(seconds=3)
+#: polls beyond their patience, as a multiple of the slots
+SLOW_PER_SLOT = 4
 
 
 class LeasePoller(Protocol):
@@ -51,15 +59,18 @@ class Pump:
         lease: timedelta,
         clock: Callable[[], datetime],
         on_polled: Callable[[Polled], None],
+        patience: timedelta = PATIENCE,
     ) -> None:
         self.poller = poller
         self.slots, self.per_host, self.lease = slots, per_host, lease
         #: the store refuses to be written to: nothing is polled meanwhile
         self.store_error: StoreError | None = None
+        self._patience_s = patience.total_seconds()
         self._store = store
         self._clock = clock
         self._on_polled = on_polled
-        self._running: dict[asyncio.Task[None], int] = {}
+        #: polls under way: how many sources each is, and when it began on the loop's clock
+        self._running: dict[asyncio.Task[None], tuple[int, float]] = {}
         self._claiming = asyncio.Lock()
         self._stopped = False
         #: the last claim took all that was free: more may be due
@@ -70,7 +81,14 @@ class Pump:
     @property
     def in_flight(self) -> int:
         """Sources that are being polled at the moment."""
-        return sum(self._running.values())
+        return sum(sources for sources, _ in self._running.values())
+
+    @property
+    def free(self) -> int:
+        """How many more sources may be polled now."""
+        quick_since = asyncio.get_running_loop().time() - self._patience_s
+        quick = sum(sources for sources, began in self._running.values() if began > quick_since)
+        return min(self.slots - quick, self.slots * (1 + SLOW_PER_SLOT) - self.in_flight)
 
     async def fill(self, *, force: bool = False, only: frozenset[str] | None = None) -> int:
         """Claims as much work as there are free slots and begins it; how many sources that are.
@@ -80,7 +98,7 @@ class Pump:
         if self._stopped or self._claiming.locked():
             return 0
         async with self._claiming:
-            free = self.slots - self.in_flight
+            free = self.free
             leases = await self._claim(free, force=force, only=only) if free > 0 else []
             for lease in leases:
                 self._begin(lease)
@@ -146,7 +164,7 @@ class Pump:
 
     def _begin(self, lease: Lease) -> None:
         task = asyncio.create_task(self._poll(lease), name=f"poll {lease.host}")
-        self._running[task] = len(lease.sources)
+        self._running[task] = len(lease.sources), asyncio.get_running_loop().time()
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

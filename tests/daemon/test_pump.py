@@ -54,7 +54,9 @@ class Polling:
         return [Polled(source=lease.sources[0], result=result, stored=None)]
 
 
-def pump_of(queue: Queue, polling: Polling, done: list[Polled], *, slots: int = 4) -> Pump:
+def pump_of(
+    queue: Queue, polling: Polling, done: list[Polled], *, slots: int = 4, patience: timedelta = timedelta(minutes=1)
+) -> Pump:
     return Pump(
         cast("Any", queue),
         polling,
@@ -63,7 +65,12 @@ def pump_of(queue: Queue, polling: Polling, done: list[Polled], *, slots: int = 
         lease=timedelta(minutes=2),
         clock=lambda: NOW,
         on_polled=done.append,
+        patience=patience,
     )
+
+
+async def wait(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def moment() -> None:
@@ -159,3 +166,23 @@ def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
 def test_a_lease_outlives_the_slowest_request_and_not_by_much() -> None:
     assert lease_length(timedelta(seconds=30)) == timedelta(seconds=80)
     assert lease_length(timedelta(minutes=10)) > timedelta(minutes=20)
+
+
+def test_polls_that_take_long_give_their_slots_back_within_a_bound() -> None:
+    """A crowd of tar pits must not keep the others waiting."""
+    queue, done = Queue(100), list[Polled]()
+
+    async def run() -> None:
+        over = asyncio.Event()
+        polling = Polling(lambda: wait(over))
+        pump = pump_of(queue, polling, done, slots=4, patience=timedelta(milliseconds=20))
+        assert await pump.fill() == 4
+        assert await pump.fill() == 0, "all slots are taken"
+        for _ in range(10):
+            await asyncio.sleep(0.03)
+            await pump.fill()
+        assert pump.in_flight == 4 * 5, "four times as many may be slow, and no more"
+        over.set()
+        await until(lambda: len(done) == 100)
+
+    asyncio.run(run())

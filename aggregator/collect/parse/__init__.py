@@ -1,14 +1,16 @@
 """Bytes → ParsedFeed, in a child process that can be killed.
 
-The parent never loads feedparser or nh3: `ParseWorkers` talks to a child, which runs `parse_sync`.
+The parent never loads feedparser or nh3: `ParseWorkers` talks to children, which run `parse_sync`; `ParseLanes` has two
+kinds of them, so that slow documents keep no others waiting.
 """
 
 from __future__ import annotations
 
+from aggregator.collect.parse.lanes import ParseLanes
 from aggregator.collect.parse.workers import ParseWorkers
 from aggregator.model import Document, ParsedFeed
 
-__all__ = ["ParseWorkers", "parse_sync"]
+__all__ = ["ParseLanes", "ParseWorkers", "parse_sync"]
 
 
 def parse_sync(document: Document) -> ParsedFeed:

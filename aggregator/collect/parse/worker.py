@@ -17,10 +17,11 @@ from aggregator.collect.parse.wire import LENGTHS, decode_request, encode_error,
 from aggregator.errors import ParseError
 
 
-def main(memory_bytes: int, cpu_s: int) -> int:
+def main(memory_bytes: int, cpu_s: int, niceness: int) -> int:
     """Serves until stdin ends. 0: it ended; 3: memory ran out, and the next document deserves a fresh process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
     requests, answers = _channel()
+    os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers.write(b"R")
@@ -65,4 +66,4 @@ def _answer(header: bytes, body: bytes) -> tuple[bytes, bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(*map(int, sys.argv[1:])))

@@ -28,7 +28,8 @@ class ParseWorkers:
     """Parses documents in `count` child processes.
 
     A document that takes longer than `timeout` or more than `memory_bytes` of address space costs its child, never
-    the daemon. Children are started when first needed and replaced when they end. Belongs to one event loop.
+    the daemon; `niceness` lowers the children's priority. Children are started when first needed and replaced when
+    they end. Belongs to one event loop.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class ParseWorkers:
         count: int = 1,
         timeout: timedelta = DEFAULT_TIMEOUT,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        niceness: int = 0,
     ) -> None:
         self._timeout_s = timeout.total_seconds()
-        command = [sys.executable, "-m", "aggregator.collect.parse.worker", str(memory_bytes)]
-        command.append(str(max(1, round(self._timeout_s))))
+        limits = (memory_bytes, max(1, round(self._timeout_s)), niceness)
+        command = [sys.executable, "-m", "aggregator.collect.parse.worker", *map(str, limits)]
         self._all = [_Child(command) for _ in range(max(1, count))]
         self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
         for child in self._all:

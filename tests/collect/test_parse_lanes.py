@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from time import monotonic
+
+import pytest
+
+from aggregator.collect.parse import ParseLanes, parse_sync
+from aggregator.errors import ParseError
+from aggregator.model import Document
+
+HEAD = b'<rss version="2.0"><channel><title>t</title><item><title>One</title>'
+TAIL = b"</item></channel></rss>"
+GOOD = Document(body=HEAD + TAIL, url="https://example.org/good")
+#: minutes of processor time (HOSTILE X3)
+ENDLESS = Document(
+    body=HEAD + b"<author>a@a." + b"a." * 39_000 + b"</author>" + TAIL, url="https://example.org/endless"
+)
+
+
+def running(
+    act: Callable[[ParseLanes], Awaitable[None]], *, patience_s: float, timeout_s: float, queue_s: float
+) -> None:
+    async def run() -> None:
+        lanes = ParseLanes(
+            count=1,
+            patience=timedelta(seconds=patience_s),
+            timeout=timedelta(seconds=timeout_s),
+            queue=timedelta(seconds=queue_s),
+        )
+        try:
+            await lanes.start()
+            await act(lanes)
+        finally:
+            await lanes.close()
+
+    asyncio.run(run())
+
+
+async def code_of(lanes: ParseLanes, document: Document) -> str:
+    with pytest.raises(ParseError) as caught:
+        await lanes.parse(document)
+    return caught.value.code
+
+
+def test_quick_documents_pass_slow_ones() -> None:
+    async def act(lanes: ParseLanes) -> None:
+        bombs = [replace(ENDLESS, url=f"https://example.org/{number}") for number in range(3)]
+        stuck = [asyncio.create_task(code_of(lanes, bomb)) for bomb in bombs]
+        await asyncio.sleep(2.5)  # all three have had their turn in the quick lane
+        began = monotonic()
+        for _ in range(10):
+            assert await lanes.parse(GOOD) == parse_sync(GOOD)
+        assert monotonic() - began < 2
+        assert not all(task.done() for task in stuck)
+        assert await asyncio.gather(*stuck) == ["parse-timeout"] * 3
+
+    running(act, patience_s=0.5, timeout_s=8, queue_s=1)
+
+
+def test_what_was_slow_once_does_not_enter_the_quick_lane_again() -> None:
+    async def act(lanes: ParseLanes) -> None:
+        assert await code_of(lanes, ENDLESS) == "parse-timeout"
+        killed = lanes.restarts
+        assert await code_of(lanes, ENDLESS) == "parse-timeout"
+        assert lanes.restarts == killed + 1
+        cured = replace(GOOD, url=ENDLESS.url)
+        assert (await lanes.parse(cured)).entries, "in the patient lane"
+        assert (await lanes.parse(cured)).entries
+
+    running(act, patience_s=1, timeout_s=1, queue_s=5)
+
+
+def test_other_errors_come_from_the_quick_lane() -> None:
+    async def act(lanes: ParseLanes) -> None:
+        assert await code_of(lanes, replace(GOOD, body=b"")) == "empty-body"
+        assert lanes.restarts == 0
+
+    running(act, patience_s=2, timeout_s=2, queue_s=2)
