@@ -68,7 +68,7 @@ def repair(text: str, *, max_entries: int = 2000) -> Repaired:
     warnings += ["bad-references"] if changed else []
     body, thinned = _thinned(body, max_entries)
     warnings += ["item-cap"] if thinned else []
-    outside = _CDATA.sub("", body)
+    outside = "".join(_pieces(body)[::2])
     return Repaired(
         text='<?xml version="1.0" encoding="utf-8"?>' + _GUID.sub(r'<\1\2 isPermaLink="false">', body),
         root=root.rpartition(":")[2].lower(),
@@ -136,9 +136,18 @@ def _resolve(body: str, declared: dict[str, str]) -> tuple[str, bool]:
             return declared[name]
         return _named(name)
 
-    parts = _CDATA.split(body)
+    parts = _pieces(body)
     parts[::2] = [_REFERENCE.sub(resolved, part) for part in parts[::2]]
     return "".join(parts), wrong
+
+
+def _pieces(body: str) -> list[str]:
+    """Markup and, at the odd places, CDATA sections."""
+    # Behind the last end none is looked for: a thousand sections that never end would each be followed to the end.
+    end = body.rfind("]]>") + 3
+    pieces = _CDATA.split(body[:end])
+    pieces[-1] += body[end:]
+    return pieces
 
 
 def _character(number: str) -> str:
