@@ -311,6 +311,7 @@ def main() -> int:
     thread.start()
     ready.wait(10)
     with contextlib.ExitStack() as stack:
+        stack.callback(stop.set)
         directory = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         directory.mkdir(parents=True, exist_ok=True)
         config = write_config(directory, publishers)
@@ -327,7 +328,6 @@ def main() -> int:
             print(f"peak memory {resident_mb(process.pid):.0f} MB")
             stopping = time.monotonic()
         print(f"stopped in {time.monotonic() - stopping:.2f} s")
-        stop.set()
         faults = examine(config, publishers)
     print(f"\n{'FAILED: ' if faults else ''}{faults} lost or announced twice")
     return 1 if faults else 0
