@@ -2,7 +2,7 @@
 
     fetch.get(address, validators)        → Response | NotModified | FetchError
       NotModified, or the body we had     → nothing new; the validators it brought are kept
-      parser.parse(document)              → ParsedFeed | ParseError
+      parser.parse(document)              → ParsedFeed | ParseError    only what is new beside the last one, if known
       store.known(ids) → identify → judge → entries
     cadence                               → when next
     store.complete(lease, result)         → one transaction
@@ -29,7 +29,8 @@ from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.fetch import Fetcher, NotModified, Response
 from aggregator.collect.moves import adopts
 from aggregator.collect.network import NetworkHealth
-from aggregator.curate.identity import entry_keys, identify
+from aggregator.collect.parse.fingerprints import Fingerprints
+from aggregator.curate.identity import entry_keys, identify, tells_alone
 from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLease
 from aggregator.model import (
     Document,
@@ -96,6 +97,7 @@ class Poller:
         self._clock = clock
         self._jitter = jitter
         self._network = NetworkHealth()
+        self._fingerprints = Fingerprints()
 
     async def poll(self, lease: Lease) -> list[Polled]:
         """Polls every source of the lease, at once: a lease holds no more than may be in flight to its host.
@@ -145,8 +147,20 @@ class Poller:
         digest = await asyncio.to_thread(_digest, answer.body)
         if digest == source.body_hash:
             return self._unchanged(source, answer)
-        feed = await self._parser.parse(answer.document)
-        return await self._parsed(source, answer, feed, digest)
+        feed, known = await self._read(source, answer.document)
+        if not answer.truncated:
+            self._fingerprints.put(digest, feed.fingerprint)
+        return self._parsed(source, answer, feed, known, digest)
+
+    async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
+        """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
+        before = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
+        feed = await self._parser.parse(replace(document, before=before))
+        known = await self._known(source, feed)
+        if feed.unchanged and not tells_alone(feed.entries, known):
+            feed = await self._parser.parse(replace(document, before=b""))
+            known = await self._known(source, feed)
+        return feed, known
 
     def _unchanged(self, source: Source, answer: Response | NotModified) -> PollResult:
         """A 304, or a 200 with the very body that was parsed last time: in both cases the new validators count."""
@@ -156,9 +170,10 @@ class Poller:
         size = len(answer.body) if isinstance(answer, Response) else 0
         return replace(base, outcome="same" if same else "not-modified", size_bytes=size)
 
-    async def _parsed(self, source: Source, answer: Response, feed: ParsedFeed, digest: bytes) -> PollResult:
+    def _parsed(
+        self, source: Source, answer: Response, feed: ParsedFeed, known: Sequence[KnownEntry], digest: bytes
+    ) -> PollResult:
         now = self._clock()
-        known = await self._known(source, feed)
         found = identify(
             feed.entries,
             known,
@@ -166,7 +181,7 @@ class Poller:
             now=now,
             unstable_ids=source.unstable_ids,
         )
-        rhythm = _observed(source, found.entries, known, now)
+        rhythm = _observed(source, found.entries, known, now, unchanged=feed.unchanged)
         hints = _hints(feed.info, answer)
         partial = answer.truncated or feed.truncated
         return replace(
@@ -188,6 +203,8 @@ class Poller:
         keys = [entry_keys(entry) for entry in feed.entries]
         guids = [guid for guid, _ in keys if guid is not None]
         links = [link for _, link in keys if link is not None]
+        if not guids and not links:
+            return []
         return await asyncio.to_thread(self._store.known, source.id, guids=guids, links=links)
 
     def _judged(self, source: Source, entry: Entry) -> Entry:
@@ -260,7 +277,9 @@ def _hints(info: FeedInfo, answer: Response | NotModified) -> Hints:
     return cadence.hints_of(info, fresh_for=answer.fresh_for, has_validators=conditional)
 
 
-def _observed(source: Source, entries: Sequence[Entry], known: Sequence[KnownEntry], now: datetime) -> Rhythm:
+def _observed(
+    source: Source, entries: Sequence[Entry], known: Sequence[KnownEntry], now: datetime, *, unchanged: int
+) -> Rhythm:
     """The rhythm with what this document adds. A first document overlaps with nothing and has lost nothing."""
     held = {entry.entry_id for entry in known}
     new = [entry for entry in entries if entry.entry_id not in held and entry.replaces is None]
@@ -269,8 +288,8 @@ def _observed(source: Source, entries: Sequence[Entry], known: Sequence[KnownEnt
         published=[entry.parsed.published for entry in new],
         now=now,
         previous_poll=source.last_success,
-        window_entries=len(entries),
-        overlapped=len(new) < len(entries) or not entries or source.last_success is None,
+        window_entries=len(entries) + unchanged,
+        overlapped=unchanged > 0 or len(new) < len(entries) or not entries or source.last_success is None,
     )
 
 

@@ -56,6 +56,22 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revalidation:
+    """How a server has answered conditional requests; kept by `collect.revalidation`, stored without being understood."""
+
+    #: when a body last came; None: not known
+    last_body_at: datetime | None = None
+    #: bodies in a row that were the one we had, in answer to conditional requests
+    same_bodies: int = 0
+    #: it answers 304 to If-Modified-Since, but not when If-None-Match stands beside it
+    dates_only: bool = False
+    #: when a whole answer was last asked for, to see whether its 304s are true
+    doubted_at: datetime | None = None
+    #: when it last asked for more patience than others: 429, or a freshness beyond a day
+    limited_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedInfo:
     """What a document says about its feed."""
 
@@ -90,6 +106,7 @@ class Source:
     #: what the last good document said about the feed: its hints hold through 304s as well
     info: FeedInfo = field(default_factory=FeedInfo)
     validators: Validators = field(default_factory=Validators)
+    revalidation: Revalidation = field(default_factory=Revalidation)
     #: SHA-256 of the last body that was parsed
     body_hash: bytes | None = None
     rhythm: Rhythm = field(default_factory=Rhythm)
@@ -133,6 +150,9 @@ class Document:
     url: str
     content_type: str | None = None
     content_language: str | None = None
+    #: the fingerprint of the document before it: entries that stand in both alike are left out, and counted.
+    #: b"": there is none, but one is wanted; None: not even that
+    before: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +221,10 @@ class ParsedFeed:
     truncated: bool = False
     #: stable codes of what was odd: ill-formed, encoding-overridden, item-cap …
     warnings: tuple[str, ...] = ()
+    #: entries left out because they stand alike in the document before this one
+    unchanged: int = 0
+    #: what the next document may be compared with; b"": it must be parsed whole
+    fingerprint: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +295,7 @@ class PollResult:
     #: None: keep the stored pair; else both are replaced, the absent one cleared
     validators: Validators | None = None
     body_hash: bytes | None = None
+    revalidation: Revalidation | None = None
     rhythm: Rhythm | None = None
     error: PollError | None = None
     #: False: the fault is on our side (no network); the source's error count stays as it is

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aggregator.collect.clean import parse_date
 from aggregator.collect.parse.decode import decode
+from aggregator.collect.parse.delta import parse_delta
 from aggregator.collect.parse.entries import clean_entry, language_tag
 from aggregator.collect.parse.jsonfeed import parse_json
 from aggregator.collect.parse.raw import RawEntry
@@ -33,6 +34,12 @@ def parse_document(document: Document) -> ParsedFeed:
         return _json(text, document, warnings)
     if kind != "xml":
         refuse(text, document.url)
+    if document.before is None:
+        return _markup(text, document, warnings)
+    return parse_delta(text, document, lambda rest: _markup(rest, document, warnings))
+
+
+def _markup(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
     repaired = repair(text, max_entries=2 * MAX_ENTRIES)
     if repaired.root in _PAGE_ROOTS and (inside := embedded_feed(text)):
         repaired = repair(inside, max_entries=2 * MAX_ENTRIES)

@@ -40,14 +40,25 @@ def frame(header: bytes, body: bytes = b"") -> bytes:
 
 def encode_request(document: Document) -> bytes:
     """The document as a frame; its body travels as it is."""
-    fields = {"url": document.url, "type": document.content_type, "language": document.content_language}
+    fields = {
+        "url": document.url,
+        "type": document.content_type,
+        "language": document.content_language,
+        "before": None if document.before is None else base64.b64encode(document.before).decode("ascii"),
+    }
     return frame(json.dumps(fields).encode(), document.body)
 
 
 def decode_request(header: bytes, body: bytes) -> Document:
     """The document of a request."""
     fields = json.loads(header)
-    return Document(body=body, url=fields["url"], content_type=fields["type"], content_language=fields["language"])
+    return Document(
+        body=body,
+        url=fields["url"],
+        content_type=fields["type"],
+        content_language=fields["language"],
+        before=None if fields["before"] is None else base64.b64decode(fields["before"]),
+    )
 
 
 def encode_feed(feed: ParsedFeed) -> bytes:
@@ -72,6 +83,8 @@ def decode_answer(header: bytes) -> ParsedFeed:
         entries=tuple(map(_entry, feed["entries"])),
         truncated=feed["truncated"],
         warnings=tuple(feed["warnings"]),
+        unchanged=feed["unchanged"],
+        fingerprint=base64.b64decode(feed["fingerprint"]),
     )
 
 

@@ -25,7 +25,7 @@ from aggregator.curate.text import normalise, tokens
 from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis
 
-__all__ = ["Identified", "entry_keys", "identify"]
+__all__ = ["Identified", "entry_keys", "identify", "tells_alone"]
 
 #: how alike two titles at one address must be to be one story edited
 _SAME_TITLE = 0.5
@@ -101,6 +101,15 @@ def identify(
         unstable_ids=unstable,
         warnings=tuple(_warnings(keyed, matches, unstable)),
     )
+
+
+def tells_alone(feed_entries: Sequence[ParsedEntry], known: Sequence[KnownEntry]) -> bool:
+    """Whether part of a document is enough to identify it, given that the rest shares none of its guids and addresses.
+
+    It is not where an address is known under another guid: whether that guid is gone, only the whole can tell.
+    """
+    guids = {parsed.guid for parsed in feed_entries}
+    return all(entry.guid is None or entry.guid in guids for entry in known)
 
 
 def _keyed(feed_entries: Sequence[ParsedEntry], source: str | None) -> list[_Keyed]:

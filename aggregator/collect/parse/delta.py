@@ -1,0 +1,166 @@
+"""Delta parse: entries that stand in a document byte for byte as in the one before are not parsed again.
+
+A fingerprint remembers, of a document that was parsed whole, a hash of each entry's text and what the entry is known
+by. In the next document of that feed, entries whose hashes are in it are cut out, and the parser sees the head and the
+rest. Whatever could make the rest mean something else without its neighbours is a reason to parse the whole instead:
+
+- another address, language, root or channel tag, format (the context); entities of a DOCTYPE;
+- a document that is ill-formed, cut, or too long; elements where the parser sees other entries than we do;
+- a new entry that shares its guid or its address with one that was cut out: who is who is told by looking at both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from aggregator.curate.identity import entry_keys
+from aggregator.errors import ParseError
+from aggregator.model import Document, ParsedEntry, ParsedFeed
+
+__all__ = ["Fingerprint", "Spans", "entry_spans", "parse_delta"]
+
+_HASH_BYTES, _KEY_BYTES = 16, 8
+_RECORD_BYTES = _HASH_BYTES + 2 * _KEY_BYTES
+_NO_KEY = bytes(_KEY_BYTES)
+_MARK = re.compile(r"<(?:!\[CDATA\[|!--|(/?)(?:[A-Za-z_][\w.-]*:)?(?:item|entry)(?=[\s>/])[^>]*>)")
+#: tags in the head that say how to read what follows
+_NAMESPACED = re.compile(r"<[^<>]*\sxml(?:ns|:)[^<>]*>")
+#: a document with one of these was not read as it stands
+_MENDED = frozenset({"ill-formed", "truncated", "item-cap", "bad-bytes", "bad-references", "control-characters"})
+
+#: where each entry begins and ends, in characters
+Spans = Sequence[tuple[int, int]]
+#: an entry's guid and address, hashed
+Keys = tuple[bytes, bytes]
+Parse = Callable[[str], ParsedFeed]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is remembered of a document: its context, and hash, guid and address of each entry."""
+
+    context: bytes
+    #: hash of an entry's text → (key of its guid, key of its address)
+    entries: dict[bytes, Keys]
+
+    @classmethod
+    def load(cls, data: bytes) -> Fingerprint | None:
+        """What `dump` wrote; None if it is empty or not of our making."""
+        if len(data) <= _HASH_BYTES or (len(data) - _HASH_BYTES) % _RECORD_BYTES:
+            return None
+        records = (data[at : at + _RECORD_BYTES] for at in range(_HASH_BYTES, len(data), _RECORD_BYTES))
+        entries = {record[:_HASH_BYTES]: (record[_HASH_BYTES:-_KEY_BYTES], record[-_KEY_BYTES:]) for record in records}
+        return cls(data[:_HASH_BYTES], entries)
+
+    def dump(self) -> bytes:
+        """All of it in 32 bytes an entry."""
+        return self.context + b"".join(text + guid + link for text, (guid, link) in self.entries.items())
+
+
+def parse_delta(text: str, document: Document, parse: Parse) -> ParsedFeed:
+    """The feed in `text` by `parse`; without the entries that `document.before` remembers, if it can be told so.
+
+    Raises what `parse` raises.
+    """
+    spans = entry_spans(text)
+    if not spans:
+        return parse(text)
+    marked = _Marked(text, spans, [_hash(text[start:end], _HASH_BYTES) for start, end in spans])
+    before = Fingerprint.load(document.before or b"")
+    changed = _parse_changed(marked, before, document, parse) if before else None
+    return changed or _fingerprinted(parse(text), marked, document)
+
+
+def entry_spans(text: str) -> Spans:
+    """Where the entries of a feed stand; nothing where that is not plain to see (nested, unclosed, own entities)."""
+    spans: list[tuple[int, int]] = []
+    start, at = -1, 0
+    while mark := _MARK.search(text, at):
+        if mark[0] in {"<![CDATA[", "<!--"}:
+            at = text.find("]]>" if mark[0] == "<![CDATA[" else "-->", mark.end())
+            if at < 0:
+                return ()
+            continue
+        closing, at = bool(mark[1]), mark.end()
+        if closing == (start < 0) or mark[0].endswith("/>"):
+            return ()
+        if closing:
+            spans.append((start, at))
+        start = -1 if closing else mark.start()
+    return spans if start < 0 and spans and "<!ENTITY" not in text[: spans[0][0]] else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A document with its entries marked."""
+
+    text: str
+    spans: Spans
+    hashes: Sequence[bytes]
+
+    def without(self, places: Iterable[int]) -> str:
+        """The text without these entries."""
+        pieces, at = [], 0
+        for start, end in (self.spans[place] for place in places):
+            pieces.append(self.text[at:start])
+            at = end
+        return "".join((*pieces, self.text[at:]))
+
+    def context(self, document: Document, feed: ParsedFeed) -> bytes:
+        """A hash of all that lies outside an entry and has a part in what the entry becomes."""
+        tags = _NAMESPACED.findall(self.text[: self.spans[0][0]])
+        parts = (document.url, document.content_language or "", feed.version, feed.info.language or "", *tags)
+        return _hash("\0".join(parts), _HASH_BYTES)
+
+
+def _parse_changed(marked: _Marked, before: Fingerprint, document: Document, parse: Parse) -> ParsedFeed | None:
+    """What is new beside `before`; None where only the whole document tells."""
+    places = [place for place, text in enumerate(marked.hashes) if text in before.entries]
+    if not places:
+        return None
+    try:
+        feed = parse(marked.without(places))
+    except ParseError:
+        return None
+    kept = [before.entries[marked.hashes[place]] for place in places]
+    fresh = [text for text in marked.hashes if text not in before.entries]
+    same_context = before.context == marked.context(document, feed)
+    if not same_context or not _is_readable(feed, len(fresh)) or not _disjoint(kept, map(_keys, feed.entries)):
+        return None
+    known = before.entries | dict(zip(fresh, map(_keys, feed.entries), strict=True))
+    fingerprint = Fingerprint(before.context, {text: known[text] for text in marked.hashes})
+    return replace(feed, fingerprint=fingerprint.dump(), unchanged=len(places))
+
+
+def _fingerprinted(feed: ParsedFeed, marked: _Marked, document: Document) -> ParsedFeed:
+    """A whole feed with what is to be remembered of it, if anything may be."""
+    if not _is_readable(feed, len(marked.hashes)):
+        return feed
+    entries = dict(zip(marked.hashes, map(_keys, feed.entries), strict=True))
+    return replace(feed, fingerprint=Fingerprint(marked.context(document, feed), entries).dump())
+
+
+def _is_readable(feed: ParsedFeed, entries: int) -> bool:
+    """Whether the parser saw the entries that we see, and nothing that it had to mend."""
+    return len(feed.entries) == entries and _MENDED.isdisjoint(feed.warnings)
+
+
+def _disjoint(kept: Iterable[Keys], fresh: Iterable[Keys]) -> bool:
+    taken = {key for keys in kept for key in keys} - {_NO_KEY}
+    return taken.isdisjoint(key for keys in fresh for key in keys)
+
+
+def _keys(entry: ParsedEntry) -> Keys:
+    guid, link = entry_keys(entry)
+    return _key(guid), _key(link)
+
+
+def _key(text: str | None) -> bytes:
+    return _NO_KEY if text is None else _hash(text, _KEY_BYTES)
+
+
+def _hash(text: str, size_bytes: int) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size_bytes).digest()
