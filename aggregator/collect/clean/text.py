@@ -15,8 +15,8 @@ _MAX_MARKS = 6
 
 #: C0 and C1 but tab and newline, invisible characters, bidi embeddings, overrides and isolates, noncharacters, tags
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\ufeff"
-    "\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\u3164\ufeff"
+    "\uffa0\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _BREAKS = re.compile("[\x0b\x0c\r\x85\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -16,6 +16,8 @@ _AROUND = "".join(map(chr, range(0x21)))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 #: all that may stand in an address as it is; "%" because it is escaped already
 _SAFE = "%:/?#[]@!$&'()*+,;=-._~"
+#: a scheme of the web without a host: what urljoin would take for a relative address
+_HOSTLESS = re.compile(r"https?:(?!//[^/?#])", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 
 
@@ -28,7 +30,7 @@ def safe_url(url: str | None, base: str = "") -> str | None:
     if not url:
         return None
     url = _IGNORED.sub("", url.strip(_AROUND))
-    if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url):
+    if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url) or _HOSTLESS.match(url):
         return None
     try:
         return _ascii(urljoin(base, url) if base else url)

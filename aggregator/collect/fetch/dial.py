@@ -24,7 +24,9 @@ from aggregator.errors import FetchError
 #: names looked up at one time. The default executor has six threads on two cores, and twenty dead names then hold up
 #: all others for seconds
 _LOOK_UPS = 32
-_AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
+AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
+#: whatever answers as getaddrinfo does, its errors returned instead of raised: host, port, family
+LookUp = Callable[[str, int, socket.AddressFamily], list[AddressInfo] | OSError]
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
@@ -41,11 +43,12 @@ class ResolveTimeout(OSError):
 
 
 class GuardedResolver(AbstractResolver):
-    """getaddrinfo with a deadline, without the addresses that the guard refuses."""
+    """getaddrinfo (or `look_up`) with a deadline, without the addresses that the guard refuses."""
 
-    def __init__(self, guard: Guard, *, timeout_s: float) -> None:
+    def __init__(self, guard: Guard, *, timeout_s: float, look_up: LookUp | None = None) -> None:
         self._guard = guard
         self._timeout_s = timeout_s
+        self._ask = look_up or _getaddrinfo
         self._free = asyncio.Semaphore(_LOOK_UPS)
 
     async def resolve(
@@ -65,7 +68,7 @@ class GuardedResolver(AbstractResolver):
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._free.acquire()
-                infos = await _answered(host, port, family, done=self._free.release)
+                infos = await _answered(partial(self._ask, host, port, family), done=self._free.release)
         except TimeoutError:
             raise ResolveTimeout(f"no answer within {self._timeout_s:g} s") from None
         return [
@@ -106,17 +109,17 @@ class _Handler(ResponseHandler):
 
 
 def _answered(
-    host: str, port: int, family: socket.AddressFamily, *, done: Callable[[], None]
-) -> asyncio.Future[list[_AddressInfo]]:
+    ask: Callable[[], list[AddressInfo] | OSError], *, done: Callable[[], None]
+) -> asyncio.Future[list[AddressInfo]]:
     """The answer of getaddrinfo, from a thread of its own; `done` is called when that thread ends, waited for or not.
 
     A daemon thread: getaddrinfo cannot be interrupted, and an executor's threads would hold up the end of the process
     for as long as a dead name server takes.
     """
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[_AddressInfo]] = loop.create_future()
+    future: asyncio.Future[list[AddressInfo]] = loop.create_future()
 
-    def settle(found: list[_AddressInfo] | OSError) -> None:
+    def settle(found: list[AddressInfo] | OSError) -> None:
         done()
         if future.done():
             return
@@ -126,7 +129,7 @@ def _answered(
             future.set_result(found)
 
     def look_up() -> None:
-        found = _getaddrinfo(host, port, family)
+        found = ask()
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, found)
 
@@ -134,7 +137,7 @@ def _answered(
     return future
 
 
-def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> list[_AddressInfo] | OSError:
+def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> list[AddressInfo] | OSError:
     try:
         return socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
     except UnicodeError as error:  # a label that IDNA cannot write

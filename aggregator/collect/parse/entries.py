@@ -32,6 +32,8 @@ _MAX_CATEGORIES = 64
 _MAX_ENCLOSURES = 16
 _MAX_GUID_CHARS = 2048
 _MAX_SIZE_BYTES = 2**62
+#: what is looked at of an author: finding addresses in a text takes time by the square of its length
+_MAX_AUTHOR_CHARS = 500
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}")
 _E_MAIL = re.compile(r"\S+@\S+\.\S+|\(?\bmailto:?\S*")
 
@@ -115,7 +117,7 @@ def _cut(text: str) -> str:
 
 def _author(value: str) -> str | None:
     """Names only: addresses of people are not for republishing."""
-    name = clean_line(_E_MAIL.sub("", html.unescape(value)), graphemes=120).strip("()<>,;: ")
+    name = clean_line(_E_MAIL.sub("", html.unescape(value[:_MAX_AUTHOR_CHARS])), graphemes=120).strip("()<>,;: ")
     return name or None
 
 
