@@ -116,7 +116,7 @@ class Candidate:
     sources: int
     #: distinct sources carrying the story, syndicated copies counted once
     coverage: int
-    #: distinct sources whose items link to it
+    #: distinct other sources that link to it: from their items, or, signal sources, as what an entry is about
     citations: int
     upstream: Upstream
     #: all views ever, and likes
@@ -128,6 +128,8 @@ class Candidate:
     pinned_until: datetime | None = None
     #: items a day of its source, over the last 30 days
     source_rate: float = 1.0
+    #: there is a picture to show beside it
+    has_image: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,8 +168,12 @@ class CurationStore(Protocol):
     def put_curation(self, curation: Curation, *, now: datetime) -> None:
         """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect."""
 
-    def candidates(self, *, since: datetime, now: datetime) -> list[Candidate]:
-        """Shown items first seen since then, or viewed since then, as they stand at `now`."""
+    def candidates(self, *, since: datetime, now: datetime, limit: int = 0) -> list[Candidate]:
+        """Shown items viewed since then, and the `limit` (0: all) newest of those first seen since then.
+
+        As they stood at `now`: sources, links, views and likes that came later are not counted. What carries no time
+        (the counts that feeds report, what rules say, what was merged) is as it is today.
+        """
 
     def put_lists(self, lists: Iterable[ItemList]) -> None:
         """Replaces these lists. A list that did not change is not written."""

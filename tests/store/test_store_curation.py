@@ -175,7 +175,7 @@ class TestStories:
             merges=(Merge(keep=a, absorb=b, rule="near-duplicate"),),
             joins=tuple(StoryJoin(item_id=one, story=a) for one in (a, c)),
         )
-        found = {one.item_id: one for one in store.candidates(since=NOW, now=NOW)}
+        found = {one.item_id: one for one in store.candidates(since=NOW, now=NOW + HOUR)}
         assert {item_id: (one.sources, one.coverage) for item_id, one in found.items()} == {a: (2, 2), c: (1, 2)}
         assert [len(items) for _, items in store.stories(min_sources=3, limit=0)] == [2]
 
@@ -245,6 +245,51 @@ class TestCandidates:
         store.put_verdicts({(source_id(store, C), "c"): Verdict(dropped="spam")})
         cited = {one.title: one.citations for one in store.candidates(since=NOW, now=NOW)}
         assert cited["Title of 1"] == 1
+
+    def test_an_entry_of_a_signal_source_votes_for_what_it_is_about(self, store: Store) -> None:
+        target = "https://x.example/1"
+        signals = [Subscription(url=url, role="signal") for url in (B, C)]
+        store.sync_sources([Subscription(url=A), *signals], now=NOW)
+        poll(store, B, make_entry("early", link=target))
+        poll(store, A, make_entry("1", link=target), make_entry("2", link="https://x.example/2"))
+        poll(store, C, make_entry("late", link=target, outlinks=(target,)), make_entry("again", link=target))
+        found = {one.title: (one.citations, one.sources) for one in store.candidates(since=NOW, now=NOW)}
+        assert found == {"Title of 1": (2, 1), "Title of 2": (0, 1)}
+        store.put_verdicts({(source_id(store, C), name): Verdict(dropped="spam") for name in ("late", "again")})
+        assert {one.citations for one in store.candidates(since=NOW, now=NOW)} == {1, 0}
+
+    def test_pictures(self, store: Store) -> None:
+        follow(store, A)
+        poll(store, A, make_entry("1", image_url="https://x.example/1.jpg"), make_entry("2"))
+        found = {one.title: one.has_image for one in store.candidates(since=NOW, now=NOW)}
+        assert found == {"Title of 1": True, "Title of 2": False}
+
+    def test_only_the_newest_are_read_and_whatever_was_viewed(self, store: Store) -> None:
+        ids = add(store, "a", "b", "c")
+        later = NOW + HOUR
+        assert [one.item_id for one in store.candidates(since=NOW, now=later, limit=2)] == [ids[2], ids[1]]
+        store.record_views([View(item_id=ids[0], at=later, visitor=b"v")])
+        store.fold_views()
+        assert [one.item_id for one in store.candidates(since=NOW, now=later, limit=1)] == [ids[2], ids[0]]
+
+    def test_as_they_stood(self, store: Store) -> None:
+        link = "https://x.example/1"
+        follow(store, A, B, C)
+        poll(store, A, make_entry("1", link=link))
+        (item_id,) = (one.item_id for one in store.pending(limit=9))
+        store.record_views([View(item_id=item_id, at=NOW, visitor=b"1")])
+        store.fold_views()
+        then = store.candidates(since=NOW, now=NOW)
+        poll(store, B, make_entry("2", link=link), at=NOW + HOUR)
+        poll(store, C, make_entry("3", outlinks=(link,)), at=NOW + HOUR)
+        waiting = [one.item_id for one in store.pending(limit=9)]
+        put(store, joins=tuple(StoryJoin(item_id=one, story=item_id) for one in waiting))
+        store.record_views([View(item_id=item_id, at=NOW + HOUR, visitor=b"2")])
+        store.fold_views()
+        store.like(item_id, visitor=b"2", now=NOW + HOUR)
+        assert store.candidates(since=NOW, now=NOW) == then
+        now = {one.item_id: one for one in store.candidates(since=NOW, now=NOW + HOUR)}[item_id]
+        assert (now.sources, now.citations, now.coverage, now.views, now.likes) == (2, 1, 2, 2, 1)
 
     def test_old_items_that_are_viewed_are_candidates(self, store: Store) -> None:
         (a,) = add(store, "a")

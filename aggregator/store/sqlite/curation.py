@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from aggregator.model import Candidate, Curation, ItemList, ItemText, Listed, ListKey, Verdict
-from aggregator.store.sqlite import codec, decide, health, load
+from aggregator.store.sqlite import candidates, codec, decide, load
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.ingest import verdict_columns
 from aggregator.store.sqlite.keys import digest, encode_id
 from aggregator.store.sqlite.shown import bump, cited_items, refresh_item
 
 _CHUNK = 1_000
-_FIVE_MINUTES_MS = 300_000
 
-_CANDIDATES = """
-SELECT i.id, i.public_id, i.source_id, i.section, i.published, i.first_seen, i.sources, i.views, i.likes, i.boost,
-    i.pinned_until, e.title, e.language, e.upstream_comments, e.upstream_views, e.upstream_votes, s.weight,
-    i.citations, st.public_id AS story, coalesce(sto.coverage, 1) AS coverage
-FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = i.source_id
-    LEFT JOIN items st ON st.id = i.story_id LEFT JOIN stories sto ON sto.id = i.story_id
-WHERE i.shown AND i.id IN (SELECT id FROM items WHERE shown AND first_seen >= :since
-    UNION SELECT item_id FROM buckets WHERE bucket >= :bucket)
-ORDER BY i.published DESC, i.public_id DESC
-"""
 _ENTRIES = f"""
 SELECT e.id AS row_id, e.entry_id, e.title, e.text, e.language, e.published, e.canonical_url, e.outlinks, e.categories,
     e.author, i.public_id, st.public_id AS story, {codec.REF_COLUMNS}
 FROM entries e JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
     LEFT JOIN items st ON st.id = i.story_id
 WHERE e.id > ? AND e.first_seen >= ? AND NOT e.tombstone ORDER BY e.id LIMIT {_CHUNK}
+"""
+
+#: what an entry may vote for: what it links to and, if it is a signal's, what it is about
+_LINKED = """
+SELECT link_key FROM outlinks WHERE entry_id = ?1
+UNION SELECT link_key FROM entries WHERE id = ?1 AND link_key IS NOT NULL
 """
 
 
@@ -70,16 +64,10 @@ class Curating:
             handed = dict(self._handed)
         self._engine.write(lambda connection: decide.put(connection, curation, handed))
 
-    def candidates(self, *, since: datetime, now: datetime) -> list[Candidate]:
-        """Shown items first seen since then, or viewed since then, as they stand at `now`."""
-        since_ms = codec.to_ms(since)
-        asked = {"since": since_ms, "bucket": since_ms // _FIVE_MINUTES_MS}
-
-        def run(connection: Connection) -> list[Candidate]:
-            rates = health.rates(connection, codec.to_ms(now))
-            return [_candidate(row, rates) for row in connection.execute(_CANDIDATES, asked)]
-
-        return self._engine.read(run)
+    def candidates(self, *, since: datetime, now: datetime, limit: int = 0) -> list[Candidate]:
+        """Shown items viewed since then, and the `limit` (0: all) newest first seen since then, as of `now`."""
+        since_ms, now_ms = codec.to_ms(since), codec.to_ms(now)
+        return self._engine.read(lambda connection: candidates.read(connection, since_ms, now_ms, limit))
 
     def put_lists(self, lists: Iterable[ItemList]) -> None:
         """Replaces these lists. A list that did not change is not written."""
@@ -119,30 +107,6 @@ class Curating:
     def put_verdicts(self, verdicts: Mapping[tuple[int, str], Verdict]) -> int:
         """Replaces the verdicts of these entries (source id, entry id); how many changed."""
         return self._engine.write(lambda connection: _put_verdicts(connection, verdicts))
-
-
-def _candidate(row: sqlite3.Row, rates: Mapping[int, float]) -> Candidate:
-    public = encode_id(row["public_id"])
-    return Candidate(
-        item_id=public,
-        story=public if row["story"] is None else encode_id(row["story"]),
-        source_id=row["source_id"],
-        section=row["section"],
-        title=row["title"],
-        language=row["language"],
-        published=codec.from_ms(row["published"]),
-        first_seen=codec.from_ms(row["first_seen"]),
-        sources=row["sources"],
-        coverage=max(row["coverage"], 1),
-        citations=row["citations"],
-        upstream=codec.upstream(row),
-        views=row["views"],
-        likes=row["likes"],
-        weight=row["weight"],
-        boost=row["boost"],
-        pinned_until=codec.from_ms_or_none(row["pinned_until"]),
-        source_rate=rates.get(row["source_id"], 0.0),
-    )
 
 
 def _listed(item_id: str, score: float, views: int | None, reasons: list[str], figures: Mapping[str, float]) -> Listed:
@@ -193,7 +157,7 @@ def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Ver
             changed.append(row["id"])
             items.add(row["item_id"])
     for row_id in changed:
-        links = connection.execute("SELECT link_key FROM outlinks WHERE entry_id = ?", (row_id,)).fetchall()
+        links = connection.execute(_LINKED, (row_id,)).fetchall()
         items |= cited_items(connection, [link[0] for link in links])
     for item_id in items:
         refresh_item(connection, item_id)

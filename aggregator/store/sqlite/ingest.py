@@ -74,6 +74,7 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
     new: list[tuple[int, Entry]] = []
     touched, cited = set[int](), set[bytes]()
     updated = counted = 0
+    (role,) = connection.execute("SELECT role FROM sources WHERE id = ?", (result.source_id,)).fetchone()
     for entry in _oldest_first(result.entries):
         if entry.replaces is not None:
             _rekey(connection, result.source_id, entry)
@@ -81,6 +82,8 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
         stored = connection.execute(_INSERT_ONLY if result.insert_only else _UPSERT, row).fetchone()
         if stored is not None:
             cited |= _put_apart(connection, stored["id"], result.source_id, entry, edited=stored["revision"] > 0)
+            if role == "signal" and entry.canonical_url is not None:
+                cited.add(digest(entry.canonical_url))
         else:
             counted += _put_upstream(connection, result.source_id, entry)
         if stored is not None and stored["revision"] == 0:

@@ -11,15 +11,22 @@ SELECT e.id, e.source_id, e.published, e.first_seen, e.updated, e.section, e.boo
     e.dropped IS NULL AND s.role = 'source' AS visible, s.section AS source_section
 FROM entries e JOIN sources s ON s.id = e.source_id WHERE e.item_id = ? ORDER BY e.id
 """
-#: each other source is one vote, however many of its entries link here
+#: each other source is one vote, however many of its entries link here; an entry of a signal source links to what it
+#: is about as well. Until a moment: ?2
 _CITATIONS = """
-SELECT count(DISTINCT source_id) FROM (
-    SELECT o.source_id FROM entries e JOIN outlinks o ON o.link_key = e.link_key
+WITH voting AS (
+    SELECT * FROM (SELECT o.source_id FROM entries e JOIN outlinks o ON o.link_key = e.link_key
         JOIN entries citing ON citing.id = o.entry_id
-    WHERE e.item_id = ?1 AND citing.dropped IS NULL
-        AND o.source_id NOT IN (SELECT own.source_id FROM entries own WHERE own.item_id = ?1)
-    LIMIT 1000)
+    WHERE e.item_id = ?1 AND citing.dropped IS NULL AND citing.first_seen <= ?2 LIMIT 1000)
+    UNION ALL
+    SELECT * FROM (SELECT about.source_id FROM entries e JOIN entries about ON about.link_key = e.link_key
+        JOIN sources s ON s.id = about.source_id
+    WHERE e.item_id = ?1 AND s.role = 'signal' AND about.dropped IS NULL AND about.first_seen <= ?2 LIMIT 1000))
+SELECT count(DISTINCT source_id) FROM voting WHERE source_id NOT IN (
+    SELECT own.source_id FROM entries own JOIN sources s ON s.id = own.source_id
+    WHERE own.item_id = ?1 AND s.role = 'source')
 """
+EVER_MS = 1 << 62
 #: an address that more entries share is a home page, not an article: votes for it are not worth counting
 SHARED_ADDRESS = 20
 _COLUMNS = (
@@ -60,7 +67,7 @@ def refresh_item(connection: Connection, item_id: int) -> bool:
         int(any(not entry["tombstone"] for entry in entries)),
         lead["text_key"],
         len({entry["source_id"] for entry in visible}) or 1,
-        connection.execute(_CITATIONS, (item_id,)).fetchone()[0],
+        citations(connection, item_id),
         lead["boost"],
         None if lead["pin_ms"] is None else lead["first_seen"] + lead["pin_ms"],
     )
@@ -72,6 +79,11 @@ def refresh_item(connection: Connection, item_id: int) -> bool:
     if before["story_id"] is not None:
         refresh_story(connection, before["story_id"])
     return True
+
+
+def citations(connection: Connection, item_id: int, *, until_ms: int = EVER_MS) -> int:
+    """How many other sources link to an item, as far as they had by then."""
+    return int(connection.execute(_CITATIONS, (item_id, until_ms)).fetchone()[0])
 
 
 def cited_items(connection: Connection, link_keys: Iterable[bytes]) -> set[int]:
