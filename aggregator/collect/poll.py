@@ -1,5 +1,6 @@
 """The order of things for one source; decides nothing itself.
 
+    revalidation.to_send                  → which validators
     fetch.get(address, validators)        → Response | NotModified | FetchError
       NotModified, or the body we had     → nothing new; the validators it brought are kept
       parser.parse(document)              → ParsedFeed | ParseError    only what is new beside the last one, if known
@@ -20,11 +21,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from aggregator.collect import cadence
+from aggregator.collect import backoff, cadence, revalidation
 from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.fetch import Fetcher, NotModified, Response
 from aggregator.collect.moves import adopts
@@ -40,10 +40,11 @@ from aggregator.model import (
     Lease,
     ParsedEntry,
     ParsedFeed,
-    PollError,
     PollResult,
+    Revalidation,
     Rhythm,
     Source,
+    Validators,
     Verdict,
 )
 from aggregator.store import Stored, WorkStore
@@ -51,10 +52,6 @@ from aggregator.store import Stored, WorkStore
 __all__ = ["Parser", "Polled", "Poller"]
 
 _log = logging.getLogger(__name__)
-
-#: how soon a source is tried again when the fault was our network's: it may be back any minute
-_OFFLINE_RETRY = timedelta(seconds=60)
-_BUSY = frozenset({429, 503})
 
 
 class Parser(Protocol):
@@ -118,39 +115,45 @@ class Poller:
         return Polled(source=source, result=result, stored=stored)
 
     async def _outcome(self, source: Source) -> PollResult:
+        sent = revalidation.to_send(source, now=self._clock())
         try:
-            answer = await self._fetch(source)
-            return await self._taken(source, answer)
+            answer = await self._fetch(source, sent)
+            return await self._taken(source, sent, answer)
         except CollectError as error:
-            return self._failed(source, error)
+            return self._failed(source, sent, error)
         except AggregatorError:
             raise
         except Exception as error:  # noqa: BLE001 - logged with its trace, and recorded
             # The edge of a job. What makes our own code trip over a document must not come back at the next tick: it
             # is recorded like any other failure, backs off, and is loud in the log.
             _log.exception("%s: unexpected, please report", source.slug)
-            return self._failed(source, CollectError("internal-error", f"{type(error).__name__}: {error}"))
+            return self._failed(source, sent, CollectError("internal-error", f"{type(error).__name__}: {error}"))
 
-    async def _fetch(self, source: Source) -> Response | NotModified:
+    async def _fetch(self, source: Source, sent: Validators) -> Response | NotModified:
         host = urlsplit(source.fetch_url).hostname or ""
         try:
-            answer = await self._fetcher.get(source.fetch_url, validators=source.validators)
+            answer = await self._fetcher.get(source.fetch_url, validators=sent)
         except FetchError as error:
             self._network.note(host, error.code)
             raise
         self._network.note(host, None)
         return answer
 
-    async def _taken(self, source: Source, answer: Response | NotModified) -> PollResult:
+    async def _taken(self, source: Source, sent: Validators, answer: Response | NotModified) -> PollResult:
+        now = self._clock()
+        known = revalidation.noted(source, sent, now=now)
         if isinstance(answer, NotModified):
-            return self._unchanged(source, answer)
+            known = revalidation.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
+            return replace(self._unchanged(source, answer, known), outcome="not-modified")
         digest = await asyncio.to_thread(_digest, answer.body)
-        if digest == source.body_hash:
-            return self._unchanged(source, answer)
-        feed, known = await self._read(source, answer.document)
-        if not answer.truncated:
+        same = digest == source.body_hash
+        known = revalidation.after_body(known, same=same and sent != Validators(), now=now, fresh_for=answer.fresh_for)
+        if same:
+            return replace(self._unchanged(source, answer, known), outcome="same", size_bytes=len(answer.body))
+        feed, held = await self._read(source, answer.document)
+        if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)
-        return self._parsed(source, answer, feed, known, digest)
+        return replace(self._parsed(source, answer, feed, held, digest), revalidation=known)
 
     async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
@@ -162,13 +165,10 @@ class Poller:
             known = await self._known(source, feed)
         return feed, known
 
-    def _unchanged(self, source: Source, answer: Response | NotModified) -> PollResult:
+    def _unchanged(self, source: Source, answer: Response | NotModified, known: Revalidation) -> PollResult:
         """A 304, or a 200 with the very body that was parsed last time: in both cases the new validators count."""
         hints = _hints(source.info, answer)
-        base = self._good(source, answer, source.rhythm, hints)
-        same = isinstance(answer, Response)
-        size = len(answer.body) if isinstance(answer, Response) else 0
-        return replace(base, outcome="same" if same else "not-modified", size_bytes=size)
+        return replace(self._good(source, answer, source.rhythm, hints), revalidation=known)
 
     def _parsed(
         self, source: Source, answer: Response, feed: ParsedFeed, known: Sequence[KnownEntry], digest: bytes
@@ -181,17 +181,17 @@ class Poller:
             now=now,
             unstable_ids=source.unstable_ids,
         )
-        rhythm = _observed(source, found.entries, known, now, unchanged=feed.unchanged)
+        rhythm = _observed(source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta)
         hints = _hints(feed.info, answer)
-        partial = answer.truncated or feed.truncated
+        truncated = answer.truncated or feed.truncated
         return replace(
             self._good(source, answer, rhythm, hints),
             outcome="new",
             entries=tuple(self._judged(source, entry) for entry in found.entries),
             info=None if feed.truncated else feed.info,
             # half a document must be asked for again in full
-            validators=None if partial else answer.validators,
-            body_hash=None if partial else digest,
+            validators=None if truncated else _held(source, answer),
+            body_hash=None if truncated or answer.delta else digest,
             rhythm=rhythm,
             insert_only=feed.truncated,
             warnings=_warnings(answer, feed, found.warnings),
@@ -226,45 +226,22 @@ class Poller:
                 fixed=source.subscription.interval,
                 weight=source.subscription.weight,
             ),
-            validators=answer.validators,
+            validators=_held(source, answer),
             unstable_ids=source.unstable_ids,
             moved_to=answer.permanent_target,
             adopt_url=rhythm.overlapped and adopts(source, answer.permanent_target, now=now),
             status=answer.status,
         )
 
-    def _failed(self, source: Source, error: CollectError) -> PollResult:
-        now = self._clock()
-        result = PollResult(
-            source_id=source.id,
-            outcome="error",
-            polled_at=now,
-            next_poll=now,
-            error=PollError(code=error.code, message=str(error), permanent=error.permanent),
-            unstable_ids=source.unstable_ids,
-            status=error.status,
-        )
-        if error.status == 410:
-            gone, again = cadence.confirm_gone(source.gone_since, now=now, jitter=self._jitter())
-            return replace(result, outcome="gone" if gone else "error", next_poll=again)
-        if self._network.explains(error.code):
-            soon = now + _OFFLINE_RETRY * (1 + self._jitter())
-            return replace(result, next_poll=soon, counts_as_error=False)
-        again = self._backed_off(source, error, now)
-        return replace(result, next_poll=again, park_host_until=_parked(source, error, now))
-
-    def _backed_off(self, source: Source, error: CollectError, now: datetime) -> datetime:
-        fixed = source.subscription.interval
-        return cadence.after_error(
-            now=now,
-            base=fixed
-            or cadence.interval(source.rhythm, now=now, policy=self._policy, weight=source.subscription.weight),
-            error_count=source.error_count + 1,
-            error_since=source.error_since,
+    def _failed(self, source: Source, sent: Validators, error: CollectError) -> PollResult:
+        return backoff.failed(
+            source,
+            error,
+            now=self._clock(),
+            policy=self._policy,
             jitter=self._jitter(),
-            retry_after=error.retry_after,
-            busy=error.status in _BUSY,
-            permanent=error.permanent,
+            our_fault=self._network.explains(error.code),
+            known=revalidation.noted(source, sent, now=self._clock()),
         )
 
 
@@ -277,37 +254,39 @@ def _hints(info: FeedInfo, answer: Response | NotModified) -> Hints:
     return cadence.hints_of(info, fresh_for=answer.fresh_for, has_validators=conditional)
 
 
+def _held(source: Source, answer: Response | NotModified) -> Validators:
+    """The pair to hold from now on. A 304 and a delta bring what has changed of it, a body brings both or clears."""
+    brought = answer.validators
+    if isinstance(answer, Response) and not answer.delta:
+        return brought
+    held = source.validators
+    return Validators(
+        etag=brought.etag or held.etag,
+        last_modified=brought.last_modified or held.last_modified,
+    )
+
+
 def _observed(
-    source: Source, entries: Sequence[Entry], known: Sequence[KnownEntry], now: datetime, *, unchanged: int
+    source: Source, entries: Sequence[Entry], known: Sequence[KnownEntry], now: datetime, *, unchanged: int, delta: bool
 ) -> Rhythm:
-    """The rhythm with what this document adds. A first document overlaps with nothing and has lost nothing."""
+    """The rhythm with what this document adds. A first document overlaps with nothing and has lost nothing.
+
+    A delta holds new entries only, and says nothing of how long the document is.
+    """
     held = {entry.entry_id for entry in known}
     new = [entry for entry in entries if entry.entry_id not in held and entry.replaces is None]
+    overlapped = unchanged > 0 or len(new) < len(entries) or not entries or source.last_success is None
     return cadence.observe(
         source.rhythm,
         published=[entry.parsed.published for entry in new],
         now=now,
         previous_poll=source.last_success,
-        window_entries=len(entries) + unchanged,
-        overlapped=unchanged > 0 or len(new) < len(entries) or not entries or source.last_success is None,
+        window_entries=source.rhythm.window_entries if delta else len(entries) + unchanged,
+        overlapped=source.rhythm.overlapped if delta else overlapped,
     )
 
 
 def _warnings(answer: Response, feed: ParsedFeed, found: Sequence[str]) -> tuple[str, ...]:
     cut = ("truncated",) if answer.truncated or feed.truncated else ()
-    return tuple(dict.fromkeys((*feed.warnings, *found, *cut)))
-
-
-def _parked(source: Source, error: CollectError, now: datetime) -> datetime | None:
-    """Until when a 429 silences the whole host. On a private network it is one service among many on an address."""
-    host = urlsplit(source.fetch_url).hostname or ""
-    if error.status != 429 or _is_private(host):
-        return None
-    return now + (error.retry_after or timedelta(minutes=10))
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return host == "localhost" or "." not in host
+    moved = ("moved-permanently",) if answer.permanent_target else ("redirected",) if answer.hops else ()
+    return tuple(dict.fromkeys((*feed.warnings, *found, *cut, *moved)))

@@ -42,13 +42,15 @@ class Validators:
 class Rhythm:
     """What is known of how a source posts; kept by `collect.cadence`, stored without being understood."""
 
-    #: items, each decayed by its age at `as_of`
+    #: items, each decayed by its age at `as_of`; and the same with a half-life of hours
     weight: float = 0.0
+    recent: float = 0.0
     as_of: datetime | None = None
     #: since when the source has been observed (the oldest date of its first document counts)
     since: datetime | None = None
-    #: 24 decayed item counts by hour of the day, UTC
+    #: 24 decayed item counts by hour of the day, UTC: of weekdays, of weekends
     hours: tuple[float, ...] = (0.0,) * 24
+    weekend_hours: tuple[float, ...] = (0.0,) * 24
     last_item_at: datetime | None = None
     #: entries in the last document, and whether it shared any with the one before it
     window_entries: int = 0
@@ -57,7 +59,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revalidation:
-    """How a server has answered conditional requests; kept by `collect.revalidation`, stored without being understood."""
+    """How a server answers conditional requests; kept by `collect.revalidation`, stored without being understood."""
 
     #: when a body last came; None: not known
     last_body_at: datetime | None = None

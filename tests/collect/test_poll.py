@@ -1,109 +1,26 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
+from desk import DAY, HOUR, MINUTE, START, Desk, InProcess, open_desk
 from origin import Answer, Origin, Request, rss
 
-from aggregator.collect.cadence import Policy
-from aggregator.collect.fetch import Fetcher, FetchLimits
-from aggregator.collect.guard import Guard
-from aggregator.collect.parse import parse_sync
-from aggregator.collect.poll import Polled, Poller, _parked
-from aggregator.errors import FetchError, StaleLease, StoreUnavailable
-from aggregator.model import (
-    Document,
-    Lease,
-    ParsedEntry,
-    ParsedFeed,
-    PollResult,
-    Scope,
-    Source,
-    SourceHealth,
-    Subscription,
-    Validators,
-    Verdict,
-)
-from aggregator.store import Store, Stored, WorkStore, open_store
+from aggregator.errors import StaleLease, StoreUnavailable
+from aggregator.model import Lease, ParsedEntry, PollResult, Source, Subscription, Validators, Verdict
+from aggregator.store import Store, Stored, WorkStore
 
-START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-LIMITS = FetchLimits(total=timedelta(seconds=2), silence=timedelta(seconds=0.5))
 HTML = b"<!DOCTYPE html><html><head><title>Please log in</title></head><body>Log in</body></html>"
-
-
-class InProcess:
-    """The real parser, without its child process."""
-
-    async def parse(self, document: Document) -> ParsedFeed:
-        return parse_sync(document)
-
-
-def keep(source: Source, entry: ParsedEntry) -> Verdict:
-    return Verdict()
-
-
-@dataclass
-class Desk:
-    """A store, a poller and a clock that moves when it is told to."""
-
-    store: Store
-    origin: Origin
-    now: datetime = START
-    judge: Callable[[Source, ParsedEntry], Verdict] = keep
-    parser: InProcess = field(default_factory=InProcess)
-    #: instead of the real store, to see the poller meet a store that fails
-    completing: WorkStore | None = None
-
-    def follow(self, *subscriptions: Subscription) -> None:
-        self.store.sync_sources(subscriptions, now=self.now)
-
-    def poll(self, *, force: bool = False) -> list[Polled]:
-        """One round of what is due, as the daemon does it."""
-        leases = self.store.claim(now=self.now, limit=100, lease=5 * MINUTE, force=force)
-        return self.poll_leases(leases)
-
-    def poll_leases(self, leases: list[Lease]) -> list[Polled]:
-        async def run() -> list[Polled]:
-            fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), "aggregator/0.1 (+https://example.org)")
-            poller = Poller(
-                self.completing or self.store, fetcher, self.parser, Policy(), self.judge, lambda: self.now, lambda: 0.0
-            )
-            try:
-                rounds = await asyncio.gather(*(poller.poll(lease) for lease in leases))
-            finally:
-                await fetcher.close()
-            return [polled for polleds in rounds for polled in polleds]
-
-        return asyncio.run(run())
-
-    def once(self, *, force: bool = False) -> PollResult:
-        (polled,) = self.poll(force=force)
-        assert polled.stored is not None
-        return polled.result
-
-    def skip_to(self, result: PollResult) -> None:
-        self.now = result.next_poll
-
-    def titles(self) -> list[str]:
-        return sorted(item.title for item in self.store.latest(Scope(), limit=0))
-
-    def health(self) -> SourceHealth:
-        (health,) = self.store.sources(now=self.now)
-        return health
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    store = open_store("sqlite:test.db", base=tmp_path)
-    with Origin() as origin:
-        yield Desk(store, origin)
-    store.close()
+    with open_desk(tmp_path) as desk:
+        yield desk
 
 
 # --- what goes well -------------------------------------------------------------------------------------------------
@@ -265,23 +182,6 @@ def test_retry_after_is_obeyed(desk: Desk) -> None:
     assert result.park_host_until is None
     desk.now += DAY
     assert desk.poll() == []
-
-
-@pytest.mark.parametrize(
-    ("url", "status", "minutes"),
-    [
-        ("https://news.example/feed", 429, 60),
-        ("https://news.example/feed", 503, None),
-        ("http://127.0.0.1:1200/feed", 429, None),
-        ("http://[fd00::1]/feed", 429, None),
-        ("http://localhost/feed", 429, None),
-        ("http://rsshub/feed", 429, None),
-    ],
-)
-def test_a_429_parks_public_hosts(url: str, status: int, minutes: int | None) -> None:
-    source = Source(id=1, slug="a", subscription=Subscription(url=url), fetch_url=url)
-    error = FetchError(f"http-{status}", "busy", status=status, retry_after=HOUR)
-    assert _parked(source, error, START) == (START + minutes * MINUTE if minutes else None)
 
 
 def test_gone_is_confirmed_a_day_later_and_then_left_alone(desk: Desk) -> None:

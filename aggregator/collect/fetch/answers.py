@@ -63,6 +63,8 @@ class Response:
     fresh_for: timedelta | None = None
     #: the connection ended before the announced end: the last part may be missing
     truncated: bool = False
+    #: 226: entries that are new since the document we hold, not the document (RFC 3229)
+    delta: bool = False
     hops: tuple[Hop, ...] = ()
     permanent_target: str | None = None
     duration: timedelta = timedelta(0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ import aiohttp
 from yarl import URL
 
 from aggregator.collect.fetch import failures, headers
+from aggregator.collect.fetch.address import MAX_URL, Chain, Redirect, address
 from aggregator.collect.fetch.answers import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
 from aggregator.collect.fetch.dial import GuardedConnector, GuardedResolver
 from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate
@@ -33,10 +34,9 @@ ACCEPT = (
 )
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PERMANENT = frozenset({301, 308})
 #: with a body that is the resource; 203: by way of a proxy; 226: a part of it (RFC 3229)
-_USABLE = frozenset({200, 203, 226})
-_MAX_URL = 8192
+_DELTA = 226
+_USABLE = frozenset({200, 203, _DELTA})
 #: one header line; long enough to read the 60 KB entity tags that are then dropped
 _MAX_FIELD_BYTES = 66_000
 _MAX_HEADERS = 256
@@ -45,12 +45,6 @@ _THREAD_FROM_BYTES = 65_536
 
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Redirect:
-    hop: Hop
-    location: str
 
 
 class Fetcher:
@@ -73,7 +67,7 @@ class Fetcher:
         clock = asyncio.get_running_loop().time
         started = clock()
         request = {"Accept": accept, "Accept-Encoding": ACCEPT_ENCODING} | headers.conditional(validators)
-        answer = await self._in_time(self._follow(_address(url), request, validators or Validators()))
+        answer = await self._in_time(self._follow(address(url), request, validators or Validators()))
         return replace(answer, duration=timedelta(seconds=clock() - started))
 
     async def send(
@@ -81,7 +75,7 @@ class Fetcher:
     ) -> Reply:
         """One request as it is and what the server says to it: any status, no redirects. Raises FetchError."""
         request = {"Accept-Encoding": "identity", **(headers or {})}
-        return await self._in_time(self._converse(method, _address(url), body, request))
+        return await self._in_time(self._converse(method, address(url), body, request))
 
     async def close(self) -> None:
         """Closes every connection. May be called twice; a later `get` opens new ones."""
@@ -111,20 +105,14 @@ class Fetcher:
             raise failures.classify(error, str(url.host)) from error
 
     async def _follow(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified:
-        hops: list[Hop] = []
-        seen = {url}
+        chain = Chain(url, max_hops=self._limits.max_hops)
         while True:
-            answer = await self._ask(url, request, sent)
-            if not isinstance(answer, _Redirect):
-                target = str(url) if hops and all(hop.status in _PERMANENT for hop in hops) else None
-                return replace(answer, hops=tuple(hops), permanent_target=target)
-            hops.append(answer.hop)
-            url = _next_hop(url, answer.location)
-            if url in seen or len(hops) > self._limits.max_hops:
-                raise FetchError("redirect-loop", f"{url.host} redirects for ever ({len(hops)} times followed)")
-            seen.add(url)
+            answer = await self._ask(chain.url, request | chain.cookies(), sent)
+            if not isinstance(answer, Redirect):
+                return replace(answer, hops=tuple(chain.hops), permanent_target=chain.permanent_target)
+            chain.follow(answer)
 
-    async def _ask(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified | _Redirect:
+    async def _ask(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified | Redirect:
         self._guard.check_port(url.port or 0)
         host = str(url.host)
         try:
@@ -135,17 +123,17 @@ class Fetcher:
 
     async def _take(
         self, answer: aiohttp.ClientResponse, url: URL, sent: Validators
-    ) -> Response | NotModified | _Redirect:
+    ) -> Response | NotModified | Redirect:
         status, head = answer.status, answer.headers
         if status in _REDIRECTS and "Location" in head:
             answer.close()
-            return _Redirect(hop=Hop(status=status, url=str(url)), location=head["Location"])
+            return _redirect(answer, url)
         if status == 304 and headers.conditional(sent):
             answer.close()  # some send a body behind it, which the next request would take for its answer
             return NotModified(
                 url=str(url), validators=headers.refreshed(sent, head), fresh_for=headers.fresh_for(head)
             )
-        if status not in _USABLE:
+        if status not in _USABLE or failures.is_challenge(head):
             answer.close()
             raise failures.status_error(status, head, str(url.host))
         return await self._whole(answer, url)
@@ -157,6 +145,7 @@ class Fetcher:
         return Response(
             url=str(url.with_fragment(None).with_user(None)),
             status=answer.status,
+            delta=answer.status == _DELTA,
             body=content.body,
             content_type=headers.plain(head.get("Content-Type")),
             content_language=headers.plain(head.get("Content-Language")),
@@ -200,7 +189,7 @@ class Fetcher:
                     sock_connect=self._limits.connect.total_seconds(),
                     sock_read=self._limits.silence.total_seconds(),
                 ),
-                max_line_size=_MAX_URL * 2,
+                max_line_size=MAX_URL * 2,
                 max_field_size=_MAX_FIELD_BYTES,
                 max_headers=_MAX_HEADERS,
             )
@@ -217,43 +206,16 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(said[:REPLY_BYTES])
 
 
-def _address(text: str) -> URL:
-    try:
-        return _fetchable(_read_url(text))
-    except ValueError as error:
-        raise FetchError("bad-url", f"Not an address that can be fetched: {error}", permanent=True) from error
-
-
-def _next_hop(url: URL, location: str) -> URL:
-    """Where a redirect leads; credentials go along within the same origin only (RFC 9110 15.4)."""
-    try:
-        named = _read_url(location)
-        target = _fetchable(named if named.scheme else url.join(named))
-    except ValueError as error:
-        raise FetchError("bad-redirect", f"{url.host} redirects to what cannot be fetched: {error}") from error
-    if url.user is not None and target.user is None and target.origin() == url.origin():
-        return target.with_user(url.user).with_password(url.password)
-    return target
-
-
-def _read_url(text: str) -> URL:
-    """The URL as written, without re-quoting what is quoted already (FRB066). ValueError."""
-    text = text.strip(" \t\r\n\f")
-    if not text:
-        raise ValueError("it is empty")
-    if len(text) > _MAX_URL:
-        raise ValueError(f"it is {len(text)} characters long")
-    if "\\" in text or not text.isprintable():
-        raise ValueError("it contains a backslash or a control character")
-    return URL(text, encoded=text.isascii() and " " not in text)
-
-
-def _fetchable(url: URL) -> URL:
-    if url.scheme not in {"http", "https"}:
-        raise ValueError(f"{url.scheme[:20] or 'no'}: is not http: or https:")
-    if not url.host:
-        raise ValueError("it names no host")
-    return url.with_fragment(None)
+def _redirect(answer: aiohttp.ClientResponse, url: URL) -> Redirect:
+    """Where the answer sends us on. FetchError if it asks to wait before that (RFC 9110 10.2.3)."""
+    if headers.retry_after(answer.headers) is not None:
+        raise failures.status_error(answer.status, answer.headers, str(url.host))
+    cookies = (line.partition(";")[0].strip() for line in answer.headers.getall("Set-Cookie", []))
+    return Redirect(
+        hop=Hop(status=answer.status, url=str(url)),
+        location=answer.headers["Location"],
+        cookies=tuple(cookie for cookie in cookies if "=" in cookie and cookie.isprintable()),
+    )
 
 
 def _closed_early(error: Exception) -> bool:

@@ -7,7 +7,8 @@ The codes of a FetchError, here and in the modules beside this one:
   ``host-unreachable``, ``out-of-files``
 - time: ``timeout-connect``, ``timeout-first-byte``, ``timeout-read``, ``timeout-total``
 - TLS: ``tls-expired``, ``tls-wrong-host``, ``tls-untrusted``, ``tls-failure``; http is never tried instead
-- HTTP: ``http-<status>``, ``protocol-error``, ``bad-encoding``, ``too-large``, ``redirect-loop``, ``bad-redirect``
+- HTTP: ``http-<status>``, ``challenge`` (a bot wall), ``protocol-error``, ``bad-encoding``, ``too-large``,
+  ``redirect-loop``, ``bad-redirect``
 - refused by us: ``bad-url``, ``blocked-address``, ``blocked-port``
 """
 
@@ -47,6 +48,10 @@ _CONNECT = {
     errno.ENFILE: ("out-of-files", "was not asked: this machine has too many files open"),
 }
 
+#: statuses whose Retry-After is meant for us (RFC 9110 10.2.3); redirects may carry one as well
+_WAITS = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_WALLED = ": it wants to see a browser (bot protection); ask the publisher to let feed readers in"
+
 #: "no such name", in the words of different C libraries; the rest of EAI_… are troubles of the resolver
 _NO_NAME = {
     number
@@ -68,15 +73,24 @@ def classify(error: Exception, host: str) -> FetchError:
 
 
 def status_error(status: int, answer: headers.Headers, host: str) -> FetchError:
-    """The FetchError ``http-<status>`` for an answer that is neither a document nor a 304."""
-    wait = headers.retry_after(answer) if status in {429, 503} else None
+    """The FetchError ``http-<status>`` for an answer that is neither a document nor a 304.
+
+    ``challenge`` if it is a bot wall: no back-off cures that, and it stands before all of the host.
+    """
+    wait = headers.retry_after(answer) if status in _WAITS or 300 <= status < 400 else None
+    walled = is_challenge(answer)
     return FetchError(
-        f"http-{status:03}",
-        f"{host} answered {status:03} {_phrase(status)}{_challenge(answer)}".rstrip(),
+        "challenge" if walled else f"http-{status:03}",
+        f"{host} answered {status:03} {_phrase(status)}{_WALLED if walled else ''}".rstrip(),
         status=status,
         permanent=status == HTTPStatus.GONE,
         retry_after=wait,
     )
+
+
+def is_challenge(answer: headers.Headers) -> bool:
+    """A page that wants to be solved by a browser, whatever its status: Cloudflare and AWS (with 202) say so."""
+    return "cf-mitigated" in answer or "x-amzn-waf-action" in answer
 
 
 def reading(error: Exception, host: str) -> FetchError:
@@ -143,12 +157,6 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "(not a status of HTTP)"
-
-
-def _challenge(answer: headers.Headers) -> str:
-    """Bot walls deserve their name: no back-off cures them."""
-    walled = "cf-mitigated" in answer or "x-amzn-waf-action" in answer
-    return ": it wants to see a browser (bot protection); ask the publisher to let feed readers in" if walled else ""
 
 
 def _short(error: BaseException) -> str:

@@ -34,10 +34,14 @@ def refreshed(sent: Validators, headers: Headers) -> Validators:
 
 
 def conditional(sent: Validators | None) -> dict[str, str]:
-    """The headers of a conditional request; both validators where there are both (FRB002, FRB004)."""
+    """The headers of a conditional request; both validators where there are both (FRB002, FRB004).
+
+    Beside an entity tag, also the offer to take new entries alone (RFC 3229 with "feed").
+    """
     if sent is None:
         return {}
-    pairs = {"If-None-Match": sent.etag, "If-Modified-Since": sent.last_modified}
+    delta = "feed" if sent.etag else None
+    pairs = {"If-None-Match": sent.etag, "If-Modified-Since": sent.last_modified, "A-IM": delta}
     return {name: value for name, value in pairs.items() if value}
 
 

@@ -1,17 +1,18 @@
 """Bounded decompression. Servers mislabel bodies both ways, so what the bytes are counts for more than the header.
 
-Only gzip and deflate are asked for: they are in the standard library and can be decoded piece by piece under a cap.
+gzip and deflate are in the standard library. br and zstd are asked for where a module is installed that decodes them
+piece by piece under a cap: Brotli 1.2 or newer (or brotlicffi), and compression.zstd (Python 3.14) or backports.zstd.
 """
 
 from __future__ import annotations
 
+import importlib
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aggregator.errors import FetchError
-
-#: what we can decode under a cap, for the Accept-Encoding header
-ACCEPT_ENCODING = "gzip, deflate"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31
@@ -29,6 +30,57 @@ class Inflated:
 
     body: bytes
     truncated: bool = False
+
+
+#: at most so many bytes of what a compressed body says, and whether it says it to its end. Any exception: damaged
+Decoder = Callable[[bytes, int], tuple[bytes, bool]]
+
+
+def _installed(*modules: str) -> Any:
+    for name in modules:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return None
+
+
+def _brotli() -> Decoder | None:
+    module = _installed("brotli", "brotlicffi")
+    if module is None or not hasattr(getattr(module, "Decompressor", None), "can_accept_more_data"):
+        return None  # before 1.2 there was no way to stop it
+
+    def decode(raw: bytes, limit: int) -> tuple[bytes, bool]:
+        machine = module.Decompressor()
+        body = machine.process(raw, output_buffer_limit=limit)
+        while len(body) < limit and not machine.is_finished() and not machine.can_accept_more_data():
+            body += machine.process(b"", output_buffer_limit=limit - len(body))
+        return body, machine.is_finished()
+
+    return decode
+
+
+def _zstd() -> Decoder | None:
+    module = _installed("compression.zstd", "backports.zstd")
+    if module is None:
+        return None
+
+    def decode(raw: bytes, limit: int) -> tuple[bytes, bool]:
+        machine = module.ZstdDecompressor()
+        return machine.decompress(raw, max_length=limit), machine.eof
+
+    return decode
+
+
+def _optional() -> Mapping[str, Decoder]:
+    found = {"br": _brotli(), "zstd": _zstd()}
+    return {coding: decoder for coding, decoder in found.items() if decoder is not None}
+
+
+_OPTIONAL = _optional()
+
+#: what we can decode under a cap, for the Accept-Encoding header
+ACCEPT_ENCODING = ", ".join(("gzip", "deflate", *_OPTIONAL))
 
 
 def inflate(raw: bytes, content_encoding: str, *, max_size_bytes: int) -> Inflated:
@@ -57,6 +109,8 @@ def _undo(coding: str, given: Inflated, max_size_bytes: int) -> Inflated:
         done = _members(raw, max_size_bytes)
     elif coding == "deflate" and not _is_text(raw):
         done = _member(raw, _ZLIB if _is_zlib(raw) else _RAW_DEFLATE, max_size_bytes)[0]
+    elif coding in _OPTIONAL and raw and not _is_text(raw):
+        done = _decoded(_OPTIONAL[coding], raw, max_size_bytes)
     elif not raw or _is_text(raw) or raw.startswith(_GZIP_MAGIC):
         done = given  # labelled as compressed, and it is not (or not like that)
     else:
@@ -85,9 +139,21 @@ def _member(raw: bytes, window: int, max_size_bytes: int) -> tuple[Inflated, byt
         body = machine.decompress(raw, max_size_bytes + 1)
     except zlib.error as error:
         raise FetchError("bad-encoding", f"The compressed answer is damaged: {error}") from error
+    return _within(body, max_size_bytes, ended=machine.eof), machine.unused_data
+
+
+def _decoded(decode: Decoder, raw: bytes, max_size_bytes: int) -> Inflated:
+    try:
+        body, ended = decode(raw, max_size_bytes + 1)
+    except Exception as error:  # each module has exceptions of its own, and they share no base
+        raise FetchError("bad-encoding", f"The compressed answer is damaged: {error}") from error
+    return _within(body, max_size_bytes, ended=ended)
+
+
+def _within(body: bytes, max_size_bytes: int, *, ended: bool) -> Inflated:
     if len(body) > max_size_bytes:
         raise FetchError("too-large", "The answer is larger than [polling] max_size when it is decompressed")
-    return Inflated(body, not machine.eof), machine.unused_data
+    return Inflated(body, not ended)
 
 
 def _is_zlib(raw: bytes) -> bool:

@@ -15,6 +15,7 @@ from aggregator.model import (
     Item,
     ItemText,
     PollError,
+    Revalidation,
     Rhythm,
     Source,
     SourceRef,
@@ -90,9 +91,11 @@ def pack_rhythm(rhythm: Rhythm) -> str:
     return pack(
         {
             "weight": rhythm.weight,
+            "recent": rhythm.recent,
             "as_of": to_ms_or_none(rhythm.as_of),
             "since": to_ms_or_none(rhythm.since),
             "hours": rhythm.hours,
+            "weekend_hours": rhythm.weekend_hours,
             "last_item_at": to_ms_or_none(rhythm.last_item_at),
             "window_entries": rhythm.window_entries,
             "overlapped": rhythm.overlapped,
@@ -105,14 +108,44 @@ def unpack_rhythm(text: str | None) -> Rhythm:
     if text is None:
         return Rhythm()
     known = json.loads(text)
+    nothing = Rhythm()  # what an older version did not know yet
     return Rhythm(
         weight=known["weight"],
+        recent=known.get("recent", nothing.recent),
         as_of=from_ms_or_none(known["as_of"]),
         since=from_ms_or_none(known["since"]),
         hours=tuple(known["hours"]),
+        weekend_hours=tuple(known.get("weekend_hours", nothing.weekend_hours)),
         last_item_at=from_ms_or_none(known["last_item_at"]),
         window_entries=known["window_entries"],
         overlapped=known["overlapped"],
+    )
+
+
+def pack_revalidation(known: Revalidation) -> str:
+    """What is known of a server's conditional answers, as JSON."""
+    return pack(
+        {
+            "last_body_at": to_ms_or_none(known.last_body_at),
+            "same_bodies": known.same_bodies,
+            "dates_only": known.dates_only,
+            "doubted_at": to_ms_or_none(known.doubted_at),
+            "limited_at": to_ms_or_none(known.limited_at),
+        }
+    )
+
+
+def unpack_revalidation(text: str | None) -> Revalidation:
+    """What `pack_revalidation` wrote."""
+    if text is None:
+        return Revalidation()
+    known = json.loads(text)
+    return Revalidation(
+        last_body_at=from_ms_or_none(known["last_body_at"]),
+        same_bodies=known["same_bodies"],
+        dates_only=known["dates_only"],
+        doubted_at=from_ms_or_none(known["doubted_at"]),
+        limited_at=from_ms_or_none(known["limited_at"]),
     )
 
 
@@ -189,6 +222,7 @@ def source(row: sqlite3.Row) -> Source:
         title=row["title"],
         info=unpack_info(row["info"]),
         validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
+        revalidation=unpack_revalidation(row["revalidation"]),
         body_hash=row["body_hash"],
         rhythm=unpack_rhythm(row["rhythm"]),
         error_count=row["error_count"],

@@ -54,6 +54,8 @@ def _learnt(result: PollResult) -> dict[str, object]:
         values |= {"etag": result.validators.etag, "last_modified": result.validators.last_modified}
     if result.body_hash is not None:
         values["body_hash"] = result.body_hash
+    if result.revalidation is not None:
+        values["revalidation"] = codec.pack_revalidation(result.revalidation)
     if result.rhythm is not None:
         values["rhythm"] = codec.pack_rhythm(result.rhythm)
     if result.info is not None:

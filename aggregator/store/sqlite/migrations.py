@@ -17,7 +17,7 @@ from aggregator.errors import StoreUnusable
 APPLICATION_ID = 0x41474752
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 6
+SCHEMA = 7
 
 steps = Migrations("aggregator")
 
@@ -277,6 +277,11 @@ def _hub(db: Database) -> None:
         "topic TEXT, callback TEXT",
         "told TEXT NOT NULL, secret BLOB, until INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
     )
+
+
+@steps(name="0007_revalidation")
+def _revalidation(db: Database) -> None:
+    db.table("sources").add_column("revalidation", str)
 
 
 def check(connection: sqlite3.Connection, place: str) -> None:

@@ -1,0 +1,141 @@
+"""When the next poll is. Pure. Whatever the server asks for only ever makes it later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aggregator.collect.cadence.rhythm import Policy, interval
+from aggregator.model import FeedInfo, Rhythm
+
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+
+_MAX_HINT = timedelta(days=1)
+_MAX_RETRY_AFTER = timedelta(days=7)
+#: a shorter ttl is a misunderstanding of the element
+_MIN_TTL = timedelta(minutes=5)
+#: sy:updatePeriod is "hourly" in nearly every feed that has it, because WordPress writes so
+_UNTOLD_UPDATE = timedelta(hours=1)
+_MAX_SKIPPED_HOURS = 7 * 24
+
+_MAX_BACK_OFF = timedelta(days=1)
+_MAX_DOUBLINGS = 6
+#: failing for this long, a source is only probed
+_PROBE_AFTER, _PROBE_EVERY = timedelta(days=14), timedelta(days=7)
+#: 429 or 503 without Retry-After
+_BUSY_FACTOR, _MIN_BUSY = 4, timedelta(minutes=10)
+#: a first 410 is asked about once more before it is believed: CDNs have accidents
+_CONFIRM_GONE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What the publisher asks for: in the headers of the answer, and in the document."""
+
+    #: from Cache-Control or Expires
+    fresh_for: timedelta | None = None
+    retry_after: timedelta | None = None
+    ttl: timedelta | None = None
+    update_every: timedelta | None = None
+    #: hours of the day, UTC, and weekdays (0 = Monday)
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+    #: the answer can be asked for conditionally
+    has_validators: bool = True
+
+
+def hints_of(info: FeedInfo, *, fresh_for: timedelta | None, has_validators: bool) -> Hints:
+    """The hints of the last good document and of the latest answer."""
+    return Hints(
+        fresh_for=fresh_for,
+        ttl=info.ttl,
+        update_every=info.update_every,
+        skip_hours=info.skip_hours,
+        skip_days=info.skip_days,
+        has_validators=has_validators,
+    )
+
+
+def next_poll(
+    rhythm: Rhythm,
+    *,
+    now: datetime,
+    policy: Policy,
+    hints: Hints,
+    jitter: float,
+    fixed: timedelta | None = None,
+    weight: float = 1.0,
+) -> datetime:
+    """When to poll after a poll that worked.
+
+    `jitter` is in [0, 1) and lengthens by up to a tenth: a server that allows one request an hour must never see 59
+    minutes. With a `fixed` interval the operator has spoken: hints within the document give way, headers do not.
+    """
+    base = fixed or interval(rhythm, now=now, policy=policy, weight=weight, has_validators=hints.has_validators)
+    asked = [_capped(hints.retry_after, _MAX_RETRY_AFTER), _capped(hints.fresh_for, _MAX_HINT)]
+    if fixed is None:
+        asked += [_ttl(hints), _update(hints)]
+    due = now + max([base, *(wait for wait in asked if wait)]) * (1 + 0.1 * jitter)
+    return due if fixed else _skipped(due, hints)
+
+
+def after_error(
+    *,
+    now: datetime,
+    base: timedelta,
+    error_count: int,
+    error_since: datetime | None,
+    jitter: float,
+    retry_after: timedelta | None = None,
+    busy: bool = False,
+    permanent: bool = False,
+) -> datetime:
+    """When to poll after a poll that failed. `base` is the interval without the failure, `error_count` ≥ 1 includes it.
+
+    Doubles up to a day, spread over the upper half of the doubling so that sources that failed together do not return
+    together; after two weeks it is a weekly probe. `busy` (429, 503): four intervals at least, or what `retry_after`
+    says. `permanent`: nothing on the other side is expected to change; once a day.
+    """
+    limit = max(_MAX_BACK_OFF, base)
+    wait = limit if permanent else min(limit, base * 2 ** min(error_count, _MAX_DOUBLINGS))
+    if error_since is not None and now - error_since > _PROBE_AFTER:
+        wait = max(_PROBE_EVERY, base) * 2
+    wait = max(wait * (0.5 + 0.5 * jitter), base)
+    if retry_after is not None:
+        wait = max(wait, min(retry_after, _MAX_RETRY_AFTER) * (1 + 0.1 * jitter))
+    elif busy:
+        wait = max(wait, base * _BUSY_FACTOR, _MIN_BUSY)
+    return now + wait
+
+
+def confirm_gone(gone_since: datetime | None, *, now: datetime, jitter: float) -> tuple[bool, datetime]:
+    """After a 410: whether it is confirmed now, and when to ask again (never, if it is: a century hence)."""
+    if gone_since is not None and now - gone_since >= _CONFIRM_GONE:
+        return True, now + 36500 * _DAY
+    ask_again = (gone_since or now) + _CONFIRM_GONE
+    return False, max(ask_again, now) + _CONFIRM_GONE * (0.02 + 0.1 * jitter)
+
+
+def _capped(wait: timedelta | None, cap: timedelta) -> timedelta | None:
+    return min(wait, cap) if wait else None
+
+
+def _ttl(hints: Hints) -> timedelta | None:
+    return _capped(hints.ttl, _MAX_HINT) if hints.ttl and hints.ttl >= _MIN_TTL else None
+
+
+def _update(hints: Hints) -> timedelta | None:
+    slower = hints.update_every and hints.update_every > _UNTOLD_UPDATE
+    return _capped(hints.update_every, _MAX_HINT) if slower else None
+
+
+def _skipped(due: datetime, hints: Hints) -> datetime:
+    """`due`, pushed to the first hour the publisher does not ask to be left alone in; if he names all, ignored."""
+    moment = due
+    for _ in range(_MAX_SKIPPED_HOURS):
+        if moment.hour not in hints.skip_hours and moment.weekday() not in hints.skip_days:
+            return moment
+        # to the same minute of the next hour: all of a publisher's readers do not meet at its first second
+        moment += _HOUR
+    return due

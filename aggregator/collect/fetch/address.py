@@ -1,0 +1,108 @@
+"""Addresses as they are asked for, and the way through redirects. Pure.
+
+An address is asked for as it was written: nothing is re-quoted, added, sorted or guessed (FRB061, FRB062, FRB066).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yarl import URL
+
+from aggregator.collect.fetch.answers import Hop
+from aggregator.errors import FetchError
+
+MAX_URL = 8192
+_PERMANENT = frozenset({301, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """An answer that sends us on. `cookies` are the ``name=value`` of what it wants to be kept."""
+
+    hop: Hop
+    location: str
+    cookies: tuple[str, ...] = ()
+
+
+class Chain:
+    """One request on its way: where it is now, and which redirects have led there.
+
+    Cookies are not sent, with one exception: a server that redirects an address to itself and sets a cookie has one
+    more try with it, and it is forgotten when the chain ends.
+    """
+
+    def __init__(self, url: URL, *, max_hops: int) -> None:
+        self.url = url
+        self.hops: list[Hop] = []
+        self._max_hops = max_hops
+        self._seen = {url}
+        self._kept: dict[str, tuple[str, ...]] = {}
+        self._sends_cookies = False
+
+    def follow(self, redirect: Redirect) -> None:
+        """Goes where `redirect` leads. FetchError ``redirect-loop``, ``bad-redirect``."""
+        self.hops.append(redirect.hop)
+        if redirect.cookies:
+            self._kept[str(self.url.host)] = redirect.cookies
+        self.url = next_hop(self.url, redirect.location)
+        if len(self.hops) > self._max_hops or (self.url in self._seen and not self._starts_over()):
+            raise FetchError("redirect-loop", f"{self.url.host} redirects for ever ({len(self.hops)} times followed)")
+        self._seen.add(self.url)
+
+    def cookies(self) -> dict[str, str]:
+        """The header for the next request, most often none."""
+        kept = self._kept.get(str(self.url.host)) if self._sends_cookies else None
+        return {"Cookie": "; ".join(kept)} if kept else {}
+
+    @property
+    def permanent_target(self) -> str | None:
+        """Where permanent redirects alone have led; None: no redirect, or one of them was temporary."""
+        return str(self.url) if self.hops and all(hop.status in _PERMANENT for hop in self.hops) else None
+
+    def _starts_over(self) -> bool:
+        if self._sends_cookies or not self._kept:
+            return False
+        self._sends_cookies = True
+        self._seen.clear()
+        return True
+
+
+def address(text: str) -> URL:
+    """`text` as what can be fetched. FetchError ``bad-url``."""
+    try:
+        return _fetchable(_read(text))
+    except ValueError as error:
+        raise FetchError("bad-url", f"Not an address that can be fetched: {error}", permanent=True) from error
+
+
+def next_hop(url: URL, location: str) -> URL:
+    """Where a redirect leads; credentials go along within the same origin only (RFC 9110 15.4)."""
+    try:
+        named = _read(location)
+        target = _fetchable(named if named.scheme else url.join(named))
+    except ValueError as error:
+        raise FetchError("bad-redirect", f"{url.host} redirects to what cannot be fetched: {error}") from error
+    if url.user is not None and target.user is None and target.origin() == url.origin():
+        return target.with_user(url.user).with_password(url.password)
+    return target
+
+
+def _read(text: str) -> URL:
+    """The URL as written, without re-quoting what is quoted already (FRB066). ValueError."""
+    text = text.strip(" \t\r\n\f")
+    if not text:
+        raise ValueError("it is empty")
+    if len(text) > MAX_URL:
+        raise ValueError(f"it is {len(text)} characters long")
+    if "\\" in text or not text.isprintable():
+        raise ValueError("it contains a backslash or a control character")
+    return URL(text, encoded=text.isascii() and " " not in text)
+
+
+def _fetchable(url: URL) -> URL:
+    if url.scheme not in {"http", "https"}:
+        raise ValueError(f"{url.scheme[:20] or 'no'}: is not http: or https:")
+    if not url.host:
+        raise ValueError("it names no host")
+    return url.with_fragment(None)

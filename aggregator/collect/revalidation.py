@@ -1,0 +1,84 @@
+"""Which validators go into the next request. Pure.
+
+As a rule both, as they were received. Two kinds of servers need more: those that say 304 for ever, whatever is new, and
+those that overlook If-Modified-Since when If-None-Match stands beside it and send the whole document every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from aggregator.collect import cadence
+from aggregator.model import Revalidation, Source, Validators
+
+__all__ = ["after_body", "after_limit", "after_not_modified", "noted", "to_send"]
+
+#: 304s for longer than that, and for longer than five times the usual gap between two posts, are doubted
+_DOUBT_AFTER = timedelta(days=8)
+_DOUBT_GAPS = 5
+#: bodies that were the same in spite of validators, until the date alone is tried; and until that is given up
+_TRY_DATES_AFTER, _GIVE_UP_AFTER = 3, 6
+#: a server that calls its answers fresh for longer than we heed has a view on how often to be asked
+_PATIENT = timedelta(days=1)
+
+
+def to_send(source: Source, *, now: datetime) -> Validators:
+    """The validators of the next request."""
+    held, known = source.validators, source.revalidation
+    if _doubts(source, now):
+        return Validators()
+    if _tries_dates(known) and held.last_modified:
+        return Validators(last_modified=held.last_modified)
+    return held
+
+
+def noted(source: Source, sent: Validators, *, now: datetime) -> Revalidation:
+    """What is known of a source that has just been asked with `sent`: a doubt is not repeated soon."""
+    known = source.revalidation
+    is_doubt = sent == Validators() != source.validators
+    return replace(known, doubted_at=now) if is_doubt else known
+
+
+def after_body(known: Revalidation, *, same: bool, now: datetime, fresh_for: timedelta | None) -> Revalidation:
+    """After a 200; `same`: the request was conditional, and the body is the one we had."""
+    count = known.same_bodies + 1 if same else 0
+    if known.dates_only and count >= _TRY_DATES_AFTER:
+        known, count = replace(known, dates_only=False), _GIVE_UP_AFTER
+    return replace(_patient(known, now, fresh_for), last_body_at=now, same_bodies=count)
+
+
+def after_not_modified(known: Revalidation, *, now: datetime, fresh_for: timedelta | None) -> Revalidation:
+    """After a 304. One that answers the date alone, tried because both had failed, shows that it is to stay so."""
+    return replace(
+        _patient(known, now, fresh_for),
+        last_body_at=known.last_body_at or now,
+        dates_only=_tries_dates(known),
+        same_bodies=0,
+    )
+
+
+def after_limit(known: Revalidation, *, now: datetime) -> Revalidation:
+    """After a 429."""
+    return replace(known, limited_at=now)
+
+
+def _doubts(source: Source, now: datetime) -> bool:
+    """Whether its 304s have lasted too long to be true.
+
+    Once in eight days at the most, and never where the server has asked for patience.
+    """
+    known = source.revalidation
+    if known.last_body_at is None or known.limited_at is not None:
+        return False
+    usual = timedelta(days=1) / cadence.items_per_day(source.rhythm, now=now)
+    latest = max(known.last_body_at, known.doubted_at or known.last_body_at)
+    return now - latest > max(_DOUBT_AFTER, _DOUBT_GAPS * usual)
+
+
+def _tries_dates(known: Revalidation) -> bool:
+    return known.dates_only or _TRY_DATES_AFTER <= known.same_bodies < _GIVE_UP_AFTER
+
+
+def _patient(known: Revalidation, now: datetime, fresh_for: timedelta | None) -> Revalidation:
+    return replace(known, limited_at=now) if fresh_for is not None and fresh_for > _PATIENT else known
