@@ -5,14 +5,26 @@ Pure: the same listing and the same site give the same channel, and so the same 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from aggregator.model import Enclosure, Item
 from aggregator.model.redact import public_url
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.markup import address, direction, legal, link, links_block, one_line, paragraph, shorten
+from aggregator.publish.markup import (
+    address,
+    direction,
+    heading,
+    language_tag,
+    legal,
+    link,
+    links_block,
+    media_type,
+    one_line,
+    paragraph,
+    shorten,
+)
 from aggregator.publish.markup import without_images as strip_images
 from aggregator.publish.site import Site
 
@@ -20,6 +32,8 @@ from aggregator.publish.site import Site
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 #: RFC 4151 wants a date on which the authority belonged to whoever mints the tag
 _TAG_DATE = "2026"
+#: lists whose order says something, and that hold no more than what they show
+_ORDERED = ("ranking", "recommended", "related")
 _ICON = "/favicon.svg"
 
 
@@ -61,6 +75,8 @@ class ChannelEntry:
     item_id: str | None = None
     story: str | None = None
     views: int | None = None
+    #: its place from 1, in feeds whose order means something
+    rank: int | None = None
     reasons: tuple[str, ...] = ()
     #: names of all sources that carry it
     sources: tuple[str, ...] = ()
@@ -68,14 +84,14 @@ class ChannelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One feed; `self_url` gives its address in each format."""
+    """One feed, or one part of a long one (RFC 5005, 3); `self_url` gives its address in each format."""
 
     id: str
     title: str
     description: str
     #: absolute, without suffix and query
     address: str
-    query: str
+    query: str = ""
     #: the web page that shows the same
     page: str
     language: str
@@ -88,10 +104,27 @@ class Channel:
     kind: str = "latest"
     window: str | None = None
     basis: str | None = None
+    #: it holds all that there is: what is in it no longer has left the list (RFC 5005, 2)
+    complete: bool = False
+    #: where this part begins and where the next one does; "" for the beginning and for none
+    after: str = ""
+    next: str = ""
 
     def self_url(self, suffix: str) -> str:
-        """The feed's own address in the format that `suffix` (atom, rss, json) names."""
-        return f"{self.address}.{suffix}{'?' if self.query else ''}{self.query}"
+        """The document's own address in the format that `suffix` (atom, rss, json) names."""
+        return self._url(suffix, self.after)
+
+    def first_url(self, suffix: str) -> str:
+        """The address of the feed's beginning."""
+        return self._url(suffix, "")
+
+    def next_url(self, suffix: str) -> str | None:
+        """The address of the part with the older entries; None if there is none."""
+        return self._url(suffix, self.next) if self.next else None
+
+    def _url(self, suffix: str, after: str) -> str:
+        query = "&".join(part for part in (self.query, f"before={after}" if after else "") if part)
+        return f"{self.address}.{suffix}{'?' if query else ''}{query}"
 
 
 def tag(site: Site, specific: str) -> str:
@@ -129,21 +162,29 @@ def compose(listing: Listing, site: Site) -> Channel:
     """The feed of a listing."""
     return Channel(
         id=tag(site, listing.path.strip("/") + (f"?{listing.query}" if listing.query else "")),
-        title=one_line(f"{listing.title} – {site.title}"),
-        description=one_line(listing.description, otherwise=listing.title),
+        title=heading(f"{listing.title} – {site.title}"),
+        description=heading(listing.description, otherwise=heading(listing.title)),
         address=site.url + address(listing.path),
         query=listing.query,
         page=site.url + address(listing.page),
         language=site.language,
         updated=_second(listing.updated or NEVER),
-        entries=tuple(_entry(place, listing, site) for place in listing.places),
+        entries=tuple(_entry(place, rank, listing, site) for rank, place in enumerate(listing.places, start=1)),
         icon=site.url + _ICON,
-        hub="" if listing.reader else _hub(site),
+        hub=_hub(site) if is_topic(listing) else "",
         version=site.version,
         kind=listing.kind,
         window=listing.window,
         basis=listing.basis,
+        complete=listing.kind in _ORDERED,
+        after=listing.after,
+        next=listing.next,
     )
+
+
+def is_topic(listing: Listing) -> bool:
+    """Whether the hub is told of its changes: the lists of the site, its sections and the operator's own feeds."""
+    return listing.path.startswith(("/feeds/", "/section/")) and not listing.after
 
 
 def _hub(site: Site) -> str:
@@ -154,42 +195,47 @@ def _second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def _entry(place: Place, listing: Listing, site: Site) -> ChannelEntry:
+def _entry(place: Place, rank: int, listing: Listing, site: Site) -> ChannelEntry:
     item = place.item
-    related = tuple((entry_url(site, other, reader=listing.reader), one_line(other.title)) for other in place.related)
+    related = tuple((entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related)
     return ChannelEntry(
         id=entry_id(site, listing, item),
-        title=one_line(item.title),
+        title=heading(item.title),
         url=entry_url(site, item, reader=listing.reader),
         original=address(item.url) if item.url else None,
         published=_second(item.published),
         updated=_second(max(item.updated, item.published)),
-        author=one_line(item.author, otherwise="") or None if item.author else None,
+        author=heading(item.author, otherwise="") or None if item.author else None,
         categories=_categories(item),
-        language=item.language,
+        language=language_tag(item.language),
         summary=shorten(item.text),
         html=_html(place, site, related),
         origin=_origin(item),
         image_url=address(item.image_url) if item.image_url and site.images == "link" else None,
-        enclosures=tuple(item.enclosures),
+        enclosures=tuple(map(_enclosure, item.enclosures)),
         related=related,
         item_id=item.id,
         story=item.story,
         views=place.views,
-        reasons=tuple(map(one_line, place.reasons)),
-        sources=tuple(dict.fromkeys(one_line(copy.source.name) for copy in item.copies)),
+        rank=rank if listing.kind in _ORDERED else None,
+        reasons=tuple(map(heading, place.reasons)),
+        sources=tuple(dict.fromkeys(heading(copy.source.name) for copy in item.copies)),
     )
 
 
+def _enclosure(enclosure: Enclosure) -> Enclosure:
+    return replace(enclosure, url=address(enclosure.url), type=media_type(enclosure.type))
+
+
 def _categories(item: Item) -> tuple[str, ...]:
-    named = (one_line(name, otherwise="") for name in (item.section, *item.categories))
+    named = (heading(name, otherwise="") for name in (item.section, *item.categories))
     return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _origin(item: Item) -> Origin:
     source = item.source
     return Origin(
-        name=one_line(source.name),
+        name=heading(source.name),
         feed=address(public_url(source.url)),
         home=address(source.home) if source.home else None,
         updated=_second(item.updated),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from email.utils import format_datetime
+from html import escape
 from typing import Any
 
 import feedgen.entry
@@ -21,7 +22,6 @@ from feedgen.util import xml_elem
 from aggregator.errors import RenderError
 from aggregator.publish.channel import Channel, ChannelEntry, compose
 from aggregator.publish.listing import Listing
-from aggregator.publish.markup import address
 from aggregator.publish.site import Site
 
 _log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _ATOM = "http://www.w3.org/2005/Atom"
 _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"
+_HISTORY = "http://purl.org/syndication/history/1.0"
+#: described in docs/FEEDS.md
 _OWN = "urn:aggregator:feed:1"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _PROGRAM = "aggregator"
@@ -85,10 +87,21 @@ def _generator(channel: Channel) -> Any:
 
 def _feed_links(feed: Any, channel: Channel, suffix: str, media_type: str) -> None:
     feed.link(href=channel.self_url(suffix), rel="self", type=media_type)
+    for relation, href in _parts(channel, suffix):
+        feed.link(href=href, rel=relation, type=media_type)
     if channel.hub:
         feed.link(href=channel.hub, rel="hub")
     # the last link is the one that RSS shows
     feed.link(href=channel.page, rel="alternate", type="text/html")
+
+
+def _parts(channel: Channel, suffix: str) -> Iterable[tuple[str, str]]:
+    """The relations of a paged feed (RFC 5005, 3); none for what stands on one page."""
+    following = channel.next_url(suffix)
+    if following or channel.after:
+        yield "first", channel.first_url(suffix)
+    if following:
+        yield "next", following
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
@@ -97,18 +110,22 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
     channel: Channel
 
     def extend_ns(self) -> dict[str, str]:
-        return {"media": _MEDIA, "dc": _DC, "agg": _OWN}
+        return {"media": _MEDIA, "dc": _DC, "agg": _OWN, "fh": _HISTORY}
 
     def extend_atom(self, feed: Any) -> Any:
         return self._own(feed)
 
     def extend_rss(self, feed: Any) -> Any:
         channel = feed[0]
+        for relation, href in _parts(self.channel, "rss"):
+            xml_elem(f"{{{_ATOM}}}link", channel, href=href, rel=relation, type="application/rss+xml")
         if self.channel.hub:
             xml_elem(f"{{{_ATOM}}}link", channel, href=self.channel.hub, rel="hub")
         return self._own(channel)
 
     def _own(self, parent: Any) -> Any:
+        if self.channel.complete:
+            xml_elem(f"{{{_HISTORY}}}complete", parent)
         if self.channel.window:
             xml_elem(f"{{{_OWN}}}window", parent).text = self.channel.window
         if self.channel.basis:
@@ -141,7 +158,8 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen ships no types
         for name in value.categories:
             self.category(term=name)
         if value.summary:
-            self.summary(value.summary)
+            # plain text that looks like HTML stays plain text: both formats are told that this is HTML
+            self.summary(escape(value.summary, quote=False), type="html")
         self.content(value.html or value.summary or value.title, type="html")
 
     def _build(self) -> Any:
@@ -150,6 +168,8 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen ships no types
     def _extras(self, element: Any) -> None:
         if self.value.image_url:
             xml_elem(f"{{{_MEDIA}}}thumbnail", element, url=self.value.image_url)
+        if self.value.rank is not None:
+            xml_elem(f"{{{_OWN}}}rank", element).text = str(self.value.rank)
         if self.value.views is not None:
             xml_elem(f"{{{_OWN}}}views", element).text = str(self.value.views)
         for name in self.value.sources:
@@ -181,7 +201,7 @@ class _RssEntry(_Entry):
         value = self.value
         self.link(href=value.url)
         for enclosure in value.enclosures[:1]:
-            self.enclosure(address(enclosure.url), enclosure.size_bytes or 0, enclosure.type or _BINARY)
+            self.enclosure(enclosure.url, enclosure.size_bytes or 0, enclosure.type)
         if value.origin:
             self.source(value.origin.feed, value.origin.name)
         element = super().rss_entry()
@@ -196,9 +216,6 @@ class _RssEntry(_Entry):
         return self.rendered
 
 
-_BINARY = "application/octet-stream"
-
-
 def _links(value: ChannelEntry) -> Iterable[dict[str, str]]:
     """The entry's links as attributes: where to go, where it is from, its media, and what is related."""
     yield {"href": value.url, "rel": "alternate", "type": "text/html"}
@@ -206,7 +223,7 @@ def _links(value: ChannelEntry) -> Iterable[dict[str, str]]:
         yield {"href": value.original, "rel": "via", "type": "text/html"}
     for enclosure in value.enclosures:
         length = {"length": str(enclosure.size_bytes)} if enclosure.size_bytes is not None else {}
-        yield {"href": address(enclosure.url), "rel": "enclosure", "type": enclosure.type or _BINARY, **length}
+        yield {"href": enclosure.url, "rel": "enclosure", "type": enclosure.type, **length}
     for url, title in value.related:
         yield {"href": url, "rel": "related", "type": "text/html", "title": title}
 

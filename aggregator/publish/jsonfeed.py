@@ -1,4 +1,7 @@
-"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), with an ``_aggregator`` object where it has no word."""
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), with an ``_aggregator`` object where it has no word.
+
+What the object holds is described in docs/FEEDS.md.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 
 from aggregator.publish.channel import Channel, ChannelEntry, compose
 from aggregator.publish.listing import Listing
-from aggregator.publish.markup import address
 from aggregator.publish.site import Site
 
 _VERSION = "https://jsonfeed.org/version/1.1"
@@ -25,11 +27,14 @@ def json_feed(channel: Channel) -> bytes:
         "title": channel.title,
         "home_page_url": channel.page,
         "feed_url": channel.self_url("json"),
+        "next_url": channel.next_url("json"),
         "description": channel.description,
         "favicon": channel.icon,
         "language": channel.language,
         "hubs": [{"type": "WebSub", "url": channel.hub}] if channel.hub else None,
-        "_aggregator": _present(kind=channel.kind, window=channel.window, basis=channel.basis),
+        "_aggregator": _present(
+            kind=channel.kind, window=channel.window, basis=channel.basis, complete=channel.complete or None
+        ),
         "items": [_item(entry) for entry in channel.entries],
     }
     return json.dumps(_present(**feed), ensure_ascii=False, indent=1).encode()
@@ -56,17 +61,14 @@ def _item(entry: ChannelEntry) -> dict[str, Any]:
 
 def _attachments(entry: ChannelEntry) -> list[dict[str, Any]]:
     return [
-        _present(
-            url=address(enclosure.url),
-            mime_type=enclosure.type or "application/octet-stream",
-            size_in_bytes=enclosure.size_bytes,
-        )
+        _present(url=enclosure.url, mime_type=enclosure.type, size_in_bytes=enclosure.size_bytes)
         for enclosure in entry.enclosures
     ]
 
 
 def _extension(entry: ChannelEntry) -> dict[str, Any]:
     return _present(
+        rank=entry.rank,
         item=entry.item_id,
         story=entry.story,
         views=entry.views,

@@ -42,6 +42,10 @@ class Listing:
     reader: str = ""
     #: the page that shows the same list
     page: str
+    #: the place behind which this part of a long list begins; "" for its beginning (`lists.places`)
+    after: str = ""
+    #: the place behind which the next part begins; "" where there is none
+    next: str = ""
     places: tuple[Place, ...]
     window: str | None = None
     since: datetime | None = None

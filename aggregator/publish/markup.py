@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from urllib.parse import urlsplit, urlunsplit
 
 #: everything that XML 1.0 (2.2) does not allow in a document, lone surrogates included
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: what no URI may contain as it is (RFC 3986, appendix A)
-_UNQUOTED = re.compile(r'[\s<>"{}|\\^`\x7f]|[^\x00-\x7f]')
+_UNQUOTED = re.compile(r'[\s<>"{}|\\^`\x7f]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})')
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+#: what readers that take titles for HTML would swallow
+_LIKE_A_TAG = re.compile("<([/!?a-zA-Z][^<>]*)>")
+_REFERENCE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+#: how often a title may have been escaped on its way to us
+_MOST_ESCAPED = 3
 _IMAGE = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 _RTL = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "ps", "sd", "ug", "ur", "yi"})
 
@@ -21,8 +28,19 @@ def legal(text: str) -> str:
 
 
 def one_line(text: str, *, otherwise: str = "(untitled)") -> str:
-    """`text` as a title: legal, without line breaks, never empty."""
+    """`text` in one line: legal, without line breaks, never empty."""
     return " ".join(legal(text).split()) or otherwise
+
+
+def heading(text: str, *, otherwise: str = "(untitled)") -> str:
+    """`text` as a title or a name in a feed.
+
+    Readers do not agree whether titles are HTML (the W3C validator warns of it). So that all show the same, what
+    looks like a character reference is the character, and what looks like a tag stands in single guillemets.
+    """
+    for _ in range(_MOST_ESCAPED):
+        text = _REFERENCE.sub(lambda match: unescape(match[0]), text)
+    return _LIKE_A_TAG.sub(r"‹\1›", one_line(text, otherwise=otherwise))
 
 
 def address(url: str) -> str:
@@ -31,6 +49,16 @@ def address(url: str) -> str:
     if not cleaned.isascii():
         cleaned = _with_ascii_host(cleaned)
     return _UNQUOTED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), cleaned)
+
+
+def media_type(text: str) -> str:
+    """`text` where it is the name of a media type (RFC 6838), else the type that says nothing."""
+    return text if _MEDIA_TYPE.fullmatch(text) else "application/octet-stream"
+
+
+def language_tag(text: str | None) -> str | None:
+    """`text` where it has the form of a BCP 47 tag."""
+    return text if text and _LANGUAGE.fullmatch(text) else None
 
 
 def _with_ascii_host(url: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
 from aggregator.errors import NotFound
@@ -46,6 +46,8 @@ class Made:
     status: int = 200
     #: where it is now (status 301), relative to the address asked for: right behind any proxy and under any name
     location: str | None = None
+    #: (address, relation), for the header of that name (RFC 8288)
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Rendering:
     def feed(self, listing: Listing, suffix: str) -> Made:
         """A list as a feed; `suffix` is atom, rss or json. NotFound: that format is switched off or unknown."""
         self.check_format(suffix)
+        if self.static:
+            listing = replace(listing, next="")
         return _made(compose(self.lists.with_related(listing), self.site), suffix)
 
     def status_feed(self, suffix: str, *, now: datetime) -> Made:
@@ -150,9 +154,7 @@ class Rendering:
 
     def _older(self, latest: Listing) -> str | None:
         """The address that continues a full page."""
-        if self.static or len(latest.places) < _PER_PAGE:
-            return None
-        return f"{latest.page}?before={place_after(latest.places[-1].item)}"
+        return f"{latest.page}?before={latest.next}" if latest.next and not self.static else None
 
     def feeds(self, *, now: datetime) -> Made:
         """``/feeds``."""
@@ -193,7 +195,8 @@ def _page(html: str) -> Made:
 
 def _made(channel: Channel, suffix: str) -> Made:
     content_type, render = _FORMATS[suffix]
-    return Made(body=render(channel), content_type=content_type)
+    links = ((channel.self_url(suffix), "self"), *([(channel.hub, "hub")] if channel.hub else []))
+    return Made(body=render(channel), content_type=content_type, links=links)
 
 
 def _reasons(item: Item, *listings: Listing) -> list[str]:
@@ -201,19 +204,3 @@ def _reasons(item: Item, *listings: Listing) -> list[str]:
     found = [place.reasons for listing in listings for place in listing.places if place.item.id == item.id]
     own = (f"{item.sources} sources",) if item.sources > 1 else ()
     return list(dict.fromkeys([*own, *(reason for reasons in found for reason in reasons)]))
-
-
-def place_after(item: Item) -> str:
-    """The place behind an item in the latest list, as it stands in an address."""
-    return f"{(item.published - _EPOCH) // timedelta(milliseconds=1)}-{item.id}"
-
-
-def read_place(text: str) -> Before | None:
-    """The place that `place_after` wrote; None for anything else."""
-    moment, _, item_id = text.partition("-")
-    if not (moment.lstrip("-").isdecimal() and len(moment) < 16 and item_id.isalnum()):
-        return None
-    return _EPOCH + timedelta(milliseconds=int(moment)), item_id
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Final
 from aggregator.model import SourceHealth
 from aggregator.model.redact import public_url
 from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, tag
-from aggregator.publish.markup import address, one_line
+from aggregator.publish.markup import address, heading
 from aggregator.publish.site import Site
 
 _WORDS: Final = {
@@ -38,10 +38,9 @@ def status_channel(sources: Sequence[SourceHealth], site: Site) -> Channel:
     entries = tuple(_entry(health, site) for health in ordered)
     return Channel(
         id=tag(site, "feeds/status"),
-        title=f"Status of the sources – {one_line(site.title)}",
+        title=f"Status of the sources – {heading(site.title)}",
         description="How every source of this site is doing: one entry for each state a source is in.",
         address=f"{site.url}/feeds/status",
-        query="",
         page=f"{site.url}/status",
         language="en",
         updated=max((entry.updated for entry in entries), default=NEVER),
@@ -60,7 +59,7 @@ def _since(health: SourceHealth) -> datetime:
 
 def _entry(health: SourceHealth, site: Site) -> ChannelEntry:
     since = _since(health)
-    name = one_line(health.ref.name)
+    name = heading(health.ref.name)
     stamp = f"/{int(since.timestamp())}" if health.state in ("failing", "gone") else ""
     summary = f"{name} {_WORDS[health.state]}. {_error(health)}{_ADVICE[health.state]}"
     return ChannelEntry(
@@ -71,7 +70,7 @@ def _entry(health: SourceHealth, site: Site) -> ChannelEntry:
         published=since,
         updated=since,
         author=None,
-        categories=(health.state, one_line(health.subscription.section)),
+        categories=(health.state, heading(health.subscription.section)),
         language="en",
         summary=summary,
         html=f"<p>{escape(summary)}</p><p>{escape(public_url(health.ref.url))}</p>",
@@ -87,4 +86,4 @@ def _entry(health: SourceHealth, site: Site) -> ChannelEntry:
 def _error(health: SourceHealth) -> str:
     if health.error is None:
         return ""
-    return f"{one_line(health.error.code)}: {one_line(health.error.message)} "
+    return f"{heading(health.error.code)}: {heading(health.error.message)} "

@@ -283,7 +283,7 @@ def test_a_json_feed_holds_what_the_others_hold() -> None:
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert feed["feed_url"] == "http://127.0.0.1:8080/feeds/ranking-1d.json"
     assert feed["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
-    assert feed["_aggregator"] == {"kind": "ranking", "window": "1d", "basis": "views"}
+    assert feed["_aggregator"] == {"kind": "ranking", "window": "1d", "basis": "views", "complete": True}
     [entry] = feed["items"]
     assert entry["id"] == "tag:127.0.0.1,2026:8080/feeds/ranking-1d/item/item1"
     assert entry["url"] == "http://127.0.0.1:8080/go/item1"

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.publish.markup import address, direction, legal, link, links_block, one_line, shorten, without_images
+from aggregator.publish.markup import (
+    address,
+    direction,
+    heading,
+    language_tag,
+    legal,
+    link,
+    links_block,
+    media_type,
+    one_line,
+    shorten,
+    without_images,
+)
 
 ANYTHING = st.text(st.integers(0, 0x10FFFF).map(chr), max_size=400)
 
@@ -74,3 +86,25 @@ def test_links_are_escaped() -> None:
     assert links_block("Related", [("http://x/", "X")]) == (
         '<h4>Related</h4><ul><li><a href="http://x/">X</a></li></ul>'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a < b > c & d <3", "a < b > c & d <3"),
+        ("The <b> element &amp;lt;i&gt;", "The ‹b› element ‹i›"),
+        ("AT&amp;T &copy &#8217; &nosuch;", "AT&T &copy ’ &nosuch;"),
+        ("<!-- x --> </p>\n<?php", "‹!-- x --› ‹/p› <?php"),
+        ("&#1;&#xD800;", "�"),
+        ("", "(untitled)"),
+    ],
+)
+def test_titles_read_the_same_whether_they_are_taken_for_html_or_not(text: str, expected: str) -> None:
+    assert heading(text) == expected
+
+
+def test_what_is_no_media_type_and_no_language_is_not_passed_on() -> None:
+    assert media_type("audio/mpeg; codecs=x") == "audio/mpeg; codecs=x"
+    assert media_type("mp3") == media_type("a/b\n") == media_type("") == "application/octet-stream"
+    assert language_tag("zh-hans") == "zh-hans"
+    assert language_tag("english please") is language_tag("") is language_tag(None) is None

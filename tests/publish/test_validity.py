@@ -1,27 +1,35 @@
-"""The rules of RFC 4287, RSS 2.0 and JSON Feed 1.1, checked on feeds of awkward items."""
+"""The rules of RFC 4287, RSS 2.0 and JSON Feed 1.1, checked on feeds of awkward items and of anything at all."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from datetime import datetime
+from dataclasses import replace
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from lxml import etree
 from publishing import NOON, SITE, make_health, make_item, source
 
-from aggregator.model import Enclosure, PollError
+from aggregator.model import Enclosure, Item, PollError
 from aggregator.publish import feeds, jsonfeed
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.listing import Kind, Listing, Place
 from aggregator.publish.status_feed import status_channel
 
+HERE = Path(__file__).parent
 ATOM = "{http://www.w3.org/2005/Atom}"
+#: as readers parse: a title of a megabyte is still a title
+HUGE = etree.XMLParser(huge_tree=True)
 
 TITLES = [
     ("Plain", "en"),
@@ -44,41 +52,41 @@ def awkward() -> tuple[Place, ...]:
     return tuple(Place(item=item, views=1, reasons=("1 reader",), related=tuple(items[:2])) for item in [*items, bare])
 
 
+def listing(kind: Kind, path: str, places: tuple[Place, ...], **changes: Any) -> Listing:
+    ranked = {"window": "1d", "basis": "mixed"} if kind == "ranking" else {}
+    values: dict[str, Any] = {"title": "A <list> & more", "description": "", "page": "/", **ranked, **changes}
+    return Listing(kind=kind, path=path, places=places, **values)
+
+
 def channels() -> list[Channel]:
-    kinds: list[tuple[Kind, str]] = [
-        ("latest", "/section/наука/latest"),
-        ("ranking", "/feeds/ranking-1d"),
-        ("recommended", "/feeds/recommended"),
-        ("related", "/item/item1/related"),
-        ("search", "/search"),
-    ]
-    made = [
-        compose(
-            Listing(
-                kind=kind,
-                title="A <list> & more",
-                description="",
-                path=path,
-                query="q=%D0%B0+b" if kind == "search" else "",
-                page="/",
-                window="1d" if kind == "ranking" else None,
-                basis="mixed" if kind == "ranking" else None,
-                places=awkward(),
-            ),
-            SITE,
-        )
-        for kind, path in kinds
-    ]
+    hubbed = replace(SITE, hub="https://hub.example/")
     failing = PollError(code="dns-failure", message="no such host")
     healths = [
         make_health(source(1)),
         make_health(source(2), state="failing", error=failing, error_since=NOON),
         make_health(source(3), state="new", last_item=None, last_poll=None),
     ]
-    return [*made, status_channel(healths, SITE)]
+    return [
+        compose(listing("latest", "/section/наука/latest", awkward(), after="5-item5", next="7-item7"), hubbed),
+        compose(listing("ranking", "/feeds/ranking-1d", awkward()), hubbed),
+        compose(listing("recommended", "/feeds/recommended", awkward()), SITE),
+        compose(listing("related", "/item/item1/related", awkward()), SITE),
+        compose(listing("search", "/search", awkward(), query="q=%D0%B0+b"), SITE),
+        status_channel(healths, SITE),
+    ]
 
 
 EVERY = pytest.mark.parametrize("channel", channels(), ids=lambda channel: channel.kind)
+
+
+@cache
+def atom_grammar() -> Any:
+    return etree.RelaxNG(etree.parse(HERE / "atom.rng"))
+
+
+@cache
+def json_schema() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads((HERE / "jsonfeed.schema.json").read_text("utf-8")))
 
 
 def is_uri(text: str) -> bool:
@@ -86,117 +94,149 @@ def is_uri(text: str) -> bool:
     return bool(urlsplit(text).scheme) and re.fullmatch(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", text) is not None
 
 
-@EVERY
-def test_atom_keeps_the_rules_of_rfc_4287(channel: Channel) -> None:
-    feed = ET.fromstring(feeds.atom(channel))
-    entries = feed.findall(f"{ATOM}entry")
-    assert len(entries) == len(channel.entries)
+def check_atom(document: bytes, entries: int) -> None:
+    feed = etree.fromstring(document, HUGE)
+    atom_grammar().assertValid(feed)
     assert feed.find(f"{ATOM}author") is not None, "4.1.1: entries without an author need the feed's"
-    assert any(link.get("rel") == "self" for link in feed.findall(f"{ATOM}link"))
-    assert max(Counter(entry.findtext(f"{ATOM}id") for entry in entries).values()) == 1
-    for element in [feed, *entries]:
-        counts = Counter(child.tag for child in element)
-        for name in ("id", "title", "updated"):
-            assert counts[ATOM + name] == 1, name
-        for name in ("content", "summary", "published", "source", "subtitle", "icon", "generator"):
-            assert counts[ATOM + name] <= 1, name
-        assert is_uri(element.findtext(f"{ATOM}id") or "")
-        assert (element.findtext(f"{ATOM}title") or "").strip()
-    for element in feed.iter():
-        if element.tag in (f"{ATOM}updated", f"{ATOM}published"):
-            assert datetime.fromisoformat(element.text or "").tzinfo is not None
-        if element.tag == f"{ATOM}link":
-            assert is_uri(element.get("href", "")), element.attrib
-    for entry in entries:
-        alternates = [
-            (link.get("type"), link.get("hreflang"))
-            for link in entry.findall(f"{ATOM}link")
-            if link.get("rel") == "alternate"
-        ]
-        assert len(alternates) == len(set(alternates)) == 1, "4.1.1: no two alternates of one type and language"
+    relations = Counter(link.get("rel") for link in feed.findall(f"{ATOM}link"))
+    assert relations["self"] == relations["alternate"] == 1
+    ids = [entry.findtext(f"{ATOM}id") for entry in feed.findall(f"{ATOM}entry")]
+    assert len(set(ids)) == len(ids) == entries
+    for entry in feed.iter(f"{ATOM}entry"):
+        links = Counter((link.get("rel"), link.get("type")) for link in entry.findall(f"{ATOM}link"))
+        assert links["alternate", "text/html"] == 1, "4.1.1: no two alternates of one type and language"
+        assert links["related", "text/html"] <= 10
 
 
-@EVERY
-def test_rss_keeps_the_rules_of_rss_2(channel: Channel) -> None:
-    root = ET.fromstring(feeds.rss(channel))
-    assert root.get("version") == "2.0"
-    head = root.find("channel")
-    assert head is not None
+def check_rss(document: bytes, entries: int) -> None:
+    root = etree.fromstring(document, HUGE)
+    assert (root.tag, root.get("version")) == ("rss", "2.0")
+    [head] = root
     for name in ("title", "link", "description"):
         assert len(head.findall(name)) == 1
-        assert head.findtext(name)
+        assert (head.findtext(name) or "").strip()
+    assert parsedate_to_datetime(head.findtext("lastBuildDate") or "").tzinfo is not None
     items = head.findall("item")
-    assert len(items) == len(channel.entries)
-    assert len({item.findtext("guid") for item in items}) == len(items)
+    assert len({item.findtext("guid") for item in items}) == len(items) == entries
     for item in items:
-        assert item.findtext("title") or item.findtext("description")
+        assert (item.findtext("title") or "").strip()
         assert is_uri(item.findtext("link") or "")
         assert parsedate_to_datetime(item.findtext("pubDate") or "").tzinfo is not None
         assert item.find("author") is None, "an RSS author is an e-mail address"
+        assert item.find("guid").get("isPermaLink") == "false"
+        assert is_uri(item.find("source").get("url"))
         for enclosure in item.findall("enclosure"):
             assert is_uri(enclosure.get("url", ""))
             assert enclosure.get("length", "").isdecimal()
             assert "/" in enclosure.get("type", "")
 
 
-TEXT = {"type": "string", "minLength": 1}
-URL = {"type": "string", "pattern": "^https?://[\\x21-\\x7e]+$"}
-DATE = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"}
-AUTHORS = {"type": "array", "items": {"type": "object", "properties": {"name": TEXT}, "minProperties": 1}}
+def check_json(document: bytes, entries: int) -> None:
+    feed = json.loads(document)
+    json_schema().validate(feed)
+    assert len({item["id"] for item in feed["items"]}) == len(feed["items"]) == entries
 
-#: https://www.jsonfeed.org/version/1.1/, as far as we use it
-JSON_FEED: dict[str, Any] = {
-    "type": "object",
-    "required": ["version", "title", "items"],
-    "additionalProperties": False,
-    "patternProperties": {"^_[a-zA-Z]+$": {"type": "object"}},
-    "properties": {
-        "version": {"const": "https://jsonfeed.org/version/1.1"},
-        "title": TEXT,
-        "home_page_url": URL,
-        "feed_url": URL,
-        "description": TEXT,
-        "favicon": URL,
-        "language": TEXT,
-        "hubs": {"type": "array", "items": {"required": ["type", "url"]}},
-        "items": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["id"],
-                "anyOf": [{"required": ["content_html"]}, {"required": ["content_text"]}],
-                "additionalProperties": False,
-                "patternProperties": {"^_[a-zA-Z]+$": {"type": "object"}},
-                "properties": {
-                    "id": TEXT,
-                    "url": URL,
-                    "external_url": URL,
-                    "title": TEXT,
-                    "content_html": TEXT,
-                    "summary": TEXT,
-                    "image": URL,
-                    "date_published": DATE,
-                    "date_modified": DATE,
-                    "authors": AUTHORS,
-                    "tags": {"type": "array", "items": TEXT, "uniqueItems": True},
-                    "language": TEXT,
-                    "attachments": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["url", "mime_type"],
-                            "properties": {"url": URL, "mime_type": TEXT, "size_in_bytes": {"type": "integer"}},
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
+
+@EVERY
+def test_atom_keeps_the_rules_of_rfc_4287(channel: Channel) -> None:
+    check_atom(feeds.atom(channel), len(channel.entries))
+
+
+@EVERY
+def test_rss_keeps_the_rules_of_rss_2(channel: Channel) -> None:
+    check_rss(feeds.rss(channel), len(channel.entries))
 
 
 @EVERY
 def test_json_feeds_keep_the_rules_of_version_1_1(channel: Channel) -> None:
-    feed = json.loads(jsonfeed.json_feed(channel))
-    jsonschema.Draft202012Validator(JSON_FEED).validate(feed)
-    assert len({item["id"] for item in feed["items"]}) == len(feed["items"]) == len(channel.entries)
+    check_json(jsonfeed.json_feed(channel), len(channel.entries))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (b"<updated>2026", b"<updated>last week"),
+        (b"<id>tag:", b"<id>"),
+        (b"</title>", b"</title><title>Twice</title>"),
+        (b'rel="self"', b'rel="self" nonsense="1"'),
+        (b"<subtitle>", b"<tagline>Atom 0.3</tagline><subtitle>"),
+        (b'<link href="http://127.0.0.1:8080/go', b'<link href="/go'),
+    ],
+)
+def test_the_grammar_knows_bad_from_good(good: bytes, bad: bytes) -> None:
+    document = feeds.atom(channels()[0])
+    assert good in document
+    assert not atom_grammar().validate(etree.fromstring(document.replace(good, bad, 1)))
+
+
+ANYTHING = st.text(st.integers(0, 0x10FFFF).map(chr), max_size=60) | st.sampled_from(
+    [
+        "]]>",
+        "<script>",
+        "<![CDATA[",
+        "&amp;&#1;&nosuch;",
+        "\x00\x0b",
+        "\ud800",
+        "\u202e\u2066",
+        "\ufffe",
+        "%zz%",
+        "a" * 9,
+    ]
+)
+URLS = ANYTHING.map(lambda text: f"https://x.example/{text}")
+MEDIA = st.builds(Enclosure, url=URLS, type=ANYTHING, size_bytes=st.none() | st.integers(0, 1 << 62))
+
+
+@st.composite
+def places(draw: st.DrawFn) -> Place:
+    """A place whose every text is anything; all that is asked of them is what the model promises."""
+    ref = replace(source(1), name=draw(ANYTHING), url=draw(URLS), home=draw(st.none() | URLS))
+    item = make_item(
+        draw(st.integers(1, 9)),
+        source=ref,
+        title=draw(ANYTHING),
+        url=draw(st.none() | URLS),
+        author=draw(st.none() | ANYTHING),
+        section=draw(ANYTHING),
+        summary_html=draw(ANYTHING),
+        content_html=draw(ANYTHING),
+        text=draw(ANYTHING),
+        language=draw(st.none() | ANYTHING),
+        categories=tuple(draw(st.lists(ANYTHING, max_size=3))),
+        image_url=draw(st.none() | URLS),
+        enclosures=tuple(draw(st.lists(MEDIA, max_size=2))),
+        updated=NOON + timedelta(microseconds=draw(st.integers(0, 10**12))),
+    )
+    copies = (replace(item.copies[0], source=ref), replace(item.copies[0], source=source(2, draw(ANYTHING))))
+    related = tuple(make_item(number, title=draw(ANYTHING)) for number in range(10, 12))
+    return Place(
+        item=replace(item, copies=copies), views=draw(st.none() | st.integers(0, 9)), related=related,
+        reasons=tuple(draw(st.lists(ANYTHING, max_size=2))),
+    )  # fmt: skip
+
+
+def big_title() -> Place:
+    return Place(item=make_item(1, title="x" * 1_000_000))
+
+
+def all_of(item: Item, text: str) -> Place:
+    """The same text everywhere."""
+    changes: dict[str, Any] = dict.fromkeys(("title", "author", "summary_html", "text", "language", "section"), text)
+    return Place(item=replace(item, categories=(text,), **changes), reasons=(text,))
+
+
+@settings(max_examples=80)
+@given(place=places(), kind=st.sampled_from(["latest", "ranking"]), title=ANYTHING)
+@example(place=big_title(), kind="latest", title="")
+@example(place=all_of(make_item(1), "\x00\x1f\x7f\x9f\ufffe\uffff"), kind="ranking", title="\ud800\udc00")
+@example(place=all_of(make_item(1), "\u202e\u2066\u200f\ufeff"), kind="latest", title="]]>")
+def test_no_text_of_a_source_makes_a_feed_invalid(place: Place, kind: Kind, title: str) -> None:
+    """One item that may carry anything, and one that is as it should be: both arrive."""
+    both = (place, Place(item=make_item(50)))
+    for content in ("summary", "full"):
+        channel = compose(
+            listing(kind, f"/feeds/{kind}", both, title=title), replace(SITE, title=title, content=content)
+        )  # fmt: skip
+        check_atom(feeds.atom(channel), 2)
+        check_rss(feeds.rss(channel), 2)
+        check_json(jsonfeed.json_feed(channel), 2)

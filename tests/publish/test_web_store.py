@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
 
 import aiohttp
 from publishing import BROWSER, NOON, SITE, make_services, sqlite_store
@@ -145,3 +146,46 @@ def test_every_page_of_the_real_store(tmp_path: Path) -> None:
             assert "<script" not in body
 
     play(tmp_path, story)
+
+
+def test_a_long_feed_continues_until_every_item_has_come_once(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        for path in ("/feeds/latest.json", "/section/world/latest.json", "/source/paper-1/latest.json"):
+            titles, pages, address = [], 0, path
+            while address:
+                _, body = await site.get(address)
+                feed = json.loads(body)
+                assert feed["feed_url"].endswith(address)
+                titles += [entry["title"] for entry in feed["items"]]
+                pages += 1
+                address = feed.get("next_url", "").removeprefix(SITE.url)
+            assert len(titles) == len(set(titles)) == {"feeds": 12, "section": 8, "source": 4}[path.split("/")[1]]
+            assert pages == len(titles) // 3 + 1
+
+    play(tmp_path, story, site=replace(SITE, items=3))
+
+
+def test_parts_of_a_feed_name_each_other_and_the_feed_they_belong_to(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        for suffix in ("atom", "rss"):
+            links, feed_id = "{http://www.w3.org/2005/Atom}link", "{http://www.w3.org/2005/Atom}id"
+            seen = []
+            address = f"/feeds/latest.{suffix}"
+            for _ in range(2):
+                response, body = await site.get(address)
+                root = ET.fromstring(body)
+                head = root if suffix == "atom" else root[0]
+                named = {link.get("rel"): link.get("href", "") for link in head.findall(links)}
+                assert named["self"] == SITE.url + address
+                assert named["first"] == f"{SITE.url}/feeds/latest.{suffix}"
+                seen.append((root.findtext(feed_id), "hub" in named))
+                assert f'<{named["self"]}>; rel="self"' in response.headers["Link"]
+                assert ("hub" in named) == ('<https://hub.example/>; rel="hub"' in response.headers["Link"])
+                address = named["next"].removeprefix(SITE.url)
+            assert seen[0][0] == seen[1][0]
+            assert (seen[0][1], seen[1][1]) == (True, False), "only the beginning changes"
+        _, body = await site.get("/feeds/ranking.atom")
+        assert "<fh:complete" in body
+        assert 'rel="next"' not in body
+
+    play(tmp_path, story, site=replace(SITE, items=3, hub="https://hub.example/"))

@@ -14,13 +14,11 @@ from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, So
 from aggregator.publish.listing import Kind, Listing, Place
 from aggregator.publish.lists import words
 from aggregator.publish.lists.own import OwnLists
+from aggregator.publish.lists.places import Before, place_of, read_place, write_place
 from aggregator.publish.site import Site, slugify
 from aggregator.store import Store
 
-__all__ = ["Before", "Lists"]
-
-#: the place behind which a page of the latest items continues: (published, id)
-Before = tuple[datetime, str]
+__all__ = ["Before", "Lists", "read_place"]
 
 
 class Lists:
@@ -31,14 +29,14 @@ class Lists:
         self.site = site
         self._own = OwnLists(store, site)
 
-    def named(self, name: str, *, section: str | None = None) -> Listing:
+    def named(self, name: str, *, section: str | None = None, before: Before | None = None) -> Listing:
         """The list behind an address: latest, ranking, ranking-<window>, recommended, or an own feed's name.
 
-        `section` is a slug. NotFound: no such list or section.
+        `section` is a slug; `before` continues the latest. NotFound: no such list or section.
         """
         title = self._section(section)
         if name == "latest":
-            return self.latest(section=title)
+            return self.latest(section=title, before=before)
         if name == "recommended":
             return self.recommended(section=title)
         if name == "ranking":
@@ -56,29 +54,28 @@ class Lists:
 
         `limit` None: as many as the feeds hold; 0: all.
         """
-        items = self._store.latest(Scope(section=section), limit=self._size(limit), before=before)
-        return Listing(
+        listing = Listing(
             kind="latest",
             title=words.within("Latest", section),
             description=words.LATEST,
             path=_path(section, "latest"),
             page=f"/section/{slugify(section)}" if section else "/",
-            places=_places(items),
+            places=(),
         )
+        return self._part(listing, Scope(section=section), limit=limit, before=before)
 
     def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Before | None = None) -> Listing:
         """The newest items of one source. NotFound: there is no such source."""
         health = self.health(slug, now=now)
-        scope = Scope(source_slug=slug)
-        items = self._store.latest(scope, limit=self._size(limit), before=before)
-        return Listing(
+        listing = Listing(
             kind="latest",
             title=f"Latest · {health.ref.name}",
             description=f"Items from {health.ref.name}, by the time they were published.",
             path=f"/source/{slug}/latest",
             page=f"/source/{slug}",
-            places=_places(items),
+            places=(),
         )
+        return self._part(listing, Scope(source_slug=slug), limit=limit, before=before)
 
     def health(self, slug: str, *, now: datetime) -> SourceHealth:
         """The source with this slug and how it is doing. NotFound: there is no such source."""
@@ -226,8 +223,12 @@ class Lists:
             return words.within(f"Most viewed in {words.span(window)}", title), path, path
         return own[name], path, path
 
-    def _size(self, limit: int | None) -> int:
-        return self.site.items if limit is None else limit
+    def _part(self, listing: Listing, scope: Scope, *, limit: int | None, before: Before | None) -> Listing:
+        """The part of a list of the latest that begins behind `before`."""
+        size = self.site.items if limit is None else limit
+        items = self._store.latest(scope, limit=size, before=before)
+        following = write_place(place_of(items[-1])) if size and len(items) == size else ""
+        return replace(listing, places=_places(items), after=write_place(before), next=following)
 
     def _with_related(self, place: Place) -> Place:
         pairs = self._store.related(place.item.id, limit=self.site.related_size)

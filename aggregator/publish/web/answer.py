@@ -29,6 +29,8 @@ def answer(
     if made.location is not None:
         return redirect(made.location, made.status)
     headers = {"Cache-Control": caching, "Vary": vary}
+    if made.links:
+        headers["Link"] = ", ".join(f'<{url}>; rel="{relation}"' for url, relation in made.links)
     if made.status != 200:
         headers["Cache-Control"] = NO_CACHING
         return _response(made.body, made.status, headers, made.content_type)

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from aggregator.errors import NotFound
 from aggregator.publish.listing import Listing
-from aggregator.publish.rendering import Made, Rendering, read_place
+from aggregator.publish.lists import Before, read_place
+from aggregator.publish.rendering import Made, Rendering
 from aggregator.publish.web.answer import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING, answer
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
@@ -56,17 +57,17 @@ class Routes:
 
     async def front(self, request: web.Request) -> web.Response:
         """``/``, ``/?before=<place>``."""
-        before = read_place(request.query.get("before", ""))
+        before = _before(request)
         return await self._page(request, f"/?{before}", lambda site: site.front(before=before))
 
     async def section(self, request: web.Request) -> web.Response:
         """``/section/<slug>``."""
-        slug, before = request.match_info["slug"], read_place(request.query.get("before", ""))
+        slug, before = request.match_info["slug"], _before(request)
         return await self._page(request, f"{request.path}?{before}", lambda site: site.section(slug, before=before))
 
     async def source(self, request: web.Request) -> web.Response:
         """``/source/<slug>``."""
-        slug, before = request.match_info["slug"], read_place(request.query.get("before", ""))
+        slug, before = request.match_info["slug"], _before(request)
         key = f"{request.path}?{before}#{self._minute()}"
         return await self._page(request, key, lambda site: site.source(slug, now=self._now(), before=before))
 
@@ -103,12 +104,13 @@ class Routes:
 
     async def list_feed(self, request: web.Request) -> web.Response:
         """A list of the site or of a section as a feed."""
-        return await self._feed(request, request.path, self._named(request))
+        return await self._feed(request, f"{request.path}?{_before(request)}", self._named(request))
 
     async def source_feed(self, request: web.Request) -> web.Response:
         """``/source/<slug>/latest.<format>``."""
-        slug = request.match_info["slug"]
-        return await self._feed(request, request.path, lambda site: site.lists.source(slug, now=self._now()))
+        slug, before = request.match_info["slug"], _before(request)
+        key = f"{request.path}?{before}"
+        return await self._feed(request, key, lambda site: site.lists.source(slug, now=self._now(), before=before))
 
     async def related_page(self, request: web.Request) -> web.Response:
         """``/item/<id>/related`` for a person."""
@@ -159,8 +161,8 @@ class Routes:
         )
 
     def _named(self, request: web.Request) -> Find:
-        name, slug = request.match_info["name"], request.match_info.get("slug")
-        return lambda site: site.lists.named(name, section=slug)
+        name, slug, before = request.match_info["name"], request.match_info.get("slug"), _before(request)
+        return lambda site: site.lists.named(name, section=slug, before=before)
 
     async def _feed(self, request: web.Request, key: str, find: Find) -> web.Response:
         """A list as a feed; a browser that opens it as a page is given the page."""
@@ -219,6 +221,11 @@ def _checked(find: Find, suffix: str) -> Callable[[Rendering], Made]:
 def _reader(request: web.Request) -> Find:
     token, name = request.match_info["token"], request.match_info["name"]
     return lambda site: site.lists.reader(token, name)
+
+
+def _before(request: web.Request) -> Before | None:
+    """The place behind which a page, or a feed, continues."""
+    return read_place(request.query.get("before", ""))
 
 
 def _words(request: web.Request) -> str:
