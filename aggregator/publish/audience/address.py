@@ -54,18 +54,11 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def host_prefix(address: Address | None) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that one household has of IPv6."""
-    return _prefix(address, 32, 64)
+def host_prefix(address: Address | None) -> bytes:
+    """What counts as one client: an IPv4 address, or the /64 that one household has of IPv6; b"" for nobody known."""
+    return b"" if address is None else address.packed[:8]
 
 
-def network_prefix(address: Address | None) -> str:
-    """What counts as one network, for ceilings: an IPv4 /24, an IPv6 /48."""
-    return _prefix(address, 24, 48)
-
-
-def _prefix(address: Address | None, bits4: int, bits6: int) -> str:
-    if address is None:
-        return "unknown"
-    bits = bits4 if address.version == 4 else bits6
-    return str(ip_network((int(address), bits) if address.version == 4 else (address, bits), strict=False))
+def network_prefix(address: Address | None) -> bytes:
+    """What counts as one network, for ceilings: an IPv4 /24, an IPv6 /48; b"" for nobody known."""
+    return b"" if address is None else address.packed[: 3 if address.version == 4 else 6]

@@ -28,12 +28,14 @@ def visitor_hash(key: bytes, *, address: Address | None, user_agent: str, item_i
     The three parts allow ceilings to be rebuilt from the hashes alone after a restart, and say nothing without the key.
     """
     host, network = host_prefix(address), network_prefix(address)
-    who = _mac(key, "who", host, user_agent, item_id)[:8]
-    return who + _mac(key, "host", host, item_id)[:4] + _mac(key, "network", network, item_id)[:4]
+    agent, item = user_agent.encode("utf-8", "surrogatepass"), item_id.encode()
+    who = _mac(key, b"who", item, host.hex().encode(), agent)[:8]
+    return who + _mac(key, b"host", item, host)[:4] + _mac(key, b"network", item, network)[:4]
 
 
-def _mac(key: bytes, *parts: str) -> bytes:
-    return hmac.digest(key, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
+def _mac(key: bytes, *parts: bytes) -> bytes:
+    # only the last part may contain a zero byte, so that no two lists of parts are one text
+    return hmac.digest(key, b"\0".join(parts), "sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

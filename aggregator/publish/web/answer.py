@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -34,16 +36,16 @@ def answer(
     if made.status != 200:
         headers["Cache-Control"] = NO_CACHING
         return _response(made.body, made.status, headers, made.content_type)
-    packed = content.gzip if accepts_gzip(request.headers.get("Accept-Encoding", "")) else None
-    headers["ETag"] = f'"{content.etag}-gzip"' if packed else f'"{content.etag}"'
+    coding, body = choose(content, request.headers.get("Accept-Encoding", ""))
+    headers["ETag"] = f'"{content.etag}-{coding}"' if coding else f'"{content.etag}"'
     if now - content.modified >= _SECOND:
         # within the same second the bytes may change once more, and a reader that goes by the date would miss that
         headers["Last-Modified"] = format_datetime(content.modified, usegmt=True)
-    if is_unchanged(request, content.etag, content.modified):
+    if is_unchanged(request.headers, content.etag, content.modified):
         return web.Response(status=304, headers=headers)
-    if packed:
-        headers["Content-Encoding"] = "gzip"
-    return _response(packed or made.body, 200, headers, made.content_type)
+    if coding:
+        headers["Content-Encoding"] = coding
+    return _response(body, 200, headers, made.content_type)
 
 
 def redirect(location: str, status: int) -> web.Response:
@@ -55,12 +57,19 @@ def _response(body: bytes, status: int, headers: dict[str, str], content_type: s
     return web.Response(body=body, status=status, headers={**headers, "Content-Type": content_type})
 
 
-def is_unchanged(request: web.Request, etag: str, modified: datetime) -> bool:
+def choose(content: Content, accepted: str) -> tuple[str, bytes]:
+    """The content coding for an ``Accept-Encoding`` header ("" is none) and the body in it."""
+    if content.gzip is not None and accepts_gzip(accepted):
+        return "gzip", content.gzip
+    return "", content.made.body
+
+
+def is_unchanged(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
     """Whether the client holds what it would get (RFC 9110, 13.2.2): the entity tag decides if it sent one."""
-    if (tags := request.headers.get("If-None-Match")) is not None:
+    if (tags := headers.get("If-None-Match")) is not None:
         held = {tag.removesuffix("-gzip") for tag in _ENTITY_TAG.findall(tags)}
         return tags.strip() == "*" or etag in held
-    since = _http_date(request.headers.get("If-Modified-Since"))
+    since = _http_date(headers.get("If-Modified-Since"))
     return since is not None and modified <= since
 
 
@@ -74,6 +83,7 @@ def _http_date(text: str | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
+@lru_cache(maxsize=256)
 def accepts_gzip(accepted: str) -> bool:
     """Whether an ``Accept-Encoding`` header allows gzip (RFC 9110, 12.5.3)."""
     weights: dict[str, float] = {}

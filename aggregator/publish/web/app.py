@@ -16,6 +16,7 @@ from aggregator.publish.web.opening import Opening
 from aggregator.publish.web.operating import Operating
 from aggregator.publish.web.routes import Routes
 from aggregator.publish.web.services import Services
+from aggregator.publish.web.shortcut import Shortcuts
 
 _log = logging.getLogger(__name__)
 
@@ -23,26 +24,32 @@ _log = logging.getLogger(__name__)
 _MAX_BODY_BYTES: Final = 4096
 _FEED_TYPES: Final = ("application/atom+xml", "application/rss+xml", "application/feed+json", "text/x-opml")
 
+#: what the server may answer by itself
+SHORTCUTS: Final = web.AppKey("shortcuts", Shortcuts)
+
 
 def create_app(services: Services) -> web.Application:
     """The web application over these services; `serve` runs it."""
     contents = Contents(services)
     operating = Operating(services)
+    shortcuts = Shortcuts(contents, operating.count)
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_errors(services)])
     app.add_routes(Routes(services, contents).table())
     app.add_routes(Opening(services, contents).table())
     app.add_routes(operating.table())
 
-    async def dress(_: web.Request, response: web.StreamResponse) -> None:
-        operating.answers[response.status] += 1
+    async def dress(request: web.Request, response: web.StreamResponse) -> None:
+        operating.count(response.status)
         # aiohttp has put its own and Python's version there
         response.headers["Server"] = "aggregator"
         for name, value in _headers(services.site, response).items():
             response.headers.setdefault(name, value)
+        shortcuts.learn(request, response)
 
     async def close(_: web.Application) -> None:
         contents.close()
 
+    app[SHORTCUTS] = shortcuts
     app.on_response_prepare.append(dress)
     app.on_cleanup.append(close)
     return app

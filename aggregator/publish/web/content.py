@@ -85,6 +85,16 @@ class Contents:
             self._kept.move_to_end(key)
         return kept
 
+    def fresh(self, key: str) -> Content | None:
+        """What `get` would give without waiting; None where it would have to ask the store or to make it."""
+        kept, known = self._kept.get(key), self._known
+        if kept is None or known is None or not self._is_current(known):
+            return None
+        if kept.stamp != (self._services.epoch, known[0]):
+            return None
+        self._kept.move_to_end(key)
+        return kept
+
     def changed(self) -> None:
         """This server has itself changed what readers see: it shows with the next answer, not a moment later."""
         self._known = self._asking = None
@@ -94,13 +104,16 @@ class Contents:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _generation(self) -> int:
-        now = asyncio.get_running_loop().time()
-        if self._known and now - self._known[1] < self._services.freshness.total_seconds():
+        if self._known and self._is_current(self._known):
             return self._known[0]
+        now = asyncio.get_running_loop().time()
         if self._asking is None:
             self._asking = asking = _task(self.call(self._services.store.generation))
             asking.add_done_callback(lambda done: self._learn(done, now))
         return await asyncio.shield(self._asking)
+
+    def _is_current(self, known: tuple[int, float]) -> bool:
+        return asyncio.get_running_loop().time() - known[1] < self._services.freshness.total_seconds()
 
     def _learn(self, asking: asyncio.Task[int], asked: float) -> None:
         if asking is not self._asking:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 
 from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
@@ -14,6 +16,7 @@ from aggregator.publish.rendering import Made
 from aggregator.publish.web.answer import NO_CACHING, PAGE_CACHING, answer, redirect
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
+from aggregator.publish.web.shortcut import REPEATABLE, Counting, Repeatable
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +39,12 @@ class Opening:
     async def article(self, request: web.Request) -> web.Response:
         """``/item/<id>``: the page; opening it is a view."""
         item_id, liked = request.match_info["id"], "liked" in request.query
-        content = await self._contents.get(
-            f"/item/{item_id}{'?liked' if liked else ''}",
-            lambda: self._services.rendering().article(item_id, liked=liked),
-        )
+        key = f"/item/{item_id}{'?liked' if liked else ''}"
+        content = await self._contents.get(key, lambda: self._services.rendering().article(item_id, liked=liked))
         if content.made.status == 200:
             await self._count(request, item_id)
+            if not request.query_string:
+                request[REPEATABLE] = Repeatable(key=key, content=content, count=self._counting(item_id))
         response = answer(request, content, now=self._services.clock(), caching=PAGE_CACHING)
         if liked or "r" in request.query:
             response.headers["X-Robots-Tag"] = "noindex"
@@ -63,7 +66,7 @@ class Opening:
     async def like(self, request: web.Request) -> web.Response:
         """``POST /item/<id>/like``: back to the page, which says thank you. 403 from elsewhere, 429 for too many."""
         item_id, now = request.match_info["id"], self._services.clock()
-        opened = _opened(request)
+        opened = _opened(request.method, request.headers, request.remote)
         found = await self._contents.call(lambda: self._item(item_id))
         if isinstance(found, Made):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
@@ -87,7 +90,7 @@ class Opening:
 
     async def _count(self, request: web.Request, item_id: str) -> None:
         """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""
-        opened, now = _opened(request), self._services.clock()
+        opened, now = _opened(request.method, request.headers, request.remote), self._services.clock()
         self._services.audience.view(opened, item_id, now=now)
         token = request.query.get("r")
         if not token or refusal(opened) is not None:
@@ -97,10 +100,19 @@ class Opening:
         except StoreError as error:
             _log.warning("opening not recorded", extra={"item": item_id, "why": error})
 
+    def _counting(self, item_id: str) -> Counting:
+        """A view by somebody who is given the page without a handler."""
 
-def _opened(request: web.Request) -> Opened:
-    headers: dict[str, str] = {}
-    for name, value in request.headers.items():
+        def count(message: RawRequestMessage, peer: str) -> None:
+            opened = _opened(message.method, message.headers, peer)
+            self._services.audience.view(opened, item_id, now=self._services.clock())
+
+        return count
+
+
+def _opened(method: str, headers: Mapping[str, str], peer: str | None) -> Opened:
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
         key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Opened(method=request.method, peer=request.remote or "", headers=headers)
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return Opened(method=method, peer=peer or "", headers=joined)

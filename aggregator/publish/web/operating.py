@@ -27,6 +27,10 @@ class Operating:
             web.get("/metrics", self.metrics),
         ]
 
+    def count(self, status: int) -> None:
+        """One more answer with this status."""
+        self.answers[status] += 1
+
     async def healthz(self, _: web.Request) -> web.Response:
         """200 while work makes progress, else 503: restart it."""
         health = self._services.health()

@@ -15,6 +15,7 @@ from aggregator.publish.rendering import Made, Rendering
 from aggregator.publish.web.answer import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING, answer
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
+from aggregator.publish.web.shortcut import REPEATABLE, Repeatable
 
 #: longer searches are cut: nobody types more, and every search is an answer to keep
 _MAX_WORDS: Final = 200
@@ -69,7 +70,9 @@ class Routes:
         """``/source/<slug>``."""
         slug, before = request.match_info["slug"], _before(request)
         key = f"{request.path}?{before}#{self._minute()}"
-        return await self._page(request, key, lambda site: site.source(slug, now=self._now(), before=before))
+        return await self._answer(
+            request, key, lambda site: site.source(slug, now=self._now(), before=before), PAGE_CACHING
+        )
 
     async def search(self, request: web.Request) -> web.Response:
         """``/search?q=``."""
@@ -168,11 +171,14 @@ class Routes:
         """A list as a feed; a browser that opens it as a page is given the page."""
         suffix = request.match_info["format"]
         if _is_browser(request):
-            return await self._answer(request, f"{key}#page", _checked(find, suffix), PAGE_CACHING, _VARY_FEED)
-        return await self._answer(request, key, lambda site: site.feed(find(site), suffix), FEED_CACHING, _VARY_FEED)
+            key, make, caching = f"{key}#page", _checked(find, suffix), PAGE_CACHING
+            return await self._answer(request, key, make, caching, _VARY_FEED, repeatable=True)
+        return await self._answer(
+            request, key, lambda site: site.feed(find(site), suffix), FEED_CACHING, _VARY_FEED, repeatable=True
+        )
 
     async def _page(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
-        return await self._answer(request, key, make, PAGE_CACHING)
+        return await self._answer(request, key, make, PAGE_CACHING, repeatable=True)
 
     async def _private(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
         # asked each time: what is kept must not outlive the reader's right to it
@@ -189,8 +195,12 @@ class Routes:
         make: Callable[[Rendering], Made],
         caching: str,
         vary: str = "Accept-Encoding",
+        *,
+        repeatable: bool = False,
     ) -> web.Response:
         content = await self._contents.get(key, lambda: make(self._services.rendering()))
+        if repeatable:
+            request[REPEATABLE] = Repeatable(key=key, content=content)
         return answer(request, content, now=self._now(), caching=caching, vary=vary)
 
     def _now(self) -> datetime:

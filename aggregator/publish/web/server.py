@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
+
+from aggregator.publish.web.app import SHORTCUTS
+from aggregator.publish.web.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +34,11 @@ class ServerLimits:
 class WebServer:
     """A running server; made by `serve`."""
 
-    def __init__(self, runner: web.AppRunner, limits: ServerLimits) -> None:
+    def __init__(self, runner: web.AppRunner, limits: ServerLimits, options: Mapping[str, Any]) -> None:
         self._runner = runner
         self._limits = limits
+        #: of every connection
+        self._options = options
         self._listeners: list[asyncio.Server] = []
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -70,7 +76,7 @@ class WebServer:
         server = self._runner.server
         if server is None or len(server.connections) >= self._limits.connections:
             return _Refused()
-        return server()
+        return Connection(server, self._runner.app[SHORTCUTS], **self._options)
 
     async def _sweep(self) -> None:
         """Drops clients that do not take their answer."""
@@ -111,17 +117,16 @@ async def serve(
     Returns once connections are taken. OSError: the address is in use or not ours. ValueError: it is no address.
     """
     limits = limits or ServerLimits()
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=limits.idle_s,
-        lingering_time=2.0,
-        max_line_size=limits.header_bytes,
-        max_field_size=limits.header_bytes,
-        shutdown_timeout=4.0,
-    )
+    options: dict[str, Any] = {
+        "access_log": None,
+        "keepalive_timeout": limits.idle_s,
+        "lingering_time": 2.0,
+        "max_line_size": limits.header_bytes,
+        "max_field_size": limits.header_bytes,
+    }
+    runner = web.AppRunner(app, shutdown_timeout=4.0, **options)
     await runner.setup()
-    server = WebServer(runner, limits)
+    server = WebServer(runner, limits, options)
     try:
         for sock in sockets:
             await server.listen(sock=sock)

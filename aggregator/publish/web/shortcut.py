@@ -1,0 +1,127 @@
+"""The same answer once more, without the application: most requests are for bytes that have just been given.
+
+Routing, handlers, middlewares and the response objects of aiohttp cost three times what parsing a request and writing
+an answer costs. So the heads of answers to plain GETs are remembered as they went out, by target and by what was
+negotiated, and given again for as long as the content behind them is what a handler would find. Whatever is not
+exactly known goes to the application. What counts as a view is counted here as there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Final
+
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+
+from aggregator.publish.web.answer import choose, is_unchanged
+from aggregator.publish.web.content import Content, Contents
+
+#: targets that are remembered; beyond that all are forgotten and learnt anew
+_MOST_TARGETS: Final = 4096
+#: said anew with every answer, or about one connection only
+_NOT_LEARNT: Final = frozenset({"date", "connection"})
+
+#: (browser opening a page, content coding, status)
+_Variant = tuple[bool, str, int]
+#: (headers of the request, the peer's address)
+Counting = Callable[[RawRequestMessage, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeatable:
+    """A handler's word that its answer to this target depends on nothing but the content and what is negotiated."""
+
+    key: str
+    content: Content
+    #: what else an answer is to do: count a view
+    count: Counting | None = None
+
+
+#: where a handler puts it
+REPEATABLE: Final = web.RequestKey("repeatable", Repeatable)
+
+
+@dataclass(slots=True)
+class _Target:
+    """What is known of one target of requests."""
+
+    given: Repeatable
+    heads: dict[_Variant, bytes] = field(default_factory=dict)
+
+
+class Shortcuts:
+    """Answers that can be given again. Used on the event loop only."""
+
+    def __init__(self, contents: Contents, answered: Callable[[int], None]) -> None:
+        self._contents = contents
+        self._answered = answered
+        self._targets: dict[str, _Target] = {}
+
+    def learn(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Remembers the head of an answer that is about to go out, if its handler called it repeatable."""
+        given = request.get(REPEATABLE)
+        # within its first second content has no date, which its answers get later
+        if given is None or request.method != "GET" or hdrs.LAST_MODIFIED not in response.headers:
+            return
+        target = self._targets.get(request.raw_path)
+        if target is None or not _same(target.given.content, given.content):
+            if len(self._targets) >= _MOST_TARGETS:
+                self._targets.clear()
+            target = self._targets[request.raw_path] = _Target(given)
+        coding = choose(given.content, request.headers.get(hdrs.ACCEPT_ENCODING, ""))[0]
+        target.heads[_opens(request.headers.get("Sec-Fetch-Dest")), coding, response.status] = _head(response)
+
+    def find(self, message: RawRequestMessage, payload: StreamReader, peer: str) -> bytes | None:
+        """The whole answer to a request; None where the application has to give it."""
+        target = self._targets.get(message.path)
+        if target is None or not _is_plain(message, payload):
+            return None
+        given, headers = target.given, message.headers
+        content = self._contents.fresh(given.key)
+        if content is None or not _same(content, given.content):
+            return None
+        coding, body = choose(content, headers.get(hdrs.ACCEPT_ENCODING, ""))
+        status = 304 if is_unchanged(headers, content.etag, content.modified) else 200
+        head = target.heads.get((_opens(headers.get("Sec-Fetch-Dest")), coding, status))
+        if head is None:
+            return None
+        if given.count:
+            given.count(message, peer)
+        self._answered(status)
+        return b"%bDate: %b\r\n\r\n%b" % (head, _date(int(time.time())), b"" if status == 304 else body)
+
+
+def _is_plain(message: RawRequestMessage, payload: StreamReader) -> bool:
+    """A GET without a body, of today's HTTP, on a connection that stays open."""
+    return (
+        message.method == "GET"
+        and payload is EMPTY_PAYLOAD
+        and message.version == HttpVersion11
+        and not (message.should_close or message.upgrade)
+        and hdrs.EXPECT not in message.headers
+    )
+
+
+def _same(one: Content, other: Content) -> bool:
+    return one.etag == other.etag and one.modified == other.modified
+
+
+def _opens(destination: str | None) -> bool:
+    return destination == "document"
+
+
+def _head(response: web.StreamResponse) -> bytes:
+    lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items() if name.lower() not in _NOT_LEARNT]
+    return ("\r\n".join(lines) + "\r\n").encode("utf-8")
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
