@@ -30,7 +30,9 @@ from aggregator.collect.fetch import Fetcher, NotModified, Response
 from aggregator.collect.moves import adopts
 from aggregator.collect.network import NetworkHealth
 from aggregator.collect.parse.fingerprints import Fingerprints
-from aggregator.curate.identity import entry_keys, identify, tells_alone
+from aggregator.collect.push.links import with_links
+from aggregator.collect.remembered import remembered
+from aggregator.curate.identity import identify, tells_alone
 from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLease
 from aggregator.model import (
     Document,
@@ -74,6 +76,7 @@ class Poller:
     """Polls the sources of a lease. One for the whole process: it remembers whether our network works.
 
     `judge` applies the rules to an entry; `clock` gives the present, in UTC; `jitter` numbers in [0, 1).
+    `relax` may put off the next poll of a source that tells us itself what is new.
     """
 
     def __init__(  # noqa: PLR0917 - its parts, in the order in which they act
@@ -85,6 +88,7 @@ class Poller:
         judge: Callable[[Source, ParsedEntry], Verdict],
         clock: Callable[[], datetime],
         jitter: Callable[[], float] = random.random,
+        relax: Callable[[Source, PollResult], PollResult] = lambda _, result: result,
     ) -> None:
         self._store = store
         self._fetcher = fetcher
@@ -93,6 +97,7 @@ class Poller:
         self._judge = judge
         self._clock = clock
         self._jitter = jitter
+        self._relax = relax
         self._network = NetworkHealth()
         self._fingerprints = Fingerprints()
 
@@ -106,7 +111,8 @@ class Poller:
     async def _poll_one(self, lease: Lease, source: Source) -> Polled:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        result = replace(await self._outcome(source), duration=timedelta(seconds=loop.time() - started))
+        result = self._relax(source, await self._outcome(source))
+        result = replace(result, duration=timedelta(seconds=loop.time() - started))
         try:
             stored = await asyncio.to_thread(self._store.complete, lease, result)
         except StaleLease:
@@ -159,10 +165,10 @@ class Poller:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
         before = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
         feed = await self._parser.parse(replace(document, before=before))
-        known = await self._known(source, feed)
+        known = await remembered(self._store, source.id, feed.entries)
         if feed.unchanged and not tells_alone(feed.entries, known):
             feed = await self._parser.parse(replace(document, before=b""))
-            known = await self._known(source, feed)
+            known = await remembered(self._store, source.id, feed.entries)
         return feed, known
 
     def _unchanged(self, source: Source, answer: Response | NotModified, known: Revalidation) -> PollResult:
@@ -188,7 +194,7 @@ class Poller:
             self._good(source, answer, rhythm, hints),
             outcome="new",
             entries=tuple(self._judged(source, entry) for entry in found.entries),
-            info=None if feed.truncated else feed.info,
+            info=None if feed.truncated else with_links(feed.info, answer.link),
             # half a document must be asked for again in full
             validators=None if truncated else _held(source, answer),
             body_hash=None if truncated or answer.delta else digest,
@@ -198,14 +204,6 @@ class Poller:
             unstable_ids=found.unstable_ids,
             size_bytes=len(answer.body),
         )
-
-    async def _known(self, source: Source, feed: ParsedFeed) -> list[KnownEntry]:
-        keys = [entry_keys(entry) for entry in feed.entries]
-        guids = [guid for guid, _ in keys if guid is not None]
-        links = [link for _, link in keys if link is not None]
-        if not guids and not links:
-            return []
-        return await asyncio.to_thread(self._store.known, source.id, guids=guids, links=links)
 
     def _judged(self, source: Source, entry: Entry) -> Entry:
         return replace(entry, verdict=self._judge(source, entry.parsed))

@@ -5,7 +5,7 @@ Four families, by where they travel:
 - `collecting`: from the web into the store (Source, Lease, Document, ParsedFeed, Entry, PollResult …)
 - `curating`: between the store and the pure functions that decide (ItemText, Curation, Candidate, ItemList …)
 - `reading`: from the store to feeds, pages and commands (Item, SourceHealth …)
-- `pushing`: who is told of changes at once (HubSubscriber)
+- `pushing`: who is told of changes at once (HubSubscriber), and who tells us (Push)
 
 All datetimes are aware and UTC; a naive one is refused where it enters (`utc`). Ids of items and stories are
 opaque strings of ``[0-9a-z]`` that never change and are never reused.
@@ -45,7 +45,7 @@ from aggregator.model.curating import (
     StoryJoin,
     StoryMerge,
 )
-from aggregator.model.pushing import HubSubscriber
+from aggregator.model.pushing import HubSubscriber, Push
 from aggregator.model.reading import (
     Copy,
     Item,
@@ -82,6 +82,7 @@ __all__ = [
     "PollError",
     "PollResult",
     "Provenance",
+    "Push",
     "Reader",
     "RelatedPair",
     "Revalidation",

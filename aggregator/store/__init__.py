@@ -18,7 +18,7 @@ Whoever writes a second backend implements `Store` and runs `tests/store` agains
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -36,8 +36,10 @@ from aggregator.model import (
     ListKey,
     PollResult,
     Provenance,
+    Push,
     Reader,
     Scope,
+    Source,
     SourceHealth,
     StoreStats,
     Subscription,
@@ -50,6 +52,7 @@ __all__ = [
     "CurationStore",
     "HubStore",
     "ItemStore",
+    "PushStore",
     "Store",
     "Stored",
     "SyncedSources",
@@ -77,6 +80,8 @@ class Stored:
     new_entries: int = 0
     new_items: int = 0
     updated: int = 0
+    #: when the oldest of the new entries was published
+    oldest_new: datetime | None = field(default=None, compare=False)
 
 
 class WorkStore(Protocol):
@@ -248,7 +253,29 @@ class HubStore(Protocol):
         """Forgets one; False if there was none."""
 
 
-class Store(WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, Protocol):
+class PushStore(Protocol):
+    """Who tells us when a source has changed (WebSub)."""
+
+    def subscribable(self) -> list[Source]:
+        """Sources that are polled and whose documents name a hub and themselves."""
+
+    def pushes(self) -> list[Push]:
+        """All subscriptions at hubs, of whatever state, by token."""
+
+    def put_push(self, push: Push) -> None:
+        """Keeps this subscription, in the place of the one with its token."""
+
+    def remove_push(self, token: str) -> bool:
+        """Forgets one; False if there was none."""
+
+    def deliver(self, result: PollResult) -> Stored:
+        """Stores what a hub has delivered as `WorkStore.complete` stores what a poll has found: without a lease.
+
+        Only entries, `insert_only` and the time count; when the source is polled next, and how, stays as it is.
+        """
+
+
+class Store(WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, PushStore, Protocol):
     """The whole contract, and the store's own life."""
 
     def stats(self) -> StoreStats:

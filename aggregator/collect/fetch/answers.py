@@ -61,6 +61,8 @@ class Response:
     content_language: str | None = None
     validators: Validators = field(default_factory=Validators)
     fresh_for: timedelta | None = None
+    #: its ``Link`` headers, as one
+    link: str | None = None
     #: the connection ended before the announced end: the last part may be missing
     truncated: bool = False
     #: 226: entries that are new since the document we hold, not the document (RFC 3229)
@@ -89,6 +91,8 @@ class Reply:
     body: bytes = b""
     #: how long the server asks us to wait (429, 503)
     retry_after: timedelta | None = None
+    #: where it sends us on, as it says so
+    location: str | None = None
 
 
 #: a conversation about subscriptions needs a challenge and a sentence

@@ -99,8 +99,12 @@ class Fetcher:
         sending = self._opened().request(method, url, data=body or None, headers=request, allow_redirects=False)
         try:
             async with sending as answer:
-                wait = headers.retry_after(answer.headers)
-                return Reply(status=answer.status, body=await _beginning(answer), retry_after=wait)
+                return Reply(
+                    status=answer.status,
+                    body=await _beginning(answer),
+                    retry_after=headers.retry_after(answer.headers),
+                    location=headers.plain(answer.headers.get("Location"), longest=MAX_URL),
+                )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise failures.classify(error, str(url.host)) from error
 
@@ -151,6 +155,7 @@ class Fetcher:
             content_language=headers.plain(head.get("Content-Language")),
             validators=headers.validators(head),
             fresh_for=headers.fresh_for(head),
+            link=headers.plain(", ".join(head.getall("Link", [])), longest=MAX_URL),
             truncated=cut or content.truncated,
         )
 

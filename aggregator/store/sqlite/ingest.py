@@ -95,7 +95,9 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
     _count_new(connection, result.source_id, [entry for _, entry in new], polled_ms)
     for item_id in touched | cited_items(connection, cited):
         refresh_item(connection, item_id)
-    return Stored(new_entries=len(new), new_items=founded, updated=updated), bool(new or updated or counted)
+    oldest = min((entry.published for _, entry in new), default=None)
+    stored_all = Stored(new_entries=len(new), new_items=founded, updated=updated, oldest_new=oldest)
+    return stored_all, bool(new or updated or counted)
 
 
 def _oldest_first(entries: Sequence[Entry]) -> list[Entry]:

@@ -17,7 +17,7 @@ from aggregator.errors import StoreUnusable
 APPLICATION_ID = 0x41474752
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 7
+SCHEMA = 8
 
 steps = Migrations("aggregator")
 
@@ -282,6 +282,18 @@ def _hub(db: Database) -> None:
 @steps(name="0007_revalidation")
 def _revalidation(db: Database) -> None:
     db.table("sources").add_column("revalidation", str)
+
+
+@steps(name="0008_pushes")
+def _pushes(db: Database) -> None:
+    _keyed(
+        db,
+        "pushes",
+        "token TEXT",
+        "source_id INTEGER NOT NULL, hub TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL,"
+        " asked_at INTEGER NOT NULL, secret TEXT, until INTEGER, renew_at INTEGER, verified_at INTEGER,"
+        " delivered_at INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
+    )
 
 
 def check(connection: sqlite3.Connection, place: str) -> None:

@@ -23,6 +23,7 @@ from aggregator.store.sqlite.connection import (
 from aggregator.store.sqlite.curation import Curating
 from aggregator.store.sqlite.hub import HubSubscribers
 from aggregator.store.sqlite.items import Items
+from aggregator.store.sqlite.pushes import Pushes
 from aggregator.store.sqlite.viewlog import ViewLog
 from aggregator.store.sqlite.work import Work
 
@@ -39,7 +40,7 @@ SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
 """
 
 
-class SqliteStore(Work, Items, Curating, Audience, HubSubscribers):
+class SqliteStore(Work, Items, Curating, Audience, HubSubscribers, Pushes):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
 
     def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:

@@ -1,0 +1,295 @@
+"""Carries the plan out: asks hubs, answers their verifications, takes what they deliver.
+
+    tick        store.subscribable → plan → Subscribe: kept as asked, then the hub is asked
+                                            Leave: kept as leaving, then the hub is told
+    confirm     the hub asks back: is it you?   → the challenge, if we have asked for just this; else nothing
+    receive     a delivery → signed? → queue → parse → identify → judge → store.deliver
+
+What a hub says is a stranger's word: it goes the way of every document (guard, limits, child process), a delivery that
+is not signed as agreed is taken and thrown away, and polling goes on beneath it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from aggregator.collect.push import plan
+from aggregator.collect.push.hubs import Hubs
+from aggregator.collect.push.signature import is_signed
+from aggregator.collect.remembered import remembered
+from aggregator.curate.identity import identify
+from aggregator.errors import FetchError, ParseError, StoreError
+from aggregator.model import Document, ParsedEntry, ParsedFeed, PollResult, Push, Source, Verdict
+from aggregator.store import Store, Stored
+
+__all__ = ["Subscriber"]
+
+_log = logging.getLogger(__name__)
+
+#: requests to hubs in one round: a thousand new sources do not make a burst
+_STEPS_PER_ROUND = 20
+#: deliveries that wait to be parsed; a hub is told to come back when there are more
+_MAX_WAITING = 50
+_MAX_WAITING_BYTES = 50_000_000
+
+
+class Parser(Protocol):
+    """Whatever makes feeds of documents."""
+
+    async def parse(self, document: Document) -> ParsedFeed:
+        """The feed in `document`. Raises ParseError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    push: Push
+    document: Document
+
+
+class Subscriber:
+    """All our subscriptions at hubs. To be used within one event loop.
+
+    `base` is the address of our site, without its last slash; hubs deliver below it. `on_delivered` is told what
+    each delivery has changed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        hubs: Hubs,
+        parser: Parser,
+        judge: Callable[[Source, ParsedEntry], Verdict],
+        *,
+        base: str,
+        clock: Callable[[], datetime],
+        on_delivered: Callable[[Stored], None] = lambda _: None,
+        max_body_bytes: int = 10_000_000,
+    ) -> None:
+        self.judge, self.base = judge, base
+        #: the largest delivery that is read
+        self.max_body_bytes = max_body_bytes
+        #: deliveries by what became of them, for metrics: stored, unsigned, unreadable
+        self.deliveries: dict[str, int] = {"stored": 0, "unsigned": 0, "unreadable": 0}
+        self._store, self._hubs, self._parser, self._clock = store, hubs, parser, clock
+        self._on_delivered = on_delivered
+        self._pushes: dict[str, Push] = {}
+        self._sources: dict[int, Source] = {}
+        self._waiting: asyncio.Queue[_Delivery] = asyncio.Queue(_MAX_WAITING)
+        self._waiting_bytes = 0
+
+    async def start(self) -> None:
+        """Reads what is kept: hubs may call before the first round."""
+        kept = await asyncio.to_thread(self._store.pushes)
+        self._pushes = {push.token: push for push in kept}
+        await self._read_sources()
+
+    async def tick(self) -> None:
+        """One round: whatever is to be asked of hubs now, one after the other."""
+        await self._read_sources()
+        steps = list(
+            plan.plan(list(self._sources.values()), list(self._pushes.values()), base=self.base, now=self._clock())
+        )
+        asked = 0
+        for step in steps:
+            asked += isinstance(step, plan.Subscribe | plan.Leave)
+            if asked > _STEPS_PER_ROUND:
+                break
+            await self._take(step)
+
+    async def work(self) -> None:
+        """Stores deliveries as they come, until it is cancelled."""
+        while True:
+            delivery = await self._waiting.get()
+            try:
+                await self._deliver(delivery)
+            except Exception:  # noqa: BLE001 - the edge of a job: what makes us trip over one must not end the others
+                _log.exception("delivery failed", extra={"hub": _host(delivery.push.hub)})
+            finally:
+                self._waiting_bytes -= len(delivery.document.body)
+
+    async def close(self) -> None:
+        """Closes the connections to hubs."""
+        await self._hubs.close()
+
+    # --- what hubs ask ---
+
+    async def confirm(self, token: str, asked: Mapping[str, str]) -> str | None:
+        """What to answer a hub that asks back (WebSub 5.3), or that has denied (5.2); None: we have asked nothing."""
+        push = self._pushes.get(token)
+        if push is None or asked.get("hub.topic") != push.topic:
+            return None
+        mode, challenge = asked.get("hub.mode"), asked.get("hub.challenge", "")
+        if mode == "denied":
+            return await self._denied(push)
+        if mode == "subscribe" and push.state in {"asked", "active"} and challenge:
+            await self._verified(push, asked.get("hub.lease_seconds", ""))
+            return challenge
+        if mode == "unsubscribe" and push.state == "leaving" and challenge:
+            await self._forget(push)
+            return challenge
+        return None
+
+    def expects(self, token: str) -> bool:
+        """Whether anything may be delivered under this address."""
+        push = self._pushes.get(token)
+        return push is not None and push.state in {"asked", "active"}
+
+    async def receive(self, token: str, *, signature: str | None, content_type: str | None, body: bytes) -> bool:
+        """Takes a delivery; False: too many are waiting, come back later.
+
+        One that is not signed as agreed is taken as well, and thrown away: whoever guesses learns nothing.
+        """
+        push = self._pushes.get(token)
+        if push is None:
+            return True
+        if push.secret is not None and not await asyncio.to_thread(is_signed, body, signature, push.secret):
+            self.deliveries["unsigned"] += 1
+            _log.warning("delivery not signed as agreed", extra={"hub": _host(push.hub)})
+            return True
+        if self._waiting.full() or self._waiting_bytes + len(body) > _MAX_WAITING_BYTES:
+            return False
+        source = self._sources.get(push.source_id)
+        url = source.fetch_url if source else push.topic
+        self._waiting_bytes += len(body)
+        self._waiting.put_nowait(_Delivery(push, Document(body=body, url=url, content_type=content_type)))
+        return True
+
+    # --- what polling asks ---
+
+    def relax(self, source: Source, result: PollResult) -> PollResult:
+        """The result with its next poll put off, where pushes are trusted and nobody has fixed the interval."""
+        trusted = any(plan.is_trusted(push, now=result.polled_at) for push in self._of(source.id))
+        if result.error is not None or result.outcome == "gone" or source.subscription.interval or not trusted:
+            return result
+        return plan.relaxed(result)
+
+    async def missed(self, source: Source, oldest_new: datetime | None) -> None:
+        """A poll has found new entries: if a push should have brought them, it is not trusted until the next one."""
+        for push in self._of(source.id):
+            if push.delivered_at is not None and plan.is_missed(push, oldest_new, now=self._clock()):
+                _log.warning("push missed", extra={"source": source.slug, "hub": _host(push.hub)})
+                await self._keep(replace(push, delivered_at=None))
+
+    # --- the parts ---
+
+    def _of(self, source_id: int) -> list[Push]:
+        return [push for push in self._pushes.values() if push.source_id == source_id and push.state == "active"]
+
+    async def _read_sources(self) -> None:
+        sources = await asyncio.to_thread(self._store.subscribable)
+        self._sources = {source.id: source for source in sources}
+
+    async def _take(self, step: plan.Step) -> None:
+        if isinstance(step, plan.Subscribe):
+            await self._subscribe(step)
+        elif isinstance(step, plan.Leave):
+            await self._leave(step.push)
+        elif isinstance(step, plan.Rest):
+            await self._keep(plan.after_refusal(step.push, denied=False, wait=None, now=self._clock()))
+        else:
+            await self._forget(step.push)
+
+    async def _subscribe(self, step: plan.Subscribe) -> None:
+        """Kept before the hub is asked: some verify before they answer."""
+        push = Push(
+            token=secrets.token_urlsafe(24),
+            source_id=step.source_id,
+            hub=step.hub,
+            topic=step.topic,
+            state="asked",
+            asked_at=self._clock(),
+            secret=secrets.token_urlsafe(32) if _is_confidential(step.hub) else None,
+            failures=step.failures,
+        )
+        await self._keep(push)
+        try:
+            await self._hubs.ask(push, mode="subscribe", callback=self._callback(push))
+        except FetchError as error:
+            current = self._pushes.get(push.token)
+            if current is not None and current.state == "asked":
+                wait, now = error.retry_after, self._clock()
+                await self._keep(plan.after_refusal(current, denied=False, wait=wait, now=now))
+            _log.info("hub refuses", extra={"hub": _host(push.hub), "code": error.code})
+
+    async def _leave(self, push: Push) -> None:
+        leaving = replace(push, state="leaving", asked_at=self._clock())
+        await self._keep(leaving)
+        try:
+            await self._hubs.ask(leaving, mode="unsubscribe", callback=self._callback(push))
+        except FetchError as error:  # its deliveries are answered with "gone" from now on, which says the same
+            _log.info("hub cannot be told", extra={"hub": _host(push.hub), "code": error.code})
+
+    def _callback(self, push: Push) -> str:
+        return f"{self.base}/push/{push.token}"
+
+    async def _verified(self, push: Push, lease_seconds: str) -> None:
+        lease_s = int(lease_seconds) if lease_seconds.isdecimal() and len(lease_seconds) < 12 else None
+        former = [one for one in self._of(push.source_id) if one.token != push.token]
+        known_since = min((one.verified_at for one in former if one.verified_at), default=None)
+        last = max((one.delivered_at for one in former if one.delivered_at), default=push.delivered_at)
+        push = replace(push, verified_at=push.verified_at or known_since, delivered_at=last)
+        await self._keep(plan.verified(push, lease_s=lease_s, now=self._clock()))
+        for one in former:  # a renewal has an address of its own; the former one has had its time
+            await self._forget(one)
+
+    async def _denied(self, push: Push) -> str:
+        await self._keep(plan.after_refusal(push, denied=True, wait=None, now=self._clock()))
+        _log.info("hub denies", extra={"hub": _host(push.hub)})
+        return ""
+
+    async def _keep(self, push: Push) -> None:
+        await asyncio.to_thread(self._store.put_push, push)
+        self._pushes[push.token] = push
+
+    async def _forget(self, push: Push) -> None:
+        await asyncio.to_thread(self._store.remove_push, push.token)
+        self._pushes.pop(push.token, None)
+
+    async def _deliver(self, delivery: _Delivery) -> None:
+        source = self._sources.get(delivery.push.source_id)
+        if source is None:
+            return
+        try:
+            feed = await self._parser.parse(delivery.document)
+            stored = await asyncio.to_thread(self._store.deliver, await self._result(source, feed))
+        except (ParseError, StoreError) as error:
+            self.deliveries["unreadable"] += 1
+            _log.warning("delivery not stored", extra={"source": source.slug, "why": error})
+            return
+        self.deliveries["stored"] += 1
+        current = self._pushes.get(delivery.push.token)
+        if current is not None and current.state == "active":
+            await self._keep(replace(current, delivered_at=self._clock()))
+        self._on_delivered(stored)
+
+    async def _result(self, source: Source, feed: ParsedFeed) -> PollResult:
+        """A delivery as a poll that has found these entries; it is a part of the feed: what is absent says nothing."""
+        now = self._clock()
+        known = await remembered(self._store, source.id, feed.entries)
+        found = identify(
+            feed.entries, known, source_url=source.subscription.url, now=now, unstable_ids=source.unstable_ids
+        )
+        return PollResult(
+            source_id=source.id,
+            outcome="new",
+            polled_at=now,
+            next_poll=now,
+            entries=tuple(replace(entry, verdict=self.judge(source, entry.parsed)) for entry in found.entries),
+            insert_only=feed.truncated,
+        )
+
+
+def _is_confidential(hub: str) -> bool:
+    """A secret goes out over TLS, or not beyond this network."""
+    return urlsplit(hub).scheme == "https" or plan.is_private(hub)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
