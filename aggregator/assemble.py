@@ -11,7 +11,7 @@ settings ─┬─ store
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aggregator.collect.parse import ParseLanes
     from aggregator.collect.poll import Poller
     from aggregator.publish.audience import Audience
+    from aggregator.publish.hub import Send
     from aggregator.publish.rendering import Rendering
     from aggregator.publish.site import Site
     from aggregator.publish.web import Health, Services
@@ -176,6 +177,7 @@ def services(
     clock: Clock,
     health: Callable[[], Health],
     metrics: Callable[[], str],
+    send: Send | None = None,
 ) -> Services:
     """What the web server asks."""
     from aggregator.publish.lists import Lists
@@ -192,4 +194,15 @@ def services(
         clock=clock,
         health=health,
         metrics=metrics,
+        send=send,
     )
+
+
+def send(fetcher: Callable[[], Fetcher]) -> Send:
+    """The way out for the WebSub hub: through whichever fetcher is in use, its limits and its guard."""
+
+    async def run(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        reply = await fetcher().send(method, url, body=body, headers=headers)
+        return reply.status, reply.body
+
+    return run

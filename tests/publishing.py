@@ -260,6 +260,18 @@ def poll_result(polled: Source, count: int) -> PollResult:
     )
 
 
+def poll_again(store: Store) -> None:
+    """One source has a new entry and has edited another."""
+    later = NOON + timedelta(hours=2)
+    [lease] = store.claim(now=later, limit=1, lease=timedelta(minutes=5))
+    [polled] = lease.sources
+    edited = entry(polled, 0)
+    edited = replace(edited, parsed=replace(edited.parsed, summary_html="<p>Edited</p>", content_hash=b"e" * 32))
+    brand_new = replace(entry(polled, 6), published=NOON + timedelta(hours=1))
+    result = replace(poll_result(polled, 0), entries=(edited, brand_new), polled_at=later)
+    assert store.complete(lease, result).new_items == 1
+
+
 def entry(polled: Source, number: int) -> Entry:
     """One entry; every third is Arabic."""
     arabic = number % 3 == 2

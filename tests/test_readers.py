@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from publishing import NOON, SITE, entry, make_services, poll_result, sqlite_store
+from publishing import NOON, SITE, make_services, poll_again, sqlite_store
 
 from aggregator.publish.lists import Lists
 from aggregator.publish.web import Services, create_app, serve
@@ -75,18 +75,6 @@ async def run(*command: str, stdin: bytes = b"", home: Path) -> bytes:
         raise
     assert process.returncode == 0, err.decode()
     return out
-
-
-def poll_again(store: Store) -> None:
-    """One source has a new entry and has edited another."""
-    later = NOON + timedelta(hours=2)
-    [lease] = store.claim(now=later, limit=1, lease=timedelta(minutes=5))
-    [polled] = lease.sources
-    edited = entry(polled, 0)
-    edited = replace(edited, parsed=replace(edited.parsed, summary_html="<p>Edited</p>", content_hash=b"e" * 32))
-    brand_new = replace(entry(polled, 6), published=NOON + timedelta(hours=1))
-    result = replace(poll_result(polled, 0), entries=(edited, brand_new), polled_at=later)
-    assert store.complete(lease, result).new_items == 1
 
 
 class Newsboat:

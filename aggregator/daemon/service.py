@@ -100,6 +100,7 @@ class Daemon:
             clock=self.clock,
             health=self.pulse.health,
             metrics=lambda: self.figures.text(self),
+            send=assemble.send(lambda: self.fetcher),
         )
         self.rules_mark = RulesMark(assemble.state_dir(settings) / "rules.mark")
         self._web: WebServer | None = None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from aggregator.errors import NotFound, StoreError
+from aggregator.publish.hub import Hub
 from aggregator.publish.site import Site
 from aggregator.publish.web.answer import NO_CACHING
 from aggregator.publish.web.content import Contents
+from aggregator.publish.web.delivering import Delivering
 from aggregator.publish.web.opening import Opening
 from aggregator.publish.web.operating import Operating
 from aggregator.publish.web.routes import Routes
 from aggregator.publish.web.services import Services
 from aggregator.publish.web.shortcut import Shortcuts
+from aggregator.publish.web.subscribing import Subscribing
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +41,9 @@ def create_app(services: Services) -> web.Application:
     app.add_routes(Routes(services, contents).table())
     app.add_routes(Opening(services, contents).table())
     app.add_routes(operating.table())
+    app.add_routes(Delivering(lambda: services.deliveries).table())
+    hub = _hub(services)
+    app.add_routes(Subscribing(hub).table())
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
         operating.count(response.status)
@@ -46,13 +53,30 @@ def create_app(services: Services) -> web.Application:
             response.headers.setdefault(name, value)
         shortcuts.learn(request, response)
 
+    async def begin(_: web.Application) -> None:
+        if hub is not None:
+            hub.start()
+
     async def close(_: web.Application) -> None:
+        if hub is not None:
+            await hub.stop()
         contents.close()
 
     app[SHORTCUTS] = shortcuts
     app.on_response_prepare.append(dress)
+    app.on_startup.append(begin)
     app.on_cleanup.append(close)
     return app
+
+
+def _hub(services: Services) -> Hub | None:
+    if services.send is None:
+        return None
+
+    def now() -> datetime:
+        return services.clock()
+
+    return Hub(rendering=services.rendering, send=services.send, clock=now)
 
 
 def _headers(site: Site, response: web.StreamResponse) -> dict[str, str]:

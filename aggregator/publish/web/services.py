@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator.publish.audience import Audience
+from aggregator.publish.hub import Send
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Rendering
 from aggregator.publish.site import Site
+from aggregator.publish.web.delivering import Deliveries
 from aggregator.store import Store
 
 
@@ -37,6 +39,10 @@ class Services:
     audience: Audience
     clock: Callable[[], datetime]
     health: Callable[[], Health]
+    #: the way out, for the WebSub hub; None: nobody is told of changes
+    send: Send | None = None
+    #: whoever takes what other sites' hubs say; None: nobody
+    deliveries: Deliveries | None = None
     #: the program's own metrics in Prometheus' text format
     metrics: Callable[[], str] = lambda: ""
     #: how long an answer may go on being served after the store has changed

@@ -1,0 +1,247 @@
+"""The order of things: who is to be told of what, and what became of it.
+
+every second    has the store changed, or is a second try due?
+                  → for everybody on the list: is their topic another than they were told of?
+                  → tell them, a few at a time; what came of it goes back into the store
+on a request    checked, accepted, and verified with its callback before it counts
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from aggregator.errors import FetchError, StoreError
+from aggregator.model import HubSubscriber
+from aggregator.publish.hub import messages
+from aggregator.publish.hub.messages import Message, Send
+from aggregator.publish.hub.requests import HubRequest
+from aggregator.publish.hub.topics import Topics
+from aggregator.publish.rendering import Made, Rendering
+
+_log = logging.getLogger(__name__)
+
+EMBEDDED: Final = "self"
+#: how many are told, or asked, at one time
+_AT_ONCE: Final = 8
+#: requests that may wait for their callbacks
+_MOST_WAITING: Final = 64
+#: subscribers of the embedded hub
+_MOST_SUBSCRIBERS: Final = 5000
+#: looking for changes may take at most this share of the time
+_SHARE: Final = 0.1
+_GONE: Final = 410
+#: the first second try, growing threefold to the longest; a subscriber who fails that often is forgotten
+_RETRY: Final = timedelta(seconds=15)
+_LONGEST_RETRY: Final = timedelta(hours=1)
+_MOST_FAILURES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Somebody to be told, and of what."""
+
+    subscriber: HubSubscriber
+    fingerprint: str
+
+
+class Hub:
+    """Tells of changes. Lives on one event loop; `rendering` gives the site as it is configured now."""
+
+    def __init__(self, *, rendering: Callable[[], Rendering], send: Send, clock: Callable[[], datetime]) -> None:
+        self._rendering = rendering
+        self._send = send
+        self._clock = clock
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._telling: set[tuple[str, str]] = set()
+        self._waiting = 0
+        #: (generation of the store, hub of the configuration) when it was last looked at
+        self._seen: tuple[int, str] | None = None
+        self._retry_at: datetime | None = None
+        #: documents of the last round: many subscribers are given the same
+        self._documents: dict[str, tuple[str, Made | None]] = {}
+
+    def start(self, *, every_s: float = 1.0) -> None:
+        """Looks for changes from now on, until `stop`."""
+        self._begin(self._watch(every_s))
+
+    async def stop(self) -> None:
+        """Ends at once: what was not told is told after the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether subscriptions are taken here."""
+        return self._rendering().site.hub == EMBEDDED
+
+    async def ask(self, request: HubRequest) -> tuple[int, str]:
+        """The HTTP status for a request, and why if it is refused. StoreError.
+
+        202: accepted; it counts once its callback has confirmed it.
+        """
+        if self._waiting >= _MOST_WAITING:
+            return 503, "too many requests are waiting to be verified; try again in a minute"
+        current = await asyncio.to_thread(self._fingerprint, request.topic)
+        if current is None and request.mode == "subscribe":
+            return 400, "hub.topic is none of the feeds of this site that are told of; see /feeds"
+        self._waiting += 1
+        self._begin(self._verify(request, current or ""))
+        return 202, ""
+
+    async def _verify(self, request: HubRequest, current: str) -> None:
+        try:
+            challenge = messages.challenge()
+            status, body = await self._deliver(messages.verification(request, challenge))
+            if not messages.is_confirmed(challenge, status, body):
+                _log.info("subscription not confirmed", extra={"callback": request.callback, "status": status})
+            else:
+                await asyncio.to_thread(self._grant, request, current)
+        except (FetchError, StoreError) as error:
+            _log.info("subscription not verified", extra={"callback": request.callback, "why": error})
+        finally:
+            self._waiting -= 1
+
+    def _fingerprint(self, topic: str) -> str | None:
+        return Topics(self._rendering()).fingerprint(topic)
+
+    def _grant(self, request: HubRequest, current: str) -> None:
+        store = self._rendering().store
+        if request.mode == "unsubscribe":
+            store.remove_hub_subscriber(topic=request.topic, callback=request.callback)
+        elif len(store.hub_subscribers()) < _MOST_SUBSCRIBERS:
+            until = self._clock() + request.lease
+            store.put_hub_subscriber(
+                HubSubscriber(
+                    topic=request.topic, callback=request.callback, told=current, secret=request.secret, until=until
+                )
+            )
+        _log.info(f"{request.mode}d", extra={"topic": request.topic, "callback": request.callback})
+
+    async def _watch(self, every_s: float) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            try:
+                await self._look()
+            except StoreError as error:
+                _log.warning("nobody told, the store cannot be read", extra={"why": error})
+            except Exception:  # noqa: BLE001  # the edge of a job: a round that fails must not end those to come
+                _log.exception("round of the hub failed")
+            await asyncio.sleep(max(every_s, (clock() - began) * (1 / _SHARE - 1)))
+
+    async def _look(self) -> None:
+        site = self._rendering()
+        if not site.site.hub:
+            return
+        now = self._clock()
+        seen = await asyncio.to_thread(site.store.generation), site.site.hub
+        if seen == self._seen and (self._retry_at is None or now < self._retry_at):
+            return
+        due, self._retry_at = await asyncio.to_thread(self._due, site, now)
+        self._seen = seen
+        for each in due:
+            key = each.subscriber.topic, each.subscriber.callback
+            if key not in self._telling:
+                self._telling.add(key)
+                self._begin(self._tell(each))
+
+    def _due(self, site: Rendering, now: datetime) -> tuple[list[_Due], datetime | None]:
+        """Who is to be told now, and when the next second try is due."""
+        topics, due, later = Topics(site), [], []
+        for subscriber in self._subscribers(site, topics, now):
+            current = topics.fingerprint(subscriber.topic)
+            if current is None or current == subscriber.told:
+                continue
+            if subscriber.retry_at is not None and subscriber.retry_at > now:
+                later.append(subscriber.retry_at)
+            else:
+                due.append(_Due(subscriber, current))
+        return due, min(later, default=None)
+
+    def _subscribers(self, site: Rendering, topics: Topics, now: datetime) -> list[HubSubscriber]:
+        """Those on the list whom the configuration means; the others leave it once they may."""
+        store, hub = site.store, site.site.hub
+        known = store.hub_subscribers()
+        for subscriber in known:
+            is_lapsed = subscriber.until is not None and subscriber.until <= now
+            if is_lapsed or (subscriber.until is None and subscriber.callback != hub):
+                store.remove_hub_subscriber(topic=subscriber.topic, callback=subscriber.callback)
+        if hub == EMBEDDED:
+            return [subscriber for subscriber in known if subscriber.until is not None and subscriber.until > now]
+        announced = {subscriber.topic: subscriber for subscriber in known if subscriber.callback == hub}
+        for topic in topics.all():
+            if topic not in announced:
+                # what is there when it is first looked at is not news
+                first = HubSubscriber(topic=topic, callback=hub, told=topics.fingerprint(topic) or "")
+                store.put_hub_subscriber(first)
+        return list(announced.values())
+
+    async def _tell(self, due: _Due) -> None:
+        subscriber = due.subscriber
+        key = subscriber.topic, subscriber.callback
+        try:
+            status = await self._attempt(due)
+            await asyncio.to_thread(self._note, due, status)
+        except StoreError as error:
+            _log.warning("what was told is told again", extra={"callback": subscriber.callback, "why": error})
+        finally:
+            self._telling.discard(key)
+            self._seen = None  # it may have changed while it was being told
+
+    async def _attempt(self, due: _Due) -> int:
+        """The status of the answer; 0 for none."""
+        subscriber = due.subscriber
+        message = messages.announcement(subscriber)
+        if subscriber.until is not None:
+            made = await asyncio.to_thread(self._document, due)
+            if made is None:
+                return 0
+            message = messages.distribution(subscriber, made)
+        try:
+            status, _ = await self._deliver(message)
+        except FetchError as error:
+            _log.info("not told", extra={"callback": subscriber.callback, "why": error})
+            return 0
+        return status
+
+    def _document(self, due: _Due) -> Made | None:
+        topic = due.subscriber.topic
+        known = self._documents.get(topic)
+        if known is None or known[0] != due.fingerprint:
+            known = self._documents[topic] = (due.fingerprint, Topics(self._rendering()).document(topic))
+        return known[1]
+
+    def _note(self, due: _Due, status: int) -> None:
+        """What came of it: told, to be told again, or forgotten."""
+        store, subscriber = self._rendering().store, due.subscriber
+        if 200 <= status < 300:
+            store.note_told(replace(subscriber, told=due.fingerprint, failures=0, retry_at=None))
+            return
+        failures = subscriber.failures + 1
+        if subscriber.until is not None and (status == _GONE or failures >= _MOST_FAILURES):
+            store.remove_hub_subscriber(topic=subscriber.topic, callback=subscriber.callback)
+            _log.info("subscriber forgotten", extra={"callback": subscriber.callback, "status": status})
+            return
+        store.note_told(replace(subscriber, failures=failures, retry_at=self._clock() + retry_after(failures)))
+
+    async def _deliver(self, message: Message) -> tuple[int, bytes]:
+        async with self._slots:
+            return await self._send(message.method, message.url, message.body, message.headers)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def retry_after(failures: int) -> timedelta:
+    """How long to wait after that many failures in a row."""
+    factor: int = 3 ** min(failures - 1, 9)
+    return min(_RETRY * factor, _LONGEST_RETRY)
