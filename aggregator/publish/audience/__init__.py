@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreError
 from aggregator.model import View, utc
-from aggregator.publish.audience.address import Proxies
+from aggregator.publish.audience.address import Address, Proxies
 from aggregator.publish.audience.cookie import liker, new_visitor, read_cookie, write_cookie
 from aggregator.publish.audience.opened import Opened, is_bot, refusal, same_origin
 from aggregator.publish.audience.visitors import (
@@ -28,6 +28,7 @@ from aggregator.publish.audience.visitors import (
     Ledger,
     append_private,
     day_start,
+    reader_hash,
     visitor_hash,
 )
 from aggregator.store import AudienceStore
@@ -104,8 +105,11 @@ class Audience:
             return False
         with self._view_lock:
             today = self._view_day(now)
-            visitor = self._visitor(today.key, opened, item_id)
-            if today.ledger.seen(visitor) or today.ledger.full(visitor):
+            client, agent = self._client(opened), opened.user_agent
+            if today.ledger.seen(reader_hash(today.key, address=client, user_agent=agent, item_id=item_id)):
+                return False
+            visitor = visitor_hash(today.key, address=client, user_agent=agent, item_id=item_id)
+            if today.ledger.full(visitor):
                 return False
             today.ledger.add(visitor)
         try:
@@ -125,7 +129,7 @@ class Audience:
         known = read_cookie(signing_key, opened.headers.get("cookie", ""))
         with self._like_lock:
             today = self._like_day(now)
-            trace = self._visitor(today.key, opened, item_id)
+            trace = visitor_hash(today.key, address=self._client(opened), user_agent=opened.user_agent, item_id=item_id)
             if known is None and today.ledger.seen(trace):
                 return LikeAnswer(counted=False)  # the same browser again, without keeping our cookie
             if today.ledger.full(trace):
@@ -146,9 +150,8 @@ class Audience:
             self._keys.destroy_all_but(today)
         self._store.forget_visitors(day_start(today))
 
-    def _visitor(self, key: bytes, opened: Opened, item_id: str) -> bytes:
-        client = self._proxies.client(opened.peer, opened.headers.get("x-forwarded-for", ""))
-        return visitor_hash(key, address=client, user_agent=opened.user_agent, item_id=item_id)
+    def _client(self, opened: Opened) -> Address | None:
+        return self._proxies.client(opened.peer, opened.headers.get("x-forwarded-for", ""))
 
     def _view_day(self, now: datetime) -> _Day:
         """Today's ledger; read from the store when the day is new to this process."""

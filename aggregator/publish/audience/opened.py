@@ -67,7 +67,7 @@ def refusal(opened: Opened) -> str | None:
         return "method"
     if is_bot(opened.user_agent):
         return "bot"
-    if any(AHEAD.search(opened.header(name)) for name in PURPOSES):
+    if any(name in opened.headers and AHEAD.search(opened.header(name)) for name in PURPOSES):
         return "prefetch"
     return None if _is_navigation(opened) else "sub-resource"
 

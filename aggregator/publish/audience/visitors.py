@@ -27,10 +27,15 @@ def visitor_hash(key: bytes, *, address: Address | None, user_agent: str, item_i
 
     The three parts allow ceilings to be rebuilt from the hashes alone after a restart, and say nothing without the key.
     """
-    host, network = host_prefix(address), network_prefix(address)
-    agent, item = user_agent.encode("utf-8", "surrogatepass"), item_id.encode()
-    who = _mac(key, b"who", item, host.hex().encode(), agent)[:8]
+    who = reader_hash(key, address=address, user_agent=user_agent, item_id=item_id)
+    host, network, item = host_prefix(address), network_prefix(address), item_id.encode()
     return who + _mac(key, b"host", item, host)[:4] + _mac(key, b"network", item, network)[:4]
+
+
+def reader_hash(key: bytes, *, address: Address | None, user_agent: str, item_id: str) -> bytes:
+    """The first part alone: enough to know somebody again, and most who open an item have opened it before."""
+    agent = user_agent.encode("utf-8", "surrogatepass")
+    return _mac(key, b"who", item_id.encode(), host_prefix(address).hex().encode(), agent)[:8]
 
 
 def _mac(key: bytes, *parts: bytes) -> bytes:
@@ -58,7 +63,7 @@ class Ledger:
         self._networks: Counter[bytes] = Counter()
 
     def seen(self, visitor: bytes) -> bool:
-        """Whether this visitor has been counted."""
+        """Whether this visitor has been counted; their `reader_hash` is enough."""
         return visitor[:8] in self._seen
 
     def full(self, visitor: bytes) -> bool:
