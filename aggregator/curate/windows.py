@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.model import duration
 
-__all__ = ["BUCKET", "bounds", "in_words", "span"]
+__all__ = ["BUCKET", "bounds", "in_words", "span", "the_last"]
 
 #: views are counted in buckets of this length, and windows begin and end with one
 BUCKET = timedelta(minutes=5)
@@ -18,12 +18,19 @@ def span(window: str) -> timedelta:
     return duration(window)
 
 
-def in_words(window: str) -> str:
-    """For readers: "in the last hour", "in the last 7 days"."""
+def the_last(window: str) -> str:
+    """For readers: "the last hour", "the last 24 hours", "the last 7 days"."""
     length = span(window)
     unit, name = next(((unit, name) for unit, name in _UNITS if not length % unit), (timedelta(seconds=1), "second"))
     number = length // unit
-    return f"in the last {name}" if number == 1 else f"in the last {number} {name}s"
+    if length == timedelta(days=1):  # "the last day" could be taken for yesterday
+        number, name = 24, "hour"
+    return f"the last {name}" if number == 1 else f"the last {number} {name}s"
+
+
+def in_words(window: str) -> str:
+    """For readers: "in the last hour", "in the last 24 hours"."""
+    return f"in {the_last(window)}"
 
 
 def bounds(window: str, *, now: datetime) -> tuple[datetime, datetime]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aggregator.curate.profile import Profile, Vector
@@ -13,7 +13,7 @@ from aggregator.model import Candidate, ItemList, ListKey, OwnFeed
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.snapshot import Snapshot
 
-__all__ = ["Maker", "Taste", "window_of"]
+__all__ = ["Maker", "Taste", "ids_of", "window_of"]
 
 
 def window_of(feed: OwnFeed) -> str | None:
@@ -40,22 +40,22 @@ class Maker:
     #: the terms of an item by weight
     vector: Callable[[str], Vector]
 
-    def of_site(self, windows: Sequence[str]) -> Iterator[ItemList]:
-        """Every list of the site and of each section; rankings of these windows only."""
-        yield from self._of_scope(ListKey(order="recommended"), self.snapshot.candidates, windows)
+    def rankings(self, windows: Sequence[str]) -> Iterator[ItemList]:
+        """The most viewed of the site and of each section, in each of these windows."""
+        for scope, items in self._scopes():
+            yield from (self.ranking(items, window, scope=scope) for window in windows)
+
+    def recommendations(self, shown: Mapping[ListKey, frozenset[str]]) -> Iterator[ItemList]:
+        """What is worth reading of the site and of each section, without what is `shown` beside it in the Ranking."""
+        for key, items in self._scopes():
+            yield self.recommended(key, items, exclude=shown.get(key, frozenset()))
+
+    def _scopes(self) -> Iterator[tuple[ListKey, Sequence[Candidate]]]:
+        """The site and each section: the key of its recommendation, and its items."""
+        yield ListKey(order="recommended"), self.snapshot.candidates
         by_section = self.snapshot.by_section
         for section in dict.fromkeys((*self.options.sections, *by_section)):
-            key = ListKey(order="recommended", scope="section", name=section)
-            yield from self._of_scope(key, by_section.get(section, ()), windows)
-
-    def _of_scope(self, key: ListKey, items: Sequence[Candidate], windows: Sequence[str]) -> Iterator[ItemList]:
-        shown: frozenset[str] = frozenset()
-        for window in windows:
-            ranking = self.ranking(items, window, scope=key)
-            if window == self.options.window:
-                shown = ids_of(ranking)
-            yield ranking
-        yield self.recommended(key, items, exclude=shown)
+            yield ListKey(order="recommended", scope="section", name=section), by_section.get(section, ())
 
     def ranking(
         self,
@@ -127,10 +127,10 @@ class Maker:
             return self.recommended(scope, items, size=feed.size, max_per_source=feed.max_per_source)
         return self.ranking(items, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
 
-    def of_reader(self, taste: Taste, ranking: ItemList | None) -> ItemList:
-        """What is worth reading to one reader, and not read yet."""
+    def of_reader(self, taste: Taste, ranking: frozenset[str]) -> ItemList:
+        """What is worth reading to one reader: not read yet, and not in the Ranking, which everybody sees."""
         key = ListKey(order="recommended", scope="reader", name=taste.token)
-        exclude = taste.opened | (ids_of(ranking) if ranking else frozenset())
+        exclude = taste.opened | ranking
         return self.recommended(key, self.snapshot.candidates, exclude=exclude, profile=taste.profile)
 
 

@@ -13,20 +13,18 @@ from aggregator.curate.profile import Vector, learn
 from aggregator.curate.windows import span
 from aggregator.errors import StoreError
 from aggregator.model import Curation, ItemList, ItemText, ListKey, OwnFeed
-from aggregator.refresh.listing import Maker, Taste, window_of
+from aggregator.refresh.listing import Maker, Taste, ids_of, window_of
 from aggregator.refresh.matching import Matching
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.rules import Judge, apply_rules
-from aggregator.refresh.snapshot import Snapshot
+from aggregator.refresh.snapshot import NEAR, Snapshot
 from aggregator.store import Store
 
 __all__ = ["Refreshed", "Refresher"]
 
 #: items that are decided and committed together
 BATCH = 200
-#: windows up to this length are counted anew at every run …
-SHORT = timedelta(days=2)
-#: … longer ones this often, unless there are few items
+#: windows longer than `NEAR` are counted anew this often, unless there are few items
 LONG_EVERY = timedelta(minutes=5)
 FEW = 5_000
 #: another process may have curated items meanwhile; they are looked for this often, this far back
@@ -146,16 +144,24 @@ class Refresher:
         options = self.options
         windows = self._due_windows(options, now)
         snapshot = Snapshot.take(self._store, now=now, reach=self._reach(windows), windows=windows)
-        if any(span(window) > SHORT for window in windows):
+        if any(span(window) > NEAR for window in windows):
             self._few, self._long = len(snapshot.candidates) <= FEW, now
-        maker = Maker(snapshot=snapshot, options=options, vector=self._vectors())
-        ranking: ItemList | None = None
-        for made in maker.of_site([window for window in windows if window in options.windows]):
-            if made.key == ListKey(order="ranking", window=options.window):
-                ranking = made
-            yield made
-        yield from self._own_feeds(maker, options, windows)
-        yield from (maker.of_reader(taste, ranking) for taste in self._tastes(now))
+        near = Maker(snapshot=snapshot.near, options=options, vector=self._vectors())
+        wide = replace(near, snapshot=snapshot)
+        rankings = [
+            *near.rankings([window for window in windows if window in options.windows and span(window) <= NEAR]),
+            *wide.rankings([window for window in windows if window in options.windows and span(window) > NEAR]),
+        ]
+        yield from rankings
+        shown = {
+            ListKey(order="recommended", scope=one.key.scope, name=one.key.name): ids_of(one)
+            for one in rankings
+            if one.key.window == options.window
+        }
+        yield from near.recommendations(shown)
+        yield from self._own_feeds(near, wide, windows)
+        ranking = shown.get(ListKey(order="recommended"), frozenset())
+        yield from (near.of_reader(taste, ranking) for taste in self._tastes(now))
 
     def _due_windows(self, options: CurateOptions, now: datetime) -> tuple[str, ...]:
         """Those that are counted in this run, the default one always; windows of own feeds among them."""
@@ -163,24 +169,29 @@ class Refresher:
         everything = tuple(dict.fromkeys((*options.windows, *asked)))
         if self._few or self._long is None or now - self._long >= LONG_EVERY:
             return everything
-        return tuple(w for w in everything if span(w) <= SHORT or w == options.window)
+        return tuple(w for w in everything if span(w) <= NEAR or w == options.window)
 
     def _reach(self, windows: Iterable[str]) -> timedelta:
-        """As far back as the longest of these windows, and at least two days."""
-        return max((SHORT, *(span(window) for window in windows)))
+        """As far back as the longest of all windows, if one of these is long: those are made from the same items."""
+        if all(span(window) <= NEAR for window in windows):
+            return NEAR
+        asked = (window for feed in self.options.feeds if (window := window_of(feed)))
+        return max(span(window) for window in (*windows, *self.options.windows, *asked))
 
     def _vectors(self) -> Callable[[str], Vector]:
         """The terms of items, each computed once in a run."""
         curator = self._curator
         return cache(curator.vector) if curator is not None else _no_terms
 
-    def _own_feeds(self, maker: Maker, options: CurateOptions, windows: Sequence[str]) -> Iterator[ItemList]:
-        feeds = [feed for feed in options.feeds if _is_due(feed, windows)]
-        self._matching.expect(options.feeds)
+    def _own_feeds(self, near: Maker, wide: Maker, windows: Sequence[str]) -> Iterator[ItemList]:
+        self._matching.expect(near.options.feeds)
+        feeds = [feed for feed in near.options.feeds if _is_due(feed, windows)]
         if not feeds:
             return
-        self._matching.learn(maker.snapshot.candidates, stopped=self.stop.is_set)
+        self._matching.learn(wide.snapshot.candidates, stopped=self.stop.is_set)
         for feed in feeds:
+            window = window_of(feed)
+            maker = wide if window is not None and span(window) > NEAR else near
             yield maker.of_feed(feed, self._matching.of(feed, maker.snapshot.candidates))
 
     def _tastes(self, now: datetime) -> Iterator[Taste]:

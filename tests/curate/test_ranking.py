@@ -88,8 +88,8 @@ def test_bounds_are_whole_buckets_in_the_utc_hour() -> None:
     ("window", "words"),
     [
         ("1h", "in the last hour"),
-        ("1d", "in the last day"),
-        ("24h", "in the last day"),
+        ("1d", "in the last 24 hours"),
+        ("24h", "in the last 24 hours"),
         ("7d", "in the last 7 days"),
         ("90m", "in the last 90 minutes"),
     ],
@@ -136,7 +136,7 @@ def test_own_views_take_over_as_they_come_in() -> None:
     ranked = rank(items, {"viewed": 1}, now=NOON, window="1d", size=3)
     assert ranked.basis == "mixed"
     assert [place.item_id for place in ranked.places[:2]] == ["viewed", "covered"]
-    assert ranked.places[0].reasons == ("1 reader in the last day",)
+    assert ranked.places[0].reasons == ("1 reader in the last 24 hours",)
 
 
 def test_signals_leave_something_to_recommend() -> None:

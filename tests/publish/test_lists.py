@@ -215,7 +215,7 @@ def test_more_sources_than_one_are_a_reason() -> None:
         ("6h", "the last 6 hours"),
         ("1d", "the last 24 hours"),
         ("30d", "the last 30 days"),
-        ("1w", "the last week"),
+        ("1w", "the last 7 days"),
         ("odd", "odd"),
     ],
 )

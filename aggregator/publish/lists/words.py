@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from aggregator.curate.windows import the_last
 from aggregator.model import ItemList
 
-_UNITS: Final = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
-
 _BASIS: Final = {
-    "views": "Ordered by the number of different readers who opened each item in {time}.",
+    "views": "Ordered by the number of different readers, each counted once a day, who opened each item in {time}.",
     "signals": (
         "Nobody has opened an item in {time} yet, so other signals stand in: how many publishers carry the story, "
         "links to it from other sources, and what the feeds themselves report."
     ),
     "mixed": (
-        "Ordered by the number of different readers who opened each item in {time}; behind those that were opened, "
-        "other signals stand in: publishers carrying the story, links from other sources, what the feeds report."
+        "Ordered by the number of different readers, each counted once a day, who opened each item in {time}; behind "
+        "those that were opened, other signals stand in: publishers carrying the story, links from other sources, "
+        "what the feeds report."
     ),
 }
 
 
 def span(window: str) -> str:
     """A window in words: ``1d`` → "the last 24 hours", ``7d`` → "the last 7 days"; any other text as it is."""
-    match = re.fullmatch(r"(\d+)([mhdw])", window)
-    if not match:
+    try:
+        return the_last(window)
+    except ValueError:
         return window
-    count, unit = int(match[1]), match[2]
-    if (count, unit) == (1, "d"):
-        return "the last 24 hours"
-    return f"the last {_UNITS[unit]}" if count == 1 else f"the last {count} {_UNITS[unit]}s"
 
 
 def within(title: str, section: str | None) -> str:
@@ -48,4 +44,6 @@ RECOMMENDED = (
     "Worth reading now: fresh items that are opened more than is usual for their source, that many publishers carry, "
     "or whose source posts rarely, on different subjects; nothing that stands in the ranking."
 )
+#: of a feed of the operator's own, whose readers may not see the ranking
+RECOMMENDED_OWN = RECOMMENDED.partition(";")[0] + "."
 RELATED_OWN = "On the same subjects as the newest items that match, most related first; not those items themselves."

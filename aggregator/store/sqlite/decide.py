@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from aggregator.errors import StoreError
 from aggregator.model import Curation, Merge, RelatedPair, StoryJoin, StoryMerge
 from aggregator.store.sqlite import codec, load
+from aggregator.store.sqlite.audience import BUCKET_MS
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.shown import bump, refresh_item, refresh_story
 
@@ -82,7 +83,35 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
     return stories
 
 
+#: whoever opened both on one day has opened one item: the later view is taken back
+_OPENED_BOTH = """
+SELECT max(a.at, k.at) AS later, min(a.at, k.at) AS earlier, a.day, a.visitor FROM visitors a
+    JOIN visitors k ON k.day = a.day AND k.visitor = a.visitor AND k.item_id = ?
+WHERE a.item_id = ?
+"""
+
+
+def _count_once(connection: Connection, keep: int, absorb: int) -> None:
+    """Makes the views of two items those of one; to be called before they are moved."""
+    both = connection.execute(_OPENED_BOTH, (keep, absorb)).fetchall()
+    for later, earlier, day, visitor in both:
+        loser = (later // BUCKET_MS, keep, absorb)
+        connection.execute(
+            "UPDATE buckets SET n = n - 1 WHERE (bucket, item_id) IN (SELECT bucket, item_id FROM buckets"
+            " WHERE bucket = ? AND item_id IN (?, ?) AND n > 0 LIMIT 1)",
+            loser,
+        )
+        connection.execute(
+            "UPDATE visitors SET at = ? WHERE day = ? AND item_id = ? AND visitor = ?", (earlier, day, keep, visitor)
+        )
+    if both:
+        connection.execute("DELETE FROM buckets WHERE item_id IN (?, ?) AND n = 0", (keep, absorb))
+        connection.execute("UPDATE items SET views = views - ? WHERE id = ?", (len(both), keep))
+        connection.execute("UPDATE counters SET value = value - ? WHERE name = 'views'", (len(both),))
+
+
 def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
+    _count_once(connection, keep, absorb)
     connection.execute(
         "INSERT INTO buckets(bucket, item_id, n) SELECT bucket, ?1, n FROM buckets WHERE item_id = ?2"
         " ON CONFLICT DO UPDATE SET n = n + excluded.n",
