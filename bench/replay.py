@@ -71,8 +71,8 @@ class Publisher:
 class Expectation:
     """What plain feedparser finds in all snapshots of one source."""
 
-    #: (guid, canonical link) of every entry; an entry is kept if either is
-    keys: set[tuple[str, str]] = field(default_factory=set)
+    #: (guid, canonical link, title) of every entry
+    entries: set[tuple[str, str, str]] = field(default_factory=set)
     #: how often a (link, title) stands in one snapshot at the most: so often it may be stored
     most: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -149,8 +149,9 @@ def expect(publisher: Publisher) -> Expectation:
         places = Counter[tuple[str, str]]()
         for entry in entries if whole else entries[:-1]:
             link = canonical_url(entry.get("feedburner_origlink") or entry.get("link") or "") or ""
-            expectation.keys.add((entry.get("id") or "", link))
-            places[link, entry.get("title", "").strip()] += 1
+            title = " ".join(entry.get("title", "").split())
+            expectation.entries.add((entry.get("id") or "", link, title))
+            places[link, title] += 1
         expectation.most |= places
     return expectation
 
@@ -244,7 +245,7 @@ def examine(config: Path, publishers: Sequence[Publisher]) -> int:
         lost, twice = missing(expectation, copies), repeated(expectation, copies)
         faults += len(lost) + len(twice)
         if lost or twice or publisher.name.startswith("series"):
-            figures = (len(publisher.snapshots), len(expectation.keys), len(copies), len(lost), len(twice))
+            figures = (len(publisher.snapshots), len(expectation.entries), len(copies), len(lost), len(twice))
             print(f"{publisher.name[-44:]:44} {'{:9} {:8} {:7} {:5} {:6}'.format(*figures)}")
             for link in [*lost[:3], *twice[:3]]:
                 print(f"      {link[:110]}")
@@ -257,15 +258,26 @@ def examine(config: Path, publishers: Sequence[Publisher]) -> int:
 
 
 def missing(expectation: Expectation, copies: Sequence[Copy]) -> list[str]:
-    """Entries of which neither the guid nor the link is stored."""
+    """Entries of which nothing is stored: not the guid (feedparser makes an address of it), the link or the title.
+
+    Entries without all three can only be counted.
+    """
     guids = {copy.entry_id for copy in copies}
     links = {canonical_url(copy.url) for copy in copies if copy.url}
-    return sorted(link or guid for guid, link in expectation.keys if guid not in guids and link not in links)
+    titles = {" ".join(copy.title.split()) for copy in copies}
+    lost = [
+        f"{guid} {link} {title}"
+        for guid, link, title in expectation.entries
+        if not ({guid, guid.rpartition("/")[2]} & guids or link in links or title in titles)
+    ]
+    nameless = [entry for entry in lost if not entry.strip()]
+    enough = len(copies) >= len(expectation.entries)
+    return sorted(set(lost) - set(nameless)) + ([] if enough else nameless)
 
 
 def repeated(expectation: Expectation, copies: Sequence[Copy]) -> list[str]:
     """Links stored more often under one title than any snapshot has them."""
-    stored = Counter((canonical_url(copy.url) or "", copy.title) for copy in copies if copy.url)
+    stored = Counter((canonical_url(copy.url) or "", " ".join(copy.title.split())) for copy in copies if copy.url)
     return [link for (link, title), n in stored.items() if n > max(1, expectation.most[link, title])]
 
 
