@@ -168,12 +168,12 @@ def test_compressed_for_those_who_can_read_it(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
         plain, body = await client.get("/feeds/latest.atom")
         assert "Content-Encoding" not in plain.headers
-        for accepted in ("gzip, deflate, br", "x-gzip", "*", "gzip;q=0.5"):
+        for accepted in ("gzip, deflate", "x-gzip", "gzip;q=0.5"):
             packed, data = await client.get("/feeds/latest.atom", Accept_Encoding=accepted)
             assert packed.headers["Content-Encoding"] == "gzip"
             assert gzip.decompress(data) == body
             assert packed.headers["ETag"] != plain.headers["ETag"]
-        for accepted in ("identity", "br", "gzip;q=0", "*;q=0"):
+        for accepted in ("identity", "nosuch", "gzip;q=0", "*;q=0"):
             _, data = await client.get("/feeds/latest.atom", Accept_Encoding=accepted)
             assert data == body
         tag = packed.headers["ETag"]

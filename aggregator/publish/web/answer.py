@@ -10,14 +10,9 @@ from functools import lru_cache
 
 from aiohttp import web
 
+from aggregator.publish.compress import codings
+from aggregator.publish.web.caching import NO_CACHING
 from aggregator.publish.web.content import Content
-
-#: feeds: a shared cache may answer for a minute; pages are asked for each time, so that openings can be counted
-FEED_CACHING = "public, max-age=60"
-PAGE_CACHING = "no-cache"
-PRIVATE_CACHING = "private, no-cache"
-NO_CACHING = "no-store"
-FOREVER_CACHING = "public, max-age=31536000, immutable"
 
 _SECOND = timedelta(seconds=1)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
@@ -59,15 +54,17 @@ def _response(body: bytes, status: int, headers: dict[str, str], content_type: s
 
 def choose(content: Content, accepted: str) -> tuple[str, bytes]:
     """The content coding for an ``Accept-Encoding`` header ("" is none) and the body in it."""
-    if content.gzip is not None and accepts_gzip(accepted):
-        return "gzip", content.gzip
+    if content.packed:
+        for coding in preferred(accepted):
+            if coding in content.packed:
+                return coding, content.packed[coding]
     return "", content.made.body
 
 
 def is_unchanged(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
     """Whether the client holds what it would get (RFC 9110, 13.2.2): the entity tag decides if it sent one."""
     if (tags := headers.get("If-None-Match")) is not None:
-        held = {tag.removesuffix("-gzip") for tag in _ENTITY_TAG.findall(tags)}
+        held = {tag.partition("-")[0] for tag in _ENTITY_TAG.findall(tags)}
         return tags.strip() == "*" or etag in held
     since = _http_date(headers.get("If-Modified-Since"))
     return since is not None and modified <= since
@@ -84,13 +81,15 @@ def _http_date(text: str | None) -> datetime | None:
 
 
 @lru_cache(maxsize=256)
-def accepts_gzip(accepted: str) -> bool:
-    """Whether an ``Accept-Encoding`` header allows gzip (RFC 9110, 12.5.3)."""
+def preferred(accepted: str) -> tuple[str, ...]:
+    """The content codings that an ``Accept-Encoding`` header allows (RFC 9110, 12.5.3), what it likes best first."""
     weights: dict[str, float] = {}
     for part in accepted.lower().split(","):
         coding, _, parameters = part.partition(";")
-        weights[coding.strip()] = _weight(parameters)
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+        weights[coding.strip().removeprefix("x-")] = _weight(parameters)
+    known = [coding.name for coding in codings()]
+    wanted = {name: weights.get(name, weights.get("*", 0.0)) for name in known}
+    return tuple(sorted((name for name in known if wanted[name] > 0), key=lambda name: -wanted[name]))
 
 
 def _weight(parameters: str) -> float:

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aggregator.errors import NotFound, StoreError
 from aggregator.publish.hub import Hub
 from aggregator.publish.site import Site
-from aggregator.publish.web.answer import NO_CACHING
+from aggregator.publish.web.caching import NO_CACHING
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.delivering import Delivering
 from aggregator.publish.web.opening import Opening

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,13 +14,12 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from aggregator.errors import StoreError
+from aggregator.publish.compress import pack
 from aggregator.publish.rendering import Made
 from aggregator.publish.web.services import Services
 
 _log = logging.getLogger(__name__)
 
-#: below this size compressing costs more than it saves
-_WORTH_COMPRESSING = 512
 _THREADS = 4
 
 T = TypeVar("T")
@@ -34,9 +32,9 @@ class Content:
     """A rendered answer with its validators."""
 
     made: Made
-    #: the compressed body; None where it would not be smaller
-    gzip: bytes | None
-    #: strong, without quotes; the compressed representation's has "-gzip" behind it
+    #: the body in every content coding that makes it smaller
+    packed: Mapping[str, bytes]
+    #: strong, without quotes; that of a compressed representation has its coding behind it
     etag: str
     #: since when the bytes are what they are, as far as this process knows
     modified: datetime
@@ -46,7 +44,7 @@ class Content:
     @property
     def size_bytes(self) -> int:
         """What keeping it costs."""
-        return len(self.made.body) + len(self.gzip or b"")
+        return len(self.made.body) + sum(map(len, self.packed.values()))
 
 
 class Contents:
@@ -162,15 +160,8 @@ def _content(made: Made, former: Content | None, stamp: _Stamp, now: datetime) -
         return replace(former, stamp=stamp)
     return Content(
         made=made,
-        gzip=_compressed(made.body),
+        packed=pack(made.body),
         etag=etag,
         modified=now.astimezone(UTC).replace(microsecond=0),
         stamp=stamp,
     )
-
-
-def _compressed(body: bytes) -> bytes | None:
-    if len(body) < _WORTH_COMPRESSING:
-        return None
-    packed = gzip.compress(body, compresslevel=6, mtime=0)
-    return packed if len(packed) < len(body) else None

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from aggregator.errors import NotFound
-from aggregator.publish.web.answer import NO_CACHING
+from aggregator.publish.web.caching import NO_CACHING
 
 #: from the headers of a delivery to its last byte
 _BODY_WITHIN_S: Final = 30.0

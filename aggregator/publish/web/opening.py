@@ -13,7 +13,8 @@ from aggregator.model import Item
 from aggregator.publish.audience import Opened, refusal
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Made
-from aggregator.publish.web.answer import NO_CACHING, PAGE_CACHING, answer, redirect
+from aggregator.publish.web.answer import answer, redirect
+from aggregator.publish.web.caching import NO_CACHING, PAGE_CACHING
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
 from aggregator.publish.web.shortcut import REPEATABLE, Counting, Repeatable

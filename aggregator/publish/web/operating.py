@@ -7,7 +7,7 @@ from collections import Counter
 
 from aiohttp import web
 
-from aggregator.publish.web.answer import NO_CACHING
+from aggregator.publish.web.caching import NO_CACHING
 from aggregator.publish.web.services import Services
 
 

@@ -12,7 +12,8 @@ from aggregator.errors import NotFound
 from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Before, read_place
 from aggregator.publish.rendering import Made, Rendering
-from aggregator.publish.web.answer import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING, answer
+from aggregator.publish.web.answer import answer
+from aggregator.publish.web.caching import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
 from aggregator.publish.web.shortcut import REPEATABLE, Repeatable

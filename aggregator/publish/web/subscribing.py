@@ -6,7 +6,7 @@ from aiohttp import web
 
 from aggregator.errors import NotFound
 from aggregator.publish.hub import Hub, read_request
-from aggregator.publish.web.answer import NO_CACHING
+from aggregator.publish.web.caching import NO_CACHING
 
 
 class Subscribing:

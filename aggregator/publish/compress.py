@@ -1,0 +1,49 @@
+"""Bodies made smaller: gzip always; Brotli and Zstandard where a module for them happens to be installed."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+#: below this size compressing costs more than it saves
+_WORTH_COMPRESSING = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """One way of making a body smaller: its name in HTTP, its suffix beside a file, and what it does."""
+
+    name: str
+    suffix: str
+    pack: Callable[[bytes], bytes]
+
+
+@cache
+def codings() -> tuple[Coding, ...]:
+    """What this installation can do, the one to be preferred first."""
+    found = []
+    if brotli := _module("brotli"):
+        found.append(Coding("br", ".br", lambda body: bytes(brotli.compress(body, quality=5))))
+    if zstandard := _module("zstandard"):
+        # a compressor may not be used by two threads at once
+        found.append(Coding("zstd", ".zst", lambda body: bytes(zstandard.ZstdCompressor(level=9).compress(body))))
+    return (*found, Coding("gzip", ".gz", lambda body: gzip.compress(body, compresslevel=6, mtime=0)))
+
+
+def pack(body: bytes) -> dict[str, bytes]:
+    """The body in every coding that makes it smaller, by the coding's name, the one to be preferred first."""
+    if len(body) < _WORTH_COMPRESSING:
+        return {}
+    packed = {coding.name: coding.pack(body) for coding in codings()}
+    return {name: smaller for name, smaller in packed.items() if len(smaller) < len(body)}
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import gzip
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+from aggregator.publish.compress import codings, pack
+from aggregator.publish.web.answer import preferred
+
+BODY = b"<p>Once more, and once more.</p>" * 100
+
+
+def test_gzip_is_always_there_and_says_nothing_of_the_time() -> None:
+    packed = pack(BODY)
+    assert gzip.decompress(packed["gzip"]) == BODY
+    assert packed == pack(BODY)
+    assert list(packed)[-1] == "gzip"
+
+
+@pytest.mark.parametrize(("module", "name"), [("brotli", "br"), ("zstandard", "zstd")])
+def test_what_is_installed_is_used(module: str, name: str) -> None:
+    assert (name in {coding.name for coding in codings()}) == (find_spec(module) is not None)
+    if find_spec(module) is None:
+        pytest.skip(f"needs the module {module}")
+    assert import_module(module).decompress(pack(BODY)[name]) == BODY
+
+
+def test_small_and_dense_bodies_stay_as_they_are() -> None:
+    assert pack(b"x" * 100) == {}
+    assert pack(gzip.compress(bytes(range(256)) * 99)) == {}
+
+
+def test_the_clients_order_decides_and_ours_among_equals() -> None:
+    ours = tuple(coding.name for coding in codings())
+    assert preferred("*") == preferred("gzip, br, zstd") == ours
+    assert preferred("gzip, br;q=0, zstd;q=0") == preferred("x-gzip") == ("gzip",)
+    assert preferred("gzip;q=1, *;q=0.5")[0] == "gzip"
+    assert preferred("") == preferred("identity") == preferred("gzip;q=0") == preferred("gzip;q=x") == ()
