@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -71,11 +71,13 @@ def _ahead(at: datetime | None, now: datetime) -> str:
         return "now"
     if seconds < 60:
         return f"in {seconds:.0f} s"
-    return f"in {timedelta(minutes=int(seconds // 60))}".removesuffix(":00")
+    minutes = int(seconds // 60)
+    return f"in {minutes} min" if minutes < 100 else f"in {minutes // 60} h {minutes % 60} min"
 
 
 def _wrong(health: SourceHealth, zone: ZoneInfo) -> str:
     if health.error is not None:
-        since = f" (since {local(health.error_since, zone)}, {health.error_count} times)" if health.error_since else ""
-        return f"{health.error.code}: {health.error.message}{since}"
+        since = f" since {local(health.error_since, zone)}" if health.error_since else ""
+        times = f" ({health.error_count} times{since})" if health.error_count > 1 else ""
+        return f"{health.error.code}: {health.error.message}{times}"
     return ", ".join([*health.warnings, *(["unstable ids"] if health.unstable_ids else [])])
