@@ -116,7 +116,7 @@ def places(store: Store, key: ListKey) -> list[str]:
 
 def open_by(store: Store, item_id: str, readers: int, *, minutes: int = 0) -> None:
     at = NOON + timedelta(minutes=minutes)
-    store.record_views([View(item_id=item_id, at=at, visitor=bytes([n] * 8)) for n in range(readers)])
+    store.record_views([View(item_id=item_id, at=at, visitor=f"{minutes}:{n}".encode()) for n in range(readers)])
     store.fold_views()
 
 
@@ -189,6 +189,35 @@ def test_a_reader_is_not_told_to_read_again_what_they_read(store: Store) -> None
     store.record_opened("token", first, now=NOON)
     refresher.run(NOON + timedelta(minutes=1))
     assert first not in places(store, key)
+
+
+def test_rising_is_what_is_opened_more_often_than_before(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    falling, rising, small = (item.id for item in store.search("chess", limit=3))
+    for minutes, item_id, readers in ((30, falling, 20), (125, falling, 4), (125, rising, 5), (125, small, 2)):
+        open_by(store, item_id, readers, minutes=minutes)
+    refresher.run(NOON + timedelta(hours=2, minutes=10))
+    kept = store.get_list(ListKey(order="ranking", window="1d"))
+    assert kept is not None
+    found = {place.item_id: "rising" in place.reasons for place in kept.places if place.views}
+    assert found == {falling: False, rising: True, small: False}
+
+
+def test_a_readers_latest_are_in_their_order_once_there_is_one(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    store.add_reader("Ada", "token", now=NOON)
+    key = ListKey(order="latest", scope="reader", name="token")
+    refresher.run(NOON)
+    assert places(store, key) == []
+    chess = [item.id for item in store.search("chess", limit=9)]
+    for item_id in chess[:5]:
+        store.record_opened("token", item_id, now=NOON)
+    refresher.run(NOON + timedelta(minutes=1))
+    assert set(places(store, key)[: len(chess)]) == set(chess)
+    found = store.provenance(chess[0])
+    assert found is not None
+    assert not [name for name, *_ in found.places if "token" in name]
 
 
 def test_options_may_change_between_runs(store: Store) -> None:

@@ -2,6 +2,7 @@
 
     candidates → without what Ranking shows → scored → varied (one per story, few per source, different subjects)
                → one place in ten for an item that had no chance yet
+               → one with a picture first
 
 Every score is a sum of powers of two, each of them in `figures`. The same input at the same `now` gives the same list.
 """
@@ -19,7 +20,7 @@ from aggregator.curate.profile import Profile, Vector, dot
 from aggregator.curate.reasons import reasons_of
 from aggregator.model import Candidate, Listed
 
-__all__ = ["recommend"]
+__all__ = ["in_order", "recommend"]
 
 #: an item fades by half in six hours, that of a source which rarely posts up to four times slower
 FADES_IN = timedelta(hours=6)
@@ -78,7 +79,25 @@ def recommend(
     chosen = _choose(scored, size - free, max_per_source, vector)
     chosen += _chance(free, scored, chosen, max_per_source=max_per_source, now=now)
     chosen += _choose(scored, size - len(chosen), max_per_source, vector, beside=chosen)
-    return tuple(_listed(one, field) for one in chosen)
+    return tuple(_listed(one, field) for one in _picture_first(chosen))
+
+
+def in_order(
+    candidates: Iterable[Candidate], *, profile: Profile, vector: Callable[[str], Vector], field: Field
+) -> tuple[Listed, ...]:
+    """All of these items, those first that are most worth reading to one reader. For an order only: nothing else."""
+    scored = [_score(item, field, profile, vector) for item in candidates]
+    scored.sort(key=lambda one: (-one.score, one.item.item_id))
+    return tuple(Listed(item_id=one.item.item_id, score=0.0, reasons=_taste(one)) for one in scored)
+
+
+def _picture_first(chosen: Sequence[_Scored]) -> Sequence[_Scored]:
+    """The first place is shown large, with its picture: it goes to the best of the chosen that has one."""
+    pictured = [one for one in chosen if one.item.has_image]
+    if not pictured:
+        return chosen
+    first = max(pictured, key=lambda one: (one.score, one.item.item_id))
+    return [first, *(one for one in chosen if one is not first)]
 
 
 def _no_terms(_: str) -> Vector:

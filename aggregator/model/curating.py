@@ -9,7 +9,8 @@ from typing import Literal
 
 from aggregator.model.collecting import Upstream
 
-ListOrder = Literal["ranking", "recommended"]
+#: latest: only of a reader, the newest items in their order
+ListOrder = Literal["ranking", "recommended", "latest"]
 ListScope = Literal["site", "section", "feed", "reader"]
 #: views: counted readers only · signals: coverage, citations and upstream counts stand in · mixed: both
 Basis = Literal["views", "signals", "mixed"]
@@ -137,7 +138,7 @@ class ListKey:
     """Names one list that is computed and kept: its order, its window, and whose it is."""
 
     order: ListOrder
-    #: 1h, 1d, 7d, 30d …; None for recommended
+    #: 1h, 1d, 7d, 30d …; None where nothing is counted
     window: str | None = None
     scope: ListScope = "site"
     #: the section's name, the feed's name, the reader's token; "" for the site

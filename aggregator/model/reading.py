@@ -116,7 +116,7 @@ class Provenance:
     former_ids: tuple[str, ...]
     #: other items of its story, and the figures with which each joined
     story_joins: tuple[tuple[str, Mapping[str, float]], ...]
-    #: lists it stands in now: (list key as text, place from 1, score, figures, reasons)
+    #: lists it stands in now: (list key as text, place from 1, score, figures, reasons); never a reader's own
     places: tuple[tuple[str, int, float, Mapping[str, float], tuple[str, ...]], ...] = ()
 
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from aggregator.curate.profile import Profile, Vector
 from aggregator.curate.ranking import rank
-from aggregator.curate.recommend import recommend
+from aggregator.curate.recommend import in_order, recommend
 from aggregator.curate.windows import bounds
 from aggregator.model import Candidate, ItemList, ListKey, OwnFeed
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.snapshot import Snapshot
 
 __all__ = ["Maker", "Taste", "ids_of", "window_of"]
+
+
+#: so many of the newest items are put into a reader's order
+ORDERED = 500
 
 
 def window_of(feed: OwnFeed) -> str | None:
@@ -132,6 +136,20 @@ class Maker:
         key = ListKey(order="recommended", scope="reader", name=taste.token)
         exclude = taste.opened | ranking
         return self.recommended(key, self.snapshot.candidates, exclude=exclude, profile=taste.profile)
+
+    def order_of_reader(self, taste: Taste) -> ItemList:
+        """The newest items in a reader's order; none before there is a taste to go by."""
+        newest = sorted(self.snapshot.candidates, key=lambda item: (item.published, item.item_id))[-ORDERED:]
+        return ItemList(
+            key=ListKey(order="latest", scope="reader", name=taste.token),
+            computed_at=self.snapshot.now,
+            since=None,
+            until=None,
+            basis="mixed",
+            places=in_order(newest, profile=taste.profile, vector=self.vector, field=self.snapshot.field)
+            if taste.profile.speaks
+            else (),
+        )
 
 
 def ids_of(ranking: ItemList) -> frozenset[str]:

@@ -161,7 +161,9 @@ class Refresher:
         yield from near.recommendations(shown)
         yield from self._own_feeds(near, wide, windows)
         ranking = shown.get(ListKey(order="recommended"), frozenset())
-        yield from (near.of_reader(taste, ranking) for taste in self._tastes(now))
+        for taste in self._tastes(now):
+            yield near.of_reader(taste, ranking)
+            yield near.order_of_reader(taste)
 
     def _due_windows(self, options: CurateOptions, now: datetime) -> tuple[str, ...]:
         """Those that are counted in this run, the default one always; windows of own feeds among them."""

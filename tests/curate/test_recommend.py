@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from curating import NOON, candidate, text
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from aggregator.curate.popularity import Exposure, survey
 from aggregator.curate.profile import Profile, learn
-from aggregator.curate.recommend import recommend
+from aggregator.curate.recommend import in_order, recommend
 from aggregator.model import Candidate, Listed
 
 
@@ -158,3 +159,25 @@ def test_every_term_of_a_score_is_in_its_figures() -> None:
 
 def test_nothing_comes_of_nothing() -> None:
     assert listed([]) == ()
+
+
+def test_the_first_place_goes_to_the_best_that_has_a_picture() -> None:
+    items = [candidate(f"i{n}", source_id=n, published=NOON - timedelta(hours=n)) for n in range(4)]
+    assert ids(items) == ["i0", "i1", "i2", "i3"]
+    pictured = [replace(item, has_image=item.item_id in {"i2", "i3"}) for item in items]
+    assert ids(pictured) == ["i2", "i0", "i1", "i3"]
+    assert ids(pictured, size=2) == ["i0", "i1"], "a picture brings nothing into the list"
+
+
+def test_a_readers_order_has_everything_and_what_they_like_first() -> None:
+    liked = {7: 1.0}
+    items = [candidate(f"i{n}", source_id=n, published=NOON - timedelta(hours=n)) for n in range(9)]
+    profile = learn([(text(f"r{n}", "x"), NOON) for n in range(5)], weigh=lambda _: liked, now=NOON)
+    places = in_order(
+        items,
+        profile=profile,
+        vector=lambda item_id: liked if item_id == "i8" else {},
+        field=survey(items, now=NOON),
+    )
+    assert [place.item_id for place in places] == ["i8", *(f"i{n}" for n in range(8))]
+    assert [place.reasons for place in places][:2] == [("like what you read",), ()]

@@ -180,6 +180,9 @@ def test_a_readers_list_is_the_sites_until_something_is_learnt() -> None:
         "Recommended for anna",
     )
     assert ids(lists.reader(READER, "latest"))[0] == "item9"
+    put(store, ListKey(order="latest", scope="reader", name=READER), "item3", "item8", "item7", "item1")
+    assert ids(lists.reader(READER, "latest"))[:5] == ["item9", "item3", "item8", "item7", "item1"]
+    assert sorted(ids(lists.reader(READER, "latest"))) == sorted(ids(lists.latest()))
     with pytest.raises(NotFound):
         lists.reader("stranger")
 

@@ -13,7 +13,7 @@ from aggregator.errors import NotFound
 from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth
 from aggregator.publish.listing import Kind, Listing, Place
 from aggregator.publish.lists import words
-from aggregator.publish.lists.own import OwnLists
+from aggregator.publish.lists.own import OwnLists, in_order
 from aggregator.publish.lists.places import Before, place_of, read_place, write_place
 from aggregator.publish.site import Site, slugify
 from aggregator.store import Store
@@ -150,7 +150,7 @@ class Lists:
     def _own_computed(self, feed: OwnFeed, key: ListKey) -> Listing:
         computed = self._store.get_list(key)
         listing = self.computed(computed, kind=key.order, path=f"/feeds/{feed.name}")
-        about = words.about_ranking(key.window, computed) if key.window else words.RECOMMENDED
+        about = words.about_ranking(key.window, computed) if key.window else words.RECOMMENDED_OWN
         return replace(listing, description=about, window=key.window)
 
     def _own_read(self, feed: OwnFeed) -> Listing:
@@ -181,6 +181,11 @@ class Lists:
             key = ListKey(order="recommended", scope="reader", name=token)
             learnt = self.computed(self._store.get_list(key), kind="recommended", path="")
             listing = replace(listing, title=f"Recommended for {who.name}", places=learnt.places or listing.places)
+        elif name == "latest":
+            order = self._store.get_list(ListKey(order="latest", scope="reader", name=token))
+            listing = replace(listing, title=f"Latest for {who.name}", next="")
+            if order is not None and order.places:
+                listing = replace(listing, description=words.LATEST_OWN, places=in_order(listing.places, order))
         return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token)
 
     def who(self, token: str) -> Reader:

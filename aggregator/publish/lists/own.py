@@ -1,13 +1,15 @@
-"""The operator's own feeds that are not computed beforehand: what matches, newest first, and what is related to it."""
+"""Lists that are made when they are asked for: the operator's own feeds, and the latest in a reader's order."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 from aggregator.curate.rules import Match, compile_match, subject_of_item
-from aggregator.model import Item, OwnFeed, Scope
+from aggregator.model import Item, ItemList, OwnFeed, Scope
 from aggregator.publish.listing import Place
 from aggregator.publish.site import Site
 from aggregator.store import Store
@@ -54,6 +56,17 @@ class OwnLists:
             if len(items) < _BATCH:
                 return
             before = (items[-1].published, items[-1].id)
+
+
+def in_order(places: Sequence[Place], order: ItemList) -> tuple[Place, ...]:
+    """These places, newest first, in a reader's order; what has come since the order was made stays in front."""
+    ranks = {listed.item_id: (rank, listed) for rank, listed in enumerate(order.places)}
+    known = [place for place in places if place.item.id in ranks]
+    newer = list(takewhile(lambda place: place.item.id not in ranks, places))
+    older = [place for place in places[len(newer) :] if place.item.id not in ranks]
+    known.sort(key=lambda place: ranks[place.item.id][0])
+    told = (replace(place, reasons=(*ranks[place.item.id][1].reasons, *place.reasons)) for place in known)
+    return (*newer, *told, *older)
 
 
 def _capped(items: Iterator[Item] | list[Item], feed: OwnFeed) -> list[Item]:

@@ -40,6 +40,7 @@ def about_ranking(window: str, computed: ItemList | None) -> str:
 
 
 LATEST = "Items by the time they were published, one for each article, whatever the number of sources."
+LATEST_OWN = "The newest items; what is most like what you have opened through your own feeds stands first."
 RECOMMENDED = (
     "Worth reading now: fresh items that are opened more than is usual for their source, that many publishers carry, "
     "or whose source posts rarely, on different subjects; nothing that stands in the ranking."

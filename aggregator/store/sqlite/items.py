@@ -33,7 +33,7 @@ ORDER BY r.score DESC, i.published DESC, i.public_id LIMIT ?
 """
 _PLACES = """
 SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
-WHERE json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
+WHERE l.key NOT GLOB '*/reader/*' AND json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
 """
 
 
