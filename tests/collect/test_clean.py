@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from aggregator.collect.clean import (
     html_from_text,
     parse_date,
     safe_url,
+    urls,
 )
 from aggregator.collect.clean.html import MAX_HTML_CHARS
 
@@ -270,3 +272,9 @@ def test_dates_that_are_none(raw: str | None) -> None:
 def test_any_date_is_answered(raw: str) -> None:
     moment = parse_date(raw)
     assert moment is None or moment.tzinfo is UTC
+
+
+@given(st.from_regex(urls._PLAIN, fullmatch=True))
+def test_addresses_that_need_nothing_done_come_out_as_they_are(url: str) -> None:
+    base = "https://example.org/feed/"
+    assert safe_url(url, base) == urls._ascii(urljoin(base, url)) == url

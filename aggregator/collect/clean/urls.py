@@ -18,6 +18,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _SAFE = "%:/?#[]@!$&'()*+,;=-._~"
 #: a scheme of the web without a host: what urljoin would take for a relative address
 _HOSTLESS = re.compile(r"https?:(?!//[^/?#])", re.IGNORECASE)
+#: addresses that come out of all this as they went in: most of them
+_PLAIN = re.compile(
+    r"https?://(?=[^/]{1,253}/)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*"
+    r"(?:\?[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?(?:#[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?"
+)
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 
 
@@ -29,6 +34,8 @@ def safe_url(url: str | None, base: str = "") -> str | None:
     """
     if not url:
         return None
+    if len(url) <= MAX_URL_CHARS and _PLAIN.fullmatch(url):
+        return url
     url = _IGNORED.sub("", url.strip(_AROUND))
     if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url) or _HOSTLESS.match(url):
         return None

@@ -9,8 +9,9 @@ import base64
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from aggregator.errors import ParseError
@@ -40,30 +41,30 @@ def frame(header: bytes, body: bytes = b"") -> bytes:
 
 def encode_request(document: Document) -> bytes:
     """The document as a frame; its body travels as it is."""
-    fields = {
+    said = {
         "url": document.url,
         "type": document.content_type,
         "language": document.content_language,
         "before": None if document.before is None else base64.b64encode(document.before).decode("ascii"),
     }
-    return frame(json.dumps(fields).encode(), document.body)
+    return frame(json.dumps(said).encode(), document.body)
 
 
 def decode_request(header: bytes, body: bytes) -> Document:
     """The document of a request."""
-    fields = json.loads(header)
+    said = json.loads(header)
     return Document(
         body=body,
-        url=fields["url"],
-        content_type=fields["type"],
-        content_language=fields["language"],
-        before=None if fields["before"] is None else base64.b64decode(fields["before"]),
+        url=said["url"],
+        content_type=said["type"],
+        content_language=said["language"],
+        before=None if said["before"] is None else base64.b64decode(said["before"]),
     )
 
 
 def encode_feed(feed: ParsedFeed) -> bytes:
     """A feed as a frame."""
-    return frame(json.dumps({"feed": asdict(feed)}, default=_plain, separators=(",", ":")).encode())
+    return frame(json.dumps({"feed": feed}, default=_plain, separators=(",", ":")).encode())
 
 
 def encode_error(error: ParseError) -> bytes:
@@ -90,6 +91,8 @@ def decode_answer(header: bytes) -> ParsedFeed:
 
 def _plain(value: object) -> object:
     """What JSON has no word for."""
+    if is_dataclass(value):
+        return {name: getattr(value, name) for name in _fields(value.__class__)}
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):
@@ -99,6 +102,11 @@ def _plain(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} cannot travel to the parent process")
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _moment(value: str | None) -> datetime | None:

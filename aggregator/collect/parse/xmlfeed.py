@@ -17,11 +17,14 @@ import feedparser
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.entries import language_tag, plain_words
+from aggregator.collect.parse.quicker import make_quicker
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo, Upstream
 
 __all__ = ["parse_xml"]
+
+make_quicker()
 
 #: extensions whose odd values make feedparser raise; renamed, they are elements that it does not know
 _FRAGILE = re.compile(r"(</?)(georss|gml|geo|psc|cc|creativeCommons|itunes|media|podcast|slash|thr|admin|foaf)(?=:)")

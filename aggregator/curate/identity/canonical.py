@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -55,6 +56,7 @@ _WRAPPERS = (
 )
 
 
+@lru_cache(maxsize=2048)  # the links of a document are asked for more than once while it is identified
 def canonical_url(url: str) -> str | None:
     """The comparable form of a web address; None where it is none (other schemes, no host, over 2 KB, unreadable).
 

@@ -1,0 +1,341 @@
+"""How fast whole polls are, beside `reader` (PyPI) on the same documents from the same loopback server.
+
+    python bench/collect.py [--data ../shared/data] [--sources 500] [--workers 1,4,16] [--venv DIR] [--profile FILE]
+
+Four rounds over all sources: cold; two of fifty entries new; nothing new and a server that says so (304); nothing new
+and a server that does not (the same body again, without validators). Ours is the real pump, fetcher, parse processes
+and store; reader has the number of workers that suits it best in each round. A document is fifty entries of real feeds
+(of made-up ones where the data is missing), under one RSS head, with guids and links of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import cProfile
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+PORT = 18490
+#: a round, what it shows, and how many times reader's rate ours is to be
+GOALS = {"cold": 4.0, "new": 15.0, "unmodified": 4.0, "same": 20.0}
+MEANING = {
+    "cold": "all entries new",
+    "new": "2 of 50 entries new",
+    "unmodified": "304",
+    "same": "same body, no validators",
+}
+ENTRIES, NEW = 50, 2
+NAMESPACES = {
+    "content": "http://purl.org/rss/1.0/modules/content/",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "media": "http://search.yahoo.com/mrss/",
+    "atom": "http://www.w3.org/2005/Atom",
+    "slash": "http://purl.org/rss/1.0/modules/slash/",
+    "wfw": "http://wellformedweb.org/CommentAPI/",
+    "feedburner": "http://rssnamespace.org/feedburner/ext/1.0",
+    "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
+    "thr": "http://purl.org/syndication/thread/1.0",
+    "georss": "http://www.georss.org/georss",
+}
+HEAD = (
+    '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"'
+    + "".join(f' xmlns:{prefix}="{name}"' for prefix, name in NAMESPACES.items())
+    + "><channel><title>Feed {n}</title><link>http://site{n}.example/</link><language>en</language>\n"
+)
+_OWN = re.compile(r"<(guid|link|pubDate|feedburner:origLink)\b.*?</\1\s*>", re.DOTALL)
+
+
+# --- the documents ------------------------------------------------------------
+def bodies_of_entries(data: Path) -> list[str]:
+    """The insides of entries of real RSS feeds, without what must be each entry's own."""
+    found = [
+        _OWN.sub("", body)
+        for path in sorted((data / "real").rglob("*.xml"))
+        for body in re.findall(r"<item>(.*?)</item>", path.read_text("utf-8", "replace"), re.DOTALL)
+    ]
+    real = [body for body in found if is_well_formed(body)]
+    return real or [
+        f"<title>Headline {n}</title><description>&lt;p&gt;{'Words of it. ' * (n % 50 + 5)}&lt;/p&gt;</description>"
+        for n in range(500)
+    ]
+
+
+def is_well_formed(body: str) -> bool:
+    """Whether an item made of this would be well-formed under our head, and one item."""
+    if re.search(r"<(?:item|entry|channel|rss)\b", body):
+        return False
+    try:
+        expat.ParserCreate(namespace_separator=" ").Parse(f"{HEAD}<item>{body}</item></channel></rss>", True)
+    except (expat.ExpatError, ValueError):
+        return False
+    return True
+
+
+def documents(data: Path, sources: int) -> list[tuple[bytes, bytes]]:
+    """For each source the first document, and the one with two new entries."""
+    dice, bodies = random.Random(7), bodies_of_entries(data)
+    newest = datetime(2026, 6, 1, tzinfo=UTC)
+
+    def item(source: int, number: int) -> str:
+        at = (newest - timedelta(hours=number)).strftime("%a, %d %b %Y %H:%M:%S +0000")
+        link = f"http://site{source}.example/{number}"
+        own = f"<guid>{link}</guid><link>{link}</link><pubDate>{at}</pubDate>"
+        return f"<item>{own}{dice.choice(bodies)}</item>\n"
+
+    made = []
+    for source in range(sources):
+        items = [item(source, number) for number in range(ENTRIES + NEW)]
+        head = HEAD.replace("{n}", str(source))
+        first, second = (f"{head}{''.join(some)}</channel></rss>".encode() for some in (items[NEW:], items[:-NEW]))
+        made.append((first, second))
+    return made
+
+
+# --- the server ---------------------------------------------------------------
+class Answers(asyncio.Protocol):
+    """One connection; `GET /<source>` and `GET /round/<name>`."""
+
+    stage = "cold"
+    documents: Sequence[tuple[bytes, bytes]] = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins to listen."""
+        self._transport = transport
+        self._received = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answers what has arrived whole."""
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            head, _, self._received = self._received.partition(b"\r\n\r\n")
+            assert isinstance(self._transport, asyncio.Transport)
+            self._transport.write(self._answer(head))
+
+    def _answer(self, head: bytes) -> bytes:
+        path = head.split(b" ", 2)[1].decode()
+        if path.startswith("/round/"):
+            Answers.stage = path.removeprefix("/round/")
+            return b"HTTP/1.1 204 No Content\r\n\r\n"
+        source = int(path[1:])
+        body = self.documents[source][Answers.stage != "cold"]
+        tag = f'"{source}-{Answers.stage != "cold"}"'
+        if Answers.stage == "unmodified" and tag.encode() in head:
+            return f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode()
+        validators = "" if Answers.stage == "same" else f"ETag: {tag}\r\n"
+        fields = f"Content-Type: application/rss+xml\r\n{validators}Content-Length: {len(body)}\r\n\r\n"
+        return f"HTTP/1.1 200 OK\r\n{fields}".encode() + body
+
+
+async def serve(data: Path, sources: int) -> None:
+    """Until killed; every source at an address of its own."""
+    Answers.documents = documents(data, sources)
+    loop = asyncio.get_running_loop()
+    for source in range(sources):
+        await loop.create_server(Answers, address(source), PORT)
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+
+def address(source: int) -> str:
+    return f"127.0.{8 + source // 250}.{source % 250 + 1}"
+
+
+def urls(sources: int) -> list[str]:
+    return [f"http://{address(source)}:{PORT}/{source}" for source in range(sources)]
+
+
+@contextlib.contextmanager
+def server(data: Path, sources: int) -> Iterator[None]:
+    """The server as a process of its own."""
+    command = [sys.executable, __file__, "--role", "server", "--data", str(data), "--sources", str(sources)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if process.stdout.readline().strip() != "ready":
+            raise SystemExit("the server did not start")
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+# --- our side -----------------------------------------------------------------
+async def ours(directory: Path, sources: int) -> None:
+    """Polls every source once for each line of stdin; answers as collect_reader.py does."""
+    from aggregator.collect.cadence import Policy
+    from aggregator.collect.fetch import Fetcher, FetchLimits
+    from aggregator.collect.guard import Guard
+    from aggregator.collect.parse import ParseLanes
+    from aggregator.collect.poll import Polled, Poller
+    from aggregator.daemon.pump import Pump
+    from aggregator.model import Subscription, Verdict
+    from aggregator.store import open_store
+
+    days, failed = 0, list[str]()
+
+    def clock() -> datetime:
+        return datetime(2026, 6, 2, tzinfo=UTC) + timedelta(days=days)
+
+    def note(polled: Polled) -> None:
+        if polled.result.error is not None:
+            failed.append(str(polled.result.error))
+
+    store = open_store("sqlite:ours.db", base=directory)
+    store.sync_sources([Subscription(url=url) for url in urls(sources)], now=clock())
+    fetcher = Fetcher(FetchLimits(), Guard(("127.0.0.0/8",)), "bench (+https://example.org)")
+    parser = ParseLanes()
+    await parser.start()
+    policy = Policy(min_interval=timedelta(minutes=30), max_interval=timedelta(hours=6))
+    poller = Poller(store, fetcher, parser, policy, lambda _source, _entry: Verdict(), clock)
+    pump = Pump(store, poller, slots=64, per_host=1, lease=timedelta(minutes=2), clock=clock, on_polled=note)
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in range(len(GOALS)):
+        await asyncio.to_thread(sys.stdin.readline)
+        began = time.perf_counter()
+        while await pump.fill() or pump.in_flight:
+            await pump.progress(within=timedelta(seconds=1))
+        took_s = time.perf_counter() - began
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        entries = await asyncio.to_thread(lambda: store.stats().entries)
+        print(json.dumps({"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}), flush=True)
+        days += 2
+    await pump.stop(within=timedelta(seconds=2))
+    await parser.close()
+    await fetcher.close()
+    store.close()
+    children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(json.dumps({"child_mb": children_mb}), flush=True)
+
+
+# --- the comparison -----------------------------------------------------------
+def measure(command: Sequence[str], progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """The answers of one side, by round."""
+    answers: dict[str, dict[str, Any]] = {}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        spent_s = cpu_s(process.pid)
+        for stage in GOALS:
+            urllib.request.urlopen(f"http://{address(0)}:{PORT}/round/{stage}", timeout=10).close()
+            process.stdin.write(stage + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            if not line:
+                raise SystemExit(f"{command[1]} ended in round {stage}")
+            answers[stage] = json.loads(line)
+            spent_s, before_s = cpu_s(process.pid), spent_s
+            answers[stage]["cpu"] = spent_s - before_s
+            progress("  {:11} {s:7.2f} s, {cpu:.2f} s CPU, {mb:.0f} MB".format(stage, **answers[stage]))
+        process.stdin.close()
+        if rest := process.stdout.readline():
+            answers["end"] = json.loads(rest)
+    return answers
+
+
+def cpu_s(pid: int) -> float:
+    """CPU that a process and its children have used."""
+    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    stats = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in pids)
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def environment(place: Path) -> Path | None:
+    """A Python that has reader; None, with a word, where there is no index to get it from."""
+    python = place / "bin" / "python"
+    if not python.exists():
+        venv.create(place, with_pip=True)
+    if subprocess.run([str(python), "-c", "import reader"], capture_output=True, check=False).returncode:
+        # its vendored feedparser imports sgmllib without asking for it
+        install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "reader", "sgmllib3k"]
+        if subprocess.run(install, capture_output=True, check=False).returncode:
+            print("skipped: reader cannot be installed (no package index within reach); our side alone follows")
+            return None
+    return python
+
+
+def compare(arguments: argparse.Namespace, scratch: Path) -> int:
+    """Runs both sides and prints them beside each other; 1 if a goal is missed."""
+    python = environment(arguments.venv or scratch / "reader")
+    sources = int(arguments.sources)
+    with server(arguments.data, sources):
+        command = [sys.executable, __file__, "--role", "ours", "--sources", str(sources), "--scratch", str(scratch)]
+        if arguments.profile:
+            command += ["--profile", str(arguments.profile)]
+        print("ours")
+        mine = measure(command, print)
+        theirs = [reader_side(python, scratch, sources, int(n)) for n in arguments.workers.split(",")] if python else []
+    return report(mine, theirs, sources)
+
+
+def reader_side(python: Path, scratch: Path, sources: int, workers: int) -> dict[str, dict[str, Any]]:
+    """Reader with so many workers, on a database of its own."""
+    addresses = scratch / "urls"
+    addresses.write_text("\n".join(urls(sources)))
+    script = Path(__file__).with_name("collect_reader.py")
+    print(f"reader, {workers} workers")
+    database = scratch / f"reader{workers}.db"
+    return measure([str(python), str(script), str(database), str(workers), str(addresses)], print)
+
+
+def report(mine: dict[str, dict[str, Any]], theirs: Sequence[dict[str, dict[str, Any]]], sources: int) -> int:
+    """The table; how many goals are missed, at most 1."""
+    print(f"\n{'round':11} {'':26} {'ours/s':>8} {'reader/s':>9} {'ratio':>7} {'goal':>5}  CPU ratio")
+    missed = 0
+    for stage, goal in GOALS.items():
+        rate = sources / mine[stage]["s"]
+        best = max((sources / other[stage]["s"] for other in theirs), default=0.0)
+        ratio = rate / best if best else 0.0
+        missed += bool(best) and ratio < goal
+        cpu = min((other[stage]["cpu"] for other in theirs), default=0.0) / max(mine[stage]["cpu"], 0.01)
+        print(f"{stage:11} {MEANING[stage]:26} {rate:8.1f} {best:9.1f} {ratio:7.1f} {goal:5.0f} {cpu:10.1f}")
+    memory = [round(other["same"]["mb"]) for other in theirs]
+    print(f"memory: ours {mine['same']['mb']:.0f} MB and {mine['end']['child_mb']:.0f} MB a parse process", end="")
+    print(f"; reader {memory} MB by workers" if memory else "")
+    counts = {side["same"]["entries"] for side in (mine, *theirs)}
+    failures = [side[stage]["failed"] for side in (mine, *theirs) for stage in GOALS if side[stage]["failed"]]
+    print(f"entries stored: {sorted(counts)}" + (f"; failures: {failures[:2]}" if failures else ""))
+    return 1 if missed or len(counts) > 1 or failures else 0
+
+
+def main() -> int:
+    """Both sides, or one role of the bench."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--sources", type=int, default=500)
+    parser.add_argument("--workers", default="1,4,16", help="numbers of workers that reader is tried with")
+    parser.add_argument("--venv", type=Path, help="an environment for reader that is kept")
+    parser.add_argument("--profile", type=Path, help="write a profile of our parent process there")
+    parser.add_argument("--role", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.role == "server":
+        asyncio.run(serve(arguments.data, arguments.sources))
+    elif arguments.role == "ours":
+        with cProfile.Profile() if arguments.profile else contextlib.nullcontext() as profile:
+            asyncio.run(ours(arguments.scratch, arguments.sources))
+        if arguments.profile and profile:
+            profile.dump_stats(arguments.profile)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            return compare(arguments, Path(scratch))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,35 @@
+"""The other side of bench/collect.py: `reader` (PyPI), in an environment of its own; needs nothing of this project.
+
+    python collect_reader.py DATABASE WORKERS URLS STAGES
+
+Reads a word a line from stdin, the name of a stage, and answers with a line of JSON when all feeds have been updated.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+
+def main(database: str, workers: int, urls: list[str]) -> None:
+    """Follows `urls` and updates all of them, once for each line of stdin."""
+    reader = importlib.import_module("reader").make_reader(database)
+    for url in urls:
+        reader.add_feed(url)
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        results = list(reader.update_feeds_iter(workers=workers, scheduled=False))
+        took_s = time.perf_counter() - began
+        failed = [str(result.value) for result in results if isinstance(result.value, Exception)]
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        entries = reader.get_entry_counts().total
+        print(json.dumps({"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]).read_text().split())
