@@ -20,22 +20,26 @@ from aggregator import __version__
 from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
-from aggregator.model import ParsedEntry, Source, Verdict
-from aggregator.store import Store, open_store
+from aggregator.model import ParsedEntry, PollResult, Source, Verdict
+from aggregator.store import Store, Stored, open_store
 
 if TYPE_CHECKING:
     from aggregator.collect.fetch import Fetcher
+    from aggregator.collect.guard import Guard
     from aggregator.collect.parse import ParseLanes
     from aggregator.collect.poll import Poller
+    from aggregator.collect.push import Hubs, Subscriber
     from aggregator.publish.audience import Audience
     from aggregator.publish.hub import Send
     from aggregator.publish.rendering import Rendering
     from aggregator.publish.site import Site
     from aggregator.publish.web import Health, Services
+    from aggregator.publish.web.delivering import Deliveries
     from aggregator.refresh import CurateOptions, Refresher
 
 Clock = Callable[[], datetime]
 Judge = Callable[[Source, ParsedEntry], Verdict]
+Relax = Callable[[Source, PollResult], PollResult]
 
 #: a busy news page has a few hundred entries; a parse that takes longer is an attack or a bug
 PARSE_TIMEOUT = timedelta(seconds=10)
@@ -60,7 +64,6 @@ def user_agent(settings: Settings) -> str:
 def fetcher(settings: Settings) -> Fetcher:
     """The way to the web, within ``[polling]``'s limits."""
     from aggregator.collect.fetch import Fetcher, FetchLimits
-    from aggregator.collect.guard import Guard
 
     polling = settings.polling
     standard = FetchLimits()
@@ -71,8 +74,14 @@ def fetcher(settings: Settings) -> Fetcher:
         silence=min(standard.silence, polling.timeout),
         max_size_bytes=polling.max_size,
     )
-    guard = Guard(tuple(str(network) for network in polling.allow_private_addresses))
-    return Fetcher(limits, guard, user_agent(settings))
+    return Fetcher(limits, guard(settings), user_agent(settings))
+
+
+def guard(settings: Settings) -> Guard:
+    """Which addresses may be dialled."""
+    from aggregator.collect.guard import Guard
+
+    return Guard(tuple(str(network) for network in settings.polling.allow_private_addresses))
 
 
 def parser() -> ParseLanes:
@@ -88,13 +97,59 @@ def judge(settings: Settings) -> Judge:
     return lambda source, entry: judge_by(rules, subject_of_entry(source, entry)) if rules else Verdict()
 
 
-def poller(settings: Settings, *, store: Store, fetcher: Fetcher, parser: ParseLanes, clock: Clock) -> Poller:
+def poller(
+    settings: Settings,
+    *,
+    store: Store,
+    fetcher: Fetcher,
+    parser: ParseLanes,
+    clock: Clock,
+    relax: Relax = lambda _, result: result,
+) -> Poller:
     """The order of things for one lease."""
     from aggregator.collect.cadence import Policy
     from aggregator.collect.poll import Poller
 
     policy = Policy(min_interval=settings.polling.min_interval, max_interval=settings.polling.max_interval)
-    return Poller(store, fetcher, parser, policy, judge(settings), clock)
+    return Poller(store, fetcher, parser, policy, judge(settings), clock, relax=relax)
+
+
+def base(settings: Settings) -> str:
+    """The address of our site, without its last slash."""
+    return settings.site.url.rstrip("/")
+
+
+def hubs(settings: Settings) -> Hubs:
+    """The way to the hubs of others: the guard as for feeds, limits as for a short talk (COLLECT 1.4)."""
+    from aggregator.collect.fetch import Fetcher, FetchLimits
+    from aggregator.collect.push import Hubs
+
+    short = timedelta(seconds=5)
+    limits = FetchLimits(total=3 * short, resolve=short, connect=short, silence=short)
+    return Hubs(Fetcher(limits, guard(settings), user_agent(settings)))
+
+
+def subscriber(
+    settings: Settings,
+    *,
+    store: Store,
+    parser: ParseLanes,
+    clock: Clock,
+    on_delivered: Callable[[Stored], None],
+) -> Subscriber:
+    """Who subscribes at the hubs of sources and takes what they deliver."""
+    from aggregator.collect.push import Subscriber
+
+    return Subscriber(
+        store,
+        hubs(settings),
+        parser,
+        judge(settings),
+        base=base(settings),
+        clock=clock,
+        on_delivered=on_delivered,
+        max_body_bytes=settings.polling.max_size,
+    )
 
 
 def curate_options(settings: Settings) -> CurateOptions:
@@ -125,7 +180,7 @@ def site(settings: Settings) -> Site:
 
     return Site(
         title=settings.site.title,
-        url=settings.site.url.rstrip("/"),
+        url=base(settings),
         language=settings.site.language,
         timezone=settings.site.timezone,
         contact=settings.site.contact,
@@ -177,6 +232,7 @@ def services(
     clock: Clock,
     health: Callable[[], Health],
     metrics: Callable[[], str],
+    deliveries: Deliveries | None = None,
     send: Send | None = None,
 ) -> Services:
     """What the web server asks."""
@@ -194,6 +250,7 @@ def services(
         clock=clock,
         health=health,
         metrics=metrics,
+        deliveries=deliveries,
         send=send,
     )
 

@@ -65,6 +65,8 @@ def _of_daemon(daemon: Daemon) -> Iterator[Sample]:
     yield Sample("aggregator_refresh_seconds", refreshing.took_s)
     yield Sample("aggregator_config_ok", counters.config_ok)
     yield Sample("aggregator_config_reloads_total", dict(counters.reloads))
+    yield Sample("aggregator_pushes", daemon.pushing.subscriber.states())
+    yield Sample("aggregator_deliveries_total", daemon.pushing.subscriber.deliveries())
     yield Sample("aggregator_clock_disbelieved", daemon.clock.jumped)
     progress = daemon.schedule.progress
     yield Sample("aggregator_job_failures_total", dict(progress.failures))

@@ -48,6 +48,12 @@ METRICS: dict[str, tuple[str, str, str | None]] = {
     "aggregator_config_reloads_total": ("counter", "Reloads by result (taken, refused).", "result"),
     "aggregator_job_failures_total": ("counter", "Runs of timed jobs that failed or took too long.", "job"),
     "aggregator_job_age_seconds": ("gauge", "Seconds since the last good run of a timed job.", "job"),
+    "aggregator_pushes": ("gauge", "Subscriptions at hubs by state (asked, active, leaving, resting).", "state"),
+    "aggregator_deliveries_total": (
+        "counter",
+        "Deliveries of hubs by what became of them (stored, unreadable, unsigned).",
+        "outcome",
+    ),
     "aggregator_clock_disbelieved": ("gauge", "1: the wall clock has jumped and is not believed yet.", None),
 }
 

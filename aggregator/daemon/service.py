@@ -33,6 +33,7 @@ from aggregator.daemon.counters import Counters
 from aggregator.daemon.figures import Figures
 from aggregator.daemon.health import Pulse
 from aggregator.daemon.pump import Pump, lease_length
+from aggregator.daemon.pushing import Pushing
 from aggregator.daemon.refreshing import Refreshing
 from aggregator.daemon.reload import Reload, keep_fixed
 from aggregator.daemon.upkeep import Backups, RulesMark, retain
@@ -42,7 +43,7 @@ from aggregator.publish.pages import Pages
 from aggregator.publish.web import WebServer, create_app, serve
 from aggregator.schedule import Job, Schedule
 from aggregator.sdnotify import Notifier
-from aggregator.store import Store
+from aggregator.store import Store, Stored
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Daemon:
         self.parser = assemble.parser()
         self.fetcher = assemble.fetcher(settings)
         self.refreshing = Refreshing(assemble.refresher(settings, store), clock=self.clock)
+        self.pushing = Pushing(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
         self.pump = Pump(
             store,
             self._poller(settings),
@@ -101,6 +103,7 @@ class Daemon:
             health=self.pulse.health,
             metrics=lambda: self.figures.text(self),
             send=assemble.send(lambda: self.fetcher),
+            deliveries=self.pushing.subscriber,
         )
         self.rules_mark = RulesMark(assemble.state_dir(settings) / "rules.mark")
         self._web: WebServer | None = None
@@ -141,6 +144,7 @@ class Daemon:
             log.warning("configuration", extra={"problem": problem})
         await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now)
         await asyncio.to_thread(self.services.audience.start, now=now)
+        await self.pushing.start()
         try:
             self._web = await serve(create_app(self.services), listen=self.settings.server.listen, sockets=sockets)
         except OSError as error:
@@ -159,7 +163,7 @@ class Daemon:
         within = STOP_WITHIN / 2
         web = self._web.stop(grace_s=within.total_seconds()) if self._web else asyncio.sleep(0)
         await asyncio.gather(web, self.pump.stop(within=within), self.refreshing.stop(within=within))
-        await asyncio.gather(self.parser.close(), self.fetcher.close())
+        await asyncio.gather(self.parser.close(), self.fetcher.close(), self.pushing.stop())
         try:
             await asyncio.to_thread(self.store.fold_views)
         except StoreUnavailable as error:
@@ -185,6 +189,7 @@ class Daemon:
         retention = Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE)
         jobs = [
             Job(name="poll", every=SECOND, run=self._poll, deadline=30 * SECOND),
+            Job(name="push", every=30 * SECOND, run=self.pushing.tick, deadline=10 * MINUTE, delay=5 * SECOND),
             Job(name="views", every=SECOND, run=self._fold, deadline=30 * SECOND),
             Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
             Job(name="config", every=SECOND, run=self._reload.look, deadline=MINUTE),
@@ -205,6 +210,7 @@ class Daemon:
         await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
         self.settings = new
         self._replace_fetching(new)
+        await self.pushing.take_over(new)
         site = assemble.site(new)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
         if (old.site.url, old.server) != (new.site.url, new.server):
@@ -231,7 +237,14 @@ class Daemon:
             self.refreshing.judge_anew(judge, then=mark)
 
     def _poller(self, settings: Settings) -> Poller:
-        return assemble.poller(settings, store=self.store, fetcher=self.fetcher, parser=self.parser, clock=self.clock)
+        return assemble.poller(
+            settings,
+            store=self.store,
+            fetcher=self.fetcher,
+            parser=self.parser,
+            clock=self.clock,
+            relax=self.pushing.subscriber.relax,
+        )
 
     def status(self) -> str:
         """One line for ``systemctl status``."""
@@ -239,7 +252,12 @@ class Daemon:
 
     def _polled(self, polled: Polled) -> None:
         self.counters.polled(polled)
-        if polled.stored and (polled.stored.new_items or polled.stored.updated):
+        self.pushing.polled(polled)
+        if polled.stored:
+            self._stored(polled.stored)
+
+    def _stored(self, stored: Stored) -> None:
+        if stored.new_items or stored.updated:
             self.refreshing.want()
 
     async def _poll(self) -> None:

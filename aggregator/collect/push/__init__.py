@@ -4,6 +4,7 @@
 - `signature`: whether a delivery is the hub's (pure)
 - `plan`: what is to be asked of hubs, how long a delivery is trusted, when nothing is asked (pure)
 - `hubs`: one request to a hub
+- `intake`: from a delivery to the store
 - `subscriber`: carries the plan out, answers verifications, takes deliveries
 """
 

@@ -14,19 +14,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from aggregator.collect.push import plan
 from aggregator.collect.push.hubs import Hubs
+from aggregator.collect.push.intake import Intake, Judge, Parser
 from aggregator.collect.push.signature import is_signed
-from aggregator.collect.remembered import remembered
-from aggregator.curate.identity import identify
-from aggregator.errors import FetchError, ParseError, StoreError
-from aggregator.model import Document, ParsedEntry, ParsedFeed, PollResult, Push, Source, Verdict
+from aggregator.errors import FetchError
+from aggregator.model import Document, PollResult, Push, Source
 from aggregator.store import Store, Stored
 
 __all__ = ["Subscriber"]
@@ -35,22 +34,6 @@ _log = logging.getLogger(__name__)
 
 #: requests to hubs in one round: a thousand new sources do not make a burst
 _STEPS_PER_ROUND = 20
-#: deliveries that wait to be parsed; a hub is told to come back when there are more
-_MAX_WAITING = 50
-_MAX_WAITING_BYTES = 50_000_000
-
-
-class Parser(Protocol):
-    """Whatever makes feeds of documents."""
-
-    async def parse(self, document: Document) -> ParsedFeed:
-        """The feed in `document`. Raises ParseError."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    push: Push
-    document: Document
 
 
 class Subscriber:
@@ -65,24 +48,23 @@ class Subscriber:
         store: Store,
         hubs: Hubs,
         parser: Parser,
-        judge: Callable[[Source, ParsedEntry], Verdict],
+        judge: Judge,
         *,
         base: str,
         clock: Callable[[], datetime],
         on_delivered: Callable[[Stored], None] = lambda _: None,
         max_body_bytes: int = 10_000_000,
     ) -> None:
-        self.judge, self.base = judge, base
+        self.base = base
         #: the largest delivery that is read
         self.max_body_bytes = max_body_bytes
-        #: deliveries by what became of them, for metrics: stored, unsigned, unreadable
-        self.deliveries: dict[str, int] = {"stored": 0, "unsigned": 0, "unreadable": 0}
-        self._store, self._hubs, self._parser, self._clock = store, hubs, parser, clock
+        #: deliveries that were not signed as agreed
+        self.unsigned = 0
+        self.intake = Intake(store, parser, judge, clock)
+        self._store, self._hubs, self._clock = store, hubs, clock
         self._on_delivered = on_delivered
         self._pushes: dict[str, Push] = {}
         self._sources: dict[int, Source] = {}
-        self._waiting: asyncio.Queue[_Delivery] = asyncio.Queue(_MAX_WAITING)
-        self._waiting_bytes = 0
 
     async def start(self) -> None:
         """Reads what is kept: hubs may call before the first round."""
@@ -106,13 +88,18 @@ class Subscriber:
     async def work(self) -> None:
         """Stores deliveries as they come, until it is cancelled."""
         while True:
-            delivery = await self._waiting.get()
             try:
-                await self._deliver(delivery)
+                token, stored = await self.intake.next()
+                if stored is not None:
+                    await self._delivered(token, stored)
             except Exception:  # noqa: BLE001 - the edge of a job: what makes us trip over one must not end the others
-                _log.exception("delivery failed", extra={"hub": _host(delivery.push.hub)})
-            finally:
-                self._waiting_bytes -= len(delivery.document.body)
+                _log.exception("delivery failed")
+
+    async def take_over(self, *, judge: Judge, base: str, hubs: Hubs) -> None:
+        """A new configuration: other rules, another address of ours, other limits."""
+        self.intake.judge, self.base = judge, base
+        former, self._hubs = self._hubs, hubs
+        await former.close()
 
     async def close(self) -> None:
         """Closes the connections to hubs."""
@@ -147,19 +134,24 @@ class Subscriber:
         One that is not signed as agreed is taken as well, and thrown away: whoever guesses learns nothing.
         """
         push = self._pushes.get(token)
-        if push is None:
+        source = self._sources.get(push.source_id) if push else None
+        if push is None or source is None:
             return True
         if push.secret is not None and not await asyncio.to_thread(is_signed, body, signature, push.secret):
-            self.deliveries["unsigned"] += 1
+            self.unsigned += 1
             _log.warning("delivery not signed as agreed", extra={"hub": _host(push.hub)})
             return True
-        if self._waiting.full() or self._waiting_bytes + len(body) > _MAX_WAITING_BYTES:
-            return False
-        source = self._sources.get(push.source_id)
-        url = source.fetch_url if source else push.topic
-        self._waiting_bytes += len(body)
-        self._waiting.put_nowait(_Delivery(push, Document(body=body, url=url, content_type=content_type)))
-        return True
+        return self.intake.put(token, source, Document(body=body, url=source.fetch_url, content_type=content_type))
+
+    # --- what operators ask ---
+
+    def states(self) -> dict[str, float]:
+        """How many subscriptions are in each state."""
+        return dict(Counter(push.state for push in self._pushes.values()))
+
+    def deliveries(self) -> dict[str, float]:
+        """What has become of deliveries since the start."""
+        return {"stored": self.intake.stored, "unreadable": self.intake.unreadable, "unsigned": self.unsigned}
 
     # --- what polling asks ---
 
@@ -252,38 +244,11 @@ class Subscriber:
         await asyncio.to_thread(self._store.remove_push, push.token)
         self._pushes.pop(push.token, None)
 
-    async def _deliver(self, delivery: _Delivery) -> None:
-        source = self._sources.get(delivery.push.source_id)
-        if source is None:
-            return
-        try:
-            feed = await self._parser.parse(delivery.document)
-            stored = await asyncio.to_thread(self._store.deliver, await self._result(source, feed))
-        except (ParseError, StoreError) as error:
-            self.deliveries["unreadable"] += 1
-            _log.warning("delivery not stored", extra={"source": source.slug, "why": error})
-            return
-        self.deliveries["stored"] += 1
-        current = self._pushes.get(delivery.push.token)
-        if current is not None and current.state == "active":
-            await self._keep(replace(current, delivered_at=self._clock()))
+    async def _delivered(self, token: str, stored: Stored) -> None:
+        push = self._pushes.get(token)
+        if push is not None and push.state == "active":
+            await self._keep(replace(push, delivered_at=self._clock()))
         self._on_delivered(stored)
-
-    async def _result(self, source: Source, feed: ParsedFeed) -> PollResult:
-        """A delivery as a poll that has found these entries; it is a part of the feed: what is absent says nothing."""
-        now = self._clock()
-        known = await remembered(self._store, source.id, feed.entries)
-        found = identify(
-            feed.entries, known, source_url=source.subscription.url, now=now, unstable_ids=source.unstable_ids
-        )
-        return PollResult(
-            source_id=source.id,
-            outcome="new",
-            polled_at=now,
-            next_poll=now,
-            entries=tuple(replace(entry, verdict=self.judge(source, entry.parsed)) for entry in found.entries),
-            insert_only=feed.truncated,
-        )
 
 
 def _is_confidential(hub: str) -> bool:

@@ -1,0 +1,43 @@
+"""WebSub in the real daemon: a scripted hub on loopback, verified, delivering, told that it was missed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon_process import config_text, daemon
+from origin import Answer, Origin, rss
+from scripted_hub import ScriptedHub
+
+
+def test_what_a_hub_delivers_is_published_without_a_poll(tmp_path: Path) -> None:
+    with Origin() as origin:
+        hub = ScriptedHub(origin)
+        links = f'<atom:link rel="hub" href="{hub.url}"/><atom:link rel="self" href="{origin.url("/feed")}"/>'
+
+        def document(*titles: str) -> bytes:
+            return rss(*titles, extra=links).replace(b"<rss ", b'<rss xmlns:atom="http://www.w3.org/2005/Atom" ')
+
+        url = origin.on("/feed", Answer(body=document("Polled"), conditional=True))
+        with daemon(tmp_path, config_text(url, interval="1h")) as running:
+            assert running.wait_for(running.titles) == ["Polled"]
+            running.wait_for(lambda: hub.verifications, "the subscription")
+            assert hub.verifications[0].status == 200
+            assert hub.callback.startswith(f"http://127.0.0.1:{running.port}/push/")
+            assert hub.deliver(document("Pushed")).status == 202
+            assert hub.deliver(document("Forged"), signature="sha256=" + "0" * 64).status == 202
+            running.wait_for(lambda: "Pushed" in running.titles(), "the delivery")
+            assert set(running.titles()) == {"Polled", "Pushed"}
+            assert len(origin.asked("/feed")) == 1
+            for line in (
+                'aggregator_deliveries_total{outcome="stored"} 1',
+                'aggregator_deliveries_total{outcome="unsigned"} 1',
+                'aggregator_pushes{state="active"} 1',
+            ):
+                running.wait_for(lambda line=line: line in running.get("/metrics").body.decode(), line)  # type: ignore[misc]
+            callback = hub.callback
+            assert callback.rpartition("/")[2] not in running.log, "the address is a secret"
+            assert running.stop()[0] == 0
+        with daemon(tmp_path) as again:
+            assert hub.deliver(document("After a restart"), callback=callback).status == 202
+            again.wait_for(lambda: "After a restart" in again.titles(), "the delivery")
+            assert len(hub.asked) == 1
