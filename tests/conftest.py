@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from aggregator.store import Store, open_store
+
+if TYPE_CHECKING:
+    from desk import Desk
+    from year import Year
 
 # A loaded machine is no defect of the property; a run in CI must be the same run twice.
 settings.register_profile(
@@ -52,3 +57,20 @@ def reopen(store_url: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
 @pytest.fixture
 def store(reopen: Callable[[], Store]) -> Store:
     return reopen()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """The way in, with an empty store, an origin on loopback, and a clock that moves when it is told to."""
+    from desk import open_desk
+
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="session")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
+    """A simulated year in the life of one source."""
+    from year import live_a_year
+
+    return live_a_year(tmp_path_factory.mktemp("year"))

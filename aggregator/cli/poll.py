@@ -28,8 +28,8 @@ PATIENCE = timedelta(seconds=10)
 def poll(context: Context, urls: tuple[str, ...], everything: bool) -> int:
     """Poll once what is due, then exit.
 
-    With URLs: those sources, due or not. A host that has asked for silence is left alone even so. Ends with 1 if a
-    source failed.
+    With URLs: those sources, due or not. A host that has asked for silence is left alone even so, and so is a server
+    of the web that was asked less than ten minutes ago. Ends with 1 if a source failed.
     """
     from aggregator.errors import NotFound
 
@@ -41,6 +41,8 @@ def poll(context: Context, urls: tuple[str, ...], everything: bool) -> int:
         if unknown:
             raise NotFound(f"not a source of {settings.path.name}: {', '.join(unknown)} (see `aggregator status`)")
         wanted = set(urls) or (configured if everything else _due(store, context.now()))
+        if urls or everything:
+            wanted -= _resting(store, wanted, context.now())
         done = asyncio.run(_poll(settings, store, wanted, force=bool(urls) or everything))
         _refresh(settings, store, context.now())
     return _summary(done, wanted)
@@ -53,6 +55,16 @@ def _due(store: Store, now: datetime) -> set[str]:
         for health in store.sources(now=now)
         if health.subscription.enabled and (health.next_poll is None or health.next_poll <= now)
     }
+
+
+def _resting(store: Store, wanted: set[str], now: datetime) -> set[str]:
+    """Those of `wanted` that are left alone all the same; they are told about."""
+    from aggregator.collect.backoff import rests
+
+    resting = [one for one in store.sources(now=now) if one.subscription.url in wanted and rests(one, now=now)]
+    for one in resting:
+        click.echo(f"{one.ref.name}: left alone, it was asked a short while ago or its server is busy", err=True)
+    return {one.subscription.url for one in resting}
 
 
 async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[Polled]:

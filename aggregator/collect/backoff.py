@@ -1,4 +1,4 @@
-"""What becomes of a source whose poll failed: when it is asked again, and who else is left alone meanwhile. Pure."""
+"""When a source is left alone: after a poll that failed, and when somebody asks for polls too often. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 from aggregator.collect import cadence, revalidation
 from aggregator.collect.cadence import Policy
 from aggregator.errors import CollectError
-from aggregator.model import PollError, PollResult, Revalidation, Source
+from aggregator.model import PollError, PollResult, Revalidation, Source, SourceHealth
 
-__all__ = ["failed"]
+__all__ = ["failed", "rests"]
 
 #: how soon a source is tried again when the fault was our network's: it may be back any minute
 _OFFLINE_RETRY = timedelta(seconds=60)
 _BUSY = frozenset({429, 503})
+#: on demand, a server of the web is asked again after that long at the earliest (FRB070)
+_ON_DEMAND_GAP = timedelta(minutes=10)
 #: how long a host is left alone after a 429 that does not say
 _UNTOLD_SILENCE = timedelta(minutes=10)
 
@@ -53,6 +55,17 @@ def failed(
         return replace(result, next_poll=now + _OFFLINE_RETRY * (1 + jitter), counts_as_error=False)
     again = _again(source, error, now, policy, jitter)
     return replace(result, next_poll=again, park_host_until=_parked(source, error, now, again))
+
+
+def rests(health: SourceHealth, *, now: datetime) -> bool:
+    """Whether a source is left alone though somebody asks for it: it was polled minutes ago, or its server is busy.
+
+    What is on one's own network is one's own affair.
+    """
+    if health.last_poll is None or _is_private(urlsplit(health.subscription.url).hostname or ""):
+        return False
+    is_busy = health.http_status in _BUSY and health.next_poll is not None and health.next_poll > now
+    return is_busy or now - health.last_poll < _ON_DEMAND_GAP
 
 
 def _again(source: Source, error: CollectError, now: datetime, policy: Policy, jitter: float) -> datetime:

@@ -142,7 +142,7 @@ class Daemon:
         log.info("starting", extra={**versions, "config": self.settings.path})
         for problem in self.settings.warnings:
             log.warning("configuration", extra={"problem": problem})
-        await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now)
+        await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
         await asyncio.to_thread(self.services.audience.start, now=now)
         await self.pushing.start()
         try:

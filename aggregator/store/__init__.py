@@ -87,8 +87,14 @@ class Stored:
 class WorkStore(Protocol):
     """The queue of polls: leased by host, fenced by token."""
 
-    def sync_sources(self, subscriptions: Sequence[Subscription], *, now: datetime) -> SyncedSources:
-        """Makes the followed sources those of the configuration. New ones are due at once."""
+    def sync_sources(
+        self, subscriptions: Sequence[Subscription], *, now: datetime, catch_up: bool = False
+    ) -> SyncedSources:
+        """Makes the followed sources those of the configuration. New ones are due at once.
+
+        `catch_up`: nothing was polled for a while. What is long overdue is spread, one source a second, the longest
+        overdue first, none later than its own interval from now.
+        """
 
     def claim(
         self,

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 import pytest
-from desk import DAY, HOUR, MINUTE, START, Desk, InProcess, open_desk
+from desk import DAY, HOUR, MINUTE, START, Desk, InProcess
 from origin import Answer, Origin, Request, rss
 
 from aggregator.errors import StaleLease, StoreUnavailable
@@ -15,12 +13,6 @@ from aggregator.model import Lease, ParsedEntry, PollResult, Source, Subscriptio
 from aggregator.store import Store, Stored, WorkStore
 
 HTML = b"<!DOCTYPE html><html><head><title>Please log in</title></head><body>Log in</body></html>"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
-        yield desk
 
 
 # --- what goes well -------------------------------------------------------------------------------------------------

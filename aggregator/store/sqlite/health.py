@@ -12,6 +12,8 @@ from aggregator.store.sqlite.connection import Connection
 DAY_MS = 86_400_000
 #: over which rates are counted; a source without any item in it is quiet
 DAYS = 30
+#: why a source is polled no more: its address leads for good to a feed that another source is polled from
+SAME_FEED = "same-feed"
 State = Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
 
 
@@ -35,6 +37,8 @@ def record_poll(connection: Connection, source: sqlite3.Row, result: PollResult)
         **_moved(source, result, polled),
         **(_failed(source, result, polled) if result.outcome in {"error", "gone"} else _succeeded(polled)),
     }
+    if result.adopt_url and (other := _polled_from(connection, source, result.moved_to)):
+        values |= _merged(source, result, other)
     assignments = ", ".join(f"{name} = :{name}" for name in values)
     connection.execute(f"UPDATE sources SET {assignments} WHERE id = :id", {**values, "id": source["id"]})
     before = (source["title"], source["home"], bool(source["error_count"]), source["gone"], source["last_poll"] is None)
@@ -72,6 +76,27 @@ def _moved(source: sqlite3.Row, result: PollResult, polled: int) -> dict[str, ob
     if result.moved_to == source["moved_to"]:
         return {"moved_count": source["moved_count"] + 1}
     return {"moved_to": result.moved_to, "moved_since": polled, "moved_count": 1}
+
+
+def _polled_from(connection: Connection, source: sqlite3.Row, url: str | None) -> str | None:
+    """The name of another source that is polled from `url`."""
+    row = connection.execute(
+        "SELECT slug FROM sources WHERE fetch_url = ? AND id <> ? AND configured AND enabled AND NOT gone",
+        (url, source["id"]),
+    ).fetchone()
+    return row and str(row["slug"])
+
+
+def _merged(source: sqlite3.Row, result: PollResult, other: str) -> dict[str, object]:
+    """Two addresses, one feed (FRB137): it is asked for once. What this source has brought stays."""
+    return {
+        "gone": 1,
+        "fetch_url": source["fetch_url"],
+        "moved_to": result.moved_to,
+        "error_code": SAME_FEED,
+        "error_message": f"Its address leads to the feed of {other} for good; one of the two can be removed",
+        "error_permanent": 1,
+    }
 
 
 def _failed(source: sqlite3.Row, result: PollResult, polled: int) -> dict[str, object]:

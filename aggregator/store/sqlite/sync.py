@@ -7,13 +7,16 @@ from collections.abc import Sequence
 
 from aggregator.model import Subscription
 from aggregator.store import SyncedSources
-from aggregator.store.sqlite import codec
+from aggregator.store.sqlite import codec, health
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.keys import host_key, slug_of
 from aggregator.store.sqlite.shown import bump, refresh_item
 
 #: no due time lies further ahead than the longest Retry-After with its jitter, unless the clock was wrong meanwhile
 FARTHEST_MS = 8 * 86_400_000
+
+#: a source that is overdue for longer was not polled because nothing was; caught up with at this pace
+_OVERDUE_MS, _PACE_MS = 600_000, 1_000
 
 _CONFIGURED = ("section", "name", "interval_ms", "weight", "enabled", "full_text", "role")
 
@@ -36,10 +39,34 @@ def take_over(connection: Connection, subscriptions: Sequence[Subscription], now
     for url in changed:
         _change(connection, wanted[url], known[url])
     connection.executemany("UPDATE sources SET configured = 0 WHERE url = ?", [(url,) for url in removed])
+    if removed:
+        _part(connection)
     _heal_clock(connection, now_ms)
     if added or removed or changed:
         bump(connection)
     return SyncedSources(added=tuple(added), changed=tuple(changed), removed=tuple(removed))
+
+
+def spread_overdue(connection: Connection, now_ms: int) -> None:
+    """Spreads what became due while nothing was polled, instead of asking everybody at once."""
+    overdue = connection.execute(
+        "SELECT id, due_at - last_poll FROM sources WHERE configured AND enabled AND NOT gone AND last_poll IS NOT NULL"
+        " AND due_at < ? ORDER BY due_at, id",
+        (now_ms - _OVERDUE_MS,),
+    ).fetchall()
+    connection.executemany(
+        "UPDATE sources SET due_at = ? WHERE id = ?",
+        [(now_ms + min(place * _PACE_MS, max(own, 0)), row) for place, (row, own) in enumerate(overdue)],
+    )
+
+
+def _part(connection: Connection) -> None:
+    """A source that had become the same feed as another is polled again when that one has gone."""
+    connection.execute(
+        "UPDATE sources SET gone = 0 WHERE gone AND error_code = ? AND NOT EXISTS (SELECT 1 FROM sources AS other"
+        " WHERE other.configured AND other.fetch_url = sources.moved_to AND other.id <> sources.id)",
+        (health.SAME_FEED,),
+    )
 
 
 def move(connection: Connection, source_id: int, host: str) -> None:

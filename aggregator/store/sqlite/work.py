@@ -53,11 +53,15 @@ class Work:
 
     _engine: Engine
 
-    def sync_sources(self, subscriptions: Sequence[Subscription], *, now: datetime) -> SyncedSources:
+    def sync_sources(
+        self, subscriptions: Sequence[Subscription], *, now: datetime, catch_up: bool = False
+    ) -> SyncedSources:
         """Makes the followed sources those of the configuration. New ones are due at once."""
 
         def run(connection: Connection) -> SyncedSources:
             synced = sync.take_over(connection, subscriptions, codec.to_ms(now))
+            if catch_up:
+                sync.spread_overdue(connection, codec.to_ms(now))
             idle = connection.execute("SELECT host FROM hosts WHERE leased_until <= ?", (codec.to_ms(now),)).fetchall()
             for (host,) in idle:
                 refresh_host(connection, host)

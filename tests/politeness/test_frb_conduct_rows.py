@@ -1,0 +1,418 @@
+"""FRB 080 to 141: identity, addresses, back-off, changes of servers, encodings."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import ssl
+import zlib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from desk import DAY, HOUR, LIMITS, MINUTE, START, Desk, InProcess
+from origin import Answer, rss
+from rows import frb
+from year import NEW, OLD, Year
+
+from aggregator import __version__, assemble, config
+from aggregator.cli import run_command
+from aggregator.collect.discover import FoundFeed, discover
+from aggregator.collect.fetch import Fetcher
+from aggregator.collect.guard import Guard
+from aggregator.errors import CollectError
+from aggregator.model import PollResult, Subscription
+from aggregator.model.redact import public_url
+
+CONTACT = "https://reader.example/about"
+SETTINGS = f'[site]\ncontact = "{CONTACT}"\n[[sources]]\nurl = "https://news.example/feed"\n'
+PAGE = b"<!doctype html><html><head><title>The Shop</title></head><body>Please log in</body></html>"
+
+
+def user_agent() -> str:
+    return assemble.user_agent(config.parse(SETTINGS))
+
+
+def look_at(url: str) -> list[FoundFeed]:
+    """The feeds found at `url`, as `aggregator add` finds them."""
+
+    async def run() -> list[FoundFeed]:
+        fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), "test")
+        try:
+            return await discover(fetcher, InProcess(), url)
+        finally:
+            await fetcher.close()
+
+    return asyncio.run(run())
+
+
+# --- identity -------------------------------------------------------------------------------------------------------
+
+
+@frb("080", "User-Agent")
+def test_frb_080_there_is_a_user_agent(year: Year) -> None:
+    """`aggregator/<version> (feed reader; +<contact>)` on every request."""
+    assert re.fullmatch(r"aggregator/\S+ \(feed reader; \+https?://\S+\)", user_agent())
+    assert all(one.headers.get("user-agent") for one in year.asked)
+
+
+@frb("081", "contact address")
+def test_frb_081_the_contact_is_the_operators() -> None:
+    """The operator's own page, `[site] contact`."""
+    assert f"+{CONTACT}" in user_agent()
+
+
+@frb("082", "useful version")
+def test_frb_082_the_version_is_the_programs() -> None:
+    """The version that runs."""
+    assert user_agent().startswith(f"aggregator/{__version__} ")
+
+
+@frb("083", "version that changes")
+def test_frb_083_the_version_changes_with_the_program(year: Year) -> None:
+    """From the first request after an upgrade on, the new one."""
+    assert {one.headers["user-agent"] for one in year.asked if one.at < year.upgraded} == {OLD}
+    assert {one.headers["user-agent"] for one in year.asked if one.at > year.upgraded} == {NEW}
+
+
+@frb("084", "no masquerading")
+def test_frb_084_no_masquerade() -> None:
+    """No name of another program."""
+    assert not re.search(r"compatible|like |feedly|newsblur|miniflux|feedparser|bot", user_agent(), re.IGNORECASE)
+
+
+@frb("085", "no browser's User-Agent")
+def test_frb_085_no_browser() -> None:
+    """No Mozilla, no engine, no operating system."""
+    assert not re.search(r"Mozilla|Gecko|WebKit|Chrome|Safari|Windows|Linux|X11", user_agent())
+
+
+@frb("086", "not the library's User-Agent")
+def test_frb_086_not_the_librarys(desk: Desk) -> None:
+    """Not aiohttp's, and nothing of it beside ours."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=rss("One")))))
+    desk.once()
+    assert desk.origin.requests[0].headers["user-agent"] == desk.user_agent
+
+
+@frb("087", "no morphing")
+def test_frb_087_no_morphing(year: Year) -> None:
+    """One and the same for a version, whatever the server answers."""
+    assert len({one.headers["user-agent"] for one in year.asked}) == 2
+
+
+@frb("088", "no user's id")
+def test_frb_088_no_id_of_a_user(year: Year) -> None:
+    """Nothing in a request tells one installation or reader from another, but the operator's contact."""
+    known = {"host", "accept", "accept-encoding", "user-agent", "if-none-match", "if-modified-since", "a-im"}
+    assert {name for one in year.asked for name in one.headers} <= known
+
+
+@frb("089", "nobody else's name")
+def test_frb_089_nobody_elses_name() -> None:
+    """One product, named after this program; no list of ancestors."""
+    assert re.findall(r"(\w+)/[\d.]+", user_agent()) == ["aggregator"]
+
+
+@frb("090", "addresses in the User-Agent are real", "held in part")
+def test_frb_090_the_contact_is_no_fake() -> None:
+    """As real as the operator makes it: while the placeholder stands in config.toml, every start and `aggregator
+    check` warn."""
+    assert not [one for one in config.parse(SETTINGS).warnings if "placeholder" in one.message]
+    bare = config.parse('[[sources]]\nurl = "https://news.example/feed"\n')
+    assert [one for one in bare.warnings if "placeholder" in one.message]
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+
+@frb("100", "do not add bad addresses")
+def test_frb_100_bad_addresses_are_not_added(desk: Desk, tmp_path: Path) -> None:
+    """`aggregator add` looks before it writes: an address that does not answer with a feed leaves config.toml as it
+    was."""
+    path = tmp_path / "config.toml"
+    path.write_text('[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n')
+    before = path.read_text()
+    desk.origin.on("/shop", Answer(body=PAGE))
+    for bad in ("/shop", "/nothing"):
+        assert run_command(["--config", str(path), "add", desk.origin.url(bad)]) == 1
+        assert path.read_text() == before
+
+
+@frb("101", "show what came when adding fails")
+def test_frb_101_what_came_is_shown(desk: Desk) -> None:
+    """The message says what came instead: the title of the page, the root element, or how it begins."""
+    for number, (body, said) in enumerate(((b"hello world", "hello world"), (b"<kml><a/></kml>", "kml"))):
+        with pytest.raises(CollectError, match=said):
+            look_at(desk.origin.on(f"/{number}", Answer(body=body)))
+
+
+@frb("102", "recognise what is no feed when adding")
+def test_frb_102_pages_are_recognised(desk: Desk) -> None:
+    """Pages, sitemaps, lists of feeds and empty answers are told from feeds by their content, whatever their type."""
+    desk.follow(Subscription(url=desk.origin.on("/shop", Answer(body=PAGE, headers={"Content-Type": "text/xml"}))))
+    error = desk.once().error
+    assert error is not None
+    assert error.code == "not-a-feed"
+    assert "The Shop" in error.message
+
+
+@frb("103", "link rel=alternate")
+def test_frb_103_declared_feeds_are_found(desk: Desk) -> None:
+    """The feeds that a page declares are found in the page that was fetched; those of comments come last."""
+    links = '<link rel="alternate" type="application/rss+xml" href="{}" title="{}">'
+    page = "<html><head>" + links.format("/c", "Comments") + links.format("/all", "All") + "</head></html>"
+    found = look_at(desk.origin.on("/", Answer(body=page.encode())))
+    assert [one.url for one in found] == [desk.origin.url("/all"), desk.origin.url("/c")]
+    assert len(desk.origin.requests) == 1
+
+
+@frb("104", "no guessing of paths")
+def test_frb_104_no_paths_are_guessed(desk: Desk) -> None:
+    """None are tried."""
+    assert look_at(desk.origin.on("/", Answer(body=PAGE))) == []
+    assert len(desk.origin.requests) == 1
+
+
+@frb("105", "no guessing of hosts")
+def test_frb_105_no_hosts_are_guessed(desk: Desk) -> None:
+    """No www. before it, no feeds. instead, no http for https: a host that does not answer is an error, once."""
+    with pytest.raises(CollectError):
+        look_at("http://127.0.0.1:9/feed")
+    assert desk.origin.requests == []
+
+
+@frb("106", "addresses are private")
+def test_frb_106_addresses_are_private() -> None:
+    """Passwords and keys within the addresses of feeds are shown nowhere: pages, feeds, logs and errors have them
+    redacted."""
+    shown = public_url("https://me:secret@paid.example/feed?token=0123456789abcdef0123456789abcdef")
+    assert "secret" not in shown
+    assert "0123456789abcdef" not in shown
+
+
+# --- back-off -------------------------------------------------------------------------------------------------------
+
+
+def waits(desk: Desk, answer: Answer, times: int = 6) -> list[timedelta]:
+    """How long the source is left alone after each of so many failures; it is hourly by configuration."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", answer), interval=HOUR))
+    found = []
+    for _ in range(times):
+        result = desk.once()
+        assert result.outcome == "error"
+        found.append(result.next_poll - desk.now)
+        desk.now = result.next_poll
+    return found
+
+
+DOUBLING = [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, 12 * HOUR]
+
+
+@frb("110", "slow down if it stops being a feed")
+def test_frb_110_no_feed_any_more(desk: Desk) -> None:
+    """A page or an empty answer where a feed was changes nothing that is held, and backs off like an error."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=rss("One")), Answer(body=PAGE)), interval=HOUR))
+    desk.now = desk.once().next_poll
+    assert [result.next_poll - result.polled_at for result in (desk.once(),)] == DOUBLING[:1]
+    desk.now += HOUR
+    assert desk.once().next_poll - desk.now == 2 * HOUR
+    assert desk.titles() == ["One"]
+
+
+@frb("111", "tell about 410")
+def test_frb_111_gone_is_told(desk: Desk) -> None:
+    """A feed that is gone is shown as gone on the status page, in its feed, and by `aggregator status`."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(status=410))))
+    desk.live(3 * DAY)
+    assert desk.health().state == "gone"
+
+
+@frb("112", "slow down on 403")
+def test_frb_112_403(desk: Desk) -> None:
+    """The interval doubles with every failure, up to a day; the upper half of it is drawn by lot."""
+    assert waits(desk, Answer(status=403)) == DOUBLING
+
+
+@frb("113", "slow down on 404")
+def test_frb_113_404(desk: Desk) -> None:
+    """The same; after two weeks of failures it is asked once a week."""
+    assert waits(desk, Answer(status=404)) == DOUBLING
+    desk.now += 15 * DAY
+    assert desk.once().next_poll - desk.now >= 7 * DAY
+
+
+@frb("114", "stop on 410")
+def test_frb_114_410_ends_it(desk: Desk) -> None:
+    """A 410 that is repeated a day later ends the polling for good; a single one may be an accident."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(status=410))))
+    results = desk.live(3650 * DAY)
+    assert [result.outcome for result in results] == ["error", "gone"]
+    assert results[1].polled_at - results[0].polled_at >= DAY
+
+
+@frb("115", "slow down on other 4xx")
+@pytest.mark.parametrize("status", [400, 401, 402, 405, 406, 418, 451])
+def test_frb_115_other_client_errors(desk: Desk, status: int) -> None:
+    """The same doubling for every other 4xx."""
+    assert waits(desk, Answer(status=status), times=3) == DOUBLING[:3]
+
+
+@frb("116", "slow down on names that do not resolve")
+def test_frb_116_names(desk: Desk) -> None:
+    """The same doubling; unless most hosts fail at once, which is our own network and counted against nobody."""
+    desk.follow(Subscription(url="http://nowhere.invalid/feed", interval=HOUR))
+    desk.now = desk.once().next_poll
+    assert desk.once().next_poll - desk.now == 2 * HOUR
+
+
+@frb("117", "slow down on connections that fail")
+def test_frb_117_connections(desk: Desk) -> None:
+    """The same doubling for refused, reset and silent connections."""
+    assert waits(desk, Answer(raw=b"", end="reset"), times=3) == DOUBLING[:3]
+
+
+@frb("118", "slow down on 5xx")
+@pytest.mark.parametrize("status", [500, 502, 504, 521])
+def test_frb_118_server_errors(desk: Desk, status: int) -> None:
+    """The same doubling; 503 as 429: what Retry-After says, else four intervals."""
+    assert waits(desk, Answer(status=status), times=3) == DOUBLING[:3]
+
+
+@frb("119", "slow down on other errors")
+@pytest.mark.parametrize(
+    "raw", [b"rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8bxxxxxxxx"]
+)
+def test_frb_119_other_errors(desk: Desk, raw: bytes) -> None:
+    """The same doubling for all that goes wrong besides: bad HTTP, damaged compression, endless redirects."""
+    assert waits(desk, Answer(raw=raw), times=3) == DOUBLING[:3]
+
+
+@frb("120", "communicate errors")
+def test_frb_120_errors_are_told(desk: Desk) -> None:
+    """The status page and `aggregator status` show each error with a stable code, a sentence, since when, how often."""
+    waits(desk, Answer(status=500), times=3)
+    health = desk.health()
+    assert health.error is not None
+    assert (health.state, health.error.code, health.error_count, health.error_since) == (
+        "failing",
+        "http-500",
+        3,
+        START,
+    )
+
+
+# --- changes of servers ---------------------------------------------------------------------------------------------
+
+
+def redirected(desk: Desk, status: int, span: timedelta = 12 * DAY) -> list[PollResult]:
+    """A source that is asked daily, whose address redirects to the feed."""
+    desk.origin.on("/old", Answer(status=status, headers={"Location": "/new"}))
+    desk.origin.on("/new", Answer(body=rss("One"), conditional=True))
+    desk.follow(Subscription(url=desk.origin.url("/old"), interval=DAY))
+    return desk.live(span)
+
+
+@frb("130", "301 is permanent")
+def test_frb_130_301(desk: Desk) -> None:
+    """Taken over for good after seven days and five polls that all led there, each redirect on the way permanent,
+    each time to a feed that shares its entries with the one before."""
+    redirected(desk, 301)
+    assert len(desk.origin.asked("/old")) == 8
+    assert len(desk.origin.asked("/new")) > 11
+
+
+@frb("131", "308 is permanent")
+def test_frb_131_308(desk: Desk) -> None:
+    """The same."""
+    redirected(desk, 308)
+    assert len(desk.origin.asked("/old")) == 8
+
+
+@frb("132", "tell about permanent redirects")
+def test_frb_132_permanent_redirects_are_told(desk: Desk) -> None:
+    """The source carries the note `moved-permanently` from the first sighting on."""
+    redirected(desk, 301, span=timedelta(0))
+    assert desk.health().warnings == ("moved-permanently",)
+
+
+@frb("133", "302 is temporary")
+def test_frb_133_302(desk: Desk) -> None:
+    """Followed every time, never taken over."""
+    redirected(desk, 302)
+    assert len(desk.origin.asked("/old")) == len(desk.origin.asked("/new")) > 11
+
+
+@frb("134", "307 is temporary")
+def test_frb_134_307(desk: Desk) -> None:
+    """The same."""
+    redirected(desk, 307)
+    assert len(desk.origin.asked("/old")) == len(desk.origin.asked("/new")) > 11
+
+
+@frb("135", "tell about temporary redirects")
+def test_frb_135_temporary_redirects_are_told(desk: Desk) -> None:
+    """The source carries the note `redirected`."""
+    redirected(desk, 302, span=timedelta(0))
+    assert desk.health().warnings == ("redirected",)
+
+
+@frb("136", "TLS problems")
+def test_frb_136_tls_is_not_given_up(desk: Desk, tls_origin: Callable[[], str]) -> None:
+    """A certificate that does not hold is an error with its reason; plain http is never tried instead."""
+    desk.follow(Subscription(url=tls_origin()))
+    error = desk.once().error
+    assert error is not None
+    assert error.code == "tls-untrusted"
+    assert desk.origin.requests == []
+
+
+@frb("137", "feeds can merge")
+def test_frb_137_merged_feeds_are_asked_for_once(desk: Desk) -> None:
+    """Two addresses that lead to one feed for good: the feed is asked for under one of them only, and the other
+    source says so; its items stay."""
+    desk.origin.on("/old", Answer(status=301, headers={"Location": "/new"}))
+    desk.origin.on("/new", Answer(body=rss("One"), conditional=True))
+    desk.follow(*(Subscription(url=desk.origin.url(path), interval=DAY) for path in ("/old", "/new")))
+    desk.live(9 * DAY)
+    before = len(desk.origin.requests)
+    desk.live(5 * DAY)
+    assert len(desk.origin.requests) - before == 5
+    states = {health.ref.url: health for health in desk.store.sources(now=desk.now)}
+    merged = states[desk.origin.url("/old")]
+    assert merged.error is not None
+    assert (merged.state, merged.error.code) == ("gone", "same-feed")
+    assert desk.titles() == ["One"]
+
+
+# --- encodings ------------------------------------------------------------------------------------------------------
+
+
+@frb("140", "compression of answers")
+def test_frb_140_compression_is_asked_for(year: Year) -> None:
+    """gzip and deflate; br and zstd too where a module is installed that can decode them within a limit."""
+    assert all(one.headers["accept-encoding"].startswith("gzip, deflate") for one in year.asked)
+
+
+@frb("141", "willingness to decompress")
+def test_frb_141_compressed_answers_are_read(desk: Desk) -> None:
+    """Bodies are decompressed piece by piece under the size limit, also where the label is missing or wrong."""
+    body = rss("One")
+    forms = [(gzip.compress(body), "gzip"), (zlib.compress(body), "deflate"), (gzip.compress(body), ""), (body, "gzip")]
+    for number, (packed, label) in enumerate(forms):
+        headers = {"Content-Encoding": label} if label else {}
+        desk.follow(Subscription(url=desk.origin.on(f"/{number}", Answer(body=packed, headers=headers))))
+        assert desk.once().outcome == "new"
+        desk.now += MINUTE
+
+
+@pytest.fixture
+def tls_origin(desk: Desk) -> Callable[[], str]:
+    """A server whose certificate nobody has signed but itself."""
+    pem = Path(__file__).parents[1] / "collect" / "self-signed.pem"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    desk.origin._server.socket = context.wrap_socket(desk.origin._server.socket, server_side=True)
+    return lambda: desk.origin.url("/feed").replace("http:", "https:")

@@ -1,0 +1,392 @@
+"""FRB 001 to 071: validators, hints, scheduling, methods, clean requests, manual refresh."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from desk import DAY, HOUR, LIMITS, MINUTE, START, Desk, InProcess
+from origin import Answer, Request, rss
+from rows import frb
+from year import MAX_AGE, RESTARTS, RETRY_AFTER, Year
+
+from aggregator.collect.backoff import rests
+from aggregator.collect.discover import discover
+from aggregator.collect.fetch import Fetcher
+from aggregator.collect.guard import Guard
+from aggregator.config.values import http_url
+from aggregator.errors import CollectError
+from aggregator.model import Lease, PollResult, Subscription
+from aggregator.store import Store
+
+SECOND = timedelta(seconds=1)
+
+
+def look_at(desk: Desk, url: str) -> list[str]:
+    """The feeds found at `url`, as `aggregator add` finds them."""
+
+    async def run() -> list[str]:
+        fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), desk.user_agent)
+        try:
+            return [found.url for found in await discover(fetcher, InProcess(), url)]
+        finally:
+            await fetcher.close()
+
+    return asyncio.run(run())
+
+
+def after_first(year: Year) -> Iterable[tuple[str | None, str | None]]:
+    return (one.pair for one in year.asked[1:])
+
+
+# --- conditional requests -------------------------------------------------------------------------------------------
+
+
+@frb("001", "store Last-Modified")
+def test_frb_001_last_modified_is_stored(year: Year) -> None:
+    """The date is stored with the source in the same transaction as the entries it came with."""
+    assert all(date is not None for _, date in after_first(year))
+
+
+@frb("002", "send If-Modified-Since")
+def test_frb_002_if_modified_since_is_sent(year: Year) -> None:
+    """Every request of the year but the first sent it."""
+    assert year.asked[0].pair == (None, None)
+    assert all(date in {one.date for one in year.asked} for _, date in after_first(year))
+
+
+@frb("003", "store ETag")
+def test_frb_003_the_entity_tag_is_stored(year: Year) -> None:
+    """The entity tag is stored beside the date."""
+    assert all(tag is not None for tag, _ in after_first(year))
+
+
+@frb("004", "send If-None-Match")
+def test_frb_004_if_none_match_is_sent(year: Year) -> None:
+    """Every request of the year but the first sent it."""
+    assert all(tag in {one.etag for one in year.asked} for tag, _ in after_first(year))
+
+
+@frb("010", "no short-term memory loss")
+def test_frb_010_no_short_term_memory_loss(year: Year) -> None:
+    """No two requests in a row went without validators, and none did within a day of another."""
+    assert not [one for one, gap in year.gaps if one.pair == (None, None) and gap < HOUR]
+
+
+@frb("011", "no long-term memory loss")
+def test_frb_011_no_long_term_memory_loss(year: Year) -> None:
+    """One unconditional request in the whole year: the first."""
+    assert year.unconditional == year.asked[:1]
+
+
+@frb("012", "no creative If-Modified-Since")
+def test_frb_012_no_creative_dates(year: Year) -> None:
+    """The date goes back byte for byte as it came, even where it is no date ("post 7, 0 o'clock")."""
+    sent_by_server = {one.date for one in year.asked if one.date}
+    assert {date for _, date in after_first(year)} <= sent_by_server
+
+
+@frb("013", "no creative If-None-Match")
+def test_frb_013_no_creative_entity_tags(year: Year) -> None:
+    """The entity tag goes back byte for byte: quotes, W/, -gzip and commas within it."""
+    assert {tag for tag, _ in after_first(year)} <= {one.etag for one in year.asked if one.etag}
+
+
+@frb("014", "Last-Modified and ETag are one set")
+def test_frb_014_the_pair_is_atomic(year: Year) -> None:
+    """Each request sent the pair of the newest answer that brought one; never halves of two."""
+    held: tuple[str | None, str | None] = (None, None)
+    for one in year.asked:
+        assert one.pair == held
+        held = (one.etag, one.date) if one.status in {200, 304} else held
+
+
+@frb("015", "validators survive upgrades")
+def test_frb_015_upgrades_are_survived(year: Year) -> None:
+    """The first request of the newer version, with a newer schema of the database, was conditional."""
+    first = next(one for one in year.asked if one.at >= year.upgraded)
+    assert "1.1.0" in first.headers["user-agent"]
+    assert None not in first.pair
+
+
+@frb("016", "validators survive a 429")
+def test_frb_016_validators_survive_a_429(year: Year) -> None:
+    """Errors change nothing that is held: the request after each 429 and each 500 sent the same pair again."""
+    after = [(one, later) for one, later in zip(year.asked, year.asked[1:], strict=False) if one.status in {429, 500}]
+    assert len(after) > 20
+    assert all(one.pair == later.pair != (None, None) for one, later in after)
+
+
+# --- hints of the server --------------------------------------------------------------------------------------------
+
+
+@frb("020", "slow down on 429")
+def test_frb_020_a_429_slows_down(year: Year) -> None:
+    """Retry-After is obeyed to the second and up to seven days; of a public host nothing is asked meanwhile."""
+    waits = [gap for one, gap in year.gaps if one.status == 429]
+    assert len(waits) > 10
+    assert min(waits) >= RETRY_AFTER
+
+
+@frb("021", "slow down even without hints")
+def test_frb_021_a_429_without_a_hint_slows_down(desk: Desk) -> None:
+    """A 429 or 503 without Retry-After: four intervals at the least."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(status=429)), interval=HOUR))
+    assert desk.once().next_poll - desk.now >= 4 * HOUR
+
+
+@frb("022", "cache hints count")
+def test_frb_022_cache_hints_count(year: Year) -> None:
+    """max-age (and Expires) of the latest answer, 304s included, is the least time until the next request."""
+    assert min(gap for one, gap in year.gaps if one.status in {200, 304}) >= MAX_AGE
+
+
+@frb("023", "match the rhythm of the feed")
+def test_frb_023_the_rhythm_of_the_feed(desk: Desk) -> None:
+    """Polls are proportional to the square root of the rate of posts, hour by hour; bench/polling has the figures."""
+    counts = {}
+    for path, every in (("/busy", HOUR / 2), ("/quiet", 40 * DAY)):
+
+        def publish(request: Request, every: timedelta = every) -> Answer:
+            number = (desk.now - START) // every
+            return Answer(
+                body=rss(*(f"Post {one}" for one in range(max(0, number - 30), number + 1))), conditional=True
+            )
+
+        desk.follow(Subscription(url=desk.origin.on(path, publish)))
+        counts[path] = len(desk.live(3 * DAY))
+    assert counts["/busy"] > 3 * counts["/quiet"]
+
+
+@frb("024", "hints of the format")
+def test_frb_024_hints_of_the_format(desk: Desk) -> None:
+    """ttl, skipHours, skipDays and sy:updatePeriod make the interval longer, never shorter; `hourly` says nothing."""
+    sy = 'xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
+    hints = {
+        "<ttl>720</ttl>": 12 * HOUR,
+        "<ttl>999999</ttl>": DAY,
+        f"<sy:updatePeriod {sy}>daily</sy:updatePeriod>": DAY,
+        f"<sy:updatePeriod {sy}>hourly</sy:updatePeriod>": 6 * HOUR,
+        f"<skipHours>{''.join(f'<hour>{hour}</hour>' for hour in range(15, 22))}</skipHours>": 10 * HOUR,
+        "<skipDays><day>Monday</day></skipDays>": 12 * HOUR,
+    }
+    for number, (hint, expected) in enumerate(hints.items()):
+        desk.now = asked = START + number * 7 * DAY
+        url = desk.origin.on(f"/{number}", Answer(body=rss("One", extra=hint), headers={"ETag": '"1"'}))
+        desk.follow(Subscription(url=url))
+        assert desk.once().next_poll - asked == expected, hint
+
+
+# --- scheduling -----------------------------------------------------------------------------------------------------
+
+
+@frb("030", "no duplicate fetch of the same content")
+def test_frb_030_one_request_a_poll(year: Year) -> None:
+    """One poll is one request: no probe before it, no second look after it."""
+    assert len(year.asked) == year.polls
+
+
+@frb("031", "other addresses need caching too")
+def test_frb_031_nothing_but_the_feed_is_asked_for(desk: Desk) -> None:
+    """There are no others: icons, pictures, pages and enclosures are never fetched."""
+    extra = "".join(f"<{name}>{desk.origin.url(f'/{name}')}</{name}>" for name in ("link", "docs", "comments", "image"))
+    feed = rss("One", site=desk.origin.url(""), extra=extra)
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=feed, conditional=True))))
+    desk.live(10 * DAY)
+    assert {request.path for request in desk.origin.requests} == {"/feed"}
+
+
+@frb("032", "do not hammer an item")
+def test_frb_032_items_are_not_asked_for(desk: Desk) -> None:
+    """Links and enclosures of items are passed on to readers; the program itself never follows them."""
+    enclosure = f'<enclosure url="{desk.origin.url("/talk.mp3")}" length="1" type="audio/mpeg"/></item>'
+    feed = rss("One", site=desk.origin.url("")).replace(b"</item>", enclosure.encode())
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=feed))))
+    desk.live(3 * DAY)
+    assert {request.path for request in desk.origin.requests} == {"/feed"}
+
+
+def polled(lease: Lease, now: datetime) -> list[PollResult]:
+    return [
+        PollResult(source_id=source.id, outcome="not-modified", polled_at=now, next_poll=now + HOUR)
+        for source in lease.sources
+    ]
+
+
+def timetable(store: Store, urls: Iterable[str], span: timedelta) -> list[tuple[datetime, str]]:
+    """When which host is asked, if every request takes no time and the queue is looked at four times a second."""
+    store.sync_sources([Subscription(url=url) for url in urls], now=START)
+    asked, now = [], START
+    while now < START + span:
+        for lease in store.claim(now=now, limit=64, lease=5 * MINUTE):
+            assert len(lease.sources) == 1
+            asked.append((now, lease.host))
+            for result in polled(lease, now):
+                store.complete(lease, result)
+        now += SECOND / 4
+    return asked
+
+
+def pauses(asked: Iterable[tuple[datetime, str]]) -> list[timedelta]:
+    """The times between two requests to the same host."""
+    last: dict[str, datetime] = {}
+    found = []
+    for at, host in asked:
+        if host in last:
+            found.append(at - last[host])
+        last[host] = at
+    return found
+
+
+@frb("033", "do not hammer a server")
+def test_frb_033_one_request_at_a_time_and_a_pause(desk: Desk) -> None:
+    """One request at a time to a host, a second at the least from the end of one to the next."""
+    asked = timetable(desk.store, [f"https://news.example/{number}" for number in range(12)], 20 * SECOND)
+    assert len(asked) == 12
+    assert min(pauses(asked)) >= SECOND
+
+
+@frb("034", "many feeds, few servers")
+def test_frb_034_many_feeds_on_few_servers(desk: Desk) -> None:
+    """Hosts are leased, not feeds: sixty feeds on three servers are three requests at a time."""
+    urls = [f"https://server{number % 3}.example/{number}" for number in range(60)]
+    asked = timetable(desk.store, urls, 25 * SECOND)
+    assert len(asked) == 60
+    assert min(pauses(asked)) >= SECOND
+    assert max(sum(at == moment for at, _ in asked) for moment, _ in asked) == 3
+
+
+@frb("035", "many hosts, few addresses", "held in part")
+def test_frb_035_platforms_are_one_host(desk: Desk) -> None:
+    """Services with a name for each blog (Tumblr, Blogspot, Substack …) are one host. Other names on one address are
+    not counted together; what spreads them is that each has its own due time, with jitter."""
+    blogs = [f"https://blog{number}.tumblr.com/rss" for number in range(9)] + ["https://www.tumblr.com/rss"]
+    asked = timetable(desk.store, blogs, 15 * SECOND)
+    assert {host for _, host in asked} == {"tumblr.com"}
+    assert len(asked) == 10
+    assert min(pauses(asked)) >= SECOND
+
+
+@frb("036", "adding a feed is a single request", "held in part")
+def test_frb_036_adding_is_a_single_request(desk: Desk) -> None:
+    """`aggregator add` looks at the address once, and what it got is what is searched for feeds. The daemon's first
+    poll of the new source is the second request; `add --no-check` leaves out the first."""
+    url = desk.origin.on("/feed", Answer(body=rss("One")))
+    assert look_at(desk, url) == [url]
+    assert len(desk.origin.requests) == 1
+
+
+@frb("037", "a restart is no reason to poll")
+def test_frb_037_restarts_poll_nothing(year: Year) -> None:
+    """The next poll's time is stored. Fifty restarts within a year caused no request that was not due."""
+    assert len(year.restarts) == RESTARTS
+    early = [one for one, gap in year.gaps if gap < MAX_AGE and one.status in {200, 304}]
+    assert not early
+    sooner_than_backed_off = [gap for one, gap in year.gaps if one.status == 500 and gap < 30 * MINUTE]
+    assert not sooner_than_backed_off
+
+
+# --- methods and clean requests -------------------------------------------------------------------------------------
+
+
+@frb("050", "only GET")
+def test_frb_050_only_get(year: Year) -> None:
+    """GET, and nothing else."""
+    assert {one.method for one in year.asked} == {"GET"}
+
+
+@frb("051", "no HEAD")
+def test_frb_051_no_head(desk: Desk) -> None:
+    """No HEAD either when an address is added."""
+    look_at(desk, desk.origin.on("/feed", Answer(body=rss("One"))))
+    assert [request.method for request in desk.origin.requests] == ["GET"]
+
+
+@frb("060", "check addresses that people type")
+@pytest.mark.parametrize(
+    "typed", ["htp://a.example", "a.example/feed", "https://", "https://a b/", "file:///etc/passwd"]
+)
+def test_frb_060_typed_addresses_are_checked(typed: str) -> None:
+    """What is no complete http or https address is refused, with a hint, before anything is asked."""
+    with pytest.raises(ValueError, match="address"):
+        http_url(typed)
+
+
+@frb("061", "do not guess addresses")
+def test_frb_061_nothing_is_guessed(desk: Desk) -> None:
+    """A page that declares no feed is one request: no /feed, no /rss.xml, no /robots.txt, no favicon."""
+    page = Answer(body=b"<!doctype html><html><head><title>Shop</title></head></html>")
+    assert look_at(desk, desk.origin.on("/shop", page)) == []
+    assert [request.path for request in desk.origin.requests] == ["/shop"]
+
+
+@frb("062", "no extra query parameters")
+def test_frb_062_no_extra_parameters(year: Year) -> None:
+    """The address is asked for as it was subscribed to."""
+    assert {one.path for one in year.asked} == {"/feed?b=%2f&a=+%20&utm_source=x"}
+
+
+@frb("063", "no cookies")
+def test_frb_063_no_cookies(desk: Desk) -> None:
+    """Cookies are neither kept nor sent. One exception, for servers that redirect an address to itself with a cookie:
+    it is sent along within that chain of redirects, and forgotten at its end."""
+    answer = Answer(body=rss("One"), headers={"Set-Cookie": "visitor=1; Max-Age=99999"})
+    desk.follow(Subscription(url=desk.origin.on("/feed", answer)))
+    desk.live(3 * DAY)
+    assert len(desk.origin.requests) > 5
+    assert not [request for request in desk.origin.requests if "cookie" in request.headers]
+
+
+@frb("064", "no cache busting")
+def test_frb_064_no_cache_busting(year: Year) -> None:
+    """No Cache-Control, no Pragma, no random parameter."""
+    assert not [one for one in year.asked if one.headers.keys() & {"cache-control", "pragma"}]
+
+
+@frb("065", "no Referer")
+def test_frb_065_no_referrer(year: Year) -> None:
+    """None, also not along redirects."""
+    assert not [one for one in year.asked if "referer" in one.headers]
+
+
+@frb("066", "no normalising of query strings")
+def test_frb_066_queries_stay_as_they_are(desk: Desk) -> None:
+    """Order, case and quoting of the query reach the server byte for byte."""
+    query = "?b=%2F%2f&a=~%7E&c=+%20&d&&e=é".encode().decode("latin-1").encode("ascii", "ignore").decode()
+    desk.origin.on("/feed", Answer(body=rss("One")))
+    desk.follow(Subscription(url=desk.origin.url(f"/feed{query}")))
+    desk.once()
+    assert desk.origin.requests[0].path == f"/feed{query}"
+
+
+# --- on demand ------------------------------------------------------------------------------------------------------
+
+
+@frb("070", "limit fetching on demand")
+def test_frb_070_on_demand_is_limited(desk: Desk) -> None:
+    """`aggregator poll URL` asks a server of the web again after ten minutes at the earliest, and not while it is busy
+    (429, 503). On one's own network there is no such limit."""
+    desk.follow(Subscription(url="https://news.example/feed"))
+    (lease,) = desk.store.claim(now=START, limit=1, lease=MINUTE)
+    for result in polled(lease, START):
+        desk.store.complete(lease, result)
+    assert rests(desk.health(), now=START + 9 * MINUTE)
+    assert not rests(desk.health(), now=START + 11 * MINUTE)
+    assert rests(replace(desk.health(), http_status=503), now=START + 50 * MINUTE)
+
+
+@frb("071", "confirm before unconditional requests")
+def test_frb_071_on_demand_is_conditional(desk: Desk) -> None:
+    """There is no way to ask for an unconditional request: polls on demand send the validators as well."""
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=rss("One"), conditional=True))))
+    desk.once()
+    desk.now += MINUTE
+    assert desk.once(force=True).status == 304
+
+
+def test_an_address_that_is_nothing_is_an_error(desk: Desk) -> None:
+    with pytest.raises(CollectError):
+        look_at(desk, desk.origin.url("/nothing"))
