@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import item_row, json_option, local, moment, print_json, print_table, printable, stdout
+from aggregator.curate.wording import list_name, why_joined, why_same_story, why_there
 from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
     from aggregator.model import Item, Provenance
     from aggregator.publish.site import Site
+    from aggregator.refresh import Standing
 
 #: related items that are listed; the first few say enough
 RELATED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that is known of why an item is what and where it is."""
+
+    found: Provenance
+    related: Sequence[tuple[Item, float]]
+    story: Mapping[str, Item]
+    standings: Sequence[Standing]
 
 
 @click.command()
@@ -26,7 +39,8 @@ RELATED = 10
 def explain(context: Context, item: str, as_json: bool) -> None:
     """Explain why an item is merged, ranked, recommended, related.
 
-    Each step with the rule that took it and its figures.
+    Each step with the rule that took it, in words, and its figures; then where the item stands in every list, those it
+    is not in included. Readers' own feeds are not shown.
     """
     from aggregator import assemble
 
@@ -35,16 +49,21 @@ def explain(context: Context, item: str, as_json: bool) -> None:
         found = store.provenance(item)
         if found is None:
             raise NotFound(f"there is no item {item!r}; `aggregator list latest` and `search` show ids")
-        related = store.related(found.item.id, limit=RELATED)
-        story = {one.id: one for one in store.story(found.item.story)}
+        told = Explanation(
+            found=found,
+            related=store.related(found.item.id, limit=RELATED),
+            story={one.id: one for one in store.story(found.item.story)},
+            standings=assemble.refresher(context.settings, store).standings(found.item.id, now=context.now()),
+        )
     if as_json:
-        print_json([as_row(found, related, site)])
+        print_json([as_row(told, site)])
     else:
-        _print(found, related, story, site)
+        _print(told, site)
 
 
-def as_row(found: Provenance, related: list[tuple[Item, float]], site: Site) -> dict[str, object]:
+def as_row(told: Explanation, site: Site) -> dict[str, object]:
     """The whole explanation as one object."""
+    found = told.found
     return {
         "item": item_row(found.item, page=site.page(found.item.id)),
         "former_ids": list(found.former_ids),
@@ -58,43 +77,68 @@ def as_row(found: Provenance, related: list[tuple[Item, float]], site: Site) -> 
                 "first_seen": moment(copy.first_seen),
                 "rule": copy.rule,
                 "figures": dict(copy.figures),
+                "why": why_joined(copy.rule, copy.figures),
             }
             for copy in found.item.copies
         ],
-        "story": [{"id": other, "figures": dict(figures)} for other, figures in found.story_joins],
+        "story": [
+            {"id": other, "figures": dict(figures), "why": why_same_story(figures)}
+            for other, figures in found.story_joins
+        ],
         "places": [
-            {"list": key, "place": place, "score": score, "figures": dict(figures), "reasons": list(reasons)}
+            {
+                "list": key,
+                "place": place,
+                "score": score,
+                "figures": dict(figures),
+                "reasons": list(reasons),
+                "why": list(why_there(figures)),
+            }
             for key, place, score, figures, reasons in found.places
         ],
-        "related": [{"id": other.id, "title": other.title, "score": score} for other, score in related],
+        "standings": [
+            {"list": str(one.key), "place": one.place, "of": one.of, "figures": _figures(one)} for one in told.standings
+        ],
+        "related": [{"id": other.id, "title": other.title, "score": score} for other, score in told.related],
     }
 
 
-def _print(found: Provenance, related: list[tuple[Item, float]], story: Mapping[str, Item], site: Site) -> None:
-    for line in _head(found, site):
-        stdout().print(line, markup=False, soft_wrap=True)
+def _figures(standing: Standing) -> dict[str, float]:
+    return dict(standing.listed.figures) if standing.listed else {}
+
+
+def _print(told: Explanation, site: Site) -> None:
+    found = told.found
+    _say(_head(found, site))
     copies = [
-        [copy.source.name, copy.rule, _figures(copy.figures), local(copy.first_seen, site.timezone), copy.title]
+        [copy.source.name, copy.rule, why_joined(copy.rule, copy.figures), local(copy.first_seen, site.timezone)]
         for copy in found.item.copies
     ]
-    print_table(["source", "joined by", "figures", "first seen", "title"], copies, title="The same item at")
+    print_table(["source", "joined by", "because it is", "first seen"], copies, title="The same item at")
     if found.story_joins:
-        joins = [[other, _figures(figures), _titled(story, other)] for other, figures in found.story_joins]
-        print_table(["item", "figures", "title"], joins, title="\nThe same story")
-    if found.places:
-        places = [
-            [key, place, score, _figures(figures), " · ".join(why)] for key, place, score, figures, why in found.places
+        joins = [
+            [other, why_same_story(figures), told.story[other].title if other in told.story else ""]
+            for other, figures in found.story_joins
         ]
-        print_table(["list", "#", "score", "figures", "why"], places, title="\nStands in")
-    if related:
-        rows = [[other.id, score, other.title] for other, score in related]
-        print_table(["item", "score", "title"], rows, title="\nRelated")
+        print_table(["item", "why", "title"], joins, title="\nThe same story")
+    _say(_places(found))
+    rows = list(_standing_rows(told))
+    if rows:
+        print_table(["list", "place", "by"], rows, title="\nWithout a place now")
+    if told.related:
+        related = [[other.id, score, other.title] for other, score in told.related]
+        print_table(["item", "score", "title"], related, title="\nRelated, by the rare words they share")
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        stdout().print(printable(line), markup=False, soft_wrap=True)
 
 
 def _head(found: Provenance, site: Site) -> Iterator[str]:
     item = found.item
-    yield printable(item.title)
-    yield printable(f"{item.id} · {item.section} · {item.url or 'no link'}")
+    yield item.title
+    yield f"{item.id} · {item.section} · {item.url or 'no link'}"
     yield f"published {local(item.published, site.timezone)}, first seen {local(item.first_seen, site.timezone)}"
     yield f"{item.views} views, {item.likes} likes, {item.sources} sources, story {item.story}"
     if found.former_ids:
@@ -102,9 +146,28 @@ def _head(found: Provenance, site: Site) -> Iterator[str]:
     yield ""
 
 
-def _figures(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value + 0.0:.3g}" for name, value in figures.items())
+def _places(found: Provenance) -> Iterator[str]:
+    """Every list it stands in, and under it what its place follows from."""
+    if found.places:
+        yield "\nStands in"
+    for key, place, score, figures, reasons in found.places:
+        yield f"{list_name(key)}: place {place}, {_score(key, score)} ({' · '.join(reasons)})"
+        yield from (f"    {phrase}" for phrase in why_there(figures))
 
 
-def _titled(story: Mapping[str, Item], item_id: str) -> str:
-    return story[item_id].title if item_id in story else ""
+def _score(key: str, score: float) -> str:
+    """What the order goes by: readers, or a product of factors."""
+    return f"score {score:g}" if key.startswith("ranking") and score.is_integer() else f"in all × {2.0**score:.3g}"
+
+
+def _standing_rows(told: Explanation) -> Iterator[list[object]]:
+    """The lists it does not stand in, and how far it is from them."""
+    present = {key for key, *_ in told.found.places}
+    for one in told.standings:
+        if str(one.key) in present:
+            continue
+        if one.listed is None:
+            yield [list_name(str(one.key)), "none", "not opened in that time" if one.key.window else "too old"]
+        else:
+            by = "; ".join(why_there(one.listed.figures))
+            yield [list_name(str(one.key)), f"{one.place} of {one.of}", by]

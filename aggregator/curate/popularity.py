@@ -114,19 +114,21 @@ class Field:
         expected = self.exposure.since(self.age(item)) * usual
         return math.log2((item.views + PRIOR_VIEWS * prior) / (expected + PRIOR_VIEWS))
 
-    def figures(self, item: Candidate) -> dict[str, float]:
-        """Every term of the rate, for `explain`."""
+    def figures(self, item: Candidate, *, within_source: bool = False) -> dict[str, float]:
+        """Every term of the rate, for `explain`; `within_source`: against the usual item of its source."""
         signals = self.signals[item.item_id]
+        usual = self.usual_of.get(item.source_id, self.usual) if within_source else self.usual
         return {
             "views": float(item.views),
-            "expected": round(self.exposure.since(self.age(item)) * self.usual, 3),
+            "expected": round(self.exposure.since(self.age(item)) * usual, 3),
             "age_h": round(self.age(item).total_seconds() / 3600, 2),
-            "z_source": round(signals.z_source, 3),
+            **({} if within_source else {"z_source": round(signals.z_source, 3)}),
             "coverage": round(signals.coverage, 3),
             "citations": float(signals.citations),
             "z_upstream": round(signals.z_upstream, 3),
-            "prior": round(signals.factor, 3),
-            "lift": round(self.lift(item), 3),
+            "likes": float(signals.likes),
+            "prior": round(signals.factor_within_source if within_source else signals.factor, 3),
+            "lift": round(self.lift_within_source(item) if within_source else self.lift(item), 3),
         }
 
     def age(self, item: Candidate) -> timedelta:

@@ -174,5 +174,6 @@ def _by_views(
 
 def _by_signals(item: Candidate, score: float, *, field: Field) -> Listed:
     reasons = reasons_of(item) or ("new",)
-    figures = {**field.figures(item), "favour": round(favour(item), 3), "hot": round(score, 3)}
+    figures = field.figures(item)
+    figures |= {"favour": round(favour(item), 3), "fresh": round(score - field.lift(item) - favour(item), 3)}
     return Listed(item_id=item.item_id, score=round(score, 4), reasons=reasons, figures=figures)

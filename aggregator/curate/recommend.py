@@ -20,7 +20,7 @@ from aggregator.curate.profile import Profile, Vector, dot
 from aggregator.curate.reasons import reasons_of
 from aggregator.model import Candidate, Listed
 
-__all__ = ["in_order", "recommend"]
+__all__ = ["in_order", "recommend", "weigh"]
 
 #: an item fades by half in six hours, that of a source which rarely posts up to four times slower
 FADES_IN = timedelta(hours=6)
@@ -73,8 +73,7 @@ def recommend(
     vector = vector or _no_terms
     excluded = frozenset(exclude)
     open_to = _fresh([item for item in held if item.item_id not in excluded], field, size)
-    scored = [_score(item, field, profile, vector) for item in open_to]
-    scored.sort(key=lambda one: (-one.score, -one.item.published.timestamp(), one.item.item_id))
+    scored = _scored(open_to, field, profile, vector)
     free = _free(scored, field, size)
     chosen = _choose(scored, size - free, max_per_source, vector)
     chosen += _chance(free, scored, chosen, max_per_source=max_per_source, now=now)
@@ -86,9 +85,13 @@ def in_order(
     candidates: Iterable[Candidate], *, profile: Profile, vector: Callable[[str], Vector], field: Field
 ) -> tuple[Listed, ...]:
     """All of these items, those first that are most worth reading to one reader. For an order only: nothing else."""
-    scored = [_score(item, field, profile, vector) for item in candidates]
-    scored.sort(key=lambda one: (-one.score, one.item.item_id))
+    scored = _scored(candidates, field, profile, vector)
     return tuple(Listed(item_id=one.item.item_id, score=0.0, reasons=_taste(one)) for one in scored)
+
+
+def weigh(candidates: Iterable[Candidate], *, field: Field) -> tuple[Listed, ...]:
+    """All of these items by what each is worth alone: before variety, and before places are kept for others."""
+    return tuple(_listed(one, field) for one in _scored(candidates, field, None, _no_terms))
 
 
 def _picture_first(chosen: Sequence[_Scored]) -> Sequence[_Scored]:
@@ -111,6 +114,15 @@ def _fresh(items: list[Candidate], field: Field, size: int) -> list[Candidate]:
 
 
 # --- what each is worth ------------------------------------------------------------
+def _scored(
+    items: Iterable[Candidate], field: Field, profile: Profile | None, vector: Callable[[str], Vector]
+) -> list[_Scored]:
+    """The best first."""
+    scored = [_score(item, field, profile, vector) for item in items]
+    scored.sort(key=lambda one: (-one.score, -one.item.published.timestamp(), one.item.item_id))
+    return scored
+
+
 def _score(item: Candidate, field: Field, profile: Profile | None, vector: Callable[[str], Vector]) -> _Scored:
     fresh = -(field.age(item) / FADES_IN)
     terms = {
@@ -209,7 +221,7 @@ def _draw(item_id: str, now: datetime) -> bytes:
 
 
 def _listed(one: _Scored, field: Field) -> Listed:
-    figures = field.figures(one.item) | {name: round(value, 3) for name, value in one.terms.items()}
+    figures = field.figures(one.item, within_source=True) | {name: round(value, 3) for name, value in one.terms.items()}
     return Listed(
         item_id=one.item.item_id,
         score=round(one.score, 4),

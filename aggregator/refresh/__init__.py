@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.refresher import Refreshed, Refresher
+from aggregator.refresh.standing import Standing
 
-__all__ = ["CurateOptions", "Refreshed", "Refresher"]
+__all__ = ["CurateOptions", "Refreshed", "Refresher", "Standing"]

@@ -18,6 +18,7 @@ from aggregator.refresh.matching import Matching
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.rules import Judge, apply_rules
 from aggregator.refresh.snapshot import NEAR, Snapshot
+from aggregator.refresh.standing import Standing, standings_by_views, standings_by_worth
 from aggregator.store import Store
 
 __all__ = ["Refreshed", "Refresher"]
@@ -87,6 +88,18 @@ class Refresher:
         scope = ListKey(order="ranking", window=window, scope="section" if section else "site", name=section or "")
         items = snapshot.by_section.get(section, ()) if section else snapshot.candidates
         return maker.ranking(items, window, scope=scope, size=size)
+
+    def standings(self, item_id: str, *, now: datetime) -> list[Standing]:
+        """Where an item stands now among all that could be listed, in every list of the site and of its section."""
+        windows = tuple(self.options.windows)
+        snapshot = Snapshot.take(self._store, now=now, reach=self._reach(windows), windows=windows)
+        near = Maker(snapshot=snapshot.near, options=self.options, vector=_no_terms)
+        wide = replace(near, snapshot=snapshot)
+        return [
+            *standings_by_views(near, item_id, [window for window in windows if span(window) <= NEAR]),
+            *standings_by_views(wide, item_id, [window for window in windows if span(window) > NEAR]),
+            *standings_by_worth(near, item_id),
+        ]
 
     def apply_rules(self, judge: Judge, *, now: datetime) -> int:
         """Judges everything stored by changed rules; how many verdicts changed."""
