@@ -24,7 +24,7 @@ from aggregator.model import ParsedEntry, PollResult, Source, Verdict
 from aggregator.store import Store, Stored, open_store
 
 if TYPE_CHECKING:
-    from aggregator.collect.fetch import Fetcher
+    from aggregator.collect.fetch import Fetcher, Fetches
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import ParseLanes
     from aggregator.collect.poll import Poller
@@ -101,7 +101,7 @@ def poller(
     settings: Settings,
     *,
     store: Store,
-    fetcher: Fetcher,
+    fetcher: Fetches,
     parser: ParseLanes,
     clock: Clock,
     relax: Relax = lambda _, result: result,

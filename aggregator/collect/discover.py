@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from aggregator.collect.fetch import Fetcher, NotModified
+from aggregator.collect.fetch import Fetcher, NotModified, Response
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -44,6 +44,8 @@ class FoundFeed:
     title: str = ""
     #: Atom, RSS, JSON Feed, or the version the parser names
     type: str = ""
+    #: what was fetched, if that was this feed; None: it was a page that declares it
+    answer: Response | None = field(default=None, compare=False, repr=False)
 
 
 async def discover(fetcher: Fetcher, parser: Parser, url: str) -> list[FoundFeed]:
@@ -61,7 +63,9 @@ async def discover(fetcher: Fetcher, parser: Parser, url: str) -> list[FoundFeed
         if found or _is_page(answer.body):
             return found
         raise
-    return [FoundFeed(url=answer.permanent_target or url, title=feed.info.title, type=feed.version)]
+    found_at = answer.permanent_target or url
+    answer = replace(answer, hops=(), permanent_target=None) if answer.permanent_target else answer
+    return [FoundFeed(url=found_at, title=feed.info.title, type=feed.version, answer=answer)]
 
 
 def find_feeds(html: bytes, url: str) -> list[FoundFeed]:

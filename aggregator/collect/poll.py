@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from aggregator.collect import backoff, cadence, revalidation
 from aggregator.collect.cadence import Hints, Policy
-from aggregator.collect.fetch import Fetcher, NotModified, Response
+from aggregator.collect.fetch import Fetches, NotModified, Response
 from aggregator.collect.moves import adopts
 from aggregator.collect.network import NetworkHealth
 from aggregator.collect.parse.fingerprints import Fingerprints
@@ -82,7 +82,7 @@ class Poller:
     def __init__(  # noqa: PLR0917 - its parts, in the order in which they act
         self,
         store: WorkStore,
-        fetcher: Fetcher,
+        fetcher: Fetches,
         parser: Parser,
         policy: Policy,
         judge: Callable[[Source, ParsedEntry], Verdict],

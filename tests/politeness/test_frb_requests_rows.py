@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from desk import DAY, HOUR, LIMITS, MINUTE, START, Desk, InProcess
@@ -13,6 +14,7 @@ from origin import Answer, Request, rss
 from rows import frb
 from year import MAX_AGE, RESTARTS, RETRY_AFTER, Year
 
+from aggregator.cli import run_command
 from aggregator.collect.backoff import rests
 from aggregator.collect.discover import discover
 from aggregator.collect.fetch import Fetcher
@@ -270,13 +272,21 @@ def test_frb_035_platforms_are_one_host(desk: Desk) -> None:
     assert min(pauses(asked)) >= SECOND
 
 
-@frb("036", "adding a feed is a single request", "held in part")
-def test_frb_036_adding_is_a_single_request(desk: Desk) -> None:
-    """`aggregator add` looks at the address once, and what it got is what is searched for feeds. The daemon's first
-    poll of the new source is the second request; `add --no-check` leaves out the first."""
-    url = desk.origin.on("/feed", Answer(body=rss("One")))
-    assert look_at(desk, url) == [url]
+@frb("036", "adding a feed is a single request")
+def test_frb_036_adding_is_a_single_request(desk: Desk, tmp_path: Path) -> None:
+    """`aggregator add` looks at the address once, and that answer is the source's first poll: its entries and
+    validators are stored, and the daemon's first request is the next one that is due. A page is asked for once, and
+    the feed it declares once."""
+    path = tmp_path / "config.toml"
+    path.write_text('[store]\nurl = "sqlite:test.db"\n[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n')
+    url = desk.origin.on("/feed", Answer(body=rss("One"), conditional=True))
+    assert run_command(["--config", str(path), "add", url]) == 0
+    assert desk.titles() == ["One"]
     assert len(desk.origin.requests) == 1
+    due = desk.store.next_due(now=START)
+    assert due is not None
+    desk.now = due
+    assert desk.once().status == 304
 
 
 @frb("037", "a restart is no reason to poll")
@@ -367,8 +377,8 @@ def test_frb_066_queries_stay_as_they_are(desk: Desk) -> None:
 
 @frb("070", "limit fetching on demand")
 def test_frb_070_on_demand_is_limited(desk: Desk) -> None:
-    """`aggregator poll URL` asks a server of the web again after ten minutes at the earliest, and not while it is busy
-    (429, 503). On one's own network there is no such limit."""
+    """`aggregator poll URL` asks a server of the web again after ten minutes at the earliest, and not while it is
+    busy (429, 503). On one's own network there is no such limit."""
     desk.follow(Subscription(url="https://news.example/feed"))
     (lease,) = desk.store.claim(now=START, limit=1, lease=MINUTE)
     for result in polled(lease, START):

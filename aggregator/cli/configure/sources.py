@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from aggregator.cli.configure.words import spelled
 from aggregator.cli.context import Context, pass_context
-from aggregator.errors import CollectError
+from aggregator.errors import CollectError, StoreError
 
 if TYPE_CHECKING:
     from aggregator.collect.discover import FoundFeed
+    from aggregator.collect.fetch import Response
     from aggregator.config import Settings
+    from aggregator.store import Store
 
 
 @click.command()
@@ -37,6 +41,8 @@ def add(context: Context, url: str, section: str | None, name: str | None, no_ch
     _refuse_followed(settings, feed)
     section = spelled(section, settings.sections) if section else None
     add_source(context.path, feed, section=section, name=name)
+    if found and found[0].answer is not None:
+        _take_over(context, feed, found[0].answer)
     title = f" “{found[0].title}”" if found and found[0].title else ""
     hint = "" if section else " (choose another with --section)"
     click.echo(f"Following {feed}{title} in section {section or 'News'}{hint}.")
@@ -80,6 +86,32 @@ async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
         return await discover(fetcher, parser, url)
     finally:
         await asyncio.gather(fetcher.close(), parser.close())
+
+
+def _take_over(context: Context, url: str, answer: Response) -> None:
+    """Makes what was looked at the first poll of the new source, so that adding it is one request in all (FRB036).
+
+    Where there is no store yet, or none that can be written to, the daemon polls it when it comes to it.
+    """
+    with contextlib.suppress(StoreError):
+        fresh = Context(config=context.path)
+        with fresh.store() as store:
+            store.sync_sources(fresh.settings.subscriptions(), now=fresh.now())
+            asyncio.run(_complete(fresh.settings, store, url, answer))
+
+
+async def _complete(settings: Settings, store: Store, url: str, answer: Response) -> None:
+    from aggregator import assemble
+    from aggregator.collect.fetch import Fetched
+
+    leases = store.claim(now=Context.now(), limit=1, lease=timedelta(minutes=1), only=frozenset({url}))
+    parser = assemble.parser()
+    poller = assemble.poller(settings, store=store, fetcher=Fetched(answer), parser=parser, clock=Context.now)
+    try:
+        for lease in leases:
+            await poller.poll(lease)
+    finally:
+        await parser.close()
 
 
 def _refuse_followed(settings: Settings, url: str) -> None:

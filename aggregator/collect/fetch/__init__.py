@@ -3,6 +3,7 @@
 - `answers`: what comes back, and the limits within which it has to (values)
 - `client`: the request and its body
 - `address`: what is asked for, and the way through redirects (pure)
+- `fetched`: an answer that is there already, in place of a request
 - `dial`: names into addresses, each shown to the guard before it is connected to
 - `headers`: what caching and back-off headers mean (pure)
 - `inflate`: bounded decompression (pure)
@@ -13,5 +14,6 @@ from __future__ import annotations
 
 from aggregator.collect.fetch.answers import FetchLimits, Hop, NotModified, Reply, Response
 from aggregator.collect.fetch.client import Fetcher
+from aggregator.collect.fetch.fetched import Fetched, Fetches
 
-__all__ = ["FetchLimits", "Fetcher", "Hop", "NotModified", "Reply", "Response"]
+__all__ = ["FetchLimits", "Fetched", "Fetcher", "Fetches", "Hop", "NotModified", "Reply", "Response"]
