@@ -31,8 +31,8 @@ _FORMATS: Final[dict[str, tuple[str, Callable[[Channel], bytes]]]] = {
     "json": ("application/feed+json; charset=utf-8", json_feed),
 }
 _OPML = "text/x-opml; charset=utf-8"
-#: how many items of a section the front page shows
-_PER_SECTION = 5
+#: of how many items of a section the front page chooses those that it shows
+_PER_SECTION = 20
 #: how many items a page of the latest shows
 _PER_PAGE = 30
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.publish.pages import Pages, body, charts, phrases
+from aggregator.publish.listing import Listing, Place
+from aggregator.publish.pages import Pages, body, charts, desk, phrases
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.site import Site
 
@@ -123,7 +125,8 @@ def page(request: pytest.FixtureRequest) -> str:
 def test_every_page_is_well_formed_and_needs_no_script(page: str) -> None:
     read = Read(page)
     assert page.startswith("<!doctype html>")
-    assert not read.all("script") + read.all("style")
+    assert [script for script in read.all("script") if script != {"type": "application/ld+json"}] == []
+    assert not read.all("style")
     assert not [name for _, attributes in read.elements for name in attributes if name == "style" or name[:2] == "on"]
     assert len(read.all("h1")) == len(read.all("title")) == len(read.all("main")) == 1
     ids = Counter(attributes["id"] for _, attributes in read.elements if "id" in attributes)
@@ -205,6 +208,32 @@ def test_the_item_itself_is_not_among_those_that_also_cover_it() -> None:
     assert re.findall(r'<h3><a href="/item/(\w+)"', coverage) == ["k0009", "k0016"]
 
 
+def linked_data(page: str) -> dict[str, str]:
+    _, _, data = page.partition('<script type="application/ld+json">')
+    found: dict[str, str] = json.loads(data.partition("</script>")[0])
+    return found
+
+
+def test_an_article_says_to_machines_what_it_is() -> None:
+    said = linked_data(article())
+    assert said["@type"] == "NewsArticle"
+    assert said["headline"] == "Fishing fleets return as the strait reopens after eleven weeks"
+    assert said["datePublished"] == "2026-03-14T09:14:53+00:00"
+    assert said["url"] == "https://s1.example/0"
+    assert said["mainEntityOfPage"] == "http://127.0.0.1:8080/item/k0000"
+
+
+@pytest.mark.parametrize(
+    "text", ["</script><script>alert(1)</script>", "<!--<script>", "]]>", "\u2028", '"\\', "\ud800"]
+)
+def test_nothing_ends_the_data_for_machines(text: str) -> None:
+    page = article(0, title=text, author=text)
+    data = page.split('<script type="application/ld+json">')[1]
+    assert "<" not in data.split("</script>")[0]
+    assert page.count("<script") == page.count("</script") == 1
+    assert linked_data(page)["headline"] == text
+
+
 def test_times_are_of_the_sites_zone() -> None:
     from zoneinfo import ZoneInfo
 
@@ -284,6 +313,20 @@ def test_static_pages_have_no_forms() -> None:
     page = article(0, Pages(samples.SITE, static=True))
     assert "<form" not in page
     assert "veryGood! (5824)" in page
+
+
+def test_one_source_does_not_fill_a_section_of_the_front_page() -> None:
+    def named(*sources: int) -> Listing:
+        places = tuple(Place(item=replace(samples.item(n), source=samples.SOURCES[s])) for n, s in enumerate(sources))
+        return replace(samples.LATEST, places=places)
+
+    def shown(*sources: int) -> list[str]:
+        return [place.item.id for place in desk.chosen(named(*sources)).places]
+
+    assert shown(0, 0, 0, 0, 1, 0, 2) == ["k0000", "k0001", "k0002", "k0004", "k0006"], "rather others than a third"
+    assert shown(0, 0, 1, 0, 1, 0, 2, 3) == ["k0000", "k0001", "k0002", "k0004", "k0006"]
+    assert shown(0, 0, 0, 0, 0, 0) == ["k0000", "k0001", "k0002", "k0003", "k0004"], "unless there are no others"
+    assert shown(0) == ["k0000"]
 
 
 def test_the_front_page_cuts_the_latest_into_days() -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from aggregator.model import Item, SourceHealth, SourceRef, StoreStats
 from aggregator.publish.listing import Listing
-from aggregator.publish.pages import advice, body, catalogue
+from aggregator.publish.pages import advice, body, catalogue, desk, linked_data
 from aggregator.publish.pages.assets import Asset, load_assets
 from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain
@@ -49,15 +49,15 @@ class Pages:
     ) -> str:
         """``/``: the recommended items (the first is the lead), the ranking, the newest of each section, the latest.
 
-        `sections` are the latest listings of the sections, in order, each cut to about five items; empty ones are left
-        out. `older` is the address of the page that continues `latest`.
+        `sections` are the latest listings of the sections, in order; a few items of each are shown, of several
+        sources where there are; empty ones are left out. `older` is the address of the page that continues `latest`.
         """
         return self._render(
             "front.html",
             latest=latest,
             ranking=ranking,
             recommended=recommended,
-            sections=[(self._section_name(listing), listing) for listing in sections if listing.places],
+            sections=[(self._section_name(listing), desk.chosen(listing)) for listing in sections if listing.places],
             older=older,
         )
 
@@ -98,6 +98,7 @@ class Pages:
         return self._render(
             "article.html",
             item=item,
+            about=linked_data.article(item, self.site),
             html=shown,
             image=body.lead_image(item, self.site, shown),
             others=[other for other in story if other.id != item.id],

@@ -1,0 +1,169 @@
+"""Pages in a real browser: accessible, usable by keyboard, nothing that runs; and the Nu checker's word on the HTML."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import chromium
+import page_samples as samples
+import pytest
+from aiohttp import web
+from chromium import Chromium
+from test_pages import EVERY, article
+
+from aggregator.publish.pages import Pages
+from aggregator.publish.web.app import _headers
+
+PAGES = Pages(samples.SITE)
+#: where `make tools` puts what npm has
+NPM = Path(__file__).parents[2] / ".venv" / "npm" / "node_modules"
+AXE = NPM / "axe-core" / "axe.min.js"
+NU = NPM / "vnu-jar" / "build" / "dist" / "vnu.jar"
+
+needs_chromium = pytest.mark.skipif(chromium.found() is None, reason="needs chromium")
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: make tools")
+needs_nu = pytest.mark.skipif(not NU.exists() or not shutil.which("java"), reason="needs vnu-jar and java: make tools")
+
+
+@asynccontextmanager
+async def site(pages: dict[str, str]) -> AsyncIterator[str]:
+    """These pages and what they refer to, under the headers of the real server; the address before their paths."""
+
+    async def handle(request: web.Request) -> web.Response:
+        asset = PAGES.assets.get(request.path)
+        if asset is not None:
+            response = web.Response(body=asset.body, headers={"Content-Type": asset.content_type})
+        elif request.path in pages:
+            response = web.Response(text=pages[request.path], content_type="text/html", charset="utf-8")
+        else:
+            response = web.Response(status=204)
+        response.headers.update(_headers(samples.SITE, response))
+        return response
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        listener = web.TCPSite(runner, "127.0.0.1", 0)
+        await listener.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def named() -> dict[str, str]:
+    """Every page under an address of its own."""
+    return {f"/{name.replace(' ', '-').replace(',', '')}": make(PAGES) for name, make in EVERY.items()}
+
+
+def look(pages: dict[str, str], story: Callable[[Chromium, str], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with site(pages) as base, chromium.browser() as opened:
+            await story(opened, base)
+
+    asyncio.run(run())
+
+
+@needs_chromium
+@needs_axe
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_axe_finds_nothing_on_any_page(width: int, dark: bool) -> None:
+    found: list[str] = []
+
+    async def story(opened: Chromium, base: str) -> None:
+        for path in named():
+            page = await opened.open(base + path, width=width, dark=dark)
+            await page.run(AXE.read_text("utf-8") + "; 0")
+            result = await page.run("axe.run(document, {resultTypes: ['violations']})")
+            found.extend(_in_words(path, violation) for violation in result["violations"])
+            await page.close()
+
+    look(named(), story)
+    assert not found, "\n".join(found)
+
+
+def _in_words(path: str, violation: dict[str, Any]) -> str:
+    nodes = "; ".join(f"{node['html'][:120]} {node['failureSummary']}" for node in violation["nodes"][:3])
+    return f"{path}: {violation['id']} ({violation['help']}): {nodes}"
+
+
+@needs_nu
+@pytest.mark.timeout(300)
+def test_the_nu_checker_has_no_objection(tmp_path: Path) -> None:
+    for path, text in named().items():
+        (tmp_path / f"{path[1:]}.html").write_text(text, encoding="utf-8")
+    command = ["java", "-jar", str(NU), "--format", "json", "--exit-zero-always", *map(str, tmp_path.glob("*.html"))]
+    checked = subprocess.run(command, capture_output=True, check=True, timeout=240)
+    messages = json.loads(checked.stderr)["messages"]
+    assert [
+        f"{Path(message['url']).name}:{message.get('lastLine')}: {message['message']} {message.get('extract', '')}"
+        for message in messages
+    ] == []
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_data_for_machines_passes_the_policy_and_nothing_runs() -> None:
+    """The page of an item whose every text tries to run something."""
+    evil = '</script><script>document.title="ran"</script><img src=x onerror=\'document.title="ran"\'>'
+    text = article(0, title=evil, author=evil, section=evil)
+    inline = text.replace("</main>", '<script>document.title="ran"</script><p style="color:red">x</p></main>')
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/evil")
+        data = await page.run("JSON.parse(document.querySelector('script').textContent).headline")
+        assert data == evil[:110]
+        assert "ran" not in (await page.run("document.title")).split(" - ")
+        assert [line for line in page.complaints if "Content Security Policy" in line] == []
+        page = await opened.open(f"{base}/inline")
+        assert await page.run("document.title") != "ran"
+        refused = [line for line in page.complaints if "Content Security Policy" in line]
+        assert len(refused) == 2, "one inline script, one inline style: the policy is in force"
+
+    look({"/evil": text, "/inline": inline}, story)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_the_keyboard_is_enough() -> None:
+    """Tab leads to the skip link first, every stop is visible, and Enter on the skip link goes to the content."""
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/article")
+        await page.press("Tab", 9)
+        assert await page.run("document.activeElement.className") == "skip"
+        assert await page.run("document.activeElement.getBoundingClientRect().top >= 0")
+        await page.press("Enter", 13)
+        assert await page.run("document.activeElement.id || location.hash") in {"content", "#content"}
+        stops = set()
+        for _ in range(12):
+            await page.press("Tab", 9)
+            stops.add(await page.run("document.activeElement.textContent.trim().slice(0, 20)"))
+            style = "getComputedStyle(document.activeElement)"
+            assert await page.run(f"{style}.outlineStyle !== 'none' && parseFloat({style}.outlineWidth) >= 2")
+        assert len(stops) > 8
+        assert "Skip to the content" not in stops
+
+    look({"/article": article()}, story)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_page_is_wider_than_its_window(width: int) -> None:
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open("about:blank", width=width)
+        for path in named():
+            await page.go(base + path)
+            assert await page.run("document.documentElement.scrollWidth <= innerWidth"), path
+
+    look(named(), story)
