@@ -11,7 +11,7 @@ from origin import Answer, Origin, rss
 
 from aggregator import config
 from aggregator.cli import run_command
-from aggregator.model import Entry, ParsedEntry, PollResult
+from aggregator.model import Entry, ListKey, ParsedEntry, PollResult, Scope
 from aggregator.publish import opml
 from aggregator.store import open_store
 
@@ -141,6 +141,30 @@ def test_backtest_says_what_each_rule_would_have_done(run: Run, path: Path) -> N
     code, _, err = run("check", "--backtest", "soon")
     assert code == 2
     assert "is not a duration" in err
+
+
+def test_backtest_says_which_lists_would_have_been_others(run: Run, path: Path) -> None:
+    _stored(path, "Sponsored: buy this", "Rain", "Wind", "Snow")
+    rule = "\n[[rules]]\nmatch = 'title ~ \"^Sponsored\"'\naction = '{}'\n"
+    feed = "\n[[feeds]]\nname = 'weather'\norder = 'recommended'\nmatch = 'title ~ \"Rain|Wind\"'\n"
+    path.write_text(TEXT + rule.format("drop") + feed)
+    code, out, _ = run("check", "--backtest", "1d")
+    assert code == 0
+    (ranking,) = (line for line in out.splitlines() if line.startswith("Ranking, the last 24 hours"))
+    assert "Sponsored: buy this" in ranking
+    assert "of the feed weather" not in out, "it holds the same with and without the rule"
+    path.write_text(TEXT + rule.format("pin:12h"))
+    assert "Ranking, the last 24 hours" in run("check", "--backtest", "1d")[1]
+    path.write_text(TEXT + rule.format("section:Tech"))
+    out = run("check", "--backtest", "1d")[1]
+    (tech,) = (line for line in out.splitlines() if line.startswith("Ranking of Tech"))
+    assert tech.rstrip().endswith("Sponsored: buy this")
+    store = open_store("sqlite:aggregator.db", base=path.parent)
+    try:
+        assert store.get_list(ListKey(order="recommended")) is None
+        assert len(store.latest(Scope(), limit=0)) == 4, "nothing was dropped"
+    finally:
+        store.close()
 
 
 def _stored(path: Path, *titles: str) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
 import time
+import tomllib
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +21,7 @@ from aggregator.curate.rules import (
     judge,
     parse_action,
     subject_of_entry,
+    verdicts_of_items,
 )
 from aggregator.errors import RuleError
 from aggregator.model import ParsedEntry, Source, Subscription, Verdict
@@ -273,3 +277,35 @@ def test_an_entry_is_seen_with_the_section_and_name_of_its_source() -> None:
         section="Arts",
         language="fr",
     )
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "RULES.md"
+
+
+def test_the_page_about_rules_describes_the_whole_language() -> None:
+    page = PAGE.read_text("utf-8")
+    for name in FIELDS:
+        assert f"| `{name}` |" in page, name
+    for operator in ("~", "!~", "=", "!=", "contains"):
+        assert f"`{operator}`" in page, operator
+    for kind in ("keep", "drop", "boost", "pin", "section"):
+        assert re.search(rf"^\| `{kind}\b", page, flags=re.MULTILINE), kind
+
+
+def test_the_examples_on_the_page_about_rules_work() -> None:
+    page = PAGE.read_text("utf-8")
+    (expressions,) = re.findall(r"^```text\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    tables = [
+        tomllib.loads(block) for block in re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    ]
+    rules = [rule for table in tables for rule in table.get("rules", ())]
+    feeds = [feed for table in tables for feed in table.get("feeds", ())]
+    for expression in [*expressions.splitlines(), *(one["match"] for one in (*rules, *feeds))]:
+        compile_match(expression)
+    assert [parse_action(rule["action"]).kind for rule in rules] == ["keep", "drop", "section"]
+
+
+def test_an_item_goes_by_its_first_entry_that_is_kept() -> None:
+    dropped, kept, later = Verdict(dropped="spam"), Verdict(boost=2.0), Verdict(boost=3.0)
+    judged = [("a", dropped), ("a", kept), ("a", later), ("b", dropped), ("b", dropped)]
+    assert verdicts_of_items(judged) == {"a": kept, "b": dropped}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,10 @@ import click
 from aggregator.cli.configure.words import count, has_store
 from aggregator.cli.context import Context, pass_context
 from aggregator.errors import StoreUnavailable
-from aggregator.model import duration, duration_text
+from aggregator.model import duration
 
 if TYPE_CHECKING:
     from aggregator.config import Settings
-    from aggregator.curate.rules import RuleTrial, Subject, Trial
     from aggregator.store import Store
 
 
@@ -28,7 +26,12 @@ def _period(_: click.Context, __: click.Parameter, value: str | None) -> timedel
 
 
 @click.command()
-@click.option("--backtest", callback=_period, metavar="PERIOD", help="Try the rules on what came in lately, e.g. 7d.")
+@click.option(
+    "--backtest",
+    callback=_period,
+    metavar="PERIOD",
+    help="Try the rules on the items and lists of the last time, e.g. 7d.",
+)
 @pass_context
 def check(context: Context, backtest: timedelta | None) -> int:
     """Check the configuration; change nothing.
@@ -50,7 +53,9 @@ def check(context: Context, backtest: timedelta | None) -> int:
         with context.store() as store:
             _show_changes(store, settings, context.now())
             if backtest is not None:
-                _show_trial(_trial(store, settings, since=context.now() - backtest), backtest)
+                from aggregator.cli.configure.backtest import show_backtest
+
+                show_backtest(store, settings, period=backtest, now=context.now())
     except StoreUnavailable as error:
         click.echo(f"warning: what would change cannot be said: {error}", err=True)
         return 0 if backtest is None else 1
@@ -76,56 +81,3 @@ def _show_changes(store: Store, settings: Settings, now: datetime) -> None:
     click.echo(
         "\n".join(["Taking it over:", *(f"  {change}" for change in changes)]) if changes else "Nothing would change."
     )
-
-
-def _trial(store: Store, settings: Settings, *, since: datetime) -> Trial:
-    from aggregator.cli.progress import Progress
-    from aggregator.curate.rules import try_rules
-
-    with Progress("trying the rules"):
-        return try_rules(settings.rules_compiled(), _subjects(store, settings, since=since))
-
-
-def _subjects(store: Store, settings: Settings, *, since: datetime) -> Iterator[Subject]:
-    """The stored entries as the rules would see them today, with the sections that the sources have today."""
-    from aggregator.curate.rules import Subject
-
-    urls = {health.ref.id: health.subscription.url for health in store.sources(now=since)}
-    sections = {source.url: source.section for source in settings.sources}
-    for source_id, _, text, categories, author in store.entries_since(since):
-        feed = urls.get(source_id, "")
-        yield Subject(
-            title=text.title,
-            text=text.text,
-            author=author,
-            category=categories,
-            url=text.canonical_url or "",
-            source=text.source_name,
-            feed=feed,
-            section=sections.get(feed, ""),
-            language=text.language or "",
-        )
-
-
-def _show_trial(trial: Trial, period: timedelta) -> None:
-    from aggregator.cli.output import print_table
-
-    click.echo(
-        f"Of {count(trial.subjects, 'entry', 'entries')} in the last {duration_text(period)}"
-        f" the rules would have dropped {trial.dropped:,}."
-    )
-    rows = [_trial_row(place, one) for place, one in enumerate(trial.rules, 1)]
-    if rows:
-        print_table(["rule", "match", "action", "matches", "decides", "for example"], rows)
-
-
-def _trial_row(place: int, trial: RuleTrial) -> list[object]:
-    return [place, trial.rule.match_text, _action(trial), trial.matched, trial.decided, " · ".join(trial.examples)]
-
-
-def _action(trial: RuleTrial) -> str:
-    action = trial.rule.action
-    value = action.section or (action.length and duration_text(action.length))
-    if action.kind == "boost":
-        value = f"{action.factor:g}"
-    return f"{action.kind}:{value}" if value else action.kind

@@ -21,7 +21,7 @@ from aggregator.curate.rules.judging import Action, Rule, judge, parse_action
 from aggregator.curate.rules.language import FIELDS, Match, compile_match
 from aggregator.curate.rules.patterns import compile_pattern
 from aggregator.curate.rules.subject import Subject, subject_of_entry, subject_of_item
-from aggregator.curate.rules.trial import RuleTrial, Trial, try_rules
+from aggregator.curate.rules.trial import RuleTrial, Trial, try_rules, verdicts_of_items
 
 __all__ = [
     "FIELDS",
@@ -38,4 +38,5 @@ __all__ = [
     "subject_of_entry",
     "subject_of_item",
     "try_rules",
+    "verdicts_of_items",
 ]

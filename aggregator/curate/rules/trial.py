@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aggregator.curate.rules.judging import Rule, deciding
 from aggregator.curate.rules.subject import Subject
+from aggregator.model import Verdict
 
 MAX_EXAMPLES = 3
 
@@ -45,6 +46,19 @@ def try_rules(rules: Sequence[Rule], subjects: Iterable[Subject]) -> Trial:
         for trial in trials:
             _count(trial, subject, decides=any(rule is trial.rule for rule in decisive))
     return Trial(subjects=seen, dropped=dropped, rules=tuple(trials))
+
+
+def verdicts_of_items(judged: Iterable[tuple[str, Verdict]]) -> dict[str, Verdict]:
+    """The verdict of each item from those of its entries (item id, verdict), oldest entry first.
+
+    An item goes by its first entry that is kept, and is dropped when all are.
+    """
+    found: dict[str, Verdict] = {}
+    for item_id, verdict in judged:
+        before = found.get(item_id)
+        if before is None or (before.dropped is not None and verdict.dropped is None):
+            found[item_id] = verdict
+    return found
 
 
 def _count(trial: RuleTrial, subject: Subject, *, decides: bool) -> None:
