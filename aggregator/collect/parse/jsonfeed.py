@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from aggregator.model import FeedInfo
 
 __all__ = ["parse_json"]
 
+#: as it should be, and as some write it
+_VERSION = re.compile(r"jsonfeed\.org/version/|^1(?:\.[01])?$")
+
 Fields = Mapping[str, Any]
 
 
@@ -21,7 +25,7 @@ def parse_json(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry]]:
     """Version, feed, entries. Raises ParseError ``bad-json`` or ``not-a-feed``."""
     feed = _load(text)
     version = _text(feed, "version")
-    if "jsonfeed.org/version/" not in version or not isinstance(feed.get("items"), list):
+    if not _VERSION.search(version) or not isinstance(feed.get("items"), list):
         raise ParseError("not-a-feed", "This is JSON, but no JSON Feed: it lacks a jsonfeed.org version or its items.")
     name = "json" + version.rstrip("/").rpartition("/")[2].replace(".", "")[:4]
     return name, _info(feed, url), [_entry(item, url) for item in _dicts(feed, "items")]

@@ -7,6 +7,7 @@ question for ``updated`` with the published date.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,12 @@ make_quicker()
 
 #: extensions whose odd values make feedparser raise; renamed, they are elements that it does not know
 _FRAGILE = re.compile(r"(</?)(georss|gml|geo|psc|cc|creativeCommons|itunes|media|podcast|slash|thr|admin|foaf)(?=:)")
+#: feedparser takes the attribute for the link, whatever its scheme
+_LINK_URI = re.compile(r"<link\s+uri\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+#: the picture of an RDF feed, which feedparser does not read
+_RDF_IMAGE = re.compile(
+    r"<image\s[^>]{0,500}rdf:about[^>]{0,500}>[^<]{0,500}(?:<(?!/image|url)[^>]*>[^<]{0,500}){0,9}<url>\s*([^<\s]{1,2048})"
+)
 _SKIP_HOURS = re.compile(r"<skipHours\b[^>]*>(.{0,3000}?)</skipHours", re.IGNORECASE | re.DOTALL)
 _SKIP_DAYS = re.compile(r"<skipDays\b[^>]*>(.{0,1000}?)</skipDays", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"\b\d{1,2}\b")
@@ -74,6 +81,8 @@ def _run_plainly(text: str, url: str) -> Fields:
 
 def _run(text: str, url: str) -> Fields:
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    if "<link uri" in text:
+        text = _LINK_URI.sub("<link", text)
     document = io.BytesIO(text.encode("utf-8", "replace"))
     parsed: Fields = feedparser.parse(
         document, response_headers=headers, sanitize_html=False, resolve_relative_uris=False
@@ -170,13 +179,16 @@ def _author(fields: Fields) -> str:
 
 
 def _images(fields: Fields) -> Iterator[str]:
-    media = list(_dicts(fields, "media_content"))
-    yield from (_text(each, "url") for each in media if _is_image(each))
-    yield from (_text(each, "url") for each in _dicts(fields, "media_thumbnail"))
+    yield from _media_images(fields)
     yield from (
         _text(each, "href") for each in _dicts(fields, "links") if _text(each, "rel") == "enclosure" and _is_image(each)
     )
     yield _text(_plain(fields.get("image")), "href")
+
+
+def _media_images(fields: Fields) -> Iterator[str]:
+    yield from (_text(each, "url") for each in _dicts(fields, "media_content") if _is_image(each))
+    yield from (_text(each, "url") for each in _dicts(fields, "media_thumbnail"))
 
 
 def _is_image(media: Fields) -> bool:
@@ -203,10 +215,10 @@ def _info(feed: Fields, text: str, url: str) -> FeedInfo:
     links = list(_dicts(feed, "links"))
     return FeedInfo(
         title=_one_line(_content(feed, "title", url)),
-        link=safe_url(_text(feed, "link"), url),
-        description=_one_line(_content(feed, "subtitle", url)),
+        link=safe_url(_text(feed, "link"), url) or next(iter(_related(links, "alternate", url)), None),
+        description=_one_line(_content(feed, "subtitle", url) or _content(feed, "summary", url)),
         language=language_tag(_text(feed, "language")),
-        image_url=next(filter(None, (safe_url(image, url) for image in _feed_images(feed))), None),
+        image_url=next(filter(None, (safe_url(image, url) for image in _feed_images(feed, text))), None),
         self_url=next(iter(_related(links, "self", url)), None),
         hubs=tuple(dict.fromkeys(_related(links, "hub", url)))[:5],
         ttl=_ttl(_text(feed, "ttl")),
@@ -220,9 +232,12 @@ def _one_line(piece: RawContent | None) -> str:
     return clean_line(plain_words(piece)) if piece else ""
 
 
-def _feed_images(feed: Fields) -> Iterator[str]:
+def _feed_images(feed: Fields, text: str) -> Iterator[str]:
     yield _text(_plain(feed.get("image")), "href")
     yield _text(feed, "logo")
+    yield from _media_images(feed)
+    if rdf := _RDF_IMAGE.search(text):
+        yield html.unescape(rdf[1])
     yield _text(feed, "icon")
 
 
