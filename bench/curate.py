@@ -23,8 +23,9 @@ import measures
 from labelled import MOMENT, Labelled
 
 from aggregator.curate.curator import Curator
+from aggregator.curate.document import Document
 from aggregator.curate.duplicates import SHARED_TERMS, jaccard, likeness
-from aggregator.curate.index import Document, Index
+from aggregator.curate.index import Index
 from aggregator.curate.text import tokens
 from aggregator.model import ItemText
 
@@ -154,9 +155,9 @@ def _search(one: Labelled) -> tuple[float, float]:
 
 
 def _best(index: Index, document: Document) -> list[Document]:
-    vector = index.vector(document)
+    probe = index.probe(document)
     hits = [hit.document for hit in index.ask(document, since=MOMENT)[:80]]
-    scored = sorted(((index.cosine(vector, other), other.item_id) for other in hits), reverse=True)[:10]
+    scored = sorted(((index.cosine(probe, other), other.item_id) for other in hits), reverse=True)[:10]
     return [found for score, item_id in scored if score >= 0.08 and (found := index.get(item_id))]
 
 

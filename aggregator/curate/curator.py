@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from aggregator.curate import duplicates, related
+from aggregator.curate.document import Document
 from aggregator.curate.duplicates import Likeness, likeness
-from aggregator.curate.index import Document, Hit, Index
+from aggregator.curate.index import Hit, Index, Probe
+from aggregator.curate.series import Series
 from aggregator.curate.stories import ALIVE, Fit, Stories, Story, join_from
 from aggregator.model import Curation, ItemText, Merge, RelatedPair, StoryJoin, StoryMerge
 
@@ -44,8 +46,8 @@ class Curator:
 
     def __init__(self) -> None:
         self._index = Index()
-        self._stories = Stories()
-        self._series = _Series()
+        self._stories = Stories(self._index)
+        self._series = Series()
         self._evicted: datetime | None = None
 
     def __len__(self) -> int:
@@ -65,7 +67,7 @@ class Curator:
         documents = [self._index.read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
             self._keep(document)
-            self._stories.put(item.story or item.item_id, document, self._index.vector(document))
+            self._stories.put(item.story or item.item_id, document)
 
     def decide(self, batch: Sequence[ItemText]) -> Curation:
         """What is decided about these items, all words of the batch counted first. Deterministic."""
@@ -93,12 +95,12 @@ class Curator:
         if original is not None:
             self._merge(document, story, *original, decided)
             return
-        vector = self._index.vector(document)
-        self._place(document, vector, story, hits, decided)
+        probe = self._index.probe(document)
+        self._place(document, probe, story, hits, decided)
         self._keep(document)
         own = self._stories.of(document.item_id)
         siblings = own.ids if own else frozenset[str]()
-        decided.related += related.most_alike(document, vector, hits, index=self._index, siblings=siblings)
+        decided.related += related.most_alike(document, probe, hits, index=self._index, siblings=siblings)
 
     # --- the same article ---------------------------------------------------------
     def _original(self, document: Document, hits: Iterable[Hit]) -> tuple[Document, Likeness] | None:
@@ -137,7 +139,7 @@ class Curator:
     def _place(
         self,
         document: Document,
-        vector: Mapping[int, float],
+        probe: Probe,
         story: str | None,
         hits: Sequence[Hit],
         decided: _Decided,
@@ -145,17 +147,17 @@ class Curator:
         """Finds the item's story; one that stands in a story with others stays there for good."""
         alone = story == document.item_id and self._stories_size(story) == 0
         if story is not None and not alone:
-            self._stories.put(story, document, vector)
+            self._stories.put(story, document)
             return
         near = [hit for hit in hits if abs(hit.document.published - document.published) <= ALIVE * 2]
         join = join_from(alive=self._index.around(document, ALIVE), counted=self._index.lexicon.size(document.language))
         likeliest = [(hit.document, hit.shared) for hit in near[:STORY_CANDIDATES]]
-        fits = self._stories.fits(document, vector, likeliest, join=join)
+        fits = self._stories.fits(document, probe, likeliest, join=join)
         if not fits:
-            self._stories.put(document.item_id, document, vector)
+            self._stories.put(document.item_id, document)
             decided.joins.append(StoryJoin(item_id=document.item_id, story=document.item_id))
             return
-        self._join(document, vector, fits, decided)
+        self._join(document, fits, decided)
         if story is not None:
             decided.story_merges.append(StoryMerge(keep=fits[0].story.id, absorb=story, figures=fits[0].figures))
 
@@ -163,7 +165,7 @@ class Curator:
         held = self._stories.get(story)
         return len(held.members) if held else 0
 
-    def _join(self, document: Document, vector: Mapping[int, float], fits: Sequence[Fit], decided: _Decided) -> Story:
+    def _join(self, document: Document, fits: Sequence[Fit], decided: _Decided) -> Story:
         best = fits[0]
         story = best.story
         for other in fits[1:]:
@@ -172,7 +174,7 @@ class Curator:
                 decided.story_merges.append(StoryMerge(keep=story.id, absorb=gone.id, figures=other.figures))
                 break
         decided.joins.append(StoryJoin(item_id=document.item_id, story=story.id, figures=best.figures))
-        return self._stories.put(story.id, document, vector)
+        return self._stories.put(story.id, document)
 
     # --- what is known ------------------------------------------------------------
     def _keep(self, document: Document) -> None:
@@ -210,45 +212,3 @@ class Curator:
     def weigh(self, item: ItemText) -> Mapping[int, float]:
         """The terms of any text by weight, of unit length."""
         return self._index.weigh(item)
-
-
-class _Series:
-    """What a source says again and again: its "Letters", its weather, its "listen to the latest bulletin".
-
-    A text of which its own source has another with the same title (but for numbers) or the very same lead is an issue
-    of a series, and no source's issue is a copy of anything.
-    """
-
-    def __init__(self) -> None:
-        #: the first item with a mark, and the others; few have any
-        self._first: dict[int, str] = {}
-        self._others: dict[int, set[str]] = {}
-
-    def recurs(self, document: Document) -> bool:
-        """Its source has another item like it."""
-        return any(
-            self._first.get(mark, document.item_id) != document.item_id or self._others.get(mark)
-            for mark in _marks(document)
-        )
-
-    def note(self, document: Document) -> None:
-        """The item exists."""
-        for mark in _marks(document):
-            if self._first.setdefault(mark, document.item_id) != document.item_id:
-                self._others.setdefault(mark, set()).add(document.item_id)
-
-    def forget(self, document: Document) -> None:
-        """The item is not known any more."""
-        for mark in _marks(document):
-            others = self._others.get(mark, set())
-            others.discard(document.item_id)
-            if self._first.get(mark) == document.item_id:
-                del self._first[mark]
-                if others:
-                    self._first[mark] = others.pop()
-            if not others:
-                self._others.pop(mark, None)
-
-
-def _marks(document: Document) -> tuple[int, ...]:
-    return (document.series,) if document.phrase is None else (document.series, document.phrase)

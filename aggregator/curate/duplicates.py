@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from aggregator.curate.index import Document
+from aggregator.curate.document import Document
 
 __all__ = ["COPIED_WITHIN", "DUPLICATE", "SHARED_TERMS", "Likeness", "likeness"]
 
@@ -21,6 +21,13 @@ COPIED_WITHIN = timedelta(days=7)
 SHARED_TERMS = 3
 #: from here on it is a copy
 DUPLICATE = 0.65
+#: the more word pairs the shorter text has, the less of it can be in the other by chance: what its containment weighs
+#: rises from SHORT to LONG, and what is enough falls to LONG_DUPLICATE at VERY_LONG (BBC: other articles reach .51)
+SHORT, LONG, VERY_LONG = 20, 100, 300
+SHORT_WEIGHT, TITLE_WEIGHT = 0.7, 0.3
+LONG_DUPLICATE = 0.57
+#: in a long text this share of the shorter's numbers may be other ones: a figure was corrected, one was added
+OTHER_NUMBERS = 0.125
 #: a lead of fewer words than this proves nothing
 LEAD_WORDS = 6
 #: under another title a lead has to be this long: a shorter one may be what many sites say under many titles
@@ -41,31 +48,47 @@ class Likeness:
 
     score: float
     figures: Mapping[str, float]
+    #: the score from which it is a copy
+    least: float = DUPLICATE
 
     @property
     def is_copy(self) -> bool:
         """One of the two is a copy of the other."""
-        return self.score >= DUPLICATE
+        return self.score >= self.least
 
 
 def likeness(one: Document, other: Document) -> Likeness:
     """How alike the texts of two items are, 0…1; the caller sees to language, source and time."""
-    titles = jaccard(set(one.title), set(other.title))
-    same_numbers = _agree(one, other)
-    shorter = min(len(one.pairs), len(other.pairs)) + 1
-    if shorter < LEAD_WORDS or (titles < OTHER_TITLE and shorter < OTHER_TITLE_WORDS):
-        return _by_title(one, other, titles, same_numbers)
+    titles = jaccard(one.title, other.title)
+    pairs = min(len(one.pairs), len(other.pairs))
+    if pairs + 1 < LEAD_WORDS or (titles < OTHER_TITLE and pairs + 1 < OTHER_TITLE_WORDS):
+        return _by_title(one, other, titles)
     contained = containment(one.pairs, other.pairs)
-    score = contained * (0.7 + 0.3 * titles) * (1.0 if same_numbers else NUMBERS_DIFFER)
+    same_numbers = _agree(one, other, tolerated=OTHER_NUMBERS if pairs >= LONG else 0.0)
+    weight = SHORT_WEIGHT + (1.0 - SHORT_WEIGHT) * _between(SHORT, pairs, LONG) + TITLE_WEIGHT * titles
+    score = min(1.0, contained * weight) * (1.0 if same_numbers else NUMBERS_DIFFER)
     figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers), "score": score}
-    return Likeness(score=score, figures={name: round(value, 3) for name, value in figures.items()})
+    return Likeness(
+        score=score, figures={name: round(value, 3) for name, value in figures.items()}, least=_least(pairs)
+    )
 
 
-def _by_title(one: Document, other: Document, titles: float, same_numbers: bool) -> Likeness:
+def _least(pairs: int) -> float:
+    """The score from which texts are copies, by the length of the shorter one in word pairs."""
+    return DUPLICATE - (DUPLICATE - LONG_DUPLICATE) * _between(LONG, pairs, VERY_LONG)
+
+
+def _between(low: int, value: int, high: int) -> float:
+    """How far on the way from `low` to `high` a value is, 0…1."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _by_title(one: Document, other: Document, titles: float) -> Likeness:
     """Without two leads to compare only long titles count that say the same in the same order and at the same time."""
     order = jaccard(set(pairwise(one.title)), set(pairwise(other.title)))
     proven = (
-        same_numbers
+        one.title_numbers == other.title_numbers
+        and _agree(one, other)
         and min(len(one.title), len(other.title)) >= TITLE_WORDS
         and titles >= TITLE_LIKENESS
         and order >= TITLE_ORDER
@@ -90,9 +113,13 @@ def containment(one: Collection[int], other: Collection[int]) -> float:
     return len(shorter & longer) / len(shorter) if shorter else 0.0
 
 
-def _agree(one: Document, other: Document) -> bool:
-    """The titles name the same numbers, and all numbers of one text stand in the other.
+def _agree(one: Document, other: Document, *, tolerated: float = 0.0) -> bool:
+    """All numbers of one text stand in the other (but for the `tolerated` share), and no title contradicts the other.
 
-    One text may be the cut version of the other; a different death toll, score or version makes it another text.
+    One text may be the cut version of the other, one title may leave the score out; a different death toll, score or
+    version makes it another text.
     """
-    return one.title_numbers == other.title_numbers and (one.numbers <= other.numbers or other.numbers <= one.numbers)
+    title, other_title = set(one.title_numbers), set(other.title_numbers)
+    fewer, more = sorted((set(one.numbers), set(other.numbers)), key=len)
+    contradict = title and other_title and title != other_title
+    return not contradict and len(fewer - more) <= tolerated * len(fewer)

@@ -1,7 +1,7 @@
 """An inverted index in memory over the rarest words of each item: which could be about the same thing.
 
-30 µs to add an item and a fraction of a millisecond to ask, with recall .999 against comparing everything
-(CURATE.md 3), so nothing cleverer is needed. What it holds is bounded by time: `evict` lets go of old items.
+A few dozen µs to add an item and a fraction of a millisecond to ask, with recall .999 against comparing everything
+(CURATE.md 3), so nothing cleverer is needed. What it holds is bounded by time and number: `evict` lets go of old items.
 """
 
 from __future__ import annotations
@@ -11,60 +11,40 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import nlargest
+from itertools import repeat
+from operator import mul
 from typing import NamedTuple
 
+from aggregator.curate.document import COUNT_WEIGHTS, NOTHING, Document, numbers_of
 from aggregator.curate.text import strip_lead, strip_title, terms, tokens
 from aggregator.curate.vocabulary import Lexicon, tongue
 from aggregator.model import ItemText
 
-__all__ = ["Document", "Hit", "Index"]
+__all__ = ["Hit", "Index", "Probe"]
 
 #: an item is found by this many of its rarest terms …
 FOUND_BY = 32
 #: … and searches by this many of its rarest that others have, too (nDCG@10 .81 with 12, .85 with 16, .87 with 24)
 SEARCHED_BY = 16
-#: how many entries of a term's list are looked at, newest first
+#: how many places are looked at for one term, newest first, and for all terms of a search, the rarest first
 LOOKED_AT = 2_000
+LOOKED_AT_IN_ALL = 8_000
+#: sharing one rare word is chance
+SHARED_AT_LEAST = 2
 #: an answer has no more than this many items
 LIKELIEST = 300
 #: lengths are computed anew when a language has grown by this much since
 GROWTH = 1.2
 #: characters of the text that are compared word pair by word pair
-COMPARED_CHARS = 1_000
+COMPARED_CHARS = 2_000
 _NUMBER = re.compile(r"\d+")
 #: crowds are counted in steps of six hours
 CROWD_STEP_S = 21_600
 _HASH = 0xFFFF_FFFF
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Document:
-    """An item as the index keeps it: numbers instead of words, a few hundred bytes."""
-
-    item_id: str
-    source_id: int
-    language: str
-    published: datetime
-    #: its terms, and 1 + ln(tf) of each
-    terms: array[int]
-    weights: array[float]
-    #: the words of the title in order, without decoration, as terms
-    title: array[int]
-    #: hashes of the word pairs of the text, in order
-    pairs: array[int]
-    numbers: frozenset[str]
-    title_numbers: frozenset[str]
-    #: its title without numbers, at its source: what a series of a template shares
-    series: int
-    #: its text at its source: what an empty phrase, said under many titles, shares; None where there is none
-    phrase: int | None
-    rare: array[int] = field(default_factory=lambda: array("I"))
-    #: the length of its vector, and the size of its language when that was computed
-    norm: float = 0.0
-    norm_size: int = 0
+_count_weight = COUNT_WEIGHTS.__getitem__
 
 
 class Hit(NamedTuple):
@@ -75,13 +55,25 @@ class Hit(NamedTuple):
     weight: float
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A unit vector made ready for being compared with many documents of its language."""
+
+    vector: Mapping[int, float]
+    #: by term, the weight times its idf
+    scaled: Mapping[int, float]
+
+
 class Index:
     """Items by their rarest terms."""
 
     def __init__(self) -> None:
         self.lexicon = Lexicon()
         self._documents: dict[str, Document] = {}
-        self._postings: dict[int, list[Document]] = {}
+        #: items in the order in which they were added, by number; and by term, where most terms have one item only
+        self._numbered: dict[int, Document] = {}
+        self._postings: dict[int, int | array[int]] = {}
+        self._next = 0
         #: items by language and time, in steps of CROWD_STEP_S
         self._crowd: Counter[tuple[str, int]] = Counter()
 
@@ -104,22 +96,28 @@ class Index:
     def read(self, item: ItemText) -> Document:
         """The document of an item, its words counted; not yet found by others (`add`)."""
         language = tongue(item.language)
+        document = self.compared(item)
+        self.lexicon.count(language, document.terms, at=item.published)
+        return document
+
+    def compared(self, item: ItemText) -> Document:
+        """The document of an item, its words not counted: for comparing it with another and nothing else."""
+        language = tongue(item.language)
         counts = self._counts(item, language)
         title = strip_title(item.title, source_name=item.source_name)
         lead = strip_lead(item.text[:COMPARED_CHARS])
-        self.lexicon.count(language, counts, at=item.published)
         words = list(self.lexicon.ids(language, tokens(lead)))
         return Document(
             item_id=item.item_id,
             source_id=item.source_id,
             language=language,
             published=item.published,
-            terms=array("I", counts),
-            weights=array("f", [1.0 + math.log(tf) for tf in counts.values()]),
-            title=array("I", self.lexicon.ids(language, tokens(title))),
-            pairs=array("I", map(_pair, words, words[1:])),
-            numbers=frozenset(_NUMBER.findall(f"{title} {lead}")),
-            title_numbers=frozenset(_NUMBER.findall(title)),
+            terms=array("I", list(counts)),
+            counts=bytes([min(255, round(count)) for count in counts.values()]),
+            title=array("I", list(self.lexicon.ids(language, tokens(title)))),
+            pairs=array("I", list(map(_pair, words, words[1:]))),
+            numbers=numbers_of(_NUMBER.findall(f"{title} {lead}")),
+            title_numbers=numbers_of(_NUMBER.findall(title)),
             phrase=hash((item.source_id, -1, *words)) if len(words) > 1 else None,
             series=hash((item.source_id, *self.lexicon.ids(language, _wordy(title)))),
         )
@@ -130,108 +128,139 @@ class Index:
 
     def add(self, document: Document) -> None:
         """From now on the document is found."""
-        document.rare = document.rare or array("I", self.rarest(document)[:FOUND_BY])
-        self._documents[document.item_id] = document
+        document.put_first(self.rarest(document)[:FOUND_BY])
+        document.number = self._next
+        self._next += 1
+        self._documents[document.item_id] = self._numbered[document.number] = document
         self._crowd[_slot(document)] += 1
-        for term in document.rare:
-            self._postings.setdefault(term, []).append(document)
+        postings, number = self._postings, document.number
+        for term in document.terms[: document.found_by]:
+            held = postings.get(term)
+            if held is None:
+                postings[term] = number
+            elif isinstance(held, int):
+                postings[term] = array("I", [held, number])
+            else:
+                held.append(number)
 
     def remove(self, document: Document) -> None:
         """The document is found no more and its words no longer count: its text has changed or it was merged."""
-        self._drop(document)
-        self.lexicon.uncount(document.language, document.terms)
-
-    def _drop(self, document: Document) -> None:
         if self._documents.pop(document.item_id, None):
             self._crowd[_slot(document)] -= 1
-        for term in document.rare:
-            kept = [other for other in self._postings.get(term, ()) if other is not document]
-            if kept:
-                self._postings[term] = kept
-            else:
-                self._postings.pop(term, None)
+            del self._numbered[document.number]
+            self._sweep(document.terms[: document.found_by])
+        self.lexicon.uncount(document.language, document.terms)
 
     def evict(self, before: datetime) -> list[Document]:
         """Lets go of everything published before then; what it was. Word counts stay: they age by halving."""
         old = [document for document in self._documents.values() if document.published < before]
         for document in old:
             del self._documents[document.item_id]
+            del self._numbered[document.number]
             self._crowd[_slot(document)] -= 1
         self._crowd = +self._crowd
-        for term in {term for document in old for term in document.rare}:
-            kept = [document for document in self._postings[term] if document.published >= before]
-            if kept:
-                self._postings[term] = kept
-            else:
-                del self._postings[term]
+        self._sweep({term for document in old for term in document.terms[: document.found_by]})
         return old
+
+    def _sweep(self, terms: Iterable[int]) -> None:
+        """Takes what is no longer held off the lists of these terms."""
+        for term in terms:
+            held = self._postings.get(term, NOTHING)
+            kept = [number for number in ((held,) if isinstance(held, int) else held) if number in self._numbered]
+            if not kept:
+                self._postings.pop(term, None)
+            else:
+                self._postings[term] = array("I", kept) if len(kept) > 1 else kept[0]
 
     def shrink(self, before: datetime) -> None:
         """What was published before then is not compared word by word any more."""
         for document in self._documents.values():
             if document.published < before and document.title:
-                document.title, document.pairs = array("I"), array("I")
-                document.numbers = document.title_numbers = frozenset()
+                document.shrink()
+
+    def since(self, newest: int) -> datetime:
+        """When the oldest of the `newest` newest items was published."""
+        return min(nlargest(newest, (document.published for document in self._documents.values())))
 
     def rarest(self, document: Document) -> list[int]:
         """Its terms that are not common in its language, rarest first."""
         ceiling = self.lexicon.ceiling(document.language)
         spread = self.lexicon.spread
-        telling = [term for term in document.terms if spread(term) <= ceiling]
-        return sorted(telling, key=lambda term: (spread(term), term))
+        telling = [(held, term) for term in document.terms if (held := spread(term)) <= ceiling]
+        telling.sort()
+        return [term for _, term in telling]
 
     def ask(self, document: Document, *, since: datetime) -> list[Hit]:
         """Items published since then that share rare terms with this one, the most telling share first."""
-        size = self.lexicon.size(document.language)
-        shared: dict[Document, int] = {}
-        weights: dict[Document, float] = {}
-        searched = [term for term in self.rarest(document) if term in self._postings][:SEARCHED_BY]
-        for term in searched:
-            weight = self.lexicon.idf(term, size) ** 2
-            for other in self._postings[term][-LOOKED_AT:]:
-                shared[other] = shared.get(other, 0) + 1
-                weights[other] = weights.get(other, 0.0) + weight
-        likeliest = nlargest(
-            LIKELIEST, (other for other in shared if other.published >= since), key=weights.__getitem__
-        )
-        return [Hit(other, shared[other], weights[other]) for other in likeliest if other is not document]
+        found = self._shares(document).items()
+        numbered, own = self._numbered, document.item_id
+        hits = [
+            Hit(other, round(share.imag), share.real)
+            for number, share in found
+            if share.imag >= SHARED_AT_LEAST
+            and (other := numbered[number]).published >= since
+            and other.item_id != own
+        ]  # fmt: skip
+        return nlargest(LIKELIEST, hits, key=_weight)
+
+    def _shares(self, document: Document) -> dict[int, complex]:
+        """By number of an item: the weight of the terms it shares, and (the imaginary part) how many they are."""
+        idf, size = self.lexicon.idf, self.lexicon.size(document.language)
+        found: dict[int, complex] = {}
+        get, left = found.get, LOOKED_AT_IN_ALL
+        searched = [(term, self._postings[term]) for term in self.rarest(document) if term in self._postings]
+        for term, held in searched[:SEARCHED_BY]:
+            share = complex(idf(term, size) ** 2, 1.0)
+            places = (held,) if isinstance(held, int) else held[-min(LOOKED_AT, left) :]
+            for number in places:
+                found[number] = get(number, 0j) + share
+            left -= len(places)
+            if left <= 0:
+                break
+        return found
 
     def around(self, document: Document, span: timedelta) -> int:
         """How many items of its language were published within `span` of it, before or after."""
         language, middle = _slot(document)
         steps = round(span.total_seconds() / CROWD_STEP_S)
-        return sum(self._crowd[language, slot] for slot in range(middle - steps, middle + steps + 1))
+        get = self._crowd.get
+        return sum([get((language, slot), 0) for slot in range(middle - steps, middle + steps + 1)])
 
     def vector(self, document: Document) -> dict[int, float]:
         """The document's unit vector by what is known now."""
-        size = self.lexicon.size(document.language)
-        idf = self.lexicon.idf
         norm = self._norm(document) or 1.0
-        pairs = zip(document.terms, document.weights, strict=True)
-        return {term: weight * idf(term, size) / norm for term, weight in pairs}
+        return {term: weight / norm for term, weight in zip(document.terms, self._weights(document), strict=True)}
 
     def weigh(self, item: ItemText) -> dict[int, float]:
         """The unit vector of any text, without keeping or counting it."""
         language = tongue(item.language)
         return self.lexicon.weigh(language, self._counts(item, language))
 
-    def cosine(self, vector: Mapping[int, float], document: Document) -> float:
-        """How alike a unit vector and a document are, 0…1."""
-        size = self.lexicon.size(document.language)
-        idf, get = self.lexicon.idf, vector.get
-        dot = 0.0
-        for term, weight in zip(document.terms, document.weights, strict=True):
-            if other := get(term):
-                dot += other * weight * idf(term, size)
-        return dot / (self._norm(document) or 1.0)
+    def probe(self, document: Document) -> Probe:
+        """The document's unit vector, ready for being compared with others (`cosine`)."""
+        vector = self.vector(document)
+        idfs = self.lexicon.idfs(vector, self.lexicon.size(document.language))
+        return Probe(vector, dict(zip(vector, map(mul, vector.values(), idfs), strict=True)))
+
+    def cosine(self, probe: Probe, document: Document) -> float:
+        """How alike a probe and a document are, 0…1."""
+        shared = map(probe.scaled.get, document.terms, repeat(0.0))
+        return float(sum(map(mul, map(_count_weight, document.counts), shared))) / (self._norm(document) or 1.0)
 
     def _norm(self, document: Document) -> float:
         size = self.lexicon.size(document.language)
         if not document.norm or size > document.norm_size * GROWTH:
-            idf = self.lexicon.idf
-            squares = ((w * idf(t, size)) ** 2 for t, w in zip(document.terms, document.weights, strict=True))
-            document.norm, document.norm_size = math.sqrt(sum(squares)), size
+            document.norm = math.hypot(*self._weights(document))
+            document.norm_size = size
         return document.norm
+
+    def _weights(self, document: Document) -> Iterator[float]:
+        idfs = self.lexicon.idfs(document.terms, self.lexicon.size(document.language))
+        return map(mul, map(_count_weight, document.counts), idfs)
+
+
+def _weight(hit: Hit) -> float:
+    return hit.weight
 
 
 def _slot(document: Document) -> tuple[str, int]:

@@ -7,10 +7,11 @@ better than noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 
-from aggregator.curate.index import Document, Hit, Index
+from aggregator.curate.document import Document
+from aggregator.curate.index import Hit, Index, Probe
 from aggregator.model import RelatedPair
 
 __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
@@ -19,8 +20,6 @@ __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
 LOOKS_BACK = timedelta(days=30)
 #: below this there is nothing
 FLOOR = 0.08
-#: one rare word in common is chance, unless the texts are this much alike
-SURE = 0.2
 PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
@@ -35,7 +34,7 @@ def score(cosine: float, apart: timedelta) -> float:
 
 def most_alike(
     document: Document,
-    vector: Mapping[int, float],
+    probe: Probe,
     hits: Iterable[Hit],
     *,
     index: Index,
@@ -46,7 +45,7 @@ def most_alike(
     scored = [
         (score(cosine, document.published - hit.document.published), hit.document)
         for hit in compared
-        if (cosine := index.cosine(vector, hit.document)) >= (FLOOR if hit.shared > 1 else SURE)
+        if (cosine := index.cosine(probe, hit.document)) >= FLOOR
     ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].item_id))
     taken: dict[int, int] = {}

@@ -11,7 +11,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-__all__ = ["HALVED_EVERY", "Lexicon", "tongue"]
+from aggregator.curate.commonest import commonest
+
+__all__ = ["BORN_WITH", "HALVED_EVERY", "Lexicon", "tongue"]
+
+#: a language whose commonest words are known starts as if it had this many items already
+BORN_WITH = 300
 
 #: document frequencies are halved this often, so that yesterday's rare word may become today's common one
 HALVED_EVERY = timedelta(days=30)
@@ -43,13 +48,24 @@ class Lexicon:
 
     def ids(self, language: str, words: Iterable[str]) -> Iterator[int]:
         """The numbers of these words; unknown words get one."""
-        known = self._ids.setdefault(language, {})
+        known = self._ids.get(language)
+        if known is None:
+            known = self._begin(language)
         for word in words:
             number = known.get(word)
             if number is None:
                 number = known[word] = len(self._spread)
                 self._spread.append(0)
             yield number
+
+    def _begin(self, language: str) -> dict[str, int]:
+        """A language nobody has written in yet: what is known of its commonest words beforehand."""
+        known = self._ids[language] = {}
+        for word, share in commonest(language):
+            known[word] = len(self._spread)
+            self._spread.append(round(share * BORN_WITH))
+            self._sizes[language] = BORN_WITH
+        return known
 
     def count(self, language: str, terms: Iterable[int], *, at: datetime) -> None:
         """One more item of this language, holding these terms (each named once)."""
@@ -68,6 +84,11 @@ class Lexicon:
         """How telling a term is among `size` items: 0.7 for one that stands in all of them."""
         return math.log(1.0 + size / max(1, self._spread[term]))
 
+    def idfs(self, terms: Iterable[int], size: int) -> list[float]:
+        """`idf` of many terms."""
+        spread, log = self._spread, math.log
+        return [log(1.0 + size / (spread[term] or 1)) for term in terms]
+
     def ceiling(self, language: str) -> float:
         """A term that stands in more items than this is too common to search by."""
         size = self.size(language)
@@ -81,7 +102,7 @@ class Lexicon:
         """The unit vector of an item: (1 + ln tf) · idf of each of its terms."""
         size = self.size(language)
         weights = {term: (1.0 + math.log(tf)) * self.idf(term, size) for term, tf in counts.items() if tf > 0}
-        norm = math.sqrt(sum(weight * weight for weight in weights.values()))
+        norm = math.hypot(*weights.values())
         return {term: weight / norm for term, weight in weights.items()} if norm else {}
 
     def _age(self, at: datetime) -> None:
