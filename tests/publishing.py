@@ -13,6 +13,7 @@ from aggregator.errors import StoreUnavailable
 from aggregator.model import (
     Copy,
     Curation,
+    Enclosure,
     Entry,
     FeedInfo,
     Item,
@@ -260,14 +261,16 @@ def poll_result(polled: Source, count: int) -> PollResult:
     )
 
 
-def poll_again(store: Store) -> None:
+def poll_again(store: Store, *, number: int = 6, edit: str = "Edited") -> None:
     """One source has a new entry and has edited another."""
     later = NOON + timedelta(hours=2)
     [lease] = store.claim(now=later, limit=1, lease=timedelta(minutes=5))
     [polled] = lease.sources
     edited = entry(polled, 0)
-    edited = replace(edited, parsed=replace(edited.parsed, summary_html="<p>Edited</p>", content_hash=b"e" * 32))
-    brand_new = replace(entry(polled, 6), published=NOON + timedelta(hours=1))
+    hashed = edit.encode().ljust(32)[:32]
+    parsed = replace(edited.parsed, summary_html=f"<p>Lead of it. {edit}</p>", content_hash=hashed)
+    edited = replace(edited, parsed=parsed)
+    brand_new = replace(entry(polled, number), published=NOON + timedelta(hours=1))
     result = replace(poll_result(polled, 0), entries=(edited, brand_new), polled_at=later)
     assert store.complete(lease, result).new_items == 1
 
@@ -278,6 +281,7 @@ def entry(polled: Source, number: int) -> Entry:
     url = f"http://127.0.0.{polled.id}/article/{number}?a=1&b=2"
     title = f"خبر {polled.id} رقم {number}" if arabic else f"Paper {polled.id} “reports” <{number}> & more"
     published = NOON - timedelta(hours=number, minutes=polled.id)
+    sound = Enclosure(url=f"http://127.0.0.{polled.id}/sound-{number}.mp3", type="audio/mpeg", size_bytes=1234)
     parsed = ParsedEntry(
         guid=f"guid-{polled.id}-{number}",
         link=url,
@@ -287,6 +291,7 @@ def entry(polled: Source, number: int) -> Entry:
         author="A. Writer",
         published=published,
         language="ar" if arabic else "en",
+        enclosures=(sound,) if number == 1 else (),
         content_hash=bytes([number]) * 32,
     )
     return Entry(

@@ -16,8 +16,9 @@ from aggregator.errors import AggregatorError
 def publish(context: Context, directory: Path) -> None:
     """Write the whole site as static files.
 
-    Feeds and pages, each replaced atomically and only where it has changed; nothing is deleted. Searching and liking
-    need the live site; views are counted from the file server's log (`aggregator count`).
+    Feeds and pages with compressed forms beside them, each replaced atomically and only where it has changed; what is
+    no longer part of the site is removed, files of others stay. Searching and liking need the live site; views are
+    counted from the file server's log (`aggregator count`).
     """
     from aggregator import assemble
     from aggregator.cli.progress import Progress
@@ -29,4 +30,4 @@ def publish(context: Context, directory: Path) -> None:
             done = static_site.publish(directory, rendering, now=context.now(), progress=progress.at)
         except OSError as error:
             raise AggregatorError(f"{error.filename or directory}: {error.strerror or error}") from error
-    click.echo(f"{directory}: {done.files} files, {done.written} of them new or changed")
+    click.echo(f"{directory}: {done.files} files, {done.written} of them new or changed; {done.removed} removed")

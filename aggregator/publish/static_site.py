@@ -2,16 +2,18 @@
 
 A page ``/a/b`` becomes ``a/b/index.html``, so that every link of the live site works; ``/go/<id>`` becomes a page that
 leads on at once, so that a server's log can be counted (`aggregator count`). Searching and liking need the live site.
-Files are replaced atomically and only where their bytes have changed; nothing is ever deleted.
+Every file has its compressed forms beside it. Files are replaced only where their bytes have changed, and removed when
+there is nothing behind their address any longer; an item that was merged into another leads there.
 """
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +24,10 @@ from aggregator.publish.markup import address, link, one_line
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Made, Rendering
 from aggregator.publish.site import slugify
+from aggregator.publish.static_files import StaticFiles
 
 _BATCH: Final = 200
+_OF_ITEM: Final = re.compile(r"(?P<kind>item|go)/(?P<id>[0-9a-z]+)/index\.html")
 
 #: an address and what makes its bytes
 _Page = tuple[str, Callable[[], Made]]
@@ -33,9 +37,12 @@ _Page = tuple[str, Callable[[], Made]]
 class Published:
     """What a publication wrote."""
 
+    #: pages, feeds and the rest, without their compressed forms
     files: int = 0
     #: those whose bytes had changed
     written: int = 0
+    #: those of former publications that are no longer part of the site
+    removed: int = 0
 
 
 def publish(
@@ -48,14 +55,15 @@ def publish(
     site = replace(rendering, static=True, pages=Pages(rendering.site, static=True))
     total = _estimate(site)
     files = written = 0
-    for path, make in _everything(site, now):
-        made = _made(make)
-        if made is not None and made.location is None:
-            written += _write(_target(directory, path), made.body)
-            files += 1
-        if progress is not None:
-            progress(files, max(total, files))
-    return Published(files=files, written=written)
+    with StaticFiles(directory) as target:
+        for path, make in chain(_everything(site, now), _former(site, target)):
+            made = _made(make)
+            if made is not None and made.location is None:
+                written += target.put(path, made.body)
+                files += 1
+            if progress is not None:
+                progress(files, max(total, files))
+        return Published(files=files, written=written, removed=target.finish())
 
 
 def _made(make: Callable[[], Made]) -> Made | None:
@@ -124,9 +132,30 @@ def _item(site: Rendering, item: Item) -> Iterator[_Page]:
         yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
 
 
+def _former(site: Rendering, target: StaticFiles) -> Iterator[_Page]:
+    """The pages of items that have been merged into others since they were published."""
+    for stale in target.stale():
+        match = _OF_ITEM.fullmatch(stale)
+        current = site.store.resolve(match["id"]) if match else None
+        if match is None or current is None or current == match["id"]:
+            continue
+        for item in site.store.items([current]):
+            leading = _go if match["kind"] == "go" else _moved
+            yield f"/{match['kind']}/{match['id']}", lambda leading=leading, item=item: leading(site, item)  # type: ignore[misc]
+
+
 def _go(site: Rendering, item: Item) -> Made:
-    """A page that leads on to the original: what a redirect is to a file server."""
-    url = address(item.url) if item.url else site.site.page(item.id)
+    """A page that leads on to the original."""
+    return _leading_to(address(item.url) if item.url else site.site.page(item.id), site, item)
+
+
+def _moved(site: Rendering, item: Item) -> Made:
+    """A page that leads on to the item that this one was merged into."""
+    return _leading_to(site.site.page(item.id), site, item)
+
+
+def _leading_to(url: str, site: Rendering, item: Item) -> Made:
+    """A page that leads on at once: what a redirect is to a file server."""
     html = (
         f'<!doctype html><html lang="{escape(site.site.language)}"><head><meta charset="utf-8">'
         f'<meta name="robots" content="noindex"><title>{escape(one_line(item.title))}</title>'
@@ -149,24 +178,3 @@ def _estimate(site: Rendering) -> int:
     lists = len(list(site.lists.names())) + len(site.site.sections) * len(list(site.lists.section_names()))
     stats = site.store.stats()
     return stats.items * (3 + formats) + lists * (1 + formats) + stats.sources * (1 + formats) + 12
-
-
-def _target(directory: Path, path: str) -> Path:
-    """Where an address is kept: a file where its last part has a suffix, else a folder's index."""
-    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
-    target = directory.joinpath(*parts)
-    return target if parts and "." in parts[-1] else target / "index.html"
-
-
-def _write(target: Path, body: bytes) -> bool:
-    """Replaces the file at once, whole; whether its bytes had changed. Not synced: it can be published again."""
-    if target.is_file() and target.read_bytes() == body:
-        return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(body)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return True

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import feedparser
 import pytest
 from publishing import NOON, SITE, MemoryStore, make_health, make_item, source, sqlite_store
+from test_validity import check_atom, check_json, check_rss
 
-from aggregator.model import OwnFeed, PollError
+from aggregator.model import Curation, Merge, OwnFeed, PollError, Scope
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Rendering
@@ -36,7 +39,7 @@ def test_the_whole_site_stands_in_files(store: Store, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     published = publish(target, rendering(store, site), now=NOON, progress=lambda *at: seen.append(at))
     files = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
-    assert published.files == published.written == len(files)
+    assert published.files == published.written == len([path for path in files if not path.endswith(".gz")]) - 1
     assert seen[-1][0] == published.files <= seen[-1][1]
     for expected in (
         "index.html",
@@ -57,7 +60,7 @@ def test_the_whole_site_stands_in_files(store: Store, tmp_path: Path) -> None:
     ):
         assert expected in files
     assert len([path for path in files if path.startswith("item/") and path.endswith("related.rss")]) == 12
-    assert not [path for path in files if Path(path).name.startswith(".")]
+    assert [path for path in files if Path(path).name.startswith(".")] == [".published"]
 
 
 def test_feeds_in_files_are_feeds(store: Store, tmp_path: Path) -> None:
@@ -93,6 +96,76 @@ def test_only_what_has_changed_is_written(store: Store, tmp_path: Path) -> None:
     assert (again.files, again.written) == (first.files, 0)
     renamed = publish(target, rendering(store, replace(SITE, title="Renamed")), now=NOON)
     assert 0 < renamed.written < renamed.files
+
+
+def test_compressed_forms_stand_beside_and_follow(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "www"
+    for site in (SITE, replace(SITE, title="Renamed")):
+        publish(target, rendering(store, site), now=NOON)
+        packed = list(target.rglob("*.gz"))
+        assert target / "feeds" / "latest.atom.gz" in packed
+        assert all(gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes() for path in packed)
+    (target / "index.html.gz").unlink()
+    assert publish(target, rendering(store, site), now=NOON).written == 0
+    assert (target / "index.html.gz").is_file()
+
+
+def test_what_is_no_longer_part_of_the_site_is_removed_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "www"
+    own = replace(SITE, feeds=(OwnFeed(name="own", title="Own"),))
+    publish(target, rendering(store, own), now=NOON)
+    for theirs in ("feeds/own/photo.jpg", "notes.txt"):
+        (target / theirs).write_text("mine")
+    with (target / ".published").open("a") as listed:
+        listed.write("../outside\n/etc/hostname\n")
+    (tmp_path / "outside").write_text("mine")
+    done = publish(target, rendering(store), now=NOON)
+    assert done.removed == 4 + len(["index.html.gz", "own.atom.gz", "own.rss.gz", "own.json.gz"])
+    left = {str(path.relative_to(target)) for path in target.rglob("own*")}
+    assert left == {"feeds/own"}, "a folder in which somebody else keeps something stays"
+    assert (target / "notes.txt").is_file()
+    assert (tmp_path / "outside").is_file()
+    assert publish(target, rendering(store), now=NOON).removed == 0
+
+
+def test_an_item_that_was_merged_leads_to_the_other(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "www"
+    publish(target, rendering(store), now=NOON)
+    older, younger = sorted(store.latest(Scope(), limit=2), key=lambda item: item.first_seen)
+    store.put_curation(Curation(curated=(), merges=(Merge(keep=older.id, absorb=younger.id, rule="x"),)), now=NOON)
+    gone = younger.id if store.resolve(younger.id) != younger.id else older.id
+    current = store.resolve(gone)
+    for _ in range(2):
+        publish(target, rendering(store), now=NOON)
+        page = (target / "item" / gone / "index.html").read_text()
+        assert f'content="0; url={SITE.url}/item/{current}"' in page
+        assert (target / "go" / gone / "index.html").is_file()
+        assert not (target / "item" / gone / "related.atom").exists()
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "www"
+    publish(target, rendering(store), now=NOON)
+    before = (target / "feeds.opml").read_bytes()
+    (target / "about" / "index.html").unlink()
+    (target / "about" / "index.html").mkdir()
+    with pytest.raises(OSError, match="about"):
+        publish(target, rendering(store, replace(SITE, title="Renamed")), now=NOON)
+    assert (target / "feeds.opml").read_bytes() == before
+    assert not [path for path in target.rglob(".*") if path.name != ".published"]
+
+
+def test_files_served_by_anybody_keep_the_rules_of_their_formats(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "www"
+    publish(target, rendering(store), now=NOON)
+    checks = {"atom": (check_atom, "{*}entry"), "rss": (check_rss, "channel/item")}
+    for suffix, (check, entries) in checks.items():
+        for path in target.rglob(f"*.{suffix}"):
+            body = path.read_bytes()
+            check(body, len(ET.fromstring(body).findall(entries)))
+    for path in target.rglob("*.json"):
+        body = path.read_bytes()
+        check_json(body, len(json.loads(body)["items"]))
 
 
 def test_the_way_to_the_original_is_a_page(store: Store, tmp_path: Path) -> None:
