@@ -81,7 +81,9 @@ BODY = (
     'Nets that had dried <a href="https://s1.example/nets">stiff on the piers</a> were cut loose and thrown over '
     "the side to soften.</p><blockquote><p>We will see tomorrow what the sea thinks of all this.</p></blockquote>"
     '<p><img src="https://s1.example/boats.jpg" alt="Boats"></p><p>Prices at the evening auction were half of '
-    "what they were in December.</p><ul><li>Cod: 412 boxes</li><li>Herring: 1,180 boxes</li></ul>"
+    "what they were in December.</p>"
+    f"<pre>{'a line of code that nothing breaks, ' * 6}</pre><table><tr>{'<td>cod</td>' * 40}</tr></table>"
+    "<ul><li>Cod: 412 boxes</li><li>Herring: 1,180 boxes</li></ul>"
 )
 
 
