@@ -230,7 +230,7 @@ class Liferea(FeedReader):
         FROM items i JOIN subscription s USING (node_id) WHERE s.source = ?
         """
         rows = _rows(self._database(), query, url)
-        return [Shown(*row, _liferea_enclosure(media)) for *row, media in rows]
+        return [Shown(guid, title, link, text, _liferea_enclosure(media)) for guid, title, link, text, media in rows]
 
     def _database(self) -> Path:
         return self.directory / ".local" / "share" / "liferea" / "liferea.db"

@@ -240,3 +240,12 @@ def test_no_text_of_a_source_makes_a_feed_invalid(place: Place, kind: Kind, titl
         check_atom(feeds.atom(channel), 2)
         check_rss(feeds.rss(channel), 2)
         check_json(jsonfeed.json_feed(channel), 2)
+
+
+def test_every_member_of_our_own_is_described() -> None:
+    page = (HERE.parents[1] / "docs" / "FEEDS.md").read_text("utf-8")
+    _, of_feed, of_entry = re.split(r"^Of (?:the feed|an entry):$", page, flags=re.MULTILINE)
+    schema = json.loads((HERE / "jsonfeed.schema.json").read_text("utf-8"))
+    for part, owner in ((of_feed, schema), (of_entry, schema["$defs"]["item"])):
+        described = set(re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE))
+        assert described == set(owner["properties"]["_aggregator"]["properties"])
