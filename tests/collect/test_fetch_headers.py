@@ -74,7 +74,8 @@ def test_http_dates_round_trip(seconds: int) -> None:
 
 def test_validators_are_one_pair() -> None:
     sent = Validators(etag='"a"', last_modified="Mon")
-    assert headers.conditional(sent) == {"If-None-Match": '"a"', "If-Modified-Since": "Mon"}
+    assert headers.conditional(sent) == {"If-None-Match": '"a"', "If-Modified-Since": "Mon", "A-IM": "feed"}
+    assert headers.conditional(Validators(last_modified="Mon")) == {"If-Modified-Since": "Mon"}
     assert headers.conditional(Validators()) == {}
     assert headers.validators({"ETag": '"b"'}) == Validators(etag='"b"')
     assert headers.refreshed(sent, {}) == sent

@@ -1,0 +1,42 @@
+"""Codings that need a module: tested where one is installed, skipped by name where not."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, inflate
+from aggregator.errors import FetchError
+
+BODY = b"<rss>" + b"what is to be said " * 5000
+MODULES = {"br": ("brotli", "brotlicffi"), "zstd": ("compression.zstd", "backports.zstd")}
+
+
+def packed(coding: str, body: bytes) -> bytes:
+    for name in MODULES[coding]:
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        return bytes(module.compress(body))
+    pytest.skip(f"needs one of {', '.join(MODULES[coding])}")
+
+
+@pytest.mark.parametrize("coding", MODULES)
+def test_optional_codings(coding: str) -> None:
+    raw = packed(coding, BODY)
+    assert coding in ACCEPT_ENCODING.split(", ")
+    assert inflate(raw, coding, max_size_bytes=1_000_000).body == BODY
+    assert inflate(raw[:-3], coding, max_size_bytes=1_000_000).truncated
+    for given, limit, code in ((raw, 1000, "too-large"), (b"\xff\x00rubbish", 1000, "bad-encoding")):
+        with pytest.raises(FetchError) as caught:
+            inflate(given, coding, max_size_bytes=limit)
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize("coding", MODULES)
+def test_what_cannot_be_decoded_is_not_asked_for(coding: str) -> None:
+    if coding not in ACCEPT_ENCODING.split(", "):
+        with pytest.raises(FetchError, match="cannot read"):
+            inflate(b"\x28\xb5\x2f\xfd\x00", coding, max_size_bytes=1000)
