@@ -28,8 +28,11 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
+
+if TYPE_CHECKING:
+    from aggregator.store import Store
 
 PORT = 18490
 #: a round, what it shows, and how many times reader's rate ours is to be
@@ -207,7 +210,8 @@ async def ours(directory: Path, sources: int) -> None:
     for _ in range(len(GOALS)):
         await asyncio.to_thread(sys.stdin.readline)
         began = time.perf_counter()
-        while await pump.fill() or pump.in_flight:
+        while pump.in_flight or await asyncio.to_thread(is_due, store, clock()):
+            await pump.fill()
             await pump.progress(within=timedelta(seconds=1))
         took_s = time.perf_counter() - began
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -220,6 +224,12 @@ async def ours(directory: Path, sources: int) -> None:
     store.close()
     children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(json.dumps({"child_mb": children_mb}), flush=True)
+
+
+def is_due(store: Store, now: datetime) -> bool:
+    """Whether any source is still to be polled."""
+    at = store.next_due(now=now)
+    return at is not None and at <= now
 
 
 # --- the comparison -----------------------------------------------------------

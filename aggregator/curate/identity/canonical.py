@@ -123,6 +123,8 @@ def _host(raw: str) -> str | None:
 
 
 def _is_address(host: str) -> bool:
+    if ":" not in host and not host[-1:].isdigit():  # no name ends in a digit's label; asking costs most of all here
+        return False
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
