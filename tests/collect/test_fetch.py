@@ -313,6 +313,17 @@ def test_retry_after(origin: Origin, status: int, value: str, seconds: int | Non
     assert error.retry_after == (timedelta(seconds=seconds) if seconds else None)
 
 
+@pytest.mark.parametrize(("value", "followed"), [("0", True), ("9", True), ("11", False), ("soon", True)])
+def test_a_redirect_may_ask_to_wait(origin: Origin, value: str, followed: bool) -> None:
+    origin.on("/new", Answer(body=FEED))
+    url = origin.on("/feed", Answer(status=302, headers={"Location": "/new", "Retry-After": value}))
+    if followed:
+        assert body_of(url).body == FEED
+    else:
+        assert failure(url).retry_after == timedelta(seconds=60)
+    assert len(origin.requests) == 1 + followed
+
+
 def test_a_bot_wall_is_named(origin: Origin) -> None:
     error = failure(origin.on("/feed", Answer(status=403, headers={"cf-mitigated": "challenge"})))
     assert "bot protection" in str(error)

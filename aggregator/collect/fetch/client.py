@@ -40,6 +40,8 @@ _USABLE = frozenset({200, 203, _DELTA})
 #: one header line; long enough to read the 60 KB entity tags that are then dropped
 _MAX_FIELD_BYTES = 66_000
 _MAX_HEADERS = 256
+#: a redirect that asks to wait no longer is followed at once
+_AT_ONCE = timedelta(seconds=10)
 #: from here on inflating is worth a thread: it would hold up the loop for milliseconds
 _THREAD_FROM_BYTES = 65_536
 
@@ -212,8 +214,8 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _redirect(answer: aiohttp.ClientResponse, url: URL) -> Redirect:
-    """Where the answer sends us on. FetchError if it asks to wait before that (RFC 9110 10.2.3)."""
-    if headers.retry_after(answer.headers) is not None:
+    """Where the answer sends us on. FetchError if it asks to wait for long before that (RFC 9110 10.2.3)."""
+    if (headers.asked_wait(answer.headers) or timedelta(0)) > _AT_ONCE:
         raise failures.status_error(answer.status, answer.headers, str(url.host))
     cookies = (line.partition(";")[0].strip() for line in answer.headers.getall("Set-Cookie", []))
     return Redirect(

@@ -62,15 +62,19 @@ def fresh_for(headers: Headers) -> timedelta | None:
 
 
 def retry_after(headers: Headers) -> timedelta | None:
-    """How long to stay away, both forms (RFC 9110 10.2.3), within a minute and seven days; None: nothing sensible."""
+    """How long to stay away, within a minute and seven days; None: nothing sensible is said."""
+    wait = asked_wait(headers)
+    return None if wait is None else min(max(wait, _MIN_RETRY), _MAX_RETRY)
+
+
+def asked_wait(headers: Headers) -> timedelta | None:
+    """What Retry-After says, in both forms (RFC 9110 10.2.3); None: nothing sensible."""
     value = headers.get("Retry-After")
     wait = _seconds(value)
     if wait is None:
         until, date = http_date(value), http_date(headers.get("Date"))
         wait = until - date if until and date else None
-    if wait is None or wait < timedelta(0):
-        return None
-    return min(max(wait, _MIN_RETRY), _MAX_RETRY)
+    return None if wait is None or wait < timedelta(0) else wait
 
 
 def http_date(value: str | None) -> datetime | None:
