@@ -92,6 +92,11 @@ class _Links(HTMLParser):
         self._base = url
         self.found: list[FoundFeed] = []
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:  # noqa: ARG002 - as inherited
+        """Skips ``<![…>``, which holds no link; the inherited reading of malformed ones raises."""
+        end = self.rawdata.find(">", i)
+        return end + 1 if end >= 0 else -1
+
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Called by the parser for each opening tag."""
         values = {name: (value or "").strip() for name, value in attrs}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from aggregator.model.redact import public_url
+
 Role = Literal["source", "signal"]
 IdBasis = Literal["guid", "link", "hash"]
 #: new: entries to store · same: the body is the one we had · not-modified: 304 · error: nothing usable · gone: a
@@ -128,8 +130,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What people call it: the configured name, else the feed's title, else its address."""
-        return self.subscription.name or self.title or self.subscription.url
+        """What people call it: the configured name, else the feed's title, else its address without secrets."""
+        return self.subscription.name or self.title or public_url(self.subscription.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

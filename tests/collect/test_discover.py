@@ -49,6 +49,12 @@ def look(url: str) -> list[FoundFeed]:
     return asyncio.run(run())
 
 
+@pytest.mark.parametrize("odd", [b"<![\xef?DATA[x]]>", b"<![if x]>", b"<![endif]>", b"<!x", b"<![", b"<?php"])
+def test_malformed_declarations_cost_nothing_but_themselves(odd: bytes) -> None:
+    page = b"<html><head>" + odd + b"\n" + PAGE
+    assert len(find_feeds(page, URL)) == 4
+
+
 def test_declared_feeds_in_order_each_once_comments_last() -> None:
     assert find_feeds(PAGE, URL) == [
         FoundFeed(url="http://site.example/blog/feed.atom", title="News & views", type="Atom"),

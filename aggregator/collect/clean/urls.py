@@ -13,6 +13,7 @@ MAX_URL_CHARS = 2048
 #: what browsers take out of an address before they read it, and what may stand around it
 _IGNORED = re.compile(r"[\t\n\r]")
 _AROUND = "".join(map(chr, range(0x21)))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 #: all that may stand in an address as it is; "%" because it is escaped already
 _SAFE = "%:/?#[]@!$&'()*+,;=-._~"
@@ -36,7 +37,7 @@ def safe_url(url: str | None, base: str = "") -> str | None:
         return None
     if len(url) <= MAX_URL_CHARS and _PLAIN.fullmatch(url):
         return url
-    url = _IGNORED.sub("", url.strip(_AROUND))
+    url = _SURROGATE.sub("\ufffd", _IGNORED.sub("", url.strip(_AROUND)))
     if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url) or _HOSTLESS.match(url):
         return None
     try:
@@ -53,9 +54,9 @@ def _ascii(url: str) -> str | None:
     if host is None:
         return None
     port = "" if parts.port is None else f":{parts.port}"
-    path = quote(parts.path, safe=_SAFE, errors="replace") or "/"
-    query = quote(parts.query, safe=_SAFE, errors="replace")
-    fragment = quote(parts.fragment, safe=_SAFE, errors="replace")
+    path = quote(parts.path, safe=_SAFE) or "/"
+    query = quote(parts.query, safe=_SAFE)
+    fragment = quote(parts.fragment, safe=_SAFE)
     whole = urlunsplit((parts.scheme, host + port, path, query, fragment))
     return whole if len(whole) <= MAX_URL_CHARS else None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import re
 from typing import Literal, NoReturn
-from urllib.parse import urljoin
 
+from aggregator.collect.clean import clean_line, safe_url
 from aggregator.errors import ParseError
 
 __all__ = ["embedded_feed", "kind_of", "refuse"]
@@ -63,7 +63,7 @@ def refuse(text: str, url: str, *, root: str = "") -> NoReturn:
 
 def _about_page(text: str, url: str) -> str:
     title = _TITLE.search(text[:_LOOK_CHARS])
-    name = " ".join(html.unescape(title[1]).split())[:80] if title else ""
+    name = clean_line(html.unescape(title[1]), graphemes=80) if title else ""
     said = f"This is a web page ({name}), not a feed." if name else "This is a web page, not a feed."
     feed = _advertised(text, url)
     return f"{said} It names a feed: {feed}" if feed else said
@@ -80,9 +80,7 @@ def _advertised(text: str, url: str) -> str | None:
     for link in _LINK.findall(text[:_LOOK_CHARS]):
         attributes = {name.lower(): html.unescape(a or b or c) for name, a, b, c in _ATTRIBUTE.findall(link)}
         rel = attributes.get("rel", "").lower().split()
-        if "alternate" in rel and _FEED_TYPE.match(attributes.get("type", "")) and attributes.get("href"):
-            try:
-                return urljoin(url, attributes["href"])[:300]
-            except ValueError:  # a bracket that does not close
-                continue
+        is_feed = "alternate" in rel and _FEED_TYPE.match(attributes.get("type", ""))
+        if is_feed and (feed := safe_url(attributes.get("href"), url)):
+            return feed[:300]
     return None

@@ -24,6 +24,7 @@ from aggregator.model import (
     Validators,
     utc,
 )
+from aggregator.model.redact import public_url
 from aggregator.store.sqlite.keys import encode_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -254,7 +255,8 @@ def source_ref(row: sqlite3.Row) -> SourceRef:
     return SourceRef(
         id=row["source_id"],
         slug=row["source_slug"],
-        name=row["source_name"],
+        # a source that never gave its title is called by its address, which may hold a secret
+        name=public_url(row["source_url"]) if row["source_name"] == row["source_url"] else row["source_name"],
         url=row["source_url"],
         home=row["source_home"],
     )
