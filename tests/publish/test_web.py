@@ -112,7 +112,8 @@ def test_every_feed_in_every_format(tmp_path: Path) -> None:
                 assert response.content_type == kind
                 assert response.charset == "utf-8"
                 assert body
-                assert ("Access-Control-Allow-Origin" in response.headers) == (not path.startswith("/r/"))
+                for header in ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers"):
+                    assert (header in response.headers) == (not path.startswith("/r/"))
         response, body = await client.get("/search.json?q=title+3")
         assert [item["title"] for item in json.loads(body)["items"]] == ["Title 3"]
 
@@ -185,9 +186,10 @@ def test_compressed_for_those_who_can_read_it(tmp_path: Path) -> None:
 
 def test_a_range_is_answered_with_the_whole(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
-        response, body = await client.get("/feeds/latest.atom", Range="bytes=0-9")
-        assert response.status == 200
-        assert len(body) > 10
+        for _ in range(2):  # by the application, and as it was given before
+            response, body = await client.get("/feeds/latest.atom", Range="bytes=0-9")
+            assert response.status == 200
+            assert len(body) > 10
 
     play(tmp_path, story)
 

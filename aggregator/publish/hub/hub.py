@@ -17,6 +17,7 @@ from typing import Final
 
 from aggregator.errors import FetchError, StoreError
 from aggregator.model import HubSubscriber
+from aggregator.model.redact import public_url
 from aggregator.publish.hub import messages
 from aggregator.publish.hub.messages import Message, Send
 from aggregator.publish.hub.requests import HubRequest
@@ -100,11 +101,13 @@ class Hub:
             challenge = messages.challenge()
             status, body = await self._deliver(messages.verification(request, challenge))
             if not messages.is_confirmed(challenge, status, body):
-                _log.info("subscription not confirmed", extra={"callback": request.callback, "status": status})
+                _log.info(
+                    "subscription not confirmed", extra={"callback": public_url(request.callback), "status": status}
+                )
             else:
                 await asyncio.to_thread(self._grant, request, current)
         except (FetchError, StoreError) as error:
-            _log.info("subscription not verified", extra={"callback": request.callback, "why": error})
+            _log.info("subscription not verified", extra={"callback": public_url(request.callback), "why": error})
         finally:
             self._waiting -= 1
 
@@ -115,14 +118,17 @@ class Hub:
         store = self._rendering().store
         if request.mode == "unsubscribe":
             store.remove_hub_subscriber(topic=request.topic, callback=request.callback)
-        elif len(store.hub_subscribers()) < _MOST_SUBSCRIBERS:
+        elif len(store.hub_subscribers()) >= _MOST_SUBSCRIBERS:
+            _log.warning("subscription refused, there are too many", extra={"subscribers": _MOST_SUBSCRIBERS})
+            return
+        else:
             until = self._clock() + request.lease
             store.put_hub_subscriber(
                 HubSubscriber(
                     topic=request.topic, callback=request.callback, told=current, secret=request.secret, until=until
                 )
             )
-        _log.info(f"{request.mode}d", extra={"topic": request.topic, "callback": request.callback})
+        _log.info(f"{request.mode}d", extra={"topic": request.topic, "callback": public_url(request.callback)})
 
     async def _watch(self, every_s: float) -> None:
         clock = asyncio.get_running_loop().time
@@ -190,7 +196,9 @@ class Hub:
             status = await self._attempt(due)
             await asyncio.to_thread(self._note, due, status)
         except StoreError as error:
-            _log.warning("what was told is told again", extra={"callback": subscriber.callback, "why": error})
+            _log.warning(
+                "what was told is told again", extra={"callback": public_url(subscriber.callback), "why": error}
+            )
         finally:
             self._telling.discard(key)
             self._seen = None  # it may have changed while it was being told
@@ -207,7 +215,7 @@ class Hub:
         try:
             status, _ = await self._deliver(message)
         except FetchError as error:
-            _log.info("not told", extra={"callback": subscriber.callback, "why": error})
+            _log.info("not told", extra={"callback": public_url(subscriber.callback), "why": error})
             return 0
         return status
 
@@ -227,7 +235,7 @@ class Hub:
         failures = subscriber.failures + 1
         if subscriber.until is not None and (status == _GONE or failures >= _MOST_FAILURES):
             store.remove_hub_subscriber(topic=subscriber.topic, callback=subscriber.callback)
-            _log.info("subscriber forgotten", extra={"callback": subscriber.callback, "status": status})
+            _log.info("subscriber forgotten", extra={"callback": public_url(subscriber.callback), "status": status})
             return
         store.note_told(replace(subscriber, failures=failures, retry_at=self._clock() + retry_after(failures)))
 

@@ -90,6 +90,7 @@ def _headers(site: Site, response: web.StreamResponse) -> dict[str, str]:
     content_type = response.content_type
     if content_type in _FEED_TYPES and "private" not in response.headers.get("Cache-Control", ""):
         headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = "ETag, Last-Modified, Link"
     if content_type == "text/html":
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
