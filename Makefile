@@ -46,12 +46,14 @@ replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: no
 	$(BIN)/python bench/replay.py --data $(DATA)
 
 bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
+	$(BIN)/python bench/polling.py --data $(DATA) --check
 	$(BIN)/python bench/curate.py --data $(DATA)
 	$(BIN)/python bench/store.py
 
 docs: $(VENV)/.ready-dev ## write the generated parts of the documentation anew
 	$(BIN)/python tests/test_architecture.py
 	$(BIN)/python -m aggregator.cli.reference > docs/COMMANDS.md
+	$(BIN)/python tests/politeness/page.py
 
 COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 constraints: ## pin the newest versions that fit (needs uv)
