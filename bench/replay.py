@@ -3,7 +3,8 @@
     python bench/replay.py [--data ../shared/data] [--series bbc,cnn] [--snapshots 50] [--keep DIR]
 
 Every document of data/real is a source, every recorded series of data/timeseries/headlines is another that moves on by
-one snapshot with each poll: truncated answers, error pages and empty files included. What must come out is computed
+one snapshot with each poll: truncated answers, error pages and empty files included (of error
+pages in a row only the first three: the daemon backs off, as it should, and nobody wants to wait for that). What must come out is computed
 here from the same bytes with plain feedparser, and compared with what the store holds in the end.
 """
 
@@ -93,7 +94,7 @@ def load_publishers(data: Path, wanted: set[str], snapshots: int) -> tuple[list[
         Publisher(
             name=f"series/{path.name.removesuffix('.tar.xz')}",
             address=next(addresses),
-            snapshots=read_series(path, snapshots),
+            snapshots=thin(read_series(path, snapshots)),
         )
         for path in sorted((data / "timeseries" / "headlines").glob("*.tar.xz"))
         if not wanted or path.name.removesuffix(".tar.xz") in wanted
@@ -107,6 +108,17 @@ def read_series(path: Path, most: int) -> list[bytes]:
         members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
         bodies = [opened.read() for member in members if (opened := archive.extractfile(member))]
     return bodies[:most] if most else bodies
+
+
+def thin(snapshots: Sequence[bytes], most: int = 3) -> list[bytes]:
+    """The snapshots with at most so many answers without an item in a row: each doubles the back-off, as it should."""
+    kept: list[bytes] = []
+    run = 0
+    for body in snapshots:
+        run = 0 if b"<item" in body or b"<entry" in body else run + 1
+        if run <= most:
+            kept.append(body)
+    return kept
 
 
 async def serve(publishers: Sequence[Publisher], ready: threading.Event, stop: threading.Event) -> None:
