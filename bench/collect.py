@@ -212,7 +212,7 @@ async def ours(directory: Path, sources: int) -> None:
         began = time.perf_counter()
         while pump.in_flight or await asyncio.to_thread(is_due, store, clock()):
             await pump.fill()
-            await pump.progress(within=timedelta(seconds=1))
+            await pump.progress(within=timedelta(milliseconds=10))
         took_s = time.perf_counter() - began
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         entries = await asyncio.to_thread(lambda: store.stats().entries)
