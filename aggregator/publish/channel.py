@@ -34,6 +34,8 @@ NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 _TAG_DATE = "2026"
 #: lists whose order says something, and that hold no more than what they show
 _ORDERED = ("ranking", "recommended", "related")
+#: more links than that no reader shows
+_MOST_RELATED = 10
 _ICON = "/favicon.svg"
 
 
@@ -197,7 +199,8 @@ def _second(moment: datetime) -> datetime:
 
 def _entry(place: Place, rank: int, listing: Listing, site: Site) -> ChannelEntry:
     item = place.item
-    related = tuple((entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related)
+    others = place.related[:_MOST_RELATED]
+    related = tuple((entry_url(site, other, reader=listing.reader), heading(other.title)) for other in others)
     return ChannelEntry(
         id=entry_id(site, listing, item),
         title=heading(item.title),

@@ -99,6 +99,13 @@ def test_links_of_an_atom_entry_keep_what_they_are_for() -> None:
     assert "<h4>Related</h4>" in entry.content[0].value
 
 
+def test_at_most_ten_related_links_in_any_format() -> None:
+    place = Place(item=make_item(1), related=tuple(make_item(number) for number in range(2, 20)))
+    channel = compose(listing(places=(place,)), replace(SITE, related_size=18))
+    assert len(channel.entries[0].related) == 10
+    assert channel.entries[0].html.count("<li>") == 10
+
+
 def test_rss_carries_media_and_the_author_without_an_address() -> None:
     media = Enclosure(url="https://x.example/a.mp3")
     document = render_rss(listing(make_item(1, enclosures=(media,), image_url="https://x.example/p.jpg")), SITE)

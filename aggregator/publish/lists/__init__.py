@@ -186,7 +186,7 @@ class Lists:
             listing = replace(listing, title=f"Latest for {who.name}", next="")
             if order is not None and order.places:
                 listing = replace(listing, description=words.LATEST_OWN, places=in_order(listing.places, order))
-        return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token)
+        return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token, next="")
 
     def who(self, token: str) -> Reader:
         """The reader with this private address. NotFound: there is none, or no longer."""
