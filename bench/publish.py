@@ -48,6 +48,7 @@ url = "http://{host}:{port}"
 contact = "https://example.org/bench"
 [server]
 listen = "{host}:{port}"
+{server_keys}
 [polling]
 min_interval = "1h"
 max_interval = "1h"
@@ -171,8 +172,8 @@ def _holds(ready: Callable[[], bool]) -> bool:
 
 
 @contextlib.contextmanager
-def our_daemon(folder: Path) -> Iterator[Server]:
-    """The daemon with everything that the demo's papers print in a day."""
+def our_daemon(folder: Path, server_keys: str = "") -> Iterator[Server]:
+    """The daemon with everything that the demo's papers print in a day; `server_keys` are lines of ``[server]``."""
     press = Press(load_newsroom(datetime.now(UTC) - timedelta(days=1)), lambda: datetime.now(UTC))
     port = free_port()
     sources = "".join(
@@ -180,12 +181,12 @@ def our_daemon(folder: Path) -> Iterator[Server]:
         for paper, url in press.feeds()
     )
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(host=HOST, port=port) + sources, encoding="utf-8")
+    config.write_text(CONFIG.format(host=HOST, port=port, server_keys=server_keys) + sources, encoding="utf-8")
     command = [sys.executable, "-m", "aggregator", "--config", str(config), "run"]
 
     def has_lists() -> bool:
         feeds = [fetch(port, f"/feeds/{name}.json", READER) for name in ("latest", "recommended", "ranking-1d")]
-        return all(feed.status == 200 and len(_plain(feed)) > 2000 for feed in feeds)
+        return all(feed.status == 200 and len(plain(feed)) > 2000 for feed in feeds)
 
     with contextlib.closing(press), started(command, folder / "daemon.log", has_lists) as pid:
         time.sleep(5)  # the slow paper of the demo
@@ -199,7 +200,7 @@ def nginx(folder: Path, files: Mapping[str, Answer]) -> Iterator[Server]:
     for path, answer in files.items():
         file = root / ("index.html" if path == "/" else path.lstrip("/"))
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(_plain(answer))
+        file.write_bytes(plain(answer))
         file.with_name(file.name + ".gz").write_bytes(answer.body)
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(host=HOST, port=port, folder=folder), encoding="utf-8")
@@ -209,7 +210,8 @@ def nginx(folder: Path, files: Mapping[str, Answer]) -> Iterator[Server]:
         yield Server(name="nginx", port=port, pid=pid)
 
 
-def _plain(answer: Answer) -> bytes:
+def plain(answer: Answer) -> bytes:
+    """The body without its content coding."""
     return gzip.decompress(answer.body) if answer.headers.get("content-encoding") == "gzip" else answer.body
 
 
@@ -273,7 +275,7 @@ def measure(servers: Sequence[Server], case: Case, *, requests: int, connections
 
 def cases(daemon: Server) -> list[Case]:
     page = fetch(daemon.port, "/", BROWSER)
-    item = "/item/" + _plain(page).decode().split('"/item/')[1].split('"')[0]
+    item = "/item/" + plain(page).decode().split('"/item/')[1].split('"')[0]
     return [
         Case(name="feed, 200", path="/feeds/latest.atom", headers=READER),
         Case(name="feed, 304", path="/feeds/latest.atom", headers=READER, conditional=True),

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import chromium
 import pytest
@@ -23,7 +24,8 @@ class Clock:
     """A clock that is set by hand and knows how often it was read: handlers read it, shortcuts only to count."""
 
     def __init__(self) -> None:
-        self.now, self.reads = NOON, 0
+        self.now: datetime = NOON
+        self.reads = 0
 
     def __call__(self) -> datetime:
         self.reads += 1
@@ -35,7 +37,7 @@ def play(
     story: Callable[[Client, Clock], Awaitable[None]],
     *,
     store: MemoryStore | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> None:
     async def run() -> None:
         clock = Clock()
@@ -161,7 +163,15 @@ def test_what_has_changed_is_not_given_again(tmp_path: Path) -> None:
         assert b"Edited" not in body, "within the time that answers are kept"
         await asyncio.sleep(0.25)
         _, body = await client.open("/")
+        assert b"Edited" not in body, "it is being made anew"
+        await asyncio.sleep(0.1)
+        _, body = await client.open("/")
         assert b"Edited" in body
+        client.store.number += 1
+        client.store.shown["item9"] = replace(item, title="A while later")
+        await asyncio.sleep(1.7)
+        _, body = await client.open("/")
+        assert b"A while later" in body, "what was right some time ago only is not given"
         client.store.shown["item9"] = replace(item, title="Reloaded")
         client.services.reload(site=client.services.site, lists=client.services.lists, pages=client.services.pages)
         _, body = await client.open("/")

@@ -287,6 +287,10 @@ def test_the_whole_content_only_where_it_is_configured() -> None:
     assert "Everything there is." in article(0, Pages(replace(samples.SITE, content="full")), content_html=long)
 
 
+def test_a_wide_table_can_be_scrolled_from_the_keyboard() -> None:
+    assert '<table tabindex="0"><tr>' in article(0, summary_html="<table><tr><td>x</td></tr></table>")
+
+
 def test_an_item_without_any_html_shows_its_text() -> None:
     page = article(0, summary_html="", text="One & two.\n\nThree.")
     assert "<p>One &amp; two. Three.</p>" in page

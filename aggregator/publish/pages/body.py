@@ -15,6 +15,8 @@ IMG = re.compile(r"""<img\b((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.IGNORECASE)
 SRC = re.compile(r"""\ssrc=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 #: attributes that are set by us
 OURS = re.compile(r"""\s(?:loading|decoding|referrerpolicy)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+#: one that is wider than the page is scrolled, which has to work from the keyboard as well
+TABLE = re.compile(r"<table\b", re.IGNORECASE)
 EXCERPT_CHARACTERS = 900
 
 
@@ -25,7 +27,7 @@ def article_html(item: Item, site: Site) -> Markup:
     """
     full = item.full_text or site.content == "full"
     chosen = (item.content_html if full else "") or item.summary_html or _paragraphs(item, whole=full)
-    return Markup(_pictures(chosen, site))  # noqa: S704 (sanitised by an allow-list at ingest)
+    return Markup(TABLE.sub('<table tabindex="0"', _pictures(chosen, site)))  # noqa: S704 (sanitised by an allow-list at ingest)
 
 
 def lead_image(item: Item, site: Site, shown: str) -> str | None:

@@ -21,6 +21,8 @@ from aggregator.publish.web.services import Services
 _log = logging.getLogger(__name__)
 
 _THREADS = 4
+#: an answer that was right so many times `freshness` ago is given while it is made anew
+_GRACE = 8
 
 T = TypeVar("T")
 #: reloads of the configuration, generation of the store
@@ -55,6 +57,8 @@ class Contents:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="web")
         self._kept: OrderedDict[str, Content] = OrderedDict()
         self._size_bytes = 0
+        #: when each was last known to be what the store says, by the loop's time
+        self._right: dict[str, float] = {}
         self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
         self._asking: asyncio.Task[int] | None = None
         #: the store's generation and the loop's time at which it was asked for
@@ -67,13 +71,18 @@ class Contents:
     async def get(self, key: str, make: Callable[[], Made]) -> Content:
         """The answer under `key`, made anew if the data has changed since; many who ask at once wait for one making.
 
-        While the store is unavailable the answer last made goes on being served; StoreError if there is none.
+        What was right a moment ago is given once more while it is made anew: a page that is asked for all the time
+        keeps nobody waiting, and one that is asked for again after a while is not out of date. While the store is
+        unavailable the answer last made goes on being served; StoreError if there is none.
         """
         try:
             stamp = (self._services.epoch, await self._generation())
             kept = self._kept.get(key)
             if kept is None or kept.stamp != stamp:
-                kept = await self._make_once(key, stamp, make)
+                making = self._make_once(key, stamp, make)
+                kept = kept if kept is not None and self._was_right(key, kept) else await asyncio.shield(making)
+            else:
+                self._right[key] = asyncio.get_running_loop().time()
         except StoreError:
             kept = self._kept.get(key)
             if kept is None:
@@ -91,11 +100,13 @@ class Contents:
         if kept.stamp != (self._services.epoch, known[0]):
             return None
         self._kept.move_to_end(key)
+        self._right[key] = known[1]
         return kept
 
     def changed(self) -> None:
         """This server has itself changed what readers see: it shows with the next answer, not a moment later."""
         self._known = self._asking = None
+        self._right.clear()
 
     def close(self) -> None:
         """Lets go of the threads; what they are doing is finished."""
@@ -120,12 +131,18 @@ class Contents:
         if not asking.cancelled() and asking.exception() is None:
             self._known = (asking.result(), asked)
 
-    async def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
+    def _was_right(self, key: str, kept: Content) -> bool:
+        """Whether it was what the store said so little ago that it may be given once more."""
+        grace_s = self._services.freshness.total_seconds() * _GRACE
+        age_s = asyncio.get_running_loop().time() - self._right.get(key, float("-inf"))
+        return age_s < grace_s and kept.stamp[0] == self._services.epoch
+
+    def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> asyncio.Task[Content]:
         flight = self._making.get((key, stamp))
         if flight is None:
             flight = self._making[key, stamp] = _task(self._make(key, stamp, make))
             flight.add_done_callback(lambda _: self._making.pop((key, stamp), None))
-        return await asyncio.shield(flight)
+        return flight
 
     async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
         former = self._kept.get(key)
@@ -143,7 +160,8 @@ class Contents:
         self._kept[key] = content
         self._size_bytes += content.size_bytes
         while self._size_bytes > self._services.cache_bytes:
-            _, dropped = self._kept.popitem(last=False)
+            forgotten, dropped = self._kept.popitem(last=False)
+            self._right.pop(forgotten, None)
             self._size_bytes -= dropped.size_bytes
 
 
