@@ -3,9 +3,9 @@
     python bench/replay.py [--data ../shared/data] [--series bbc,cnn] [--snapshots 50] [--keep DIR]
 
 Every document of data/real is a source, every recorded series of data/timeseries/headlines is another that moves on by
-one snapshot with each poll: truncated answers, error pages and empty files included (of error
-pages in a row only the first three: the daemon backs off, as it should, and nobody wants to wait for that). What must come out is computed
-here from the same bytes with plain feedparser, and compared with what the store holds in the end.
+one snapshot with each poll: truncated answers, error pages and empty files included (of error pages in a row only the
+first three: the daemon backs off, as it should, and nobody wants to wait for that). What must come out is computed here
+from the same bytes with plain feedparser, and compared with what the store holds in the end.
 """
 
 from __future__ import annotations
