@@ -247,6 +247,7 @@ def test_hubs_on_the_internet_cannot_call_a_site_on_a_private_network() -> None:
     assert can_reach("https://hub.example/", "https://us.example")
     assert not can_reach("https://hub.example/", "http://127.0.0.1:8080")
     assert not can_reach("https://hub.example/", "http://nas:8080")
+    assert not can_reach("https://hub.example/", "http://news.home.arpa")
     assert can_reach("http://192.168.0.9/", "http://192.168.0.1")
 
 

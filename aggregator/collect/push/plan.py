@@ -76,6 +76,9 @@ class Drop:
     push: Push
 
 
+#: ends of names that lead nowhere from outside (RFC 6761, 6762, 8375)
+_HOME_NETWORKS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+
 Step = Subscribe | Leave | Rest | Drop
 
 
@@ -143,7 +146,7 @@ def is_private(url: str) -> bool:
     try:
         return not ip_address(host).is_global
     except ValueError:
-        return host == "localhost" or "." not in host
+        return "." not in host or host.endswith(_HOME_NETWORKS)
 
 
 def verified(push: Push, *, lease_s: int | None, now: datetime) -> Push:
