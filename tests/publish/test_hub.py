@@ -25,6 +25,7 @@ from aggregator.collect.guard import Guard
 from aggregator.model import HubSubscriber, Scope
 from aggregator.publish.hub import HubRequest, read_request
 from aggregator.publish.hub.hub import retry_after
+from aggregator.publish.hub.topics import Topics
 from aggregator.publish.web import Services, create_app, serve
 from aggregator.store import Store
 
@@ -265,14 +266,15 @@ def test_without_a_hub_of_its_own_there_is_no_such_address(tmp_path: Path) -> No
 
 def test_a_hub_of_ones_choice_is_told_which_feeds_have_changed(tmp_path: Path) -> None:
     async def story(site: Site, reader: Subscriber) -> None:
-        await until(site.store.hub_subscribers)
+        topics = len(list(Topics(site.services.rendering()).all()))
+        await until(lambda: len(site.store.hub_subscribers()) == topics)
         await asyncio.sleep(1.2)
         assert reader.origin.requests == [], "what was there before is no news"
         hub = reader.origin.on("/", Answer(status=204))
         assert hub == site.services.site.hub
         poll_again(site.store)
         await until(lambda: len(reader.origin.requests) >= 6)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(2)
         forms = [parse_qs(request.body.decode()) for request in reader.origin.requests]
         assert all(form["hub.mode"] == ["publish"] and form["hub.url"] == form["hub.topic"] for form in forms)
         announced = sorted(form["hub.topic"][0].removeprefix(SITE.url) for form in forms)
