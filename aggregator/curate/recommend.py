@@ -10,6 +10,7 @@ Every score is a sum of powers of two, each of them in `figures`. The same input
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,10 @@ from aggregator.model import Candidate, Listed
 
 __all__ = ["in_order", "recommend", "weigh"]
 
-#: an item fades by half in six hours, that of a source which rarely posts up to four times slower
-FADES_IN = timedelta(hours=6)
+#: an item is worth (1 + age / two hours) ** -1.8, that of a source which rarely posts up to the fourth root of it. Fast
+#: at first, so that new items get their chance: a half-life of six hours found 15 % fewer clicks (bench/recommend.py)
+GRAVITY = 1.8
+YOUNG = timedelta(hours=2)
 RARE_SOURCE_LASTS = 3.0
 #: what is older need not be looked at
 WORTH_FOR = timedelta(days=7)
@@ -124,7 +127,7 @@ def _scored(
 
 
 def _score(item: Candidate, field: Field, profile: Profile | None, vector: Callable[[str], Vector]) -> _Scored:
-    fresh = -(field.age(item) / FADES_IN)
+    fresh = -GRAVITY * math.log2(1.0 + field.age(item) / YOUNG)
     terms = {
         "fresh": fresh,
         "rare_source": -fresh * (1.0 - 1.0 / _lasts(item.source_rate)),

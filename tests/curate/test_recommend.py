@@ -152,7 +152,7 @@ def test_a_taste_is_64_terms() -> None:
 def test_every_term_of_a_score_is_in_its_figures() -> None:
     (place,) = listed([candidate("a", boost=2.0, published=NOON - timedelta(hours=6), source_rate=5.0)])
     terms = ("fresh", "rare_source", "lift", "favour")
-    assert place.figures["fresh"] == -1.0
+    assert place.figures["fresh"] == -3.6
     assert place.figures["favour"] == 1.0
     assert abs(sum(place.figures[name] for name in terms) - place.score) < 0.01
 

@@ -83,4 +83,4 @@ def test_a_phrase_for_a_place() -> None:
     (place,) = recommend([item], now=NOON, size=1, max_per_source=1)
     told = list(why_there(place.figures))
     assert "opened by 3 readers" in told
-    assert "freshness: × 0.5" in told
+    assert "freshness: × 0.0825" in told
