@@ -21,6 +21,8 @@ from statistics import quantiles
 from publish import BROWSER, READER, Connection, fetch, our_daemon, plain, request
 
 CONNECTIONS = 16
+#: the daemon's metrics follow what is counted within so long
+SETTLE_S = 20
 #: page requests a second
 ASKED = 50
 
@@ -84,7 +86,7 @@ def main() -> None:
             beside = page_ms(daemon.port, options.seconds)
             sent = burst.get()
         cpu = daemon.cpu_s() - cpu
-        time.sleep(3)
+        time.sleep(SETTLE_S)
         print(f"{'the front page':<34}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}")
         print(row("nobody else reads", alone))
         print(row(f"beside {sent / options.seconds:,.0f} views a second", beside))

@@ -20,7 +20,8 @@ from aggregator.publish.web.services import Services
 
 _log = logging.getLogger(__name__)
 
-_THREADS = 4
+#: making is mostly Python, which runs one thread at a time: more of them would only keep the loop waiting
+_THREADS = 2
 #: an answer that was right so many times `freshness` ago is given while it is made anew
 _GRACE = 8
 
@@ -55,6 +56,8 @@ class Contents:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="web")
+        #: its question is never behind what is being made
+        self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
         self._kept: OrderedDict[str, Content] = OrderedDict()
         self._size_bytes = 0
         #: when each was last known to be what the store says, by the loop's time
@@ -110,16 +113,20 @@ class Contents:
 
     def close(self) -> None:
         """Lets go of the threads; what they are doing is finished."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._asker):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _generation(self) -> int:
         if self._known and self._is_current(self._known):
             return self._known[0]
         now = asyncio.get_running_loop().time()
         if self._asking is None:
-            self._asking = asking = _task(self.call(self._services.store.generation))
+            self._asking = asking = _task(self._ask())
             asking.add_done_callback(lambda done: self._learn(done, now))
         return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> int:
+        return await asyncio.get_running_loop().run_in_executor(self._asker, self._services.store.generation)
 
     def _is_current(self, known: tuple[int, float]) -> bool:
         return asyncio.get_running_loop().time() - known[1] < self._services.freshness.total_seconds()
