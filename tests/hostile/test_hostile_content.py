@@ -61,11 +61,13 @@ class Frame(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: (value or "").strip().lower() for name, value in attrs}
-        if tag in {"header", "main", "footer", "nav", "article", "html", "body"}:
+        # a block of data that no browser runs; more than our own one would show in the skeleton
+        is_data = tag == "script" and values.get("type") == "application/ld+json"
+        if is_data or tag in {"header", "main", "footer", "nav", "article", "html", "body"}:
             self.skeleton.append(tag)
         bad = [name for name in values if name.startswith("on") or name in {"style", "srcdoc", "formaction"}]
         bad += [value for name, value in values.items() if name in {"href", "src", "action"} and is_live(value)]
-        self.live += [f"{tag} {what}" for what in bad] + ([tag] if tag in _LIVE else [])
+        self.live += [f"{tag} {what}" for what in bad] + ([tag] if tag in _LIVE and not is_data else [])
         if tag == "img":
             self.images.append(values.get("src", ""))
 
