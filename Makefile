@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay bench docs constraints clean
+.PHONY: help run demo test check format replay readers bench docs constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,14 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: nothing lost, nothing twice
 	$(BIN)/python bench/replay.py --data $(DATA)
 
+$(VENV)-readers/.ready: constraints-readers.txt
+	$(PYTHON) -m venv $(VENV)-readers
+	$(VENV)-readers/bin/pip --disable-pip-version-check -q install --no-deps --require-hashes -r $<
+	@touch $@
+
+readers: $(VENV)/.ready-dev $(VENV)-readers/.ready ## every feed reader that Debian and PyPI have, round by round
+	READERS=all $(BIN)/pytest -q tests/test_readers.py
+
 bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/polling.py --data $(DATA) --check
 	$(BIN)/python bench/curate.py --data $(DATA)
@@ -60,6 +68,7 @@ constraints: ## pin the newest versions that fit (needs uv)
 	printf 'editables\nhatchling\nsetuptools\n' | $(COMPILE) - -o constraints-build.txt
 	$(COMPILE) pyproject.toml -o constraints.txt
 	$(COMPILE) pyproject.toml --extra dev -o constraints-dev.txt
+	printf 'reader\nsgmllib3k\n' | $(COMPILE) - -o constraints-readers.txt
 
 clean: ## remove the environment and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-readers .mypy_cache .ruff_cache .pytest_cache .hypothesis
