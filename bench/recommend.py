@@ -374,9 +374,7 @@ def main() -> int:
     given = parser.parse_args()
     towns = [build(given.days, given.readers, seed) for seed in range(given.first, given.first + given.seeds)]
     items = fmean(len(town.articles) for town in towns)
-    print(
-        f"{given.seeds} towns of {SOURCES} sources with {items:.0f} items in {given.days} days; {given.readers} readers;"
-    )
+    print(f"{given.seeds} towns: {SOURCES} sources, {items:.0f} items in {given.days} days; {given.readers} readers;")
     print(f"{PLACES} places. Clicks a visit, as a part of the oracle's, and who got them\n", flush=True)
     best = mean([figures(town, live(town, oracle(town))) for town in towns])
     results = {name: mean([figures(t, live(t, order)) for t in towns]) for name, order in BASELINES.items()}

@@ -32,6 +32,12 @@ from aggregator.publish.site import Site
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 #: RFC 4151 wants a date on which the authority belonged to whoever mints the tag
 _TAG_DATE = "2026"
+#: why an entry stands in a list, where there is nothing more to say
+_WHY: dict[str, tuple[str, ...]] = {
+    "latest": ("newest first",),
+    "related": ("on the same subject",),
+    "search": ("contains all the words",),
+}
 #: lists whose order says something, and that hold no more than what they show
 _ORDERED = ("ranking", "recommended", "related")
 #: more links than that no reader shows
@@ -198,7 +204,7 @@ def _second(moment: datetime) -> datetime:
 
 
 def _entry(place: Place, rank: int, listing: Listing, site: Site) -> ChannelEntry:
-    item = place.item
+    item, place = place.item, replace(place, reasons=place.reasons or _WHY.get(listing.kind, ()))
     others = place.related[:_MOST_RELATED]
     related = tuple((entry_url(site, other, reader=listing.reader), heading(other.title)) for other in others)
     return ChannelEntry(

@@ -325,3 +325,10 @@ def test_an_entry_of_nothing_but_a_title_is_valid() -> None:
     channel = replace(compose(listing(), SITE), entries=(bare,))
     assert parse(feeds.atom(channel)).entries[0].title == "Only a title"
     assert parse(feeds.rss(channel)).entries[0].title == "Only a title"
+
+
+@pytest.mark.parametrize("kind", ["latest", "related", "search"])
+def test_every_entry_says_why_it_is_there_even_where_its_place_does_not(kind: str) -> None:
+    (entry,) = compose(listing(make_item(1), kind=kind), SITE).entries
+    assert entry.reasons
+    assert entry.reasons[0] in entry.html
