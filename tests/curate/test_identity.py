@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.identity import Identified, entry_keys, identify
+from aggregator.curate.identity import Identified, entry_keys, identify, tells_alone
 from aggregator.model import KnownEntry, ParsedEntry
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 FEED = "https://example.org/feed.xml"
+GUIDS = [None, *(f"g{n}" for n in range(12))]
 
 
 class Memory:
@@ -153,12 +154,48 @@ def test_a_guid_that_stands_twice_names_two_entries() -> None:
     assert len(memory.announced) == 2
 
 
+def test_a_guid_that_stands_twice_once_with_an_address_and_once_without() -> None:
+    memory = Memory()
+    memory.poll(story(1))
+    twice = [story(1, guid="a"), replace(story(1, guid="a"), link=None)]
+    first = memory.poll(*twice)
+    assert memory.poll(*twice).entries == first.entries
+    assert len(memory.rows) == 2
+
+
 def test_a_guid_used_again_for_another_story() -> None:
     memory = Memory()
     memory.poll(story(1, guid="1", title="Floods in the north of the country"))
     for _ in range(2):
         memory.poll(story(2, guid="1", title="Parliament elects speaker"))
     assert len(memory.announced) == 2
+
+
+def test_a_live_report_changes_its_headline_and_its_address() -> None:
+    memory = Memory()
+    site = "https://example.org/markets"
+    memory.poll(story(1, guid="p58t11", link=f"{site}/to-open-lower-p58t11.html", title="Shares to open lower"))
+    memory.poll(story(1, guid="p58t11", link=f"{site}/rout-goes-on-p58t11.html", title="Rout of miners goes on"))
+    assert memory.announced == ["Shares to open lower"]
+
+
+@given(st.data())
+def test_part_of_a_document_is_told_apart_as_the_whole_is(data: st.DataObject) -> None:
+    """What delta parsing leans on: entries that share no key with the rest are identified alone as among it."""
+    numbers = data.draw(st.lists(st.integers(0, 9), max_size=8, unique=True))
+    before = [story(n, guid=f"g{n}") for n in numbers]
+    after = data.draw(st.lists(st.builds(story, st.integers(0, 9), guid=st.sampled_from(GUIDS)), max_size=6))
+    memory = Memory()
+    memory.poll(*before)
+    keys = {key for entry in after for key in entry_keys(entry)}
+    rest = [entry for entry in before if keys.isdisjoint(entry_keys(entry))]
+    known = memory.known(after)
+    if not tells_alone(after, known):
+        return
+    alone = identify(after, known, source_url=FEED, now=memory.now)
+    whole = identify([*after, *rest], memory.known([*after, *rest]), source_url=FEED, now=memory.now)
+    assert alone.entries == whole.entries[: len(alone.entries)]
+    assert {entry.entry_id for entry in whole.entries[len(alone.entries) :]} == {entry.guid for entry in rest}
 
 
 def test_what_a_document_repeats_counts_once() -> None:

@@ -33,6 +33,8 @@ _SAME_TITLE = 0.5
 _OTHER_TITLE = 0.2
 #: the least number of entries that can tell that a source's guids are unstable
 _MIN_CHANGED = 3
+#: shorter guids stand in an address by chance
+_TELLING_GUID = 5
 _LINK, _HASH = "link:", "hash:"
 _GENERAL_PAGES = re.compile(
     r"^/?$|^/[^/\d?]{0,12}$|/(?:live|news|latest|changelog|releases|updates|feed|rss|blog|home|archive|events)$",
@@ -184,7 +186,7 @@ def _matched(keyed: Sequence[_Keyed], known: _Known, *, trust_guids: bool) -> di
 
 
 def _same_place(each: _Keyed, entry: KnownEntry) -> bool:
-    if each.link is not None and entry.canonical_url is not None:
+    if each.link is not None or entry.canonical_url is not None:
         return each.link == entry.canonical_url
     return normalise(each.parsed.title) == normalise(entry.title)
 
@@ -193,7 +195,13 @@ def _is_other_story(each: _Keyed, entry: KnownEntry) -> bool:
     """A guid used again: another address and another title (HOSTILE X17)."""
     if each.link is None or entry.canonical_url is None or each.link == entry.canonical_url:
         return False
+    if _holds(each.link, each.guid) and _holds(entry.canonical_url, each.guid):
+        return False  # a live report: headline and address change, the id in the address stays
     return _alike(each.parsed.title, entry.title) < _OTHER_TITLE
+
+
+def _holds(link: str, guid: str | None) -> bool:
+    return guid is not None and len(guid) >= _TELLING_GUID and guid in link
 
 
 def _alike(one: str, other: str) -> float:
