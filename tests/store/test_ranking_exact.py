@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -107,15 +107,17 @@ class Scene:
         else:
             self.store.record_views([view])
         self.truth.see(view.item_id, step.visitor, at)
-        happenings: dict[str, Callable[[datetime], None]] = {
-            "fold": lambda _: (self.store.fold_views(), None)[1],
-            "reopen": self._reopen,
-            "midnight": self._midnight,
-            "merge": self._merge,
-        }
-        happenings.get(step.then, lambda _: None)(at)
+        match step.then:
+            case "fold":
+                self.store.fold_views()
+            case "reopen":
+                self._reopen()
+            case "midnight":
+                self._midnight(at)
+            case "merge":
+                self._merge()
 
-    def _reopen(self, _: datetime) -> None:
+    def _reopen(self) -> None:
         self.store.close()
         self.store = self._open()
 
@@ -123,7 +125,7 @@ class Scene:
         self.store.forget_visitors(datetime.combine(at.date(), datetime.min.time(), UTC))
         self.truth.known_from = at.date()
 
-    def _merge(self, _: datetime) -> None:
+    def _merge(self) -> None:
         """The first item and the third, which is of another source, turn out to be one."""
         self.store.fold_views()
         keep, absorb = self.ids[0], self.ids[2]
