@@ -333,7 +333,8 @@ def main() -> int:
     ready, stop = threading.Event(), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(serve(publishers, ready, stop)), daemon=True)
     thread.start()
-    ready.wait(10)
+    if not ready.wait(10):
+        raise SystemExit(f"the publishers cannot listen on port {PORT}: is another replay running?")
     with contextlib.ExitStack() as stack:
         stack.callback(stop.set)
         directory = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
