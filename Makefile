@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay readers bench docs constraints clean
+.PHONY: help run demo test check format replay readers tools bench docs constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ $(VENV)-readers/.ready: constraints-readers.txt
 
 readers: $(VENV)/.ready-dev $(VENV)-readers/.ready ## every feed reader that Debian and PyPI have, round by round
 	READERS=all $(BIN)/pytest -q tests/test_readers.py
+
+tools: $(VENV)/.ready-dev ## what the optional page tests need: axe-core, the Nu checker (npm)
+	npm install --no-save --no-fund --no-audit --prefix $(VENV)/npm axe-core vnu-jar
 
 bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/polling.py --data $(DATA) --check
