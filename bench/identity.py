@@ -4,8 +4,9 @@
 
 Each snapshot goes through the real poller, parser (delta parse included), identity and SQLite store, at its own time;
 only the network is played. What ought to be announced is worked out from all snapshots together, which the poller never
-sees: two sightings are the same entry if they share the guid and either the address, a like title, or that their
-addresses hold it; address and title; or, in a feed without guids, an address at which no document ever has two of them.
+sees: two sightings are the same entry if they share the guid and either the address or a like title, or a guid that is
+long or stands in both addresses; if they share address and title; or, in a feed without guids, an address at which no
+document ever has two of them.
 Beside it: what announcing every new guid (address, title) does, as most readers do.
 """
 
@@ -124,8 +125,8 @@ class Truth:
             return
         others = self._by_guid.setdefault(guid, [])
         for other in others:
-            live = guid in (link or "") and guid in (other[1] or "")
-            if live or other[1] == link or alike(other[2], title):
+            lasting = len(guid) >= 32 or (guid in (link or "") and guid in (other[1] or ""))
+            if lasting or other[1] == link or alike(other[2], title):
                 self._merge(sighting, other)
         others.append(sighting)
 

@@ -179,6 +179,14 @@ def test_a_live_report_changes_its_headline_and_its_address() -> None:
     assert memory.announced == ["Shares to open lower"]
 
 
+@pytest.mark.parametrize("guid", ["c77e63ee287cca5057b2cd1d6f6e8829532eaed5", "123e4567-e89b-12d3-a456-426614174000"])
+def test_a_guid_that_is_a_hash_is_used_for_one_story_only(guid: str) -> None:
+    memory = Memory()
+    memory.poll(story(1, guid=guid, title="Watch live: the minister speaks"))
+    memory.poll(story(2, guid=guid, title="Trades training is free"))
+    assert memory.announced == ["Watch live: the minister speaks"]
+
+
 @given(st.data())
 def test_part_of_a_document_is_told_apart_as_the_whole_is(data: st.DataObject) -> None:
     """What delta parsing leans on: entries that share no key with the rest are identified alone as among it."""

@@ -18,9 +18,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from aggregator.curate.identity.canonical import canonical_url
+from aggregator.curate.identity.pages import is_front_page, names_one_story
 from aggregator.curate.text import normalise, tokens
 from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis
@@ -35,11 +35,8 @@ _OTHER_TITLE = 0.2
 _MIN_CHANGED = 3
 #: shorter guids stand in an address by chance
 _TELLING_GUID = 5
+_UNIQUE = re.compile(r"(?:urn:uuid:)?(?:[0-9a-f]-?){32,64}", re.IGNORECASE)
 _LINK, _HASH = "link:", "hash:"
-_GENERAL_PAGES = re.compile(
-    r"^/?$|^/[^/\d?]{0,12}$|/(?:live|news|latest|changelog|releases|updates|feed|rss|blog|home|archive|events)$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +72,7 @@ class _Match:
 def entry_keys(parsed: ParsedEntry) -> tuple[str | None, str | None]:
     """(guid, canonical address) under which an entry may be known; a site's front page is nobody's address."""
     canonical = canonical_url(parsed.link) if parsed.link else None
-    return parsed.guid, None if canonical is None or _is_front_page(canonical) else canonical
+    return parsed.guid, None if canonical is None or is_front_page(canonical) else canonical
 
 
 def identify(
@@ -160,7 +157,7 @@ class _Known:
             return sorted(same, key=lambda entry: (entry.published != each.parsed.published, entry.first_seen))
         if not each.sole_link or len({normalise(entry.title) for entry in there}) > 1:
             return []
-        certain = _names_one_story(each.link)
+        certain = names_one_story(each.link)
         return [entry for entry in there if certain or _alike(entry.title, each.parsed.title) >= _SAME_TITLE]
 
 
@@ -195,6 +192,8 @@ def _is_other_story(each: _Keyed, entry: KnownEntry) -> bool:
     """A guid used again: another address and another title (HOSTILE X17)."""
     if each.link is None or entry.canonical_url is None or each.link == entry.canonical_url:
         return False
+    if each.guid is not None and _UNIQUE.fullmatch(each.guid):
+        return False  # a hash or a UUID is nobody's by chance
     if _holds(each.link, each.guid) and _holds(entry.canonical_url, each.guid):
         return False  # a live report: headline and address change, the id in the address stays
     return _alike(each.parsed.title, entry.title) < _OTHER_TITLE
@@ -208,17 +207,6 @@ def _alike(one: str, other: str) -> float:
     """Jaccard of the words of two titles."""
     words, others = set(tokens(one)), set(tokens(other))
     return len(words & others) / len(words | others) if words and others else 0.0
-
-
-def _is_front_page(canonical: str) -> bool:
-    parts = urlsplit(canonical)
-    return parts.path in {"", "/"} and not parts.query and not parts.fragment
-
-
-def _names_one_story(link: str) -> bool:
-    """Whether an address is of the kind that belongs to one article, not to a page whose contents change."""
-    parts = urlsplit(link)
-    return bool(parts.query) or not _GENERAL_PAGES.search(parts.path)
 
 
 def _entry(each: _Keyed, match: _Match | None, now: datetime, entry_id: str, replaces: str | None) -> Entry:
@@ -257,7 +245,7 @@ def _place_id(each: _Keyed, taken: set[str]) -> str:
     """The identity that needs no guid: the address; with the title where others stand there; else title and text."""
     if each.link is None:
         return _HASH + _digest(each.parsed.title, each.parsed.text)
-    if each.sole_link and _names_one_story(each.link) and _LINK + each.link not in taken:
+    if each.sole_link and names_one_story(each.link) and _LINK + each.link not in taken:
         return _LINK + each.link
     return _HASH + _digest(each.link, normalise(each.parsed.title))
 
