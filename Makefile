@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay readers tools bench docs constraints clean
+.PHONY: help run demo test check format replay fuzz readers tools bench docs constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 
 replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: nothing lost, nothing twice
 	$(BIN)/python bench/replay.py --data $(DATA)
+
+fuzz: $(VENV)/.ready-dev ## mutated documents against the way in, for five minutes
+	$(BIN)/python -m bench.fuzz --seconds 300
 
 $(VENV)-readers/.ready: constraints-readers.txt
 	$(PYTHON) -m venv $(VENV)-readers
