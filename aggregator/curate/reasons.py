@@ -1,4 +1,4 @@
-"""Why an item stands in a list, in a few words for readers: "6 sources", "41 readers in the last day", "rising"."""
+"""Why an item stands in a list, in few words for readers: "6 sources", "41 readers in the last hour", "rising"."""
 
 from __future__ import annotations
 
