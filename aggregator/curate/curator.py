@@ -25,10 +25,12 @@ __all__ = ["Curator"]
 STORY_CANDIDATES = 20
 #: history is read in portions, so that no more than one is in memory as text
 LOADED_AT_ONCE = 500
-#: what is older than this is let go of
+#: what is older than this is let go of, and what is not among so many newest: about 2 KB each
 KEPT = timedelta(days=30)
+KEPT_AT_MOST = 100_000
 #: letting go is done for many at a time
 EVICTED_EVERY = timedelta(hours=6)
+EVICTED_AT = round(1.05 * KEPT_AT_MOST)
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ class Curator:
         for item, document in zip(items, documents, strict=True):
             self._keep(document)
             self._stories.put(item.story or item.item_id, document)
+        if len(self._index) > EVICTED_AT:
+            self._let_go(items[-1].published)
 
     def decide(self, batch: Sequence[ItemText]) -> Curation:
         """What is decided about these items, all words of the batch counted first. Deterministic."""
@@ -194,14 +198,16 @@ class Curator:
 
     def _let_go(self, newest: datetime) -> None:
         """Forgets what is too old, by the newest item at hand: a wrong clock heals with the next."""
-        if self._evicted is not None and abs(newest - self._evicted) < EVICTED_EVERY:
+        crowded = len(self._index) > EVICTED_AT
+        if not crowded and self._evicted is not None and abs(newest - self._evicted) < EVICTED_EVERY:
             return
         self._evicted = newest
-        for document in self._index.evict(newest - KEPT):
+        before = newest - KEPT
+        for document in self._index.evict(max(before, self._index.since(KEPT_AT_MOST)) if crowded else before):
             self._series.forget(document)
             self._stories.leave(document.item_id)
-        self._index.shrink(newest - duplicates.COPIED_WITHIN * 2)
-        self._stories.rest(newest - duplicates.COPIED_WITHIN * 2)
+        self._index.shrink(newest - duplicates.COPIED_WITHIN)
+        self._stories.rest(newest - ALIVE * 2)
 
     # --- for those who rank and recommend -------------------------------------------
     def vector(self, item_id: str) -> Mapping[int, float]:

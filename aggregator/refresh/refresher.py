@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from aggregator.curate.curator import KEPT, Curator
+from aggregator.curate.curator import KEPT, KEPT_AT_MOST, Curator
 from aggregator.curate.profile import Vector, learn
 from aggregator.curate.windows import span
 from aggregator.errors import StoreError
@@ -31,6 +31,9 @@ FEW = 5_000
 #: another process may have curated items meanwhile; they are looked for this often, this far back
 CAUGHT_UP_EVERY = timedelta(minutes=10)
 CAUGHT_UP_BACK = timedelta(days=2)
+#: items that are read into memory at the start (about four seconds), and then with each run until all are
+READ_FIRST = 20_000
+READ_ON = 5_000
 #: what of a reader's openings shapes their taste
 OPENED = 200
 
@@ -62,11 +65,16 @@ class Refresher:
         self._lock = threading.Lock()
         self._curator: Curator | None = None
         self._caught_up: datetime | None = None
+        #: what was published before then is still to be read; None: nothing
+        self._unread: datetime | None = None
         self._long: datetime | None = None
         self._few = True
 
     def load(self, now: datetime) -> int:
-        """Reads what was decided in the last 30 days into memory; how many items. Called by `run` if need be."""
+        """Reads what was decided in the last 30 days into memory; how many items. Called by `run` if need be.
+
+        Where that is much, the newest come first and the rest with the runs that follow.
+        """
         with self._lock:
             return self._load(now)
 
@@ -109,9 +117,21 @@ class Refresher:
     # --- same, same story, alike ----------------------------------------------------
     def _load(self, now: datetime) -> int:
         curator = Curator()
-        known = curator.load(self._until_stopped(self._store.history(since=now - KEPT)))
+        known = self._read(curator, self._store.history(since=now - KEPT, newest=READ_FIRST), READ_FIRST)
         self._curator, self._caught_up = curator, now
         return known
+
+    def _read_on(self, curator: Curator, now: datetime) -> None:
+        """Reads some more of what is older than what has been read."""
+        if self._unread is not None and len(curator) < KEPT_AT_MOST and not self.stop.is_set():
+            older = self._store.history(since=now - KEPT, before=self._unread, newest=READ_ON)
+            self._read(curator, older, READ_ON)
+
+    def _read(self, curator: Curator, history: Iterable[ItemText], asked: int) -> int:
+        items = list(self._until_stopped(history))
+        # items of one moment may be cut in two: the rest of them is not worth another look
+        self._unread = items[0].published if len(items) == asked else None
+        return curator.load(items)
 
     def _until_stopped(self, items: Iterable[ItemText]) -> Iterator[ItemText]:
         for item in items:
@@ -140,6 +160,7 @@ class Refresher:
             curation = self._decide(curator, batch, now)
             self._matching.forget(curation.curated)
             done = _sum(done, curation)
+        self._read_on(curator, now)
         return done
 
     def _decide(self, curator: Curator, batch: Sequence[ItemText], now: datetime) -> Curation:

@@ -173,8 +173,13 @@ class CurationStore(Protocol):
     def pending(self, *, limit: int) -> list[ItemText]:
         """Items that are new or whose text changed since they were curated, oldest first."""
 
-    def history(self, *, since: datetime) -> Iterator[ItemText]:
-        """Curated items published since then, oldest first: what an index in memory is rebuilt from."""
+    def history(
+        self, *, since: datetime, before: datetime | None = None, newest: int | None = None
+    ) -> Iterator[ItemText]:
+        """Curated items published since then, oldest first: what an index in memory is rebuilt from.
+
+        With `before` only those published earlier than that; with `newest` only so many, the newest of them.
+        """
 
     def put_curation(self, curation: Curation, *, now: datetime) -> None:
         """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect."""

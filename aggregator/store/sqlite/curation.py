@@ -15,6 +15,8 @@ from aggregator.store.sqlite.keys import digest, encode_id
 from aggregator.store.sqlite.shown import bump, cited_items, refresh_item
 
 _CHUNK = 1_000
+#: behind everything
+_END_MS = 2**62
 
 _ENTRIES = f"""
 SELECT e.id AS row_id, e.entry_id, e.title, e.text, e.language, e.published, e.canonical_url, e.outlinks, e.categories,
@@ -47,14 +49,19 @@ class Curating:
             self._handed = {encode_id(row["public_id"]): row["revision"] for row in rows}
         return [load.text_of(row) for row in rows]
 
-    def history(self, *, since: datetime) -> Iterator[ItemText]:
-        """Curated items published since then, oldest first."""
+    def history(
+        self, *, since: datetime, before: datetime | None = None, newest: int | None = None
+    ) -> Iterator[ItemText]:
+        """Curated items published since then (and before), oldest first; with `newest` so many of them at most."""
+        end = _END_MS if before is None else codec.to_ms(before)
+        place = (codec.to_ms(since), -1)
+        if newest is not None:
+            place = self._engine.read(lambda connection: _place_of(connection, place, end, newest))
         query = (
             f"{load.ITEM_TEXTS} WHERE i.shown AND i.curated > 0 AND (i.published, i.public_id) > (?, ?)"
-            f" ORDER BY i.published, i.public_id LIMIT {_CHUNK}"
+            f" AND i.published < ? ORDER BY i.published, i.public_id LIMIT {_CHUNK}"
         )
-        place = (codec.to_ms(since), -1)
-        while rows := self._engine.read(lambda connection: connection.execute(query, place).fetchall()):  # noqa: B023
+        while rows := self._engine.read(lambda connection: connection.execute(query, (*place, end)).fetchall()):  # noqa: B023
             yield from map(load.text_of, rows)
             place = (rows[-1]["published"], rows[-1]["public_id"])
 
@@ -107,6 +114,16 @@ class Curating:
     def put_verdicts(self, verdicts: Mapping[tuple[int, str], Verdict]) -> int:
         """Replaces the verdicts of these entries (source id, entry id); how many changed."""
         return self._engine.write(lambda connection: _put_verdicts(connection, verdicts))
+
+
+def _place_of(connection: Connection, start: tuple[int, int], end: int, newest: int) -> tuple[int, int]:
+    """The place behind which there are so many curated items at most; `start` if there are fewer behind that."""
+    row = connection.execute(
+        "SELECT published, public_id FROM items WHERE shown AND curated > 0 AND (published, public_id) > (?, ?)"
+        " AND published < ? ORDER BY published DESC, public_id DESC LIMIT 1 OFFSET ?",
+        (*start, end, newest),
+    ).fetchone()
+    return start if row is None else (row["published"], row["public_id"])
 
 
 def _listed(item_id: str, score: float, views: int | None, reasons: list[str], figures: Mapping[str, float]) -> Listed:
