@@ -25,7 +25,7 @@ __all__ = ["Fingerprint", "Spans", "entry_spans", "parse_delta"]
 _HASH_BYTES, _KEY_BYTES = 16, 8
 _RECORD_BYTES = _HASH_BYTES + 2 * _KEY_BYTES
 _NO_KEY = bytes(_KEY_BYTES)
-_MARK = re.compile(r"<(?:!\[CDATA\[|!--|(/?)(?:[A-Za-z_][\w.-]*:)?(?:item|entry)(?=[\s>/])[^>]*>)")
+_MARK = re.compile(r"<(?:!\[CDATA\[|!--|(/?)(?:[A-Za-z_][\w.-]*:)?(?:item|entry)(?=[\s>/])[^<>]*>)")
 #: tags in the head that say how to read what follows
 _NAMESPACED = re.compile(r"<[^<>]*\sxml(?:ns|:)[^<>]*>")
 #: a document with one of these was not read as it stands
@@ -127,8 +127,9 @@ def _parse_changed(marked: _Marked, before: Fingerprint, document: Document, par
         return None
     kept = [before.entries[marked.hashes[place]] for place in places]
     fresh = [text for text in marked.hashes if text not in before.entries]
-    same_context = before.context == marked.context(document, feed)
-    if not same_context or not _is_readable(feed, len(fresh)) or not _disjoint(kept, map(_keys, feed.entries)):
+    if not _is_readable(feed, len(fresh)) or before.context != marked.context(document, feed):
+        return None
+    if not _disjoint(kept, map(_keys, feed.entries)):
         return None
     known = before.entries | dict(zip(fresh, map(_keys, feed.entries), strict=True))
     fingerprint = Fingerprint(before.context, {text: known[text] for text in marked.hashes})
