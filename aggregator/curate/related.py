@@ -18,8 +18,9 @@ __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
 
 #: how far back the search goes, and how fast likeness fades with the time between two items
 LOOKS_BACK = timedelta(days=30)
-#: below this there is nothing
-FLOOR = 0.08
+#: below this there is nothing; while a language has few items its word counts tell little, and more is asked
+FLOOR, FLOOR_YOUNG = 0.08, 0.12
+YOUNG = 500
 PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
@@ -41,17 +42,18 @@ def most_alike(
     siblings: frozenset[str],
 ) -> list[RelatedPair]:
     """The items most alike to this one, best first; `siblings` (its story, its copies) are left out."""
+    floor = FLOOR if index.lexicon.size(document.language) >= YOUNG else FLOOR_YOUNG
     compared = [hit for hit in hits if hit.document.item_id not in siblings][:COMPARED]
     scored = [
         (score(cosine, document.published - hit.document.published), hit.document)
         for hit in compared
-        if (cosine := index.cosine(probe, hit.document)) >= FLOOR
+        if (cosine := index.cosine(probe, hit.document)) >= floor
     ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].item_id))
     taken: dict[int, int] = {}
     pairs: list[RelatedPair] = []
     for value, other in scored:
-        if value < FLOOR or len(pairs) == MOST:
+        if value < floor or len(pairs) == MOST:
             break
         if taken.get(other.source_id, 0) < PER_SOURCE:
             taken[other.source_id] = taken.get(other.source_id, 0) + 1

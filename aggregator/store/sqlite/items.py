@@ -26,10 +26,15 @@ ORDER BY i.published DESC, i.public_id DESC LIMIT :limit
 _STORIES = """
 SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved_at DESC, id DESC LIMIT ?
 """
-_RELATED = """
-SELECT r.other_id, r.score FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
-WHERE r.item_id = ? AND i.shown AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id)
-ORDER BY r.score DESC, i.published DESC, i.public_id LIMIT ?
+#: the best of each source: an item collects pairs from both sides, so the cap of deciding does not hold here
+_RELATED_PER_SOURCE = 2
+_RELATED = f"""
+SELECT other_id, score FROM (
+    SELECT r.other_id, r.score, i.published, i.public_id, row_number() OVER (
+        PARTITION BY i.source_id ORDER BY r.score DESC, i.published DESC, i.public_id) AS place
+    FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
+    WHERE r.item_id = ? AND i.shown AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id))
+WHERE place <= {_RELATED_PER_SOURCE} ORDER BY score DESC, published DESC, public_id LIMIT ?
 """
 _PLACES = """
 SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
