@@ -62,6 +62,8 @@ tools: $(VENV)/.ready-dev ## what the optional page tests need: axe-core, the Nu
 bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/polling.py --data $(DATA) --check
 	$(BIN)/python bench/curate.py --data $(DATA)
+	$(BIN)/python bench/recommend.py
+	$(BIN)/python bench/lists.py --items 10000 60000
 	$(BIN)/python bench/store.py
 
 docs: $(VENV)/.ready-dev ## write the generated parts of the documentation anew

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aggregator.collect.parse import parse_sync
 
+from aggregator.collect.parse import parse_sync
 from aggregator.demo.newsroom import Newsroom, load_newsroom, parse_offset
 from aggregator.demo.press import Press
 from aggregator.demo.print_feeds import CONTENT_TYPES, render_paper

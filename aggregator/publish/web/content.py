@@ -90,7 +90,8 @@ class Contents:
             kept = self._kept.get(key)
             if kept is None:
                 raise
-            _log.warning("stale answer served", extra={"key": key})
+            # without the key: the address of a reader is a secret
+            _log.warning("stale answer served: the store cannot be read")
         if key in self._kept:
             self._kept.move_to_end(key)
         return kept
