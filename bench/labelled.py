@@ -50,10 +50,10 @@ def _labelled(name: str, rows: list[tuple[str, str, str, datetime]]) -> Labelled
     return Labelled(name=name, items=items, label={item.item_id: row[2] for item, row in zip(items, rows, strict=True)})
 
 
-def ecb_plus(data: Path) -> Labelled:
+def ecb_plus(data: Path, part: str = "*") -> Labelled:
     """974 documents about 86 events, in pairs that look alike; shuffled, all at one moment (they bear no dates)."""
     sentences: dict[str, dict[int, list[str]]] = {}
-    for path in sorted((data / "labelled/ecbplus").glob("ECB_*_corpus.txt")):
+    for path in sorted((data / "labelled/ecbplus").glob(f"ECB_{part}_corpus.txt")):
         for line in path.read_text(encoding="utf-8").splitlines():
             fields = line.split("\t")
             if len(fields) > 3:
@@ -81,6 +81,19 @@ def neus(data: Path, *, stories: int = 307, folds: int = 8) -> Iterator[Labelled
         ]
         random.Random(fold).shuffle(rows)
         yield _labelled("NeuS", rows)
+
+
+def neus_validation(data: Path) -> Labelled:
+    """The validation part of NeuS, at one moment."""
+    lines = (data / "labelled/allsides/val.source").read_text(encoding="utf-8").splitlines()
+    rows = [
+        (found[1], found[2], str(number), MOMENT)
+        for number, line in enumerate(lines)
+        for part in line.split("[SEP]")
+        if (found := _ARTICLE.match(part))
+    ]
+    random.Random(1).shuffle(rows)
+    return _labelled("NeuS, validation", rows)
 
 
 def headlines(data: Path) -> Labelled:

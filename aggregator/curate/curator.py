@@ -30,7 +30,7 @@ KEPT = timedelta(days=30)
 KEPT_AT_MOST = 100_000
 #: letting go is done for many at a time
 EVICTED_EVERY = timedelta(hours=6)
-EVICTED_AT = round(1.05 * KEPT_AT_MOST)
+EVICTED_AT = 1.05
 
 
 @dataclass(slots=True)
@@ -44,9 +44,10 @@ class _Decided:
 
 
 class Curator:
-    """Decides about items in the order in which they arrive, knowing the last 30 days."""
+    """Decides about items in the order in which they arrive, knowing the last 30 days and at most `kept` items."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, kept: int = KEPT_AT_MOST) -> None:
+        self._kept = kept
         self._index = Index()
         self._stories = Stories(self._index)
         self._series = Series()
@@ -70,7 +71,7 @@ class Curator:
         for item, document in zip(items, documents, strict=True):
             self._keep(document)
             self._stories.put(item.story or item.item_id, document)
-        if len(self._index) > EVICTED_AT:
+        if self._crowded():
             self._let_go(items[-1].published)
 
     def decide(self, batch: Sequence[ItemText]) -> Curation:
@@ -198,16 +199,19 @@ class Curator:
 
     def _let_go(self, newest: datetime) -> None:
         """Forgets what is too old, by the newest item at hand: a wrong clock heals with the next."""
-        crowded = len(self._index) > EVICTED_AT
+        crowded = self._crowded()
         if not crowded and self._evicted is not None and abs(newest - self._evicted) < EVICTED_EVERY:
             return
         self._evicted = newest
         before = newest - KEPT
-        for document in self._index.evict(max(before, self._index.since(KEPT_AT_MOST)) if crowded else before):
+        for document in self._index.evict(max(before, self._index.since(self._kept)) if crowded else before):
             self._series.forget(document)
             self._stories.leave(document.item_id)
         self._index.shrink(newest - duplicates.COPIED_WITHIN)
         self._stories.rest(newest - ALIVE * 2)
+
+    def _crowded(self) -> bool:
+        return len(self._index) > EVICTED_AT * self._kept
 
     # --- for those who rank and recommend -------------------------------------------
     def vector(self, item_id: str) -> Mapping[int, float]:

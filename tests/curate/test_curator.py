@@ -217,6 +217,14 @@ def test_after_thirty_days_an_item_is_let_go_of() -> None:
     assert curator.vector("a") == {}
 
 
+def test_no_more_than_the_newest_are_kept() -> None:
+    curator = Curator(kept=100)
+    curator.load(background(250))
+    assert len(curator) == 100
+    assert curator.vector("old249")
+    assert not curator.vector("old149")
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.permutations(range(8)), st.integers(1, 8))
 def test_deciding_is_deterministic_and_speaks_of_each_item_once(order: list[int], size: int) -> None:

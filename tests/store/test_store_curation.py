@@ -79,6 +79,15 @@ class TestPending:
         assert [(one.item_id, one.story) for one in history] == [(ids[0], None), (ids[1], ids[0])]
         assert [one.item_id for one in store.history(since=NOW - 2 * HOUR)] == [ids[1]]
 
+    def test_history_can_be_read_from_its_newest_end(self, store: Store) -> None:
+        ids = add(store, "a", "b", "c")
+        put(store, curated=tuple(ids))
+        since = NOW - 9 * HOUR
+        newest = list(store.history(since=since, newest=2))
+        assert [one.item_id for one in newest] == ids[1:]
+        assert [one.item_id for one in store.history(since=since, before=newest[0].published, newest=2)] == ids[:1]
+        assert [one.item_id for one in store.history(since=since, newest=9)] == ids
+
     def test_decisions_about_unknown_items_are_refused_whole(self, store: Store) -> None:
         ids = add(store, "a")
         with pytest.raises(StoreError, match="no item"):
