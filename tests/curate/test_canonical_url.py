@@ -57,6 +57,31 @@ def test_no_address(url: str) -> None:
     assert canonical_url(url) is None
 
 
+@pytest.mark.parametrize(
+    ("expected", "others"),
+    [
+        (
+            "https://youtube.com/watch?v=abc_DEF-123",
+            "youtu.be/abc_DEF-123?si=x&t=10 www.youtube.com/watch?list=PL1&v=abc_DEF-123&t=9 youtube.com/shorts/abc_DEF-123"
+            " www.youtube-nocookie.com/embed/abc_DEF-123?rel=0 m.youtube.com/watch?v=abc_DEF-123&pp=x",
+        ),
+        (
+            "https://arxiv.org/abs/2101.00001",
+            "arxiv.org/abs/2101.00001v2 arxiv.org/pdf/2101.00001.pdf export.arxiv.org/abs/2101.00001 arxiv.org/pdf/2101.00001v3",
+        ),
+        (
+            "https://x.com/somebody/status/17",
+            "twitter.com/somebody/status/17?s=20 mobile.twitter.com/somebody/status/17",
+        ),
+        ("https://doi.org/10.1000/abc", "dx.doi.org/10.1000/ABC doi.org/10.1000/abc"),
+        ("https://reddit.com/r/a/comments/b/c", "old.reddit.com/r/a/comments/b/c/ www.reddit.com/r/a/comments/b/c"),
+    ],
+)
+def test_large_sites_with_several_addresses_for_a_page(expected: str, others: str) -> None:
+    assert {canonical_url(f"https://{other}") for other in others.split()} == {expected}
+    assert canonical_url(expected) == expected
+
+
 _hosts = st.from_regex(r"(www\.|m\.|amp\.|en\.m\.)*([a-z]{1,4}\.){1,3}[a-z]{2,3}(:[0-9]{1,5})?", fullmatch=True)
 _paths = st.text(alphabet="/ab.%;=&?#!+~é中ampindexhtml_-0", max_size=40)
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from yarl import URL
 
+from aggregator.curate.identity.sites import at_known_site
 from aggregator.curate.identity.tracking import is_tracking
 
 __all__ = ["MAX_URL_CHARS", "canonical_url"]
@@ -70,9 +71,7 @@ def canonical_url(url: str) -> str | None:
         parsed = _parse(target)
     if parsed is None or not (host := _host(parsed.raw_host or "")):
         return None
-    path, query = _path(parsed.raw_path), _query(parsed.raw_query_string)
-    if host == "youtu.be" and path.count("/") == 1 and len(path) > 1:
-        host, path, query = "youtube.com", "/watch", f"v={path[1:]}"
+    host, path, query = at_known_site(host, _path(parsed.raw_path), _query(parsed.raw_query_string))
     port = "" if parsed.explicit_port in {None, 80, 443} else f":{parsed.explicit_port}"
     bang = f"#{parsed.raw_fragment}" if parsed.raw_fragment.startswith("!") else ""
     return f"https://{host}{port}{path}{query and '?' + query}{bang}"
