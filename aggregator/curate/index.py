@@ -30,12 +30,12 @@ FOUND_BY = 32
 #: … and searches by this many of its rarest that others have, too (nDCG@10 .78 with 16, .83 with 20, .84 with 32)
 SEARCHED_BY = 32
 #: how many places are looked at for one term, newest first, and for all terms of a search, the rarest first
-LOOKED_AT = 250
-LOOKED_AT_IN_ALL = 1_200
+LOOKED_AT = 150
+LOOKED_AT_IN_ALL = 700
 #: sharing one rare word is chance
 SHARED_AT_LEAST = 2
 #: an answer has no more than this many items
-LIKELIEST = 100
+LIKELIEST = 80
 #: lengths are computed anew when a language has grown by this much since
 GROWTH = 1.2
 #: characters of the text that are compared word pair by word pair

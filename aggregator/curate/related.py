@@ -25,7 +25,7 @@ PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
 #: this many of the best candidates are compared exactly
-COMPARED = 50
+COMPARED = 40
 
 
 def score(cosine: float, apart: timedelta) -> float:
