@@ -61,10 +61,14 @@ tools: $(VENV)/.ready-dev ## what the optional page tests need: axe-core, the Nu
 
 bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/polling.py --data $(DATA) --check
+	$(BIN)/python bench/identity.py --data $(DATA)
+	$(BIN)/python bench/conformance.py --data $(DATA)
+	$(BIN)/python bench/collect.py --data $(DATA)
 	$(BIN)/python bench/curate.py --data $(DATA)
 	$(BIN)/python bench/recommend.py
 	$(BIN)/python bench/lists.py --items 10000 60000
 	$(BIN)/python bench/store.py
+	$(BIN)/python bench/publish.py
 
 docs: $(VENV)/.ready-dev ## write the generated parts of the documentation anew
 	$(BIN)/python tests/test_architecture.py
