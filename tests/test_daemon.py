@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_from_a_feed_to_a_reader(tmp_path: Path, origin: Origin) -> None:
         for path in ("/", "/feeds", "/status", "/about", "/section/world", "/search?q=comet", "/feeds.opml"):
             assert running.get(path).status == 200, path
         for suffix in ("atom", "rss", "json"):
-            running.wait_for(lambda path=f"/feeds/latest.{suffix}": not_modified(running, path), "a 304")
+            running.wait_for(partial(not_modified, running, f"/feeds/latest.{suffix}"), "a 304")
         item = rows(running.config, "list", "latest")[0]
         page = running.get(f"/item/{item['id']}", headers=BROWSER)
         assert item["title"] in page.body.decode()
