@@ -140,7 +140,8 @@ def _head(found: Provenance, site: Site) -> Iterator[str]:
     yield item.title
     yield f"{item.id} · {item.section} · {item.url or 'no link'}"
     yield f"published {local(item.published, site.timezone)}, first seen {local(item.first_seen, site.timezone)}"
-    yield f"{item.views} views, {item.likes} likes, {item.sources} sources, story {item.story}"
+    carried = "one source" if item.sources == 1 else f"{item.sources} sources"
+    yield f"{item.views} views, {item.likes} likes, {carried}, story {item.story}"
     if found.former_ids:
         yield f"formerly {', '.join(found.former_ids)}"
     yield ""

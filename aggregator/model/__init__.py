@@ -2,7 +2,8 @@
 
 Four families, by where they travel:
 
-- `collecting`: from the web into the store (Source, Lease, Document, ParsedFeed, Entry, PollResult …)
+- `documents`: what the web sent and the parser made of it (Document, ParsedFeed, ParsedEntry …)
+- `collecting`: from config.toml and the web into the store (Subscription, Source, Lease, Entry, PollResult …)
 - `curating`: between the store and the pure functions that decide (ItemText, Curation, Candidate, ItemList …)
 - `reading`: from the store to feeds, pages and commands (Item, SourceHealth …)
 - `pushing`: who is told of changes at once (HubSubscriber), and who tells us (Push)
@@ -14,21 +15,15 @@ opaque strings of ``[0-9a-z]`` that never change and are never reused.
 from __future__ import annotations
 
 from aggregator.model.collecting import (
-    Document,
-    Enclosure,
     Entry,
-    FeedInfo,
     KnownEntry,
     Lease,
-    ParsedEntry,
-    ParsedFeed,
     PollError,
     PollResult,
     Revalidation,
     Rhythm,
     Source,
     Subscription,
-    Upstream,
     Validators,
     Verdict,
 )
@@ -45,6 +40,7 @@ from aggregator.model.curating import (
     StoryJoin,
     StoryMerge,
 )
+from aggregator.model.documents import Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
 from aggregator.model.pushing import HubSubscriber, Push
 from aggregator.model.reading import (
     Copy,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from aggregator.model.collecting import Upstream
+from aggregator.model.documents import Upstream
 
 #: latest: only of a reader, the newest items in their order
 ListOrder = Literal["ranking", "recommended", "latest"]

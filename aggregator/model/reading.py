@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from aggregator.model.collecting import Enclosure, PollError, Subscription, Upstream
+from aggregator.model.collecting import PollError, Subscription
+from aggregator.model.documents import Enclosure, Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
