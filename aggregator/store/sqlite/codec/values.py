@@ -1,31 +1,19 @@
-"""Values ⇄ columns: times as milliseconds, small structures as JSON, rows as the values of the model."""
+"""Times as milliseconds, small structures as JSON, and back."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aggregator.model import (
-    Copy,
     Enclosure,
     FeedInfo,
-    Item,
-    ItemText,
-    PollError,
     Revalidation,
     Rhythm,
-    Source,
-    SourceRef,
-    Subscription,
-    Upstream,
-    Validators,
     utc,
 )
-from aggregator.model.redact import public_url
-from aggregator.store.sqlite.keys import encode_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -197,131 +185,3 @@ def pack_enclosures(enclosures: tuple[Enclosure, ...]) -> str | None:
 def unpack_enclosures(text: str | None) -> tuple[Enclosure, ...]:
     """What `pack_enclosures` wrote."""
     return tuple(Enclosure(url=url, type=kind, size_bytes=size) for url, kind, size in unpack(text) or ())
-
-
-def subscription(row: sqlite3.Row) -> Subscription:
-    """A source's row as the configuration gave it."""
-    return Subscription(
-        url=row["url"],
-        section=row["section"],
-        name=row["name"],
-        interval=from_span_ms(row["interval_ms"]),
-        weight=row["weight"],
-        enabled=bool(row["enabled"]),
-        full_text=bool(row["full_text"]),
-        role=row["role"],
-    )
-
-
-def source(row: sqlite3.Row) -> Source:
-    """A source's row as it is handed out to be polled."""
-    return Source(
-        id=row["id"],
-        slug=row["slug"],
-        subscription=subscription(row),
-        fetch_url=row["fetch_url"],
-        title=row["title"],
-        info=unpack_info(row["info"]),
-        validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
-        revalidation=unpack_revalidation(row["revalidation"]),
-        body_hash=row["body_hash"],
-        rhythm=unpack_rhythm(row["rhythm"]),
-        error_count=row["error_count"],
-        error_since=from_ms_or_none(row["error_since"]),
-        last_poll=from_ms_or_none(row["last_poll"]),
-        last_success=from_ms_or_none(row["last_success"]),
-        moved_to=row["moved_to"],
-        moved_since=from_ms_or_none(row["moved_since"]),
-        moved_count=row["moved_count"],
-        unstable_ids=bool(row["unstable_ids"]),
-        gone_since=from_ms_or_none(row["gone_since"]),
-    )
-
-
-def poll_error(row: sqlite3.Row) -> PollError | None:
-    """Why the last poll failed; None if it did not."""
-    if row["error_code"] is None:
-        return None
-    return PollError(code=row["error_code"], message=row["error_message"], permanent=bool(row["error_permanent"]))
-
-
-#: the columns of `source_ref`, of a table of sources called s
-REF_COLUMNS = """s.id AS source_id, s.slug AS source_slug, COALESCE(s.name, NULLIF(s.title, ''), s.url) AS source_name,
-    s.url AS source_url, s.home AS source_home"""
-
-
-def source_ref(row: sqlite3.Row) -> SourceRef:
-    """The `REF_COLUMNS` of a row."""
-    return SourceRef(
-        id=row["source_id"],
-        slug=row["source_slug"],
-        # a source that never gave its title is called by its address, which may hold a secret
-        name=public_url(row["source_url"]) if row["source_name"] == row["source_url"] else row["source_name"],
-        url=row["source_url"],
-        home=row["source_home"],
-    )
-
-
-def copy(row: sqlite3.Row) -> Copy:
-    """An entry's row as one copy of its item."""
-    return Copy(
-        source=source_ref(row),
-        entry_id=row["entry_id"],
-        title=row["title"],
-        url=row["url"],
-        published=from_ms(row["published"]),
-        first_seen=from_ms(row["first_seen"]),
-        rule=row["rule"],
-        figures=figures(row["figures"]),
-    )
-
-
-def item(row: sqlite3.Row, copies: tuple[Copy, ...]) -> Item:
-    """A row of items joined with its lead entry, source and bodies."""
-    public = encode_id(row["public_id"])
-    return Item(
-        id=public,
-        title=row["title"],
-        url=row["url"],
-        source=source_ref(row),
-        section=row["section"],
-        author=row["author"],
-        published=from_ms(row["published"]),
-        first_seen=from_ms(row["first_seen"]),
-        updated=from_ms(row["updated"]),
-        summary_html=row["summary_html"] or "",
-        content_html=row["content_html"] or "",
-        text=row["text"],
-        language=row["language"],
-        categories=tuple(unpack(row["categories"]) or ()),
-        image_url=row["image_url"],
-        enclosures=unpack_enclosures(row["enclosures"]),
-        upstream=upstream(row),
-        copies=copies,
-        story=public if row["story"] is None else encode_id(row["story"]),
-        views=row["views"],
-        likes=row["likes"],
-        full_text=bool(row["full_text"]),
-        pinned_until=from_ms_or_none(row["pinned_until"]),
-    )
-
-
-def upstream(row: sqlite3.Row) -> Upstream:
-    """What the feed itself reported of an entry."""
-    return Upstream(comments=row["upstream_comments"], views=row["upstream_views"], votes=row["upstream_votes"])
-
-
-def item_text(row: sqlite3.Row, outlinks: tuple[str, ...]) -> ItemText:
-    """An entry's row, with its item's id and story, as comparing needs it."""
-    return ItemText(
-        item_id=encode_id(row["public_id"]),
-        source_id=row["source_id"],
-        source_name=row["source_name"],
-        title=row["title"],
-        text=row["text"],
-        language=row["language"],
-        published=from_ms(row["published"]),
-        canonical_url=row["canonical_url"],
-        outlinks=outlinks,
-        story=None if row["story"] is None else encode_id(row["story"]),
-    )
