@@ -10,6 +10,7 @@ import click
 
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import item_row, json_option, local, moment, print_json, print_table, printable, stdout
+from aggregator.curate.reasons import counted
 from aggregator.curate.wording import list_name, why_joined, why_same_story, why_there
 from aggregator.errors import NotFound
 
@@ -140,8 +141,8 @@ def _head(found: Provenance, site: Site) -> Iterator[str]:
     yield item.title
     yield f"{item.id} · {item.section} · {item.url or 'no link'}"
     yield f"published {local(item.published, site.timezone)}, first seen {local(item.first_seen, site.timezone)}"
-    carried = "one source" if item.sources == 1 else f"{item.sources} sources"
-    yield f"{item.views} views, {item.likes} likes, {carried}, story {item.story}"
+    opened, liked = counted(item.views, "view", "views"), counted(item.likes, "like", "likes")
+    yield f"{opened}, {liked}, {counted(item.sources, 'source', 'sources')}, story {item.story}"
     if found.former_ids:
         yield f"formerly {', '.join(found.former_ids)}"
     yield ""
