@@ -22,6 +22,7 @@ from aggregator.model import (
     ListKey,
     ParsedEntry,
     PollResult,
+    Push,
     Reader,
     RelatedPair,
     Scope,
@@ -129,6 +130,7 @@ class MemoryStore:
         self.number = 1
         self.reads = 0
         self.broken = False
+        self.pushed: list[Push] = []
         self.healths = [make_health(source(number)) for number in (1, 2, 3)]
 
     def store(self) -> Store:
@@ -171,9 +173,15 @@ class MemoryStore:
     def get_list(self, key: ListKey) -> ItemList | None:
         return self.lists.get(str(key))
 
-    def sources(self, *, now: datetime) -> list[SourceHealth]:
+    def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
         self._check()
-        return self.healths
+        return [health for health in self.healths if slug in (None, health.ref.slug)]
+
+    def pushes(self) -> list[Push]:
+        return self.pushed
+
+    def subscribable(self) -> list[Source]:
+        return []
 
     def stats(self) -> StoreStats:
         return StoreStats(sources=3, entries=9, items=9, stories=9, views=0, likes=0, size_bytes=4096, pending=0)

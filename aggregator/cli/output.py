@@ -129,4 +129,7 @@ def source_row(health: SourceHealth) -> dict[str, object]:
         "error_count": health.error_count,
         "warnings": list(health.warnings),
         "unstable_ids": health.unstable_ids,
+        "daily_items": list(health.daily),
+        "daily_polls": list(health.daily_polls),
+        "daily_failures": list(health.daily_failures),
     }

@@ -143,6 +143,9 @@ class SourceHealth:
     unstable_ids: bool = False
     #: items by day, oldest first, the last 30 days: for a sparkline
     daily: tuple[int, ...] = ()
+    #: polls by day, likewise: all of them, and those among them that failed
+    daily_polls: tuple[int, ...] = ()
+    daily_failures: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,8 +99,8 @@ class WorkStore(Protocol):
     def next_due(self, *, now: datetime) -> datetime | None:
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""
 
-    def sources(self, *, now: datetime) -> list[SourceHealth]:
-        """The health of every configured source, by section and name."""
+    def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
+        """The health of every configured source, or of the one with that slug, by section and name."""
 
 
 class ItemStore(Protocol):

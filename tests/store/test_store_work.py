@@ -258,6 +258,32 @@ class TestComplete:
         assert (health.items_per_day, health.items, health.last_item) == (2.0, 10, NOW)
         assert store.sources(now=NOW + timedelta(days=40))[0].state == "quiet"
 
+    def test_polls_are_counted_by_day_and_forgotten_after_thirty(self, store: Store) -> None:
+        follow(store, A, B)
+        error = PollError(code="http-503", message="busy")
+        for hour in range(50):
+            failed = hour % 5 == 0
+            poll(store, A, at=NOW + hour * HOUR, outcome="error" if failed else "same", error=error if failed else None)
+        at = NOW + 49 * HOUR
+        [fetched, unseen] = store.sources(now=at)
+        assert sum(fetched.daily_polls) == 50
+        assert sum(fetched.daily_failures) == 10
+        assert len(fetched.daily_polls) == len(fetched.daily_failures) == 30
+        assert fetched.daily_polls[-2] == 24
+        assert all(failed <= polls for polls, failed in zip(fetched.daily_polls, fetched.daily_failures, strict=True))
+        assert unseen.daily_polls == unseen.daily_failures == (0,) * 30
+        poll(store, A, at=NOW + timedelta(days=45), outcome="same")
+        assert sum(store.sources(now=NOW + timedelta(days=45))[0].daily_polls) == 1
+        assert sum(store.sources(now=at)[0].daily_polls) == 0, "nothing older is kept"
+
+    def test_one_source_by_its_slug(self, store: Store) -> None:
+        follow(store, A, B)
+        poll(store, A, make_entry("1", published=NOW))
+        [first, second] = store.sources(now=NOW)
+        assert store.sources(now=NOW, slug=first.ref.slug) == [first]
+        assert store.sources(now=NOW, slug=second.ref.slug) == [second]
+        assert store.sources(now=NOW, slug="nobody") == []
+
 
 class TestKnown:
     def test_by_guid_and_by_link_of_this_source_only(self, store: Store) -> None:

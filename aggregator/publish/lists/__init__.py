@@ -79,9 +79,8 @@ class Lists:
 
     def health(self, slug: str, *, now: datetime) -> SourceHealth:
         """The source with this slug and how it is doing. NotFound: there is no such source."""
-        for health in self._store.sources(now=now):
-            if health.ref.slug == slug:
-                return health
+        for health in self._store.sources(now=now, slug=slug):
+            return health
         raise NotFound(f"there is no source called {slug!r}")
 
     def ranking(self, window: str | None = None, *, section: str | None = None) -> Listing:

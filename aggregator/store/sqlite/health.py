@@ -14,6 +14,11 @@ DAY_MS = 86_400_000
 DAYS = 30
 #: why a source is polled no more: its address leads for good to a feed that another source is polled from
 SAME_FEED = "same-feed"
+#: a source at a time, along the tables' keys
+_DAYS = (
+    "SELECT source_id, day, {1} FROM {0} WHERE source_id IN (SELECT id FROM sources WHERE configured"
+    " AND (?3 IS NULL OR slug = ?3)) AND day BETWEEN ?1 AND ?2"
+)
 State = Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
 
 
@@ -41,6 +46,7 @@ def record_poll(connection: Connection, source: sqlite3.Row, result: PollResult)
         values |= _merged(source, result, other)
     assignments = ", ".join(f"{name} = :{name}" for name in values)
     connection.execute(f"UPDATE sources SET {assignments} WHERE id = :id", {**values, "id": source["id"]})
+    _count_poll(connection, source["id"], polled // DAY_MS, failed=result.outcome in {"error", "gone"})
     before = (source["title"], source["home"], bool(source["error_count"]), source["gone"], source["last_poll"] is None)
     after = (
         values.get("title", source["title"]),
@@ -50,6 +56,17 @@ def record_poll(connection: Connection, source: sqlite3.Row, result: PollResult)
         False,
     )
     return before != after
+
+
+def _count_poll(connection: Connection, source_id: int, day: int, *, failed: bool) -> None:
+    """One more poll of that day; with the first of a day, those that are no longer shown are forgotten."""
+    counted = connection.execute(
+        "INSERT INTO poll_days(source_id, day, ok, failed) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed RETURNING ok + failed",
+        (source_id, day, not failed, failed),
+    ).fetchone()
+    if counted[0] == 1:
+        connection.execute("DELETE FROM poll_days WHERE source_id = ? AND day <= ?", (source_id, day - DAYS))
 
 
 def _learnt(result: PollResult) -> dict[str, object]:
@@ -127,14 +144,24 @@ def _succeeded(polled: int) -> dict[str, object]:
     }
 
 
-def _daily(connection: Connection, now_ms: int) -> dict[int, list[int]]:
+def _daily(connection: Connection, now_ms: int, slug: str | None = None) -> dict[int, list[int]]:
     """Items of each source by day, oldest first, the last 30 days."""
     first = now_ms // DAY_MS - DAYS + 1
     days: dict[int, list[int]] = {}
-    for source_id, day, n in connection.execute(
-        "SELECT source_id, day, n FROM source_days WHERE day BETWEEN ? AND ?", (first, now_ms // DAY_MS)
-    ):
+    for source_id, day, n in connection.execute(_DAYS.format("source_days", "n"), (first, now_ms // DAY_MS, slug)):
         days.setdefault(source_id, [0] * DAYS)[day - first] = n
+    return days
+
+
+def _polled(connection: Connection, now_ms: int, slug: str | None) -> dict[int, tuple[list[int], list[int]]]:
+    """Polls of each source by day, all and those that failed, oldest first, the last 30 days."""
+    first = now_ms // DAY_MS - DAYS + 1
+    days: dict[int, tuple[list[int], list[int]]] = {}
+    for source_id, day, ok, failed in connection.execute(
+        _DAYS.format("poll_days", "ok, failed"), (first, now_ms // DAY_MS, slug)
+    ):
+        polls, failures = days.setdefault(source_id, ([0] * DAYS, [0] * DAYS))
+        polls[day - first], failures[day - first] = ok + failed, failed
     return days
 
 
@@ -161,17 +188,19 @@ def _state(row: sqlite3.Row, daily: list[int]) -> State:
     return "ok" if any(daily) else "quiet"
 
 
-def of_all(connection: Connection, now_ms: int) -> list[SourceHealth]:
-    """The health of every configured source, by section and name."""
-    days = _daily(connection, now_ms)
+def of_all(connection: Connection, now_ms: int, slug: str | None = None) -> list[SourceHealth]:
+    """The health of every configured source (or of the one with that slug), by section and name."""
+    items, polled = _daily(connection, now_ms, slug), _polled(connection, now_ms, slug)
     rows = connection.execute(
-        f"SELECT s.*, {codec.REF_COLUMNS} FROM sources s WHERE s.configured"
-        " ORDER BY s.section, source_name COLLATE NOCASE, s.id"
+        f"SELECT s.*, {codec.REF_COLUMNS} FROM sources s WHERE s.configured AND (?1 IS NULL OR s.slug = ?1)"
+        " ORDER BY s.section, source_name COLLATE NOCASE, s.id",
+        (slug,),
     ).fetchall()
-    return [_health(row, days.get(row["id"], [0] * DAYS)) for row in rows]
+    none = [0] * DAYS
+    return [_health(row, items.get(row["id"], none), *polled.get(row["id"], (none, none))) for row in rows]
 
 
-def _health(row: sqlite3.Row, daily: list[int]) -> SourceHealth:
+def _health(row: sqlite3.Row, daily: list[int], polls: list[int], failures: list[int]) -> SourceHealth:
     state = _state(row, daily)
     return SourceHealth(
         ref=codec.source_ref(row),
@@ -190,4 +219,6 @@ def _health(row: sqlite3.Row, daily: list[int]) -> SourceHealth:
         warnings=tuple(codec.unpack(row["warnings"]) or ()),
         unstable_ids=bool(row["unstable_ids"]),
         daily=tuple(daily),
+        daily_polls=tuple(polls),
+        daily_failures=tuple(failures),
     )

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 8
+SCHEMA = 9
 
 steps = Migrations("aggregator")
 
@@ -287,3 +287,8 @@ def _pushes(db: Database) -> None:
         " asked_at INTEGER NOT NULL, secret TEXT, until INTEGER, renew_at INTEGER, verified_at INTEGER,"
         " delivered_at INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
     )
+
+
+@steps(name="0009_poll_days")
+def _poll_days(db: Database) -> None:
+    _keyed(db, "poll_days", "source_id INTEGER, day INTEGER", "ok INTEGER NOT NULL, failed INTEGER NOT NULL")

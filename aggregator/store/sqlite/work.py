@@ -134,9 +134,9 @@ class Work:
         query = "SELECT min(due_at) FROM hosts"
         return codec.from_ms_or_none(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
 
-    def sources(self, *, now: datetime) -> list[SourceHealth]:
-        """The health of every configured source, by section and name."""
-        return self._engine.read(lambda connection: health.of_all(connection, codec.to_ms(now)))
+    def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
+        """The health of every configured source, or of the one with that slug, by section and name."""
+        return self._engine.read(lambda connection: health.of_all(connection, codec.to_ms(now), slug))
 
 
 def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
