@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -23,13 +22,13 @@ class Figures:
     """What counting in the store gave last; a request for metrics waits for no query."""
 
     stats: StoreStats | None = None
-    states: Counter[str] = field(default_factory=Counter)
+    states: Mapping[str, int] = field(default_factory=dict)
     overdue_s: float = 0.0
 
     def read(self, store: Store, now: datetime) -> None:
         """Counts anew. Blocks."""
         self.stats = store.stats()
-        self.states = Counter(health.state for health in store.sources(now=now))
+        self.states = store.states(now=now)
         due = store.next_due(now=now)
         self.overdue_s = max(0.0, (now - due).total_seconds()) if due else 0.0
 

