@@ -21,7 +21,9 @@ from aggregator.publish.web.services import Services
 _log = logging.getLogger(__name__)
 
 #: making is mostly Python, which runs one thread at a time: more of them would only keep the loop waiting
-_THREADS = 2
+_MAKERS = 2
+#: what waits for the disk or for one row
+_CALLERS = 2
 #: an answer that was right so many times `freshness` ago is given while it is made anew
 _GRACE = 8
 
@@ -55,53 +57,47 @@ class Contents:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="web")
-        #: its question is never behind what is being made
+        self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="web")
+        #: neither is ever behind what is being made
+        self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="web-calls")
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
         self._kept: OrderedDict[str, Content] = OrderedDict()
         self._size_bytes = 0
         #: when each was last known to be what the store says, by the loop's time
         self._right: dict[str, float] = {}
         self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
-        self._asking: asyncio.Task[int] | None = None
+        self._renewing: dict[str, asyncio.Task[Content]] = {}
+        self._asking: asyncio.Task[tuple[int, float]] | None = None
         #: the store's generation and the loop's time at which it was asked for
         self._known: tuple[int, float] | None = None
+        #: what was right before then is not given once more
+        self._changed = float("-inf")
 
     async def call(self, function: Callable[[], T]) -> T:
         """Runs something that blocks in one of the server's own threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        return await asyncio.get_running_loop().run_in_executor(self._callers, function)
 
     async def get(self, key: str, make: Callable[[], Made]) -> Content:
         """The answer under `key`, made anew if the data has changed since; many who ask at once wait for one making.
 
-        What was right a moment ago is given once more while it is made anew: a page that is asked for all the time
-        keeps nobody waiting, and one that is asked for again after a while is not out of date. While the store is
-        unavailable the answer last made goes on being served; StoreError if there is none.
+        What was right a moment ago is given once more while the store is asked and the answer made anew: a page that
+        is asked for all the time keeps nobody waiting, and one that is asked for again after a while is not out of
+        date. While the store is unavailable the answer last made goes on being served; StoreError if there is none.
         """
-        try:
-            stamp = (self._services.epoch, await self._generation())
-            kept = self._kept.get(key)
-            if kept is None or kept.stamp != stamp:
-                making = self._make_once(key, stamp, make)
-                kept = kept if kept is not None and self._was_right(key, kept) else await asyncio.shield(making)
-            else:
-                self._right[key] = asyncio.get_running_loop().time()
-        except StoreError:
-            kept = self._kept.get(key)
-            if kept is None:
-                raise
-            # without the key: the address of a reader is a secret
-            _log.warning("stale answer served: the store cannot be read")
+        kept = self.fresh(key) or self._kept.get(key)
+        if kept is None or not self._was_right(key, kept):
+            kept = await self._current(key, make)
+        elif not self._is_current(kept) and key not in self._renewing:
+            self._renewing[key] = renewing = _task(self._current(key, make))
+            renewing.add_done_callback(lambda _: self._renewing.pop(key, None))
         if key in self._kept:
             self._kept.move_to_end(key)
         return kept
 
     def fresh(self, key: str) -> Content | None:
-        """What `get` would give without waiting; None where it would have to ask the store or to make it."""
+        """What `get` would give for certain; None where it would have to ask the store or to make it."""
         kept, known = self._kept.get(key), self._known
-        if kept is None or known is None or not self._is_current(known):
-            return None
-        if kept.stamp != (self._services.epoch, known[0]):
+        if kept is None or known is None or not self._is_current(kept):
             return None
         self._kept.move_to_end(key)
         self._right[key] = known[1]
@@ -110,40 +106,66 @@ class Contents:
     def changed(self) -> None:
         """This server has itself changed what readers see: it shows with the next answer, not a moment later."""
         self._known = self._asking = None
-        self._right.clear()
+        self._changed = asyncio.get_running_loop().time()
 
     def close(self) -> None:
         """Lets go of the threads; what they are doing is finished."""
-        for pool in (self._pool, self._asker):
+        for pool in (self._makers, self._callers, self._asker):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _generation(self) -> int:
-        if self._known and self._is_current(self._known):
-            return self._known[0]
-        now = asyncio.get_running_loop().time()
+    async def _current(self, key: str, make: Callable[[], Made]) -> Content:
+        """The answer as the store has it now; the one last made while the store cannot be read."""
+        try:
+            generation, asked = await self._generation()
+            stamp = (self._services.epoch, generation)
+            kept = self._kept.get(key)
+            if kept is None or kept.stamp != stamp:
+                kept = await asyncio.shield(self._make_once(key, stamp, make))
+            if key in self._kept:
+                self._right[key] = max(asked, self._right.get(key, asked))
+        except StoreError:
+            kept = self._kept.get(key)
+            if kept is None:
+                raise
+            # without the key: the address of a reader is a secret
+            _log.warning("stale answer served: the store cannot be read")
+        return kept
+
+    async def _generation(self) -> tuple[int, float]:
+        """The store's generation and when it was asked for."""
+        known = self._known
+        if known and self._is_young(known):
+            return known
         if self._asking is None:
-            self._asking = asking = _task(self._ask())
-            asking.add_done_callback(lambda done: self._learn(done, now))
+            self._asking = asking = _task(self._ask(asyncio.get_running_loop().time()))
+            asking.add_done_callback(self._learn)
         return await asyncio.shield(self._asking)
 
-    async def _ask(self) -> int:
-        return await asyncio.get_running_loop().run_in_executor(self._asker, self._services.store.generation)
+    async def _ask(self, now: float) -> tuple[int, float]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._asker, self._services.store.generation), now
 
-    def _is_current(self, known: tuple[int, float]) -> bool:
-        return asyncio.get_running_loop().time() - known[1] < self._services.freshness.total_seconds()
-
-    def _learn(self, asking: asyncio.Task[int], asked: float) -> None:
+    def _learn(self, asking: asyncio.Task[tuple[int, float]]) -> None:
         if asking is not self._asking:
             return  # something has changed since it was asked
         self._asking = None
         if not asking.cancelled() and asking.exception() is None:
-            self._known = (asking.result(), asked)
+            self._known = asking.result()
+
+    def _is_young(self, known: tuple[int, float]) -> bool:
+        return asyncio.get_running_loop().time() - known[1] < self._services.freshness.total_seconds()
+
+    def _is_current(self, kept: Content) -> bool:
+        """Whether it was made from what the store says, as far as that is known and was asked for just now."""
+        known = self._known
+        return known is not None and self._is_young(known) and kept.stamp == (self._services.epoch, known[0])
 
     def _was_right(self, key: str, kept: Content) -> bool:
         """Whether it was what the store said so little ago that it may be given once more."""
         grace_s = self._services.freshness.total_seconds() * _GRACE
-        age_s = asyncio.get_running_loop().time() - self._right.get(key, float("-inf"))
-        return age_s < grace_s and kept.stamp[0] == self._services.epoch
+        right = self._right.get(key, float("-inf"))
+        is_young = asyncio.get_running_loop().time() - right < grace_s
+        return is_young and right >= self._changed and kept.stamp[0] == self._services.epoch
 
     def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> asyncio.Task[Content]:
         flight = self._making.get((key, stamp))
@@ -155,22 +177,28 @@ class Contents:
     async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
         former = self._kept.get(key)
         now = self._services.clock()
-        content = await self.call(lambda: _content(make(), former, stamp, now))
+        loop = asyncio.get_running_loop()
+        content = await loop.run_in_executor(self._makers, lambda: _content(make(), former, stamp, now))
         self._keep(key, content)
         return content
 
     def _keep(self, key: str, content: Content) -> None:
         """Remembers a good answer and forgets those not asked for the longest while, until all fit."""
-        former = self._kept.pop(key, None)
-        self._size_bytes -= former.size_bytes if former else 0
+        former = self._kept.get(key)
+        if former is not None and former.stamp > content.stamp:
+            return  # one that was begun later was done earlier
+        self._forget(key)
         if content.made.status != HTTPStatus.OK or content.size_bytes > self._services.cache_bytes // 4:
             return
         self._kept[key] = content
         self._size_bytes += content.size_bytes
         while self._size_bytes > self._services.cache_bytes:
-            forgotten, dropped = self._kept.popitem(last=False)
-            self._right.pop(forgotten, None)
-            self._size_bytes -= dropped.size_bytes
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, key: str) -> None:
+        dropped = self._kept.pop(key, None)
+        self._right.pop(key, None)
+        self._size_bytes -= dropped.size_bytes if dropped else 0
 
 
 def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:

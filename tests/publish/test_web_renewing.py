@@ -1,0 +1,97 @@
+"""An answer is given once more while it is made anew: to whom, and for how long at most."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from publishing import MemoryStore, make_item
+from test_web import SAME_ORIGIN, Client, play
+
+from aggregator.model import Item, Scope
+
+#: answers may be given once more for eight times as long
+FRESHNESS = timedelta(seconds=0.05)
+GRACE_S = 0.4
+AT_ONCE_S = 5.0
+
+
+class Gated(MemoryStore):
+    """A store whose lists can be held up."""
+
+    def __init__(self) -> None:
+        super().__init__([make_item(9)])
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
+        assert self.gate.wait(30)
+        return super().latest(scope, limit=limit, before=before)
+
+    def edit(self, title: str) -> None:
+        """Readers see a change from now on."""
+        self.shown["item9"] = replace(self.shown["item9"], title=title)
+        self.number += 1
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """Nothing can be made within."""
+        self.gate.clear()
+        try:
+            yield
+        finally:
+            self.gate.set()
+
+
+def test_a_page_that_is_asked_for_all_the_time_keeps_nobody_waiting(tmp_path: Path) -> None:
+    store = Gated()
+
+    async def story(client: Client) -> None:
+        await client.get("/")
+        for version in range(2 * int(GRACE_S / 0.1)):
+            store.edit(f"Version {version}")
+            await asyncio.sleep(FRESHNESS.total_seconds())
+            with store.held_up():
+                _, body = await asyncio.wait_for(client.get("/"), AT_ONCE_S)
+            shown = "Title 9" if version == 0 else f"Version {version - 1}"
+            assert shown.encode() in body, "what was right when it was asked for last"
+            await asyncio.sleep(0.1 - FRESHNESS.total_seconds())
+
+    play(tmp_path, story, store=store, freshness=FRESHNESS)
+
+
+def test_what_was_right_too_long_ago_is_not_given(tmp_path: Path) -> None:
+    store = Gated()
+
+    async def story(client: Client) -> None:
+        await client.get("/")
+        store.edit("Edited")
+        await asyncio.sleep(GRACE_S)
+        with store.held_up(), pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.get("/"), 0.3)
+        assert b"Edited" in (await client.get("/"))[1]
+
+    play(tmp_path, story, store=store, freshness=FRESHNESS)
+
+
+def test_a_renewal_that_began_before_a_like_is_not_taken_for_right(tmp_path: Path) -> None:
+    store = Gated()
+
+    async def story(client: Client) -> None:
+        await client.get("/")
+        store.edit("Before the like")
+        await asyncio.sleep(0.25)
+        with store.held_up():
+            await asyncio.wait_for(client.get("/"), AT_ONCE_S)
+            await client.get("/item/item9/like", "POST", **SAME_ORIGIN)
+            store.edit("With the like")
+        await asyncio.sleep(0.05)
+        assert b"With the like" in (await client.get("/"))[1]
+
+    play(tmp_path, story, store=store, freshness=timedelta(seconds=0.2))
