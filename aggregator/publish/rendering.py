@@ -164,10 +164,10 @@ class Rendering:
         """``/status``."""
         return _page(self.pages.status(sources=self.store.sources(now=now), stats=self.store.stats(), now=now))
 
-    def about(self, *, now: datetime) -> Made:
+    def about(self) -> Made:
         """``/about``."""
-        count = len(self.store.sources(now=now))
-        return _page(self.pages.about(stats=self.store.stats(), ranking=self.lists.ranking(), sources=count))
+        stats = self.store.stats()
+        return _page(self.pages.about(stats=stats, ranking=self.lists.ranking(), sources=stats.sources))
 
     def feeds_opml(self) -> Made:
         """``/feeds.opml``: all output feeds, for a reader."""

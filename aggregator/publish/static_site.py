@@ -86,7 +86,7 @@ def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
 def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
     yield "/feeds", lambda: site.feeds(now=now)
     yield "/status", lambda: site.status(now=now)
-    yield "/about", lambda: site.about(now=now)
+    yield "/about", site.about
     yield "/feeds.opml", site.feeds_opml
     yield "/sources.opml", lambda: site.sources_opml(now=now)
     for suffix in site.site.formats:

@@ -91,7 +91,7 @@ class Routes:
 
     async def about(self, request: web.Request) -> web.Response:
         """``/about``."""
-        return await self._page(request, "/about", lambda site: site.about(now=self._now()))
+        return await self._page(request, "/about", lambda site: site.about())
 
     async def feeds_opml(self, request: web.Request) -> web.Response:
         """``/feeds.opml``."""

@@ -20,6 +20,12 @@ _DAYS = (
     "SELECT source_id, day, {1} FROM {0} WHERE source_id IN (SELECT id FROM sources WHERE configured"
     " AND (?3 IS NULL OR slug = ?3)) AND day BETWEEN ?1 AND ?2"
 )
+#: by what a state depends on: a handful of rows for any number of sources
+_STATES = """
+SELECT enabled, gone, error_count > 0 AS error_count, max(last_poll) AS last_poll, count(*) AS n,
+    EXISTS(SELECT 1 FROM source_days WHERE source_id = s.id AND day BETWEEN ?1 AND ?2) AS posts
+FROM sources s WHERE configured GROUP BY enabled, gone, error_count > 0, last_poll IS NULL, posts
+"""
 State = Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
 
 
@@ -190,13 +196,11 @@ def _state(row: sqlite3.Row, *, posts: bool) -> State:
 
 
 def states(connection: Connection, now_ms: int) -> Counter[str]:
-    """How many configured sources are in each state: without the figures that `of_all` gives, in a fiftieth of its time."""
-    rows = connection.execute(
-        "SELECT enabled, gone, error_count, last_poll, EXISTS(SELECT 1 FROM source_days WHERE source_id = s.id"
-        " AND day BETWEEN ? AND ?) AS posts FROM sources s WHERE configured",
-        (now_ms // DAY_MS - DAYS + 1, now_ms // DAY_MS),
-    )
-    return Counter(_state(row, posts=bool(row["posts"])) for row in rows)
+    """How many configured sources are in each state; counted by the engine, which keeps no other thread waiting."""
+    counted: Counter[str] = Counter()
+    for row in connection.execute(_STATES, (now_ms // DAY_MS - DAYS + 1, now_ms // DAY_MS)):
+        counted[_state(row, posts=bool(row["posts"]))] += row["n"]
+    return counted
 
 
 def of_all(connection: Connection, now_ms: int, slug: str | None = None) -> list[SourceHealth]:
