@@ -8,12 +8,16 @@ from __future__ import annotations
 import datetime as dt
 from datetime import datetime, timedelta
 
+from aggregator.curate.reasons import counted
 from aggregator.publish.lists import words
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WORDS_A_MINUTE = 230
+
+#: ``1 source``, ``2 sources``
+plural = counted
 
 
 def long_date(day: dt.date) -> str:
@@ -29,11 +33,6 @@ def date(day: dt.date) -> str:
 def short_date(moment: datetime) -> str:
     """``23 Nov, 14:05``."""
     return f"{moment.day} {MONTHS[moment.month - 1][:3]}, {moment:%H:%M}"
-
-
-def plural(count: float, one: str, many: str = "") -> str:
-    """``1 source``, ``2 sources``."""
-    return f"{thousands(count)} {one if count == 1 else many or one + 's'}"
 
 
 def thousands(count: float) -> str:
