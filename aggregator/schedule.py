@@ -82,6 +82,9 @@ class Schedule:
         for job in jobs:
             self._add(job)
         self._clock_watch: asyncio.Task[None] | None = None
+        #: runs that are under way
+        self._running: set[asyncio.Task[Any]] = set()
+        self._stopping = False
 
     def _add(self, job: Job) -> None:
         self._scheduler.add_job(
@@ -93,13 +96,19 @@ class Schedule:
         self._scheduler.start()
         self._clock_watch = asyncio.create_task(self._watch_clock(), name="clock-watch")
 
-    async def stop(self) -> None:
-        """Ticks no more. Jobs that run are cancelled: what must be finished is finished by its owner before."""
+    async def stop(self, *, within: timedelta) -> None:
+        """Ticks no more. What runs is let finish for as long as `within`, then cancelled: its thread may go on.
+
+        APScheduler alone would cancel at once: hosts that were being claimed would be leased to nobody.
+        """
+        self._stopping = True
         if self._clock_watch is not None:
             self._clock_watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._clock_watch
         if self._scheduler.running:
+            self._scheduler.pause()
+            await self._finish(within)
             self._scheduler.shutdown(wait=False)
 
     def soon(self, name: str) -> None:
@@ -107,7 +116,27 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.modify_job(name, next_run_time=wall())
 
+    async def _finish(self, within: timedelta) -> None:
+        if not self._running:
+            return
+        _, late = await asyncio.wait(list(self._running), timeout=within.total_seconds())
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
     async def _run(self, job: Job) -> None:
+        if task := asyncio.current_task():
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        try:
+            await self._once(job)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            log.info("job cut short", extra={"job": job.name})
+
+    async def _once(self, job: Job) -> None:
         try:
             async with asyncio.timeout(job.deadline.total_seconds()):
                 await job.run()

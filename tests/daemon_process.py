@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 #: generous: the machine that runs the tests may be busy with others
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def free_port() -> int:
@@ -68,6 +68,12 @@ class Running:
     @property
     def log(self) -> str:
         return (self.directory / "daemon.log").read_text("utf-8", "replace")
+
+    @property
+    def tracebacks(self) -> str:
+        """The log from the line before its first traceback on; empty if nothing has tripped over itself."""
+        before, trace, behind = self.log.partition("Traceback")
+        return before[before.rfind("\n", 0, -1) + 1 :] + trace + behind[:5000] if trace else ""
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -129,7 +135,7 @@ def start(
 
 @contextlib.contextmanager
 def daemon(directory: Path, text: str | None = None, **how: Any) -> Iterator[Running]:
-    """A daemon that is ready; stopped (and killed if it does not stop) afterwards."""
+    """A daemon that is ready; stopped (and killed if it does not stop) afterwards. Its log must hold no traceback."""
     running = start(directory, text, **how)
     try:
         running.wait_ready()
@@ -142,6 +148,7 @@ def daemon(directory: Path, text: str | None = None, **how: Any) -> Iterator[Run
             except subprocess.TimeoutExpired:
                 running.process.kill()
                 running.process.wait()
+    assert not running.tracebacks, running.tracebacks
 
 
 def command(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

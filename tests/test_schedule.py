@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from aggregator.schedule import Job, Schedule, _FromNow
 
@@ -18,7 +21,7 @@ def run_for(seconds: float, *jobs: Job) -> Schedule:
         schedule = Schedule(jobs)
         schedule.start()
         await asyncio.sleep(seconds)
-        await schedule.stop()
+        await schedule.stop(within=SOON)
         return schedule
 
     return asyncio.run(story())
@@ -92,7 +95,51 @@ def test_a_job_can_be_brought_forward() -> None:
         schedule.start()
         schedule.soon("late")
         await asyncio.sleep(0.1)
-        await schedule.stop()
+        await schedule.stop(within=SOON)
 
     asyncio.run(story())
     assert runs == [1]
+
+
+def stop_while(run: Callable[[], Awaitable[None]], begun: asyncio.Event, *, within: timedelta) -> None:
+    async def story() -> None:
+        schedule = Schedule([job(run)])
+        schedule.start()
+        await begun.wait()
+        await schedule.stop(within=within)
+
+    asyncio.run(story())
+
+
+def test_what_runs_when_the_schedule_stops_is_let_finish(caplog: pytest.LogCaptureFixture) -> None:
+    begun, ends = asyncio.Event(), []
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(0.1)
+        ends.append(1)
+
+    with caplog.at_level(logging.WARNING):
+        stop_while(slow, begun, within=timedelta(seconds=20))
+    assert ends == [1], "it ran to its end, and no other began"
+    assert not caplog.records
+
+
+def test_what_does_not_finish_is_cut_short_without_a_trace(caplog: pytest.LogCaptureFixture) -> None:
+    begun, cut = asyncio.Event(), []
+
+    async def hang() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cut.append(1)
+            raise
+
+    with caplog.at_level(logging.INFO):
+        stop_while(hang, begun, within=timedelta(milliseconds=50))
+    assert cut == [1]
+    assert [record.getMessage() for record in caplog.records if record.name == "aggregator.schedule"] == [
+        "job cut short"
+    ]
+    assert not any(record.exc_info for record in caplog.records)

@@ -7,6 +7,7 @@ cheap to wait for, and a crowd of them must not keep the others from being polle
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -134,14 +135,15 @@ class Pump:
         A source whose poll was cut short is polled again when its lease has run out.
         """
         self._stopped = True
-        await self._wait(within / 2)
+        half_s = within.total_seconds() / 2
+        with contextlib.suppress(TimeoutError):
+            # what is being claimed is begun: nobody else could poll it before its lease has run out
+            async with asyncio.timeout(half_s), self._claiming:
+                await self.settled()
         for task in self._running:
             task.cancel()
-        await self._wait(within / 2)
-
-    async def _wait(self, within: timedelta) -> None:
         if self._running:
-            await asyncio.wait(list(self._running), timeout=within.total_seconds())
+            await asyncio.wait(list(self._running), timeout=half_s)
 
     async def _claim(self, limit: int, *, force: bool, only: frozenset[str] | None) -> list[Lease]:
         try:

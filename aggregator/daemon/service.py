@@ -159,10 +159,10 @@ class Daemon:
         """Everything that may take long, side by side; then the rest in order."""
         self._ignore_signals()
         log.info("stopping", extra={"polls_in_flight": self.pump.in_flight})
-        await self.schedule.stop()
         within = STOP_WITHIN / 2
         web = self._web.stop(grace_s=within.total_seconds()) if self._web else asyncio.sleep(0)
-        await asyncio.gather(web, self.pump.stop(within=within), self.refreshing.stop(within=within))
+        jobs, polls = self.schedule.stop(within=within), self.pump.stop(within=within)
+        await asyncio.gather(web, jobs, polls, self.refreshing.stop(within=within))
         await asyncio.gather(self.parser.close(), self.fetcher.close(), self.pushing.stop())
         try:
             await asyncio.to_thread(self.store.fold_views)

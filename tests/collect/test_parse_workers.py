@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -48,6 +50,25 @@ def test_the_child_gives_what_the_function_gives() -> None:
         assert await parser.parse(replace(GOOD, url="https://example.org/x")) == parse_sync(GOOD)
 
     running(act)
+
+
+def test_a_child_whose_parent_has_died_ends_without_a_word() -> None:
+    """Somebody reads what the daemon logs; that it was killed is known to whoever killed it."""
+    limits = ("536870912", "10", "0")
+    with subprocess.Popen(
+        [sys.executable, "-m", "aggregator.collect.parse.worker", *limits],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.read(1) == b"R"
+        child.stdout.close()
+        child.stdin.write(encode_request(GOOD))
+        child.stdin.close()
+        assert child.stderr.read() == b""
 
 
 def test_errors_come_through() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -160,6 +161,34 @@ def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
 
     asyncio.run(story())
     assert not done
+    assert len(queue.due) == 6
+
+
+def test_stopping_polls_what_is_being_claimed() -> None:
+    """Nobody else could until its lease has run out, and a poll that begins later would meet a closed store."""
+    queue, done = Queue(10), list[Polled]()
+    claiming, go_on = threading.Event(), threading.Event()
+    claim = queue.claim
+
+    def slowly(**asked: Any) -> list[Lease]:
+        claiming.set()
+        assert go_on.wait(10)
+        return claim(**asked)
+
+    queue.claim = slowly  # type: ignore[method-assign]
+
+    async def story() -> None:
+        pump = pump_of(queue, Polling(moment), done)
+        filling = asyncio.create_task(pump.fill())
+        assert await asyncio.to_thread(claiming.wait, 10)
+        stopping = asyncio.create_task(pump.stop(within=timedelta(seconds=20)))
+        await asyncio.sleep(0.01)
+        go_on.set()
+        await stopping
+        assert len(done) == 4
+        assert await filling == 4
+
+    asyncio.run(story())
     assert len(queue.due) == 6
 
 

@@ -20,6 +20,7 @@ from aggregator.errors import ParseError
 def main(memory_bytes: int, cpu_s: int, niceness: int) -> int:
     """Serves until stdin ends. 0: it ended; 3: memory ran out, and the next document deserves a fresh process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # with nobody left to answer it is over, without a word
     requests, answers = _channel()
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
