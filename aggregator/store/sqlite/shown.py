@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from aggregator.store.sqlite.connection import Connection
 
@@ -29,6 +29,10 @@ SELECT count(DISTINCT source_id) FROM voting WHERE source_id NOT IN (
 EVER_MS = 1 << 62
 #: an address that more entries share is a home page, not an article: votes for it are not worth counting
 SHARED_ADDRESS = 20
+_KNOWN = """
+WITH asked(key) AS (VALUES {keys}) SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM entries WHERE link_key = key)
+"""
+_CHUNK = 500
 _COLUMNS = (
     *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),
     *("sources", "citations", "boost", "pinned_until"),
@@ -89,7 +93,15 @@ def citations(connection: Connection, item_id: int, *, until_ms: int = EVER_MS) 
 def cited_items(connection: Connection, link_keys: Iterable[bytes]) -> set[int]:
     """The items at these addresses: their votes have changed."""
     query = f"SELECT item_id FROM entries WHERE link_key = ? AND item_id IS NOT NULL LIMIT {SHARED_ADDRESS}"
-    return {row[0] for key in link_keys for row in connection.execute(query, (key,)).fetchall()}
+    return {row[0] for key in _known(connection, list(link_keys)) for row in connection.execute(query, (key,))}
+
+
+def _known(connection: Connection, link_keys: Sequence[bytes]) -> Iterator[bytes]:
+    """Those of these addresses that any entry has: few of what articles link to."""
+    for start in range(0, len(link_keys), _CHUNK):
+        chunk = link_keys[start : start + _CHUNK]
+        rows = connection.execute(_KNOWN.format(keys=", ".join(["(?)"] * len(chunk))), chunk)
+        yield from [key for (key,) in rows.fetchall()]
 
 
 def refresh_story(connection: Connection, story_id: int) -> None:
