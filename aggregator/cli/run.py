@@ -28,6 +28,7 @@ def run(context: Context, verbose: bool) -> None:
     # Everything is imported now: a process that has run out of file descriptors can import nothing any more.
     from aggregator import logs, sdnotify
     from aggregator.daemon import Daemon
+    from aggregator.daemon.garbage import short_collections
 
     settings = context.settings
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
@@ -36,7 +37,8 @@ def run(context: Context, verbose: bool) -> None:
     # Curating burns processor time in a thread; pages are answered in another, and must not wait 5 ms for each turn.
     sys.setswitchinterval(SWITCH_S)
     try:
-        asyncio.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
+        with short_collections():
+            asyncio.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
     finally:
         running.close()
     _leave_hung_threads()

@@ -1,0 +1,53 @@
+"""Python's own collector of cycles, kept from holding everything up.
+
+A full collection looks at every container in memory while all threads wait: 0.2 s with 25,000 items in the index of
+curating, every ten seconds while news comes in. Nearly all it looks at stays for days. So what has survived a
+collection that took long is put aside, and the next ones look at what has come since. What is put aside is freed as
+ever when nothing refers to it any more; for cycles among it, everything is looked at once an hour.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+#: processor time of a full collection from which on it keeps pages waiting
+LONG_S: Final = 0.01
+#: how long a cycle may go unnoticed
+THOROUGH_S: Final = 3600.0
+
+
+class Collector:
+    """Decides what the collector looks at; called by it, in whichever thread it runs."""
+
+    def __init__(self, *, long_s: float = LONG_S, thorough_s: float = THOROUGH_S) -> None:
+        self._long_s, self._thorough_s = long_s, thorough_s
+        self._began_s = 0.0
+        self._thorough_at_s = time.monotonic() + thorough_s
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        """One of `gc.callbacks`."""
+        if info["generation"] < 2:
+            return
+        if phase == "start":
+            if time.monotonic() >= self._thorough_at_s:
+                self._thorough_at_s = time.monotonic() + self._thorough_s
+                gc.unfreeze()
+            self._began_s = time.thread_time()
+        elif time.thread_time() - self._began_s >= self._long_s:
+            gc.freeze()
+
+
+@contextmanager
+def short_collections(collector: Collector | None = None) -> Iterator[None]:
+    """Within, full collections look at what is new."""
+    collector = collector or Collector()
+    gc.callbacks.append(collector)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(collector)
+        gc.unfreeze()
