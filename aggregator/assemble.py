@@ -57,8 +57,9 @@ def state_dir(settings: Settings) -> Path:
 
 
 def user_agent(settings: Settings) -> str:
-    """Who we are, and where a publisher can complain (RFC 9110 10.1.5)."""
-    return f"aggregator/{__version__} (feed reader; +{settings.site.contact})"
+    """Who we are, and where a publisher can complain (RFC 9110 10.1.5); an address that is nobody's is not sent."""
+    contact = settings.site.reached_at
+    return f"aggregator/{__version__} (feed reader{f'; +{contact}' if contact else ''})"
 
 
 def fetcher(settings: Settings) -> Fetcher:
@@ -183,7 +184,7 @@ def site(settings: Settings) -> Site:
         url=base(settings),
         language=settings.site.language,
         timezone=settings.site.timezone,
-        contact=settings.site.contact,
+        contact=settings.site.reached_at,
         like_label=settings.site.like_label,
         sections=settings.sections,
         windows=settings.ranking.windows,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aggregator.config.locate import Layout, Path
 from aggregator.config.suggest import did_you_mean
-from aggregator.config.tables import PLACEHOLDER_CONTACT, Document, PollingTable, RankingTable
+from aggregator.config.tables import Document, PollingTable, RankingTable
 from aggregator.model import duration, duration_text
 from aggregator.model.redact import public_url
 
@@ -39,8 +39,11 @@ def warnings(settings: Document) -> Iterator[Finding]:
         yield (), "no [[sources]]: nothing is followed; add one with: aggregator add URL"
     elif not any(source.enabled for source in settings.sources):
         yield ("sources",), "no source is enabled: nothing is followed"
-    if settings.site.contact == PLACEHOLDER_CONTACT and _has_public_sources(settings):
-        yield ("site", "contact"), "contact is the placeholder: put your own address here, so publishers can reach you"
+    if not settings.site.reached_at and _has_public_sources(settings):
+        yield (
+            ("site", "contact"),
+            "contact is a placeholder and is not sent: put your own address here, so that publishers can reach you",
+        )
     if settings.site.url.startswith(("http://127.", "http://localhost")) and not _is_local(settings.server.address[0]):
         yield (
             ("site", "url"),

@@ -49,6 +49,11 @@ class SiteTable(Table):
             raise ValueError("must be plain ASCII, it goes into a request header: an address or an e-mail address")
         return contact
 
+    @property
+    def reached_at(self) -> str:
+        """`contact`, where it can be somebody's; "" while a placeholder stands there."""
+        return "" if values.is_nobodys(self.contact) else self.contact
+
 
 class ServerTable(Table):
     """``[server]``: where pages and feeds are served."""

@@ -18,6 +18,9 @@ MAX_URL = 2_048
 #: views are counted in 5-minute buckets that are kept for 60 days
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=5), timedelta(days=60)
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
+#: the host of an address or e-mail address
+_HOST = re.compile(r"(?:[a-z]+://|mailto:)?(?:[^/?#]*@)?([a-z0-9.-]*)", re.IGNORECASE)
+_NOBODYS = frozenset({"example", "invalid", "localhost", "test"})
 
 
 def _duration(value: object) -> timedelta:
@@ -78,6 +81,13 @@ def _address_hint(text: str, scheme: str) -> str:
     if scheme == "feed":
         return f": did you mean 'https:{text.removeprefix('feed:')}'?"
     return ""
+
+
+def is_nobodys(contact: str) -> bool:
+    """Whether an address or e-mail address is of a name that RFC 2606 keeps for examples and tests."""
+    found = _HOST.match(contact)
+    labels = found[1].lower().rstrip(".").split(".") if found else [""]
+    return labels[-1] in _NOBODYS or (labels[-2:-1] == ["example"] and labels[-1] in {"com", "net", "org"})
 
 
 def _site_url(text: str) -> str:

@@ -98,7 +98,7 @@ def test_check_warns_with_the_line(run: Run, path: Path) -> None:
     path.write_text(TEXT + "[[sources]]\nurl = 'https://a.example/'\n")
     code, _, err = run("check")
     assert code == 0
-    assert f"{path}: warning: contact is the placeholder" in err
+    assert f"{path}: warning: contact is a placeholder" in err
 
 
 def test_check_says_what_would_change(run: Run, path: Path) -> None:

@@ -369,11 +369,32 @@ def test_warnings() -> None:
     assert "no source is enabled" in warnings(SOURCE + "enabled = false")[0]
     public = "[[sources]]\nurl = 'https://a.example'\n"
     assert "placeholder" in warnings(public)[0]
-    assert warnings("[site]\ncontact = 'me@b.example'\n" + public) == []
-    polite = "[site]\ncontact = 'me@b.example'\n"
+    polite = "[site]\ncontact = 'me@reader.dev'\n"
+    assert warnings(polite + public) == []
     assert "every 5 minutes" in warnings(polite + public + "interval = '1m'")[0]
     assert "may block you" in warnings(polite + "[polling]\nmin_interval = '1m'\n" + public)[0]
     assert "their links will fail" in warnings("[server]\nlisten = '0.0.0.0:80'\n" + SOURCE)[0]
+
+
+@pytest.mark.parametrize(
+    ("contact", "is_real"),
+    [
+        ("https://example.org/about", False),
+        ("HTTP://WWW.Example.COM", False),
+        ("me@example.net", False),
+        ("mailto:me@news.example", False),
+        ("https://reader.invalid:8080/x", False),
+        ("http://localhost/", False),
+        ("https://examples.org/about", True),
+        ("https://reader.dev/example.org", True),
+        ("me@example.org.uk", True),
+        ("me@reader.dev", True),
+        ("https://user@reader.dev:8443/?a=b", True),
+    ],
+)
+def test_a_contact_that_is_nobodys_is_told_from_a_real_one(contact: str, is_real: bool) -> None:
+    site = config.parse(f"[site]\ncontact = '{contact}'\n" + SOURCE).site
+    assert site.reached_at == (contact if is_real else "")
 
 
 @pytest.mark.parametrize(

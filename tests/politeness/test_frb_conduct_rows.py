@@ -26,7 +26,7 @@ from aggregator.errors import CollectError
 from aggregator.model import PollResult, Subscription
 from aggregator.model.redact import public_url
 
-CONTACT = "https://reader.example/about"
+CONTACT = "https://reader.dev/about"
 SETTINGS = f'[site]\ncontact = "{CONTACT}"\n[[sources]]\nurl = "https://news.example/feed"\n'
 PAGE = b"<!doctype html><html><head><title>The Shop</title></head><body>Please log in</body></html>"
 
@@ -53,14 +53,14 @@ def look_at(url: str) -> list[FoundFeed]:
 
 @frb("080", "User-Agent")
 def test_frb_080_there_is_a_user_agent(year: Year) -> None:
-    """`aggregator/<version> (feed reader; +<contact>)` on every request."""
+    """`aggregator/<version> (feed reader; +<contact>)` on every request; without a contact while there is none."""
     assert re.fullmatch(r"aggregator/\S+ \(feed reader; \+https?://\S+\)", user_agent())
     assert all(one.headers.get("user-agent") for one in year.asked)
 
 
 @frb("081", "contact address")
 def test_frb_081_the_contact_is_the_operators() -> None:
-    """The operator's own page, `[site] contact`."""
+    """The operator's own page, `[site] contact`; every start asks for it while it is missing."""
     assert f"+{CONTACT}" in user_agent()
 
 
@@ -116,13 +116,16 @@ def test_frb_089_nobody_elses_name() -> None:
     assert re.findall(r"(\w+)/[\d.]+", user_agent()) == ["aggregator"]
 
 
-@frb("090", "addresses in the User-Agent are real", "held in part")
-def test_frb_090_the_contact_is_no_fake() -> None:
-    """As real as the operator makes it: while the placeholder stands in config.toml, every start and `aggregator
-    check` warn."""
+@frb("090", "addresses in the User-Agent are real")
+def test_frb_090_no_fake_contact_is_sent() -> None:
+    """While a placeholder stands in config.toml (the one that is shipped, or any name that RFC 2606 keeps for nobody),
+    no contact is sent at all, and every start and `aggregator check` warn."""
     assert not [one for one in config.parse(SETTINGS).warnings if "placeholder" in one.message]
-    bare = config.parse('[[sources]]\nurl = "https://news.example/feed"\n')
-    assert [one for one in bare.warnings if "placeholder" in one.message]
+    shipped = config.load(Path(__file__).parents[2] / "config.toml")
+    bare = config.parse(SETTINGS.replace(CONTACT, "me@news.example"))
+    for settings in (shipped, bare):
+        assert [one for one in settings.warnings if "placeholder" in one.message]
+        assert assemble.user_agent(settings) == f"aggregator/{__version__} (feed reader)"
 
 
 # --- addresses ------------------------------------------------------------------------------------------------------
