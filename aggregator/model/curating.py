@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from aggregator.model.documents import Upstream
@@ -131,6 +131,47 @@ class Candidate:
     source_rate: float = 1.0
     #: there is a picture to show beside it
     has_image: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """Whose candidates are followed (`CurationStore.movement`)."""
+
+    #: how far back items are looked at: new within it, or viewed within it
+    reach: timedelta
+    #: of those that nobody has opened, so many of the newest; 0: all
+    newest: int
+    #: the windows in which readers are counted, by name
+    windows: Mapping[str, timedelta]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Up to where changes of the candidates are known; given back to ask for what has changed since."""
+
+    population: Population
+    at: datetime
+    #: the last change that has been seen
+    change: int
+    #: (first seen, row) of the oldest of the newest
+    floor: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """What has changed of the candidates since a mark: what is new, edited, opened; what has left a window."""
+
+    mark: Mark
+    #: these are all there are: nothing that was known before counts
+    whole: bool
+    #: as they are now
+    candidates: Sequence[Candidate]
+    #: ids of items that are candidates no more, or never were
+    gone: frozenset[str]
+    #: items a day of sources whose rate may have changed
+    rates: Mapping[int, float]
+    #: by window, the readers of items whose number may have changed: 0 for none
+    counts: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,10 @@ from aggregator.model import (
     KnownEntry,
     Lease,
     ListKey,
+    Mark,
+    Movement,
     PollResult,
+    Population,
     Provenance,
     Push,
     Reader,
@@ -162,6 +165,14 @@ class CurationStore(Protocol):
 
         As they stood at `now`: sources, links, views and likes that came later are not counted. What carries no time
         (the counts that feeds report, what rules say, what was merged) is as it is today.
+        """
+
+    def movement(self, population: Population, *, after: Mark | None, now: datetime) -> Movement:
+        """What has changed of the candidates since a mark, by whichever process; everything if there is no mark.
+
+        Together, all movements since one that was `whole` give what `candidates` gives, and `view_counts` of each
+        window. They hold for `mark.at`: `now`, or a little later where the store has seen something meanwhile. Where a
+        mark cannot be followed (another population, a clock that went back), everything is given anew.
         """
 
     def put_lists(self, lists: Iterable[ItemList]) -> None:

@@ -20,13 +20,17 @@ from aggregator.store.sqlite.shown import citations
 _CHUNK = 500
 _ALL = -1
 
-_CANDIDATES = """
+#: what is known of each of them today; to be followed by WHERE
+SELECTED = """
 SELECT i.id, i.public_id, i.story_id, i.source_id, i.section, i.published, i.first_seen, i.sources, i.views, i.likes,
     i.boost, i.pinned_until, e.title, e.language, e.image_url IS NOT NULL AS has_image, e.upstream_comments,
     e.upstream_views, e.upstream_votes, s.weight, i.citations, st.public_id AS story,
     coalesce(sto.coverage, 1) AS coverage
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = i.source_id
     LEFT JOIN items st ON st.id = i.story_id LEFT JOIN stories sto ON sto.id = i.story_id
+"""
+_CANDIDATES = f"""
+{SELECTED}
 WHERE i.shown AND i.first_seen <= :now AND i.id IN (
     SELECT id FROM (SELECT id FROM items WHERE shown AND first_seen BETWEEN :since AND :now
         ORDER BY first_seen DESC, id DESC LIMIT :limit)
@@ -74,9 +78,18 @@ def read(connection: Connection, since_ms: int, now_ms: int, limit: int) -> list
     }
     rows = connection.execute(_CANDIDATES, asked).fetchall()
     rates = health.rates(connection, now_ms)
-    is_past = connection.execute(_ANYTHING_LATER, asked).fetchone()[0]
-    then = _as_of(connection, rows, now_ms) if is_past else _TODAY
+    then = _as_of(connection, rows, now_ms) if is_past(connection, now_ms) else _TODAY
     return [_candidate(row, rates, then) for row in rows]
+
+
+def is_past(connection: Connection, now_ms: int) -> bool:
+    """Something came after that moment: counts were others then."""
+    return bool(connection.execute(_ANYTHING_LATER, {"now": now_ms, "last": now_ms // BUCKET_MS}).fetchone()[0])
+
+
+def of_today(row: sqlite3.Row, rates: Mapping[int, float]) -> Candidate:
+    """One row of `SELECTED`, as it is now; `rates`: items a day by source."""
+    return _candidate(row, rates, _TODAY)
 
 
 def _as_of(connection: Connection, rows: Sequence[sqlite3.Row], now_ms: int) -> _AsOf:

@@ -7,8 +7,19 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from aggregator.model import Candidate, Curation, ItemList, ItemText, Listed, ListKey, Verdict
-from aggregator.store.sqlite import candidates, codec, decide, load
+from aggregator.model import (
+    Candidate,
+    Curation,
+    ItemList,
+    ItemText,
+    Listed,
+    ListKey,
+    Mark,
+    Movement,
+    Population,
+    Verdict,
+)
+from aggregator.store.sqlite import candidates, codec, decide, load, movement
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.ingest import verdict_columns
 from aggregator.store.sqlite.keys import digest, encode_id
@@ -75,6 +86,11 @@ class Curating:
         """Shown items viewed since then, and the `limit` (0: all) newest first seen since then, as of `now`."""
         since_ms, now_ms = codec.to_ms(since), codec.to_ms(now)
         return self._engine.read(lambda connection: candidates.read(connection, since_ms, now_ms, limit))
+
+    def movement(self, population: Population, *, after: Mark | None, now: datetime) -> Movement:
+        """What has changed of the candidates since a mark; everything where there is none, or it leads nowhere."""
+        now_ms = codec.to_ms(now)
+        return self._engine.read(lambda connection: movement.read(connection, population, after, now_ms))
 
     def put_lists(self, lists: Iterable[ItemList]) -> None:
         """Replaces these lists. A list that did not change is not written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aggregator.store.sqlite import changes
 from aggregator.store.sqlite.audience import BUCKET_MS
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.decide import forget_related
@@ -43,8 +44,9 @@ def batch(connection: Connection, before_ms: int) -> int:
 
 
 def tidy(connection: Connection, now_ms: int) -> None:
-    """Drops buckets that no window reaches."""
+    """Drops buckets that no window reaches, and what was logged long ago."""
     connection.execute("DELETE FROM buckets WHERE bucket < ?", ((now_ms - BUCKETS_MS) // BUCKET_MS,))
+    changes.prune(connection)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     free = connection.execute("PRAGMA freelist_count").fetchone()[0]
     if free > FREE_SHARE * pages:

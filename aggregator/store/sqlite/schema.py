@@ -9,8 +9,10 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from aggregator.store.sqlite import changes
+
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 9
+SCHEMA = 10
 
 steps = Migrations("aggregator")
 
@@ -292,3 +294,6 @@ def _pushes(db: Database) -> None:
 @steps(name="0009_poll_days")
 def _poll_days(db: Database) -> None:
     _keyed(db, "poll_days", "source_id INTEGER, day INTEGER", "ok INTEGER NOT NULL, failed INTEGER NOT NULL")
+
+
+steps(name="0010_changes")(changes.install)

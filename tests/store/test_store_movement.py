@@ -1,0 +1,258 @@
+"""Candidates followed by what has changed are those that are read anew: random things happen, in one process or two."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from store_values import HOUR, LEASE, NOW, A, B, C, edited, follow, lease_of, make_entry, make_result, poll
+
+from aggregator.curate.windows import bounds
+from aggregator.model import (
+    Candidate,
+    Curation,
+    Mark,
+    Merge,
+    Population,
+    Scope,
+    StoryJoin,
+    StoryMerge,
+    Subscription,
+    Upstream,
+    Verdict,
+    View,
+    duration_text,
+)
+from aggregator.store import Store, open_store
+
+SOURCES = (A, B, C)
+WINDOWS = {"1h": HOUR, "1d": 24 * HOUR, "3d": 72 * HOUR}
+FEW = Population(reach=72 * HOUR, newest=4, windows=WINDOWS)
+
+
+@dataclass
+class Follower:
+    """Knows the candidates by their movements alone."""
+
+    population: Population = FEW
+    mark: Mark | None = None
+    known: dict[str, Candidate] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in WINDOWS})
+    #: how often everything had to be read
+    wholes: int = 0
+
+    def follow(self, store: Store, now: datetime) -> datetime:
+        moved = store.movement(self.population, after=self.mark, now=now)
+        if moved.whole:
+            self.known, self.rates = {}, {}
+            self.counts = {name: {} for name in WINDOWS}
+            self.wholes += 1
+        self.mark = moved.mark
+        self.known |= {item.item_id: item for item in moved.candidates}
+        for item_id in moved.gone:
+            self.known.pop(item_id, None)
+        self.rates |= moved.rates
+        for window, counted in moved.counts.items():
+            self.counts[window] |= counted
+        return moved.mark.at
+
+    def check(self, store: Store, now: datetime) -> None:
+        at = self.follow(store, now)
+        since, _ = bounds(duration_text(self.population.reach), now=at)
+        anew = store.candidates(since=since, now=at, limit=self.population.newest)
+        known = [replace(item, source_rate=self.rates[item.source_id]) for item in self.known.values()]
+        assert sorted(known, key=_id) == sorted(anew, key=_id)
+        for window, counts in self.counts.items():
+            since, until = bounds(window, now=at)
+            assert {item_id: n for item_id, n in counts.items() if n} == store.view_counts(since=since, until=until)
+
+
+def _id(item: Candidate) -> str:
+    return item.item_id
+
+
+class Moving(RuleBasedStateMachine):
+    """A store in which everything happens that moves a candidate; time goes on."""
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.store = open_store("sqlite:a.db", base=self.folder)
+        self.other = open_store("sqlite:a.db", base=self.folder)
+        follow(self.store, *SOURCES)
+        self.now = NOW
+        self.follower = Follower()
+        self.happened = False
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+            self.other.close()
+            shutil.rmtree(self.folder)
+
+    def _ids(self) -> list[str]:
+        return sorted(item.id for item in self.store.latest(Scope(), limit=0))
+
+    def _one(self, number: int) -> str | None:
+        ids = self._ids()
+        return ids[number % len(ids)] if ids else None
+
+    @rule(
+        url=st.sampled_from(SOURCES),
+        numbers=st.lists(st.integers(0, 9), max_size=4),
+        version=st.integers(0, 2),
+        comments=st.sampled_from([None, 3, 40]),
+        dropped=st.booleans(),
+    )
+    def poll(self, url: str, numbers: list[int], version: int, comments: int | None, dropped: bool) -> None:
+        self.now += LEASE
+        entries = [
+            edited(
+                make_entry(
+                    str(n),
+                    link=f"https://x.example/{n}" if n % 3 else None,
+                    published=self.now - n * HOUR,
+                    outlinks=(f"https://x.example/{n + 1}",),
+                    upstream=Upstream(comments=comments),
+                    verdict=Verdict(dropped="it is" if dropped and n == 4 else None, boost=1.0 + version),
+                ),
+                f"{n}.{version}",
+            )
+            for n in numbers
+        ]
+        lease = lease_of(self.other, url, at=self.now)
+        self.other.complete(lease, make_result(lease.sources[0].id, entries, at=self.now))
+
+    @rule(number=st.integers(0, 20), visitor=st.integers(0, 3), ago=st.sampled_from([0, 0, 1, 50, 300, 5000]))
+    def view(self, number: int, visitor: int, ago: int) -> None:
+        item_id = self._one(number)
+        if item_id:
+            at = self.now - timedelta(minutes=ago)
+            self.store.record_views([View(item_id=item_id, at=at, visitor=bytes([visitor]))])
+            self.store.fold_views()
+
+    @rule(number=st.integers(0, 20), visitor=st.integers(0, 3))
+    def like(self, number: int, visitor: int) -> None:
+        item_id = self._one(number)
+        if item_id:
+            self.store.like(item_id, visitor=bytes([visitor]), now=self.now)
+
+    @rule(first=st.integers(0, 20), second=st.integers(0, 20), what=st.sampled_from(["merge", "join", "unite"]))
+    def curate(self, first: int, second: int, what: str) -> None:
+        one, two = self._one(first), self._one(second)
+        if one is None or two is None or one == two:
+            return
+        curation = Curation(curated=(one,))
+        if what == "merge":
+            curation = replace(curation, merges=(Merge(keep=one, absorb=two, rule="near-duplicate"),))
+        elif what == "join":
+            joins = (StoryJoin(item_id=one, story=one), StoryJoin(item_id=two, story=one))
+            curation = replace(curation, joins=joins)
+        else:
+            curation = replace(curation, story_merges=(StoryMerge(keep=one, absorb=two),))
+        self.store.put_curation(curation, now=self.now)
+
+    @rule(weight=st.sampled_from([0.5, 1.0, 3.0]), section=st.sampled_from(["World", "Science"]))
+    def configure(self, weight: float, section: str) -> None:
+        self.other.sync_sources(
+            [Subscription(url=url, weight=weight if url == A else 1.0, section=section) for url in SOURCES],
+            now=self.now,
+        )
+
+    @rule(age=st.sampled_from([1, 40, 100]))
+    def retain(self, age: int) -> None:
+        self.store.retain(before=self.now - age * HOUR, now=self.now)
+
+    @rule(minutes=st.sampled_from([1, 4, 9, 55, 600, 1500]))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @invariant()
+    def the_candidates_are_those_that_are_read_anew(self) -> None:
+        if hasattr(self, "follower"):
+            self.follower.check(self.store, self.now)
+            assert self.follower.wholes == 1
+
+
+Moving.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestMoving = Moving.TestCase
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store("sqlite:a.db", base=tmp_path)) as opened:
+        follow(opened, *SOURCES)
+        yield opened
+
+
+def test_nothing_moves_where_nothing_happens(store: Store) -> None:
+    poll(store, A, *(make_entry(str(n)) for n in range(9)))
+    first = store.movement(FEW, after=None, now=NOW)
+    again = store.movement(FEW, after=first.mark, now=NOW + timedelta(seconds=40))
+    assert first.whole
+    assert not again.whole
+    assert [again.candidates, again.gone, again.rates] == [[], frozenset(), {}]
+    assert not any(again.counts.values())
+
+
+def test_an_edit_moves_one_item(store: Store) -> None:
+    entries = [make_entry(str(n), published=NOW) for n in range(3)]
+    poll(store, A, *entries)
+    mark = store.movement(FEW, after=None, now=NOW).mark
+    poll(store, A, edited(entries[1], "other words"), at=NOW + HOUR)
+    moved = store.movement(FEW, after=mark, now=NOW + HOUR)
+    assert [item.title for item in moved.candidates] == ["other words"]
+
+
+def test_what_came_on_the_way_is_there_already(store: Store) -> None:
+    follower = Follower()
+    follower.check(store, NOW)
+    poll(store, A, make_entry("a", published=NOW), at=NOW + timedelta(seconds=2))
+    follower.check(store, NOW)
+    assert follower.mark is not None
+    assert follower.mark.at == NOW + timedelta(seconds=2)
+    assert (len(follower.known), follower.wholes) == (1, 1)
+
+
+def test_a_clock_that_goes_back_means_reading_everything(store: Store) -> None:
+    follower = Follower()
+    poll(store, A, make_entry("a", published=NOW), at=NOW)
+    follower.check(store, NOW)
+    follower.check(store, NOW - HOUR)
+    assert (len(follower.known), follower.wholes) == (0, 2)
+    follower.check(store, NOW - HOUR + timedelta(minutes=1))
+    follower.check(store, NOW + HOUR)
+    assert (len(follower.known), follower.wholes) == (1, 4)
+    follower.check(store, NOW + HOUR)
+    assert follower.wholes == 4
+
+
+def test_another_population_and_a_log_that_was_cut_off_mean_reading_everything(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = Follower()
+    poll(store, A, *(make_entry(str(n), published=NOW) for n in range(6)))
+    follower.check(store, NOW)
+    follower.population = replace(FEW, newest=2)
+    follower.check(store, NOW)
+    assert (len(follower.known), follower.wholes) == (2, 2)
+    monkeypatch.setattr("aggregator.store.sqlite.changes.KEPT", 3)
+    poll(store, B, *(make_entry(str(n), published=NOW) for n in range(6)), at=NOW + HOUR)
+    store.retain(before=NOW - 900 * HOUR, now=NOW + HOUR)
+    follower.check(store, NOW + HOUR)
+    assert follower.wholes == 3
+    poll(store, C, make_entry("c", published=NOW), at=NOW + 2 * HOUR)
+    follower.check(store, NOW + 2 * HOUR)
+    assert follower.wholes == 3
