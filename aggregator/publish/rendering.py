@@ -162,7 +162,10 @@ class Rendering:
 
     def status(self, *, now: datetime) -> Made:
         """``/status``."""
-        return _page(self.pages.status(sources=self.store.sources(now=now), stats=self.store.stats(), now=now))
+        store, pushes = self.store, self.store.pushes()
+        unheard = not pushes and bool(store.subscribable())
+        health, stats = store.sources(now=now), store.stats()
+        return _page(self.pages.status(sources=health, stats=stats, now=now, pushes=pushes, unheard=unheard))
 
     def about(self) -> Made:
         """``/about``."""

@@ -154,6 +154,8 @@ def health(number: int, state: str = "ok", **changes: object) -> SourceHealth:
         next_poll=NOW + timedelta(minutes=26),
         items_per_day=3.4 * (number + 1), items=120 * (number + 1), last_item=NOW - timedelta(hours=3), http_status=200,
         error=None, error_since=None, error_count=0, daily=tuple((7 * n * (number + 3)) % 11 for n in range(30)),
+        daily_polls=tuple(24 + (5 * n * (number + 2)) % 17 for n in range(30)),
+        daily_failures=tuple(5 * (n % 13 == number) for n in range(30)),
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -169,5 +171,6 @@ HEALTHS = (
         6, "failing", http_status=None, error_count=1,
         error=PollError(code="dns-failure", message="s7.example: no such host"),
     ),
-    health(7, "new", last_poll=None, last_success=None, next_poll=None, daily=(), http_status=None, items=0),
+    health(7, "new", last_poll=None, last_success=None, next_poll=None, daily=(), http_status=None, items=0,
+           daily_polls=(0,) * 30, daily_failures=(0,) * 30),
 )  # fmt: skip

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from aggregator.model import Item, SourceHealth, SourceRef, StoreStats
+from aggregator.model import Item, Push, SourceHealth, SourceRef, StoreStats
 from aggregator.publish.listing import Listing
-from aggregator.publish.pages import advice, body, catalogue, desk, linked_data
+from aggregator.publish.pages import advice, board, body, catalogue, desk, linked_data, pushing
 from aggregator.publish.pages.assets import Asset, load_assets
 from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain
@@ -71,7 +71,9 @@ class Pages:
 
     def source(self, *, health: SourceHealth, latest: Listing, older: str | None = None) -> str:
         """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
-        return self._render("source.html", health=health, state=advice.STATES[health.state], latest=latest, older=older)
+        charts = {"Posting": board.posting(health), "Fetching": board.fetching(health)}
+        state = advice.STATES[health.state]
+        return self._render("source.html", health=health, state=state, charts=charts, latest=latest, older=older)
 
     def search(self, *, words: str, results: Listing | None) -> str:
         """``/search?q=``: results, newest first; `results` None: nothing has been asked yet."""
@@ -118,10 +120,27 @@ class Pages:
         """``/feeds``: all output feeds, in every configured format; of `sources` the feeds of their items."""
         return self._render("feeds.html", groups=list(catalogue.groups(self.site, sources)))
 
-    def status(self, *, sources: Sequence[SourceHealth], stats: StoreStats, now: datetime) -> str:
-        """``/status``: how every source is doing, and what to do about those that fail."""
-        rows = advice.rows(sources, now=now)
-        return self._render("status.html", rows=rows, stats=stats, now=now)
+    def status(
+        self,
+        *,
+        sources: Sequence[SourceHealth],
+        stats: StoreStats,
+        now: datetime,
+        pushes: Sequence[Push] = (),
+        unheard: bool = False,
+    ) -> str:
+        """``/status``: how every source is doing, who tells us of it, and what to do about those that fail.
+
+        `unheard`: sources name hubs, and no hub has been asked.
+        """
+        return self._render(
+            "status.html",
+            board=board.board(sources, pushes, now=now),
+            count=len(sources),
+            stats=stats,
+            now=now,
+            unheard=pushing.UNHEARD if unheard else "",
+        )
 
     def about(self, *, stats: StoreStats, ranking: Listing, sources: int) -> str:
         """``/about``: how views are counted and lists computed, with today's windows and figures."""

@@ -1,13 +1,10 @@
-"""What the status page says about a source: its state in words, and what an operator should do about an error."""
+"""What is to be done about a source that is in trouble: by an operator, or by nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aggregator.model import SourceHealth
-from aggregator.publish.pages import charts, phrases
 
 STATES = {
     "new": "Not polled yet",
@@ -17,91 +14,60 @@ STATES = {
     "gone": "Gone",
     "disabled": "Disabled",
 }
-#: worst first: what needs a person stands on top
-ORDER = ("failing", "gone", "new", "ok", "quiet", "disabled")
+#: what mends itself does so within this; later somebody should look
+PATIENCE = timedelta(days=7)
+
 
 #: by the first prefix of the error's code that fits
 ADVICE = (
     ("http-401", "It asks for a password. Ask the publisher for an open feed, or remove the source."),
     ("http-403", "The server refuses us. See that [site] contact is a real address, then ask the publisher."),
-    ("http-404", "The feed is no longer there. Run “aggregator add” with the site's web page to find the new one."),
+    ("http-404", "The feed is no longer there. Run “aggregator add” with the site’s web page to find the new one."),
     ("http-410", "The publisher has ended this feed. Remove the source, or look for its successor."),
-    ("http-429", "The server asks for fewer requests, and gets them. Nothing to do."),
-    ("http-5", "The server has a fault of its own. It is asked again, less and less often. Nothing to do."),
+    ("http-429", "The server asks for fewer requests, and gets them."),
+    ("http-5", "The server has a fault of its own. It is asked again, less and less often."),
     ("http-", "The server answers with an error. Open the address in a browser to see what it wants."),
+    ("same-feed", "Remove one of the two from config.toml."),
     ("dns", "The name of the host cannot be found. Check the spelling; if it is right, the site may be gone."),
     ("blocked-address", "The address is on a private network. If that is wanted: [polling] allow_private_addresses."),
     ("blocked-port", "The address names a port that feeds are not fetched from. Check the address."),
+    ("bad-url", "This is not an address that can be asked. Check its spelling."),
     ("timeout", "The server is too slow to answer in time. It is asked again, less and less often."),
     ("connect", "The server does not take connections. If it lasts for days, the site may be gone."),
     ("tls", "The certificate of the server is not valid. Only its publisher can mend that."),
     ("cert", "The certificate of the server is not valid. Only its publisher can mend that."),
     ("too-large", "The document is larger than [polling] max_size. Raise it if the feed is worth it."),
-    ("redirect", "The server sends us in circles. Look for the feed's present address."),
-    ("bad-redirect", "The server redirects to something that cannot be fetched. Look for the feed's present address."),
+    ("redirect", "The server sends us in circles. Look for the feed’s present address."),
+    ("bad-redirect", "The server redirects to something that cannot be fetched. Look for the feed’s present address."),
     ("not-a-feed", "It is a page, not a feed. Run “aggregator add” with the address: it finds the feeds of a page."),
     ("empty-body", "The server answers with nothing. What was collected stays; it is asked again."),
     ("parse", "The document takes too much time or memory to read. What was collected stays."),
     ("xml", "The document contains something unsafe and was not read. Tell the publisher."),
 )  # fmt: skip
 DEFAULT_ADVICE = "What was collected stays; the source is asked again, less and less often."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRow:
-    """One source as the status page shows it."""
-
-    health: SourceHealth
-    state: str
-    #: one sentence; "" where all is well
-    note: str
-    #: what to do; "" where there is nothing
-    advice: str
-    last_success: str
-    next_poll: str
-    #: SVG path data and width of the items of the last days
-    chart: str
-    chart_width: int
-    chart_label: str
-
-
-def rows(sources: Sequence[SourceHealth], *, now: datetime) -> list[SourceRow]:
-    """All sources, those that need a person first, then by section and name."""
-    ordered = sorted(sources, key=lambda health: (ORDER.index(health.state), health.ref.name.casefold()))
-    return [row(health, now=now) for health in ordered]
-
-
-def row(health: SourceHealth, *, now: datetime) -> SourceRow:
-    """One source in words."""
-    return SourceRow(
-        health=health,
-        state=STATES[health.state],
-        note=_note(health, now),
-        advice=advice(health.error.code) if health.error else "",
-        last_success=phrases.ago(health.last_success, now),
-        next_poll=_next_poll(health.next_poll, now),
-        chart=charts.bars(health.daily),
-        chart_width=charts.width(health.daily),
-        chart_label=f"{phrases.plural(sum(health.daily), 'item')} in {phrases.plural(len(health.daily), 'day')}",
-    )
+#: what will not go away by itself
+LASTING = frozenset(
+    {
+        *("http-401", "http-403", "http-404", "http-410", "http-", "same-feed", "blocked-address", "blocked-port"),
+        *("bad-url", "too-large", "redirect", "bad-redirect", "not-a-feed"),
+    }
+)
 
 
 def advice(code: str) -> str:
     """What an operator should do about an error."""
-    return next((text for prefix, text in ADVICE if code.startswith(prefix)), DEFAULT_ADVICE)
+    return dict(ADVICE).get(_prefix(code), DEFAULT_ADVICE)
 
 
-def _next_poll(moment: datetime | None, now: datetime) -> str:
-    if moment is None:
-        return "—"
-    return phrases.ago(moment, now) if moment > now else "due now"
+def needs_a_person(health: SourceHealth, now: datetime) -> bool:
+    """Whether a source stays in trouble unless somebody does something."""
+    if health.state == "gone":
+        return True
+    if health.state != "failing" or health.error is None:
+        return False
+    is_old = health.error_since is not None and now - health.error_since > PATIENCE
+    return is_old or health.error.permanent or _prefix(health.error.code) in LASTING
 
 
-def _note(health: SourceHealth, now: datetime) -> str:
-    if health.error:
-        since = f", for {phrases.duration(now - health.error_since)}" if health.error_since else ""
-        times = f" ({phrases.plural(health.error_count, 'time')} in a row{since})" if health.error_count > 1 else ""
-        return health.error.message.rstrip(".") + times + "."
-    if health.state == "quiet":
-        return f"Answers as it should; its last item is {phrases.ago(health.last_item, now).removesuffix(' ago')} old."
-    return "Its ids change; items are recognised by address and title." if health.unstable_ids else ""
+def _prefix(code: str) -> str:
+    return next((prefix for prefix, _ in ADVICE if code.startswith(prefix)), "")

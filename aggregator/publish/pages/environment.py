@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.lists import words
-from aggregator.publish.pages import body, charts, phrases
+from aggregator.publish.pages import body, phrases
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.site import Site, slugify
 
@@ -41,7 +41,6 @@ def make_environment(site: Site, *, static: bool = False) -> Environment:
         format_names=FORMAT_NAMES,
         media_types=MEDIA_TYPES,
         slugify=slugify,
-        bars=charts.bars,
     )
     environment.filters.update(_time_filters(site))
     environment.filters.update(
