@@ -95,7 +95,13 @@ def item(number: int) -> Item:
     url = f"https://s{ref.id}.example/{number}"
     copies = [Copy(source=ref, entry_id=url, title=title, url=url, published=published, first_seen=published)]
     if number == 0:
-        copies += [replace(copies[0], source=other, url=f"https://s{other.id}.example/copy") for other in SOURCES[1:3]]
+        figures = {"containment": 0.92, "titles": 0.8, "same_numbers": 1.0, "score": 0.95}
+        copies += [
+            replace(
+                copies[0], source=SOURCES[1], url="https://s2.example/copy", rule="near-duplicate", figures=figures
+            ),
+            replace(copies[0], source=SOURCES[2], url="https://s3.example/copy", rule="canonical-url"),
+        ]
     return Item(
         id=f"k{number:04d}", title=title, url=url, source=ref, section=section,
         author="Mara Lindqvist" if number % 2 == 0 else None, published=published, first_seen=published,

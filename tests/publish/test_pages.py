@@ -209,6 +209,24 @@ def test_the_item_itself_is_not_among_those_that_also_cover_it() -> None:
     assert re.findall(r'<h3><a href="/item/(\w+)"', coverage) == ["k0009", "k0016"]
 
 
+def test_an_article_says_why_its_copies_are_one_item() -> None:
+    text = Read(article()).text
+    assert "The Harbour Post: the first that carried it." in text
+    figures = "92 % of the shorter one's word pairs stand in the other, titles 80 % alike, the same numbers"
+    assert f"Nordlicht: the same text, {figures}." in text
+    assert "Signal & Noise: the same address, without what only tracks readers." in text
+    two = samples.item(0).copies[:2]
+    assert f"Nordlicht: the same text as at The Harbour Post, {figures}." in Read(article(0, copies=two)).text
+    assert "one item" not in Read(article(0, copies=two[:1])).text
+
+
+def test_a_source_that_repeats_itself_is_named_once_for_each_reason() -> None:
+    first, again, _ = samples.item(0).copies
+    page = article(0, copies=(again, *(replace(again, source=first.source, entry_id=str(n)) for n in range(40)), first))
+    assert page.count("<li><bdi>The Harbour Post</bdi>") == 2
+    assert page.index("the first that carried it") < page.index("the same text")
+
+
 def linked_data(page: str) -> dict[str, str]:
     _, _, data = page.partition('<script type="application/ld+json">')
     found: dict[str, str] = json.loads(data.partition("</script>")[0])

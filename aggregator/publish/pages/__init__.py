@@ -15,7 +15,7 @@ from datetime import datetime
 
 from aggregator.model import Item, Push, SourceHealth, SourceRef, StoreStats
 from aggregator.publish.listing import Listing
-from aggregator.publish.pages import advice, board, body, catalogue, desk, linked_data, pushing
+from aggregator.publish.pages import advice, board, body, catalogue, desk, linked_data, merged, pushing
 from aggregator.publish.pages.assets import Asset, load_assets
 from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain
@@ -105,6 +105,7 @@ class Pages:
             image=body.lead_image(item, self.site, shown),
             others=[other for other in story if other.id != item.id],
             copies=body.other_copies(item),
+            joined=merged.reasons(item),
             related=related,
             ranking=ranking,
             recommended=recommended,
