@@ -170,6 +170,9 @@ class MemoryStore:
         ids = self.related_ids.get(item_id, [])[:limit]
         return [(self.shown[other], 0.9 - place / 10) for place, other in enumerate(ids)]
 
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+        return [self.related(item_id, limit=limit) for item_id in ids]
+
     def get_list(self, key: ListKey) -> ItemList | None:
         return self.lists.get(str(key))
 

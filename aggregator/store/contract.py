@@ -133,6 +133,9 @@ class ItemStore(Protocol):
     def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
         """Items on the same subject with their scores, best first; never the item itself or its story's items."""
 
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+        """`related` for each of these ids, in their order: what a list of many items asks once."""
+
     def provenance(self, item_id: str) -> Provenance | None:
         """Why the item is what it is."""
 

@@ -223,6 +223,16 @@ class TestRelated:
 
     def test_of_nothing(self, store: Store) -> None:
         assert store.related("0" * 13, limit=9) == []
+
+    def test_of_many_items_at_once(self, store: Store) -> None:
+        a, b, c, d = add(store, "a", "b", "c", "d")
+        pairs = tuple(RelatedPair(item_id=a, other_id=other, score=n / 10) for n, other in ((2, b), (5, c), (9, d)))
+        put(store, curated=(a,), related=pairs)
+        asked = [b, "0" * 13, a, "not an id", b]
+        for limit in (0, 1, 2, 9):
+            assert store.related_each(asked, limit=limit) == [store.related(one, limit=limit) for one in asked]
+        assert [len(found) for found in store.related_each(asked, limit=2)] == [1, 0, 2, 0, 1]
+        assert store.related_each([], limit=9) == []
         assert store.provenance("0" * 13) is None
 
 

@@ -200,7 +200,15 @@ class Lists:
         """The same list, each item with what is related to it: what the feeds show below each entry."""
         if listing.kind == "related":
             return listing
-        return replace(listing, places=tuple(map(self._with_related, listing.places)))
+        ids = [place.item.id for place in listing.places]
+        found = self._store.related_each(ids, limit=self.site.related_size)
+        return replace(
+            listing,
+            places=tuple(
+                replace(place, related=tuple(item for item, _ in pairs))
+                for place, pairs in zip(listing.places, found, strict=True)
+            ),
+        )
 
     def names(self) -> Iterator[str]:
         """The names of all lists of the site, the operator's own among them (see `named`)."""
@@ -233,10 +241,6 @@ class Lists:
         items = self._store.latest(scope, limit=size, before=before)
         following = write_place(place_of(items[-1])) if size and len(items) == size else ""
         return replace(listing, places=_places(items), after=write_place(before), next=following)
-
-    def _with_related(self, place: Place) -> Place:
-        pairs = self._store.related(place.item.id, limit=self.site.related_size)
-        return replace(place, related=tuple(item for item, _ in pairs))
 
     def _section(self, slug: str | None) -> str | None:
         if slug is None:

@@ -35,8 +35,8 @@ class OwnLists:
         seeds = {item.id for item in self._newest(feed)}
         scores: Counter[str] = Counter()
         items: dict[str, Item] = {}
-        for seed in sorted(seeds):
-            for item, score in self._store.related(seed, limit=feed.size):
+        for pairs in self._store.related_each(sorted(seeds), limit=feed.size):
+            for item, score in pairs:
                 items[item.id] = item
                 scores[item.id] += score  # type: ignore[assignment]  # a Counter adds floats as well
         order = sorted((item for item in items.values() if item.id not in seeds), key=lambda i: (-scores[i.id], i.id))

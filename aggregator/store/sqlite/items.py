@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -13,6 +15,7 @@ from aggregator.store.sqlite.keys import decode_id, encode_id, search_query
 #: how many of the latest hits of a search are put into the order of time
 SEARCH_DEPTH = 2_000
 _ALL = -1
+_MANY = 1 << 31
 
 #: by the index of the words, latest first: the cost of a common word does not follow the size of the store
 _SEARCH = """
@@ -28,13 +31,19 @@ SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved
 """
 #: the best of each source: an item collects pairs from both sides, so the cap of deciding does not hold here
 _RELATED_PER_SOURCE = 2
+#: of all the items asked for (JSON array ?1), the `limit` best of each (?2)
 _RELATED = f"""
-SELECT other_id, score FROM (
-    SELECT r.other_id, r.score, i.published, i.public_id, row_number() OVER (
-        PARTITION BY i.source_id ORDER BY r.score DESC, i.published DESC, i.public_id) AS place
-    FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
-    WHERE r.item_id = ? AND i.shown AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id))
-WHERE place <= {_RELATED_PER_SOURCE} ORDER BY score DESC, published DESC, public_id LIMIT ?
+SELECT item_id, other_id, score FROM (
+    SELECT item_id, other_id, score, row_number() OVER (
+        PARTITION BY item_id ORDER BY score DESC, published DESC, public_id) AS rank
+    FROM (
+        SELECT r.item_id, r.other_id, r.score, i.published, i.public_id, row_number() OVER (
+            PARTITION BY r.item_id, i.source_id ORDER BY r.score DESC, i.published DESC, i.public_id) AS place
+        FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
+        WHERE r.item_id IN (SELECT value FROM json_each(?1)) AND i.shown
+            AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id))
+    WHERE place <= {_RELATED_PER_SOURCE})
+WHERE rank <= ?2 ORDER BY item_id, rank
 """
 _PLACES = """
 SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
@@ -63,7 +72,7 @@ class Items:
         """These items in this order, each once; unknown ones are left out, merged ones resolved."""
 
         def run(connection: Connection) -> list[Item]:
-            rows = (load.resolve(connection, item_id) for item_id in ids)
+            rows = load.resolve_each(connection, ids)
             return load.items(connection, [row_id for row_id in rows if row_id is not None])
 
         return self._engine.read(run)
@@ -112,12 +121,20 @@ class Items:
 
     def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
         """Items on the same subject with their scores, best first. limit 0: all."""
+        return self.related_each([item_id], limit=limit)[0]
 
-        def run(connection: Connection) -> list[tuple[Item, float]]:
-            row_id = load.resolve(connection, item_id)
-            pairs = connection.execute(_RELATED, (row_id, limit or _ALL)).fetchall()
-            found = load.items(connection, [pair["other_id"] for pair in pairs])
-            return [(item, pair["score"]) for item, pair in zip(found, pairs, strict=True)]
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+        """`related` for each of these ids, in their order, from one snapshot."""
+
+        def run(connection: Connection) -> list[list[tuple[Item, float]]]:
+            rows = load.resolve_each(connection, ids)
+            asked = json.dumps(sorted({row_id for row_id in rows if row_id is not None}))
+            pairs = connection.execute(_RELATED, (asked, limit or _MANY)).fetchall()
+            found = load.by_row(connection, [pair["other_id"] for pair in pairs])
+            related: dict[int | None, list[tuple[Item, float]]] = defaultdict(list)
+            for pair in pairs:
+                related[pair["item_id"]].append((found[pair["other_id"]], pair["score"]))
+            return [related[row_id] for row_id in rows]
 
         return self._engine.read(run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
@@ -39,11 +40,17 @@ FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.sourc
 
 def items(connection: Connection, row_ids: Sequence[int]) -> list[Item]:
     """The shown ones among these items, in this order, each once."""
+    found = by_row(connection, row_ids)
+    return [found[row_id] for row_id in dict.fromkeys(row_ids) if row_id in found]
+
+
+def by_row(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
+    """The shown ones among these items, by their rows."""
     found: dict[int, Item] = {}
     distinct = list(dict.fromkeys(row_ids))
     for start in range(0, len(distinct), _CHUNK):
         found |= _load(connection, distinct[start : start + _CHUNK])
-    return [found[row_id] for row_id in distinct if row_id in found]
+    return found
 
 
 def _load(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
@@ -74,6 +81,15 @@ def resolve(connection: Connection, item_id: str) -> int | None:
     query = "SELECT coalesce(merged_into, id) FROM items WHERE public_id = ?"
     row = connection.execute(query, (number,)).fetchone()
     return None if row is None else int(row[0])
+
+
+def resolve_each(connection: Connection, ids: Sequence[str]) -> list[int | None]:
+    """`resolve` for each of these ids, in their order."""
+    numbers = list(map(decode_id, ids))
+    query = "SELECT public_id, coalesce(merged_into, id) FROM items WHERE public_id IN (SELECT value FROM json_each(?))"
+    asked = json.dumps([number for number in numbers if number is not None])
+    rows: dict[int | None, int] = dict(connection.execute(query, (asked,)).fetchall())
+    return [rows.get(number) for number in numbers]
 
 
 def resolve_story(connection: Connection, story: str) -> int | None:
