@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aggregator.collect import cadence, revalidation
 from aggregator.collect.cadence import Policy
+from aggregator.collect.guard import is_private
 from aggregator.errors import CollectError
 from aggregator.model import PollError, PollResult, Revalidation, Source, SourceHealth
 
@@ -62,7 +62,7 @@ def rests(health: SourceHealth, *, now: datetime) -> bool:
 
     What is on one's own network is one's own affair.
     """
-    if health.last_poll is None or _is_private(urlsplit(health.subscription.url).hostname or ""):
+    if health.last_poll is None or is_private(urlsplit(health.subscription.url).hostname or ""):
         return False
     is_busy = health.http_status in _BUSY and health.next_poll is not None and health.next_poll > now
     return is_busy or now - health.last_poll < _ON_DEMAND_GAP
@@ -88,15 +88,8 @@ def _parked(source: Source, error: CollectError, now: datetime, again: datetime)
 
     On a private network a host is one of many services on an address, and only the source itself waits.
     """
-    if _is_private(urlsplit(source.fetch_url).hostname or ""):
+    if is_private(urlsplit(source.fetch_url).hostname or ""):
         return None
     if error.code == "challenge":
         return again
     return now + (error.retry_after or _UNTOLD_SILENCE) if error.status == 429 else None
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return host == "localhost" or "." not in host

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aggregator.errors import FetchError
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "is_private"]
 
 _REFUSED_V4: Sequence[tuple[IPv4Network, str]] = [
     (IPv4Network(network), why)
@@ -115,6 +115,14 @@ class Guard:
         """Raises FetchError ``blocked-port`` if this port may not be dialled."""
         if why := self.refuses_port(port):
             raise FetchError("blocked-port", f"Port {port} is not dialled: {why}", permanent=True)
+
+
+def is_private(host: str) -> bool:
+    """Whether a host is written as those of one's own network are: a numeric address, or a name without a dot."""
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return "." not in host
 
 
 def _special_use(ip: IPv4Address | IPv6Address) -> str | None:

@@ -13,6 +13,8 @@ _MIN_HOSTS = 3
 _UNHEARD = frozenset({"dns-failure", "dns-timeout", "timeout-connect", "network-unreachable", "host-unreachable"})
 #: somebody did answer, if only to say that there is no such name; without any network some resolvers say so too
 _DENIED = "dns-not-found"
+#: nobody was asked: we had no room for it
+_OURS = frozenset({"crowded", "out-of-files"})
 
 
 class NetworkHealth:
@@ -36,4 +38,4 @@ class NetworkHealth:
 
     def explains(self, failure: str) -> bool:
         """Whether a request that failed like this failed because of us."""
-        return failure in _UNHEARD | {_DENIED} and self.down
+        return failure in _OURS or (failure in _UNHEARD | {_DENIED} and self.down)

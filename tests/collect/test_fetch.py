@@ -16,7 +16,7 @@ import pytest
 from origin import Answer, Origin, rss
 
 from aggregator.collect.fetch import Fetcher, FetchLimits, NotModified, Response
-from aggregator.collect.fetch.dial import GuardedResolver, RefusedAddress
+from aggregator.collect.fetch.dial import AddressInfo, GuardedResolver, LookUp, RefusedAddress
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 from aggregator.model import Validators
@@ -441,6 +441,42 @@ def test_a_certificate_nobody_signed_is_refused_and_http_is_not_tried() -> None:
 
 
 # --- many at once ---------------------------------------------------------------------------------------------------
+
+
+def test_the_wait_for_a_turn_is_not_held_against_a_server(origin: Origin) -> None:
+    """Ten names at one address are asked a quarter of a second apart: longer in all than one request may take."""
+    origin.on("/feed", Answer(body=FEED))
+    look_up: LookUp = lambda _, port, __: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]  # noqa: E731
+
+    async def run() -> list[Response | NotModified | BaseException]:
+        limits = replace(LIMITS, total=timedelta(seconds=1.5))
+        fetcher = Fetcher(limits, Guard(LOOPBACK), "test", look_up=look_up)
+        urls = [f"http://name{number}.example:{origin.port}/feed" for number in range(10)]
+        try:
+            return await asyncio.gather(*(fetcher.get(url) for url in urls), return_exceptions=True)
+        finally:
+            await fetcher.close()
+
+    answers = asyncio.run(run())
+    refused = [answer.code for answer in answers if isinstance(answer, FetchError)]
+    assert sum(isinstance(answer, Response) for answer in answers) >= 7
+    assert set(refused) <= {"crowded"}, "whoever would wait longer than a request may take comes back later"
+
+
+def test_a_name_is_resolved_once_a_request(origin: Origin) -> None:
+    asked = []
+
+    def look_up(host: str, port: int, _: socket.AddressFamily) -> list[AddressInfo]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def run() -> None:
+        fetcher = Fetcher(LIMITS, Guard(LOOPBACK), "test", look_up=look_up)
+        await fetcher.get(origin.on("/feed", Answer(body=FEED)).replace("127.0.0.1", "name.example"))
+        await fetcher.close()
+
+    asyncio.run(run())
+    assert asked == ["name.example"]
 
 
 def test_fifty_at_once_while_ten_are_silent(origin: Origin) -> None:

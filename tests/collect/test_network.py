@@ -51,3 +51,10 @@ def test_only_the_recent_past_counts() -> None:
     for number in range(50):
         network.note(f"good{number}", None)
     assert not network.explains("dns-failure")
+
+
+def test_who_was_not_asked_is_not_blamed() -> None:
+    network = health(("host", None))
+    assert network.explains("crowded")
+    assert network.explains("out-of-files")
+    assert not network.explains("connection-refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +18,8 @@ from year import MAX_AGE, RESTARTS, RETRY_AFTER, Year
 from aggregator.cli import run_command
 from aggregator.collect.backoff import rests
 from aggregator.collect.discover import discover
-from aggregator.collect.fetch import Fetcher
+from aggregator.collect.fetch import Fetcher, FetchLimits
+from aggregator.collect.fetch.dial import LookUp
 from aggregator.collect.guard import Guard
 from aggregator.config.values import http_url
 from aggregator.errors import CollectError
@@ -261,10 +263,33 @@ def test_frb_034_many_feeds_on_few_servers(desk: Desk) -> None:
     assert max(sum(at == moment for at, _ in asked) for moment, _ in asked) == 3
 
 
-@frb("035", "many hosts, few addresses", "held in part")
-def test_frb_035_platforms_are_one_host(desk: Desk) -> None:
-    """Services with a name for each blog (Tumblr, Blogspot, Substack …) are one host. Other names on one address are
-    not counted together; what spreads them is that each has its own due time, with jitter."""
+@frb("035", "many hosts, few addresses")
+def test_frb_035_names_at_one_address_take_turns(desk: Desk) -> None:
+    """Names that resolve to one address are asked a quarter of a second apart, and four at a time at the most. Services
+    with a name for each blog (Tumblr, Blogspot, Substack …) are one host, whatever their addresses."""
+    origin, names = desk.origin, [f"blog{number}.example" for number in range(8)]
+    origin.on("/feed", Answer(body=rss("One"), delay_s=0.3))
+
+    async def ask_all() -> None:
+        fetcher = Fetcher(FetchLimits(), Guard(["127.0.0.0/8"]), "test", look_up=all_at(origin.host))
+        try:
+            await asyncio.gather(*(fetcher.get(f"http://{name}:{origin.port}/feed") for name in names))
+        finally:
+            await fetcher.close()
+
+    asyncio.run(ask_all())
+    asked = sorted(request.at_s for request in origin.asked("/feed"))
+    assert len(asked) == len(names)
+    assert origin.most_at_once <= 4
+    assert asked[-1] - asked[0] > 1, "seven gaps of 250 ms, less what this machine does to the first and the last"
+
+
+def all_at(address: str) -> LookUp:
+    """A name server that has one address for every name."""
+    return lambda _, port, __: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+
+def test_platforms_are_one_host(desk: Desk) -> None:
     blogs = [f"https://blog{number}.tumblr.com/rss" for number in range(9)] + ["https://www.tumblr.com/rss"]
     asked = timetable(desk.store, blogs, 15 * SECOND)
     assert {host for _, host in asked} == {"tumblr.com"}

@@ -1,16 +1,17 @@
 """The request, its redirects and its body.
 
-    get(url) → for each hop: guard → connect → headers
+    get(url) → for each hop: guard → a turn at its address → connect → headers
                3xx → next hop · 304 → NotModified · 2xx → read, inflate → Response
                anything else, at any point → FetchError
 
-One wall clock runs around all of it; a server that trickles cannot stop it.
+One wall clock runs around all of it but the wait for the first turn; a server that trickles cannot stop it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -21,9 +22,10 @@ from yarl import URL
 from aggregator.collect.fetch import failures, headers
 from aggregator.collect.fetch.address import MAX_URL, Chain, Redirect, address
 from aggregator.collect.fetch.answers import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
-from aggregator.collect.fetch.dial import GuardedConnector, GuardedResolver
+from aggregator.collect.fetch.dial import GuardedConnector, GuardedResolver, LookUp
 from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate
-from aggregator.collect.guard import Guard
+from aggregator.collect.fetch.turns import Turns
+from aggregator.collect.guard import Guard, is_private
 from aggregator.errors import FetchError
 from aggregator.model import Validators
 
@@ -52,13 +54,16 @@ T = TypeVar("T")
 class Fetcher:
     """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
 
-    No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment.
+    No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment. `look_up`
+    resolves names in place of the system.
     """
 
-    def __init__(self, limits: FetchLimits, guard: Guard, user_agent: str) -> None:
+    def __init__(self, limits: FetchLimits, guard: Guard, user_agent: str, *, look_up: LookUp | None = None) -> None:
         self._limits = limits
         self._guard = guard
         self._user_agent = user_agent
+        self._look_up = look_up
+        self._turns = Turns(longest=limits.total)
         self._session: aiohttp.ClientSession | None = None
         self._resolver: GuardedResolver | None = None
 
@@ -69,7 +74,8 @@ class Fetcher:
         clock = asyncio.get_running_loop().time
         started = clock()
         request = {"Accept": accept, "Accept-Encoding": ACCEPT_ENCODING} | headers.conditional(validators)
-        answer = await self._in_time(self._follow(address(url), request, validators or Validators()))
+        sent = validators or Validators()
+        answer = await self._in_time(lambda clock: self._follow(address(url), request, sent, clock))
         return replace(answer, duration=timedelta(seconds=clock() - started))
 
     async def send(
@@ -77,7 +83,7 @@ class Fetcher:
     ) -> Reply:
         """One request as it is and what the server says to it: any status, no redirects. Raises FetchError."""
         request = {"Accept-Encoding": "identity", **(headers or {})}
-        return await self._in_time(self._converse(method, address(url), body, request))
+        return await self._in_time(lambda _: self._converse(method, address(url), body, request))
 
     async def close(self) -> None:
         """Closes every connection. May be called twice; a later `get` opens new ones."""
@@ -88,10 +94,10 @@ class Fetcher:
         if resolver is not None:
             await resolver.close()
 
-    async def _in_time(self, work: Coroutine[None, None, T]) -> T:
+    async def _in_time(self, work: Callable[[asyncio.Timeout], Coroutine[None, None, T]]) -> T:
         try:
-            async with asyncio.timeout(self._limits.total.total_seconds()):
-                return await work
+            async with asyncio.timeout(self._limits.total.total_seconds()) as clock:
+                return await work(clock)
         except TimeoutError:
             limit = self._limits.total.total_seconds()
             raise FetchError("timeout-total", f"The answer was not complete after {limit:g} s") from None
@@ -110,22 +116,44 @@ class Fetcher:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise failures.classify(error, str(url.host)) from error
 
-    async def _follow(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified:
+    async def _follow(
+        self, url: URL, request: dict[str, str], sent: Validators, clock: asyncio.Timeout
+    ) -> Response | NotModified:
         chain = Chain(url, max_hops=self._limits.max_hops)
         while True:
-            answer = await self._ask(chain.url, request | chain.cookies(), sent)
+            answer = await self._ask(chain.url, request | chain.cookies(), sent, None if chain.hops else clock)
             if not isinstance(answer, Redirect):
                 return replace(answer, hops=tuple(chain.hops), permanent_target=chain.permanent_target)
             chain.follow(answer)
 
-    async def _ask(self, url: URL, request: dict[str, str], sent: Validators) -> Response | NotModified | Redirect:
+    async def _ask(
+        self, url: URL, request: dict[str, str], sent: Validators, clock: asyncio.Timeout | None
+    ) -> Response | NotModified | Redirect:
         self._guard.check_port(url.port or 0)
         host = str(url.host)
+        session = self._opened()
         try:
-            async with self._opened().get(url, headers=request, allow_redirects=False) as answer:
+            turn = self._turn(host.rstrip("."), url.port or 0, clock)  # its final dot is no part of a name
+            async with turn, session.get(url, headers=request, allow_redirects=False) as answer:
                 return await self._take(answer, url, sent)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise failures.classify(error, host) from error
+
+    @asynccontextmanager
+    async def _turn(self, host: str, port: int, clock: asyncio.Timeout | None) -> AsyncIterator[None]:
+        """A turn at the address of `host`; `clock` stands still while we wait for it. None on one's own network."""
+        if self._resolver is None or is_private(host):
+            yield
+            return
+        (found, *_) = await self._resolver.resolve(host, port)
+        due_s = clock.when() if clock else None
+        began_s = asyncio.get_running_loop().time()
+        if clock:
+            clock.reschedule(None)
+        async with self._turns.at(found["host"]):
+            if clock and due_s is not None:
+                clock.reschedule(due_s + asyncio.get_running_loop().time() - began_s)
+            yield
 
     async def _take(
         self, answer: aiohttp.ClientResponse, url: URL, sent: Validators
@@ -185,7 +213,8 @@ class Fetcher:
     def _opened(self) -> aiohttp.ClientSession:
         """The session; made here because it belongs to the running loop."""
         if self._session is None:
-            self._resolver = GuardedResolver(self._guard, timeout_s=self._limits.resolve.total_seconds())
+            within_s = self._limits.resolve.total_seconds()
+            self._resolver = GuardedResolver(self._guard, timeout_s=within_s, look_up=self._look_up)
             self._session = aiohttp.ClientSession(
                 connector=GuardedConnector(self._guard, self._resolver),
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -21,6 +21,9 @@ from aiohttp.client_proto import ResponseHandler
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 
+#: how long an answer is remembered: from the moment a request asks where it goes, through the wait for its turn there,
+#: until it is sent
+_REMEMBERED_S = 60.0
 #: names looked up at one time. The default executor has six threads on two cores, and twenty dead names then hold up
 #: all others for seconds
 _LOOK_UPS = 32
@@ -50,16 +53,28 @@ class GuardedResolver(AbstractResolver):
         self._timeout_s = timeout_s
         self._ask = look_up or _getaddrinfo
         self._free = asyncio.Semaphore(_LOOK_UPS)
+        #: what was found, and until when it is remembered; the oldest first
+        self._found: dict[tuple[str, int, socket.AddressFamily], tuple[float, list[ResolveResult]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of `host` that may be dialled. OSError: none, refused, or no answer in time."""
+        question = host, port, family
+        self._forget()
+        if question in self._found:
+            return self._found[question][1]
         addresses = await self._look_up(host, port, family)
         allowed = [found for found in addresses if self._guard.refuses(found["host"]) is None]
         if not allowed:
             raise _refused(self._guard, [found["host"] for found in addresses])
+        self._found[question] = asyncio.get_running_loop().time() + _REMEMBERED_S, allowed
         return allowed
+
+    def _forget(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._found and next(iter(self._found.values()))[0] <= now:
+            del self._found[next(iter(self._found))]
 
     async def close(self) -> None:
         """Nothing to let go of: look-ups that are under way end by themselves."""
@@ -82,7 +97,7 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def __init__(self, guard: Guard, resolver: GuardedResolver) -> None:
         self._guard = guard
-        super().__init__(resolver=resolver, socket_factory=self._socket, limit=0)
+        super().__init__(resolver=resolver, use_dns_cache=False, socket_factory=self._socket, limit=0)
         handler: type[ResponseHandler] = _Handler
         self._factory = partial(handler, loop=self._loop)
 

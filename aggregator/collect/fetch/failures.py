@@ -10,6 +10,7 @@ The codes of a FetchError, here and in the modules beside this one:
 - HTTP: ``http-<status>``, ``challenge`` (a bot wall), ``protocol-error``, ``bad-encoding``, ``too-large``,
   ``redirect-loop``, ``bad-redirect``
 - refused by us: ``bad-url``, ``blocked-address``, ``blocked-port``
+- put off by us: ``crowded``
 """
 
 from __future__ import annotations
