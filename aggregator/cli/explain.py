@@ -11,7 +11,7 @@ import click
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import item_row, json_option, local, moment, print_json, print_table, printable, stdout
 from aggregator.curate.reasons import counted
-from aggregator.curate.wording import list_name, why_joined, why_same_story, why_there
+from aggregator.curate.wording import list_name, why_apart, why_joined, why_same_story, why_there
 from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
@@ -82,6 +82,18 @@ def as_row(told: Explanation, site: Site) -> dict[str, object]:
             }
             for copy in found.item.copies
         ],
+        "undone": [
+            {
+                "item": one.item_id,
+                "restored": one.restored,
+                "merged": dict(one.merged),
+                "why_merged": why_joined("near-duplicate", one.merged),
+                "figures": dict(one.figures),
+                "why": why_apart(one.figures),
+                "at": moment(one.at),
+            }
+            for one in found.undone
+        ],
         "story": [
             {"id": other, "figures": dict(figures), "why": why_same_story(figures)}
             for other, figures in found.story_joins
@@ -116,6 +128,14 @@ def _print(told: Explanation, site: Site) -> None:
         for copy in found.item.copies
     ]
     print_table(["source", "joined by", "because it is", "first seen"], copies, title="The same item at")
+    if found.undone:
+        undone = [
+            [one.restored if one.item_id == found.item.id else one.item_id, why_joined("near-duplicate", one.merged),
+             why_apart(one.figures), local(one.at, site.timezone)]
+            for one in found.undone
+        ]  # fmt: skip
+        columns = ["item", "was one with it, being", "is apart, being", "since"]
+        print_table(columns, undone, title="\nMerged once, and undone when a text was edited")
     if found.story_joins:
         joins = [
             [other, why_same_story(figures), told.story[other].title if other in told.story else ""]

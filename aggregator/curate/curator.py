@@ -96,20 +96,25 @@ class Curator:
 
     def _decide(self, document: Document, story: str | None, decided: _Decided) -> None:
         hits = self._index.ask(document, since=document.published - related.LOOKS_BACK)
-        original = self._original(document, hits)
-        if original is not None:
-            self._merge(document, story, *original, decided)
+        twin = self._twin(document, hits)
+        if twin is not None and not _older(document, twin[0]):
+            self._merge(document, story, *twin, decided)
             return
+        theirs = None
+        if twin is not None:
+            hits = [hit for hit in hits if hit.document is not twin[0]]
+            theirs = self._take_in(document, *twin, decided)
+            story = self._instead(document, story, theirs, twin[1], decided)
         probe = self._index.probe(document)
-        self._place(document, probe, story, hits, decided)
+        own = self._place(document, probe, story, hits, decided)
         self._keep(document)
-        own = self._stories.of(document.item_id)
-        siblings = own.ids if own else frozenset[str]()
-        decided.related += related.most_alike(document, probe, hits, index=self._index, siblings=siblings)
+        if twin is not None and theirs == twin[0].item_id:
+            self._unite(own, theirs, twin[1], decided)
+        decided.related += related.most_alike(document, probe, hits, index=self._index, siblings=own.ids)
 
     # --- the same article ---------------------------------------------------------
-    def _original(self, document: Document, hits: Iterable[Hit]) -> tuple[Document, Likeness] | None:
-        """The item of which this is the syndicated copy, if there is one."""
+    def _twin(self, document: Document, hits: Iterable[Hit]) -> tuple[Document, Likeness] | None:
+        """The item of which this is the syndicated copy, or which is a copy of this, if there is one."""
         if self._series.recurs(document):
             return None
         best: tuple[Document, Likeness] | None = None
@@ -132,13 +137,38 @@ class Curator:
     def _merge(
         self, document: Document, story: str | None, original: Document, found: Likeness, decided: _Decided
     ) -> None:
-        decided.merges.append(
-            Merge(keep=original.item_id, absorb=document.item_id, rule="near-duplicate", figures=found.figures)
-        )
+        decided.merges.append(_merge(original, document, found))
         self._index.lexicon.uncount(document.language, document.terms)
         kept = self._stories.of(original.item_id)
-        if story == document.item_id and kept is not None and kept.id != story:
-            decided.story_merges.append(StoryMerge(keep=kept.id, absorb=story, figures=found.figures))
+        if story == document.item_id and kept is not None:
+            self._unite(kept, story, found, decided)
+
+    def _take_in(self, document: Document, copy: Document, found: Likeness, decided: _Decided) -> str | None:
+        """The same where the younger item was decided first: the older id stays. Gives the younger one's story."""
+        decided.merges.append(_merge(document, copy, found))
+        decided.joins = [join for join in decided.joins if join.item_id != copy.item_id]
+        return self._forget(copy.item_id)
+
+    def _instead(
+        self, document: Document, story: str | None, theirs: str | None, found: Likeness, decided: _Decided
+    ) -> str | None:
+        """The story to be placed in: that of the copy, if others stand in it and the document has none of that kind."""
+        if theirs is None or not self._stories_size(theirs) or (story and self._stories_size(story)):
+            return story
+        decided.joins.append(StoryJoin(item_id=document.item_id, story=theirs, figures=found.figures))
+        if story is not None and story != theirs:
+            decided.story_merges.append(StoryMerge(keep=theirs, absorb=story, figures=found.figures))
+        return theirs
+
+    def _unite(self, own: Story, story: str, found: Likeness, decided: _Decided) -> None:
+        """The item that founded `story`, if it founded one, is one with an item of `own`, and so are the stories."""
+        other = self._stories.get(story)
+        if own.id == story:
+            return
+        if other is not None:
+            own, other = self._stories.unite(own, other)
+            story = other.id
+        decided.story_merges.append(StoryMerge(keep=own.id, absorb=story, figures=found.figures))
 
     # --- the same event -----------------------------------------------------------
     def _place(
@@ -148,23 +178,22 @@ class Curator:
         story: str | None,
         hits: Sequence[Hit],
         decided: _Decided,
-    ) -> None:
+    ) -> Story:
         """Finds the item's story; one that stands in a story with others stays there for good."""
         alone = story == document.item_id and self._stories_size(story) == 0
         if story is not None and not alone:
-            self._stories.put(story, document)
-            return
+            return self._stories.put(story, document)
         near = [hit for hit in hits if abs(hit.document.published - document.published) <= ALIVE * 2]
         join = join_from(alive=self._index.around(document, ALIVE), counted=self._index.lexicon.size(document.language))
         likeliest = [(hit.document, hit.shared) for hit in near[:STORY_CANDIDATES]]
         fits = self._stories.fits(document, probe, likeliest, join=join)
         if not fits:
-            self._stories.put(document.item_id, document)
             decided.joins.append(StoryJoin(item_id=document.item_id, story=document.item_id))
-            return
-        self._join(document, fits, decided)
+            return self._stories.put(document.item_id, document)
+        own = self._join(document, fits, decided)
         if story is not None:
-            decided.story_merges.append(StoryMerge(keep=fits[0].story.id, absorb=story, figures=fits[0].figures))
+            decided.story_merges.append(StoryMerge(keep=own.id, absorb=story, figures=fits[0].figures))
+        return own
 
     def _stories_size(self, story: str) -> int:
         held = self._stories.get(story)
@@ -222,3 +251,12 @@ class Curator:
     def weigh(self, item: ItemText) -> Mapping[int, float]:
         """The terms of any text by weight, of unit length."""
         return self._index.weigh(item)
+
+
+def _older(document: Document, other: Document) -> bool:
+    """Its id has stood for something for longer."""
+    return bool(document.first_seen and other.first_seen and document.first_seen < other.first_seen)
+
+
+def _merge(keep: Document, absorb: Document, found: Likeness) -> Merge:
+    return Merge(keep=keep.item_id, absorb=absorb.item_id, rule="near-duplicate", figures=found.figures)

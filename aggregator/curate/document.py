@@ -25,6 +25,8 @@ class Document:
     source_id: int
     language: str
     published: datetime
+    #: since when its id stands for something here; None: not known
+    first_seen: datetime | None
     #: its terms; once it is found by others, the `found_by` rarest come first
     terms: array[int]
     #: how often each stands in it, at most 255

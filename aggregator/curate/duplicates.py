@@ -7,13 +7,13 @@ the same everyday title, the next issue of a series, texts whose figures differ.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 
 from aggregator.curate.document import Document
 
-__all__ = ["COPIED_WITHIN", "DUPLICATE", "SHARED_TERMS", "Likeness", "likeness"]
+__all__ = ["COPIED_WITHIN", "DUPLICATE", "SHARED_TERMS", "Likeness", "likeness", "still_alike"]
 
 #: copies of an agency story appear within days
 COPIED_WITHIN = timedelta(days=7)
@@ -21,11 +21,16 @@ COPIED_WITHIN = timedelta(days=7)
 SHARED_TERMS = 3
 #: from here on it is a copy
 DUPLICATE = 0.65
+#: what was merged stays so as long as it is as alike as this share of what merging takes: an outlet may correct a
+#: figure and rewrite the headline of the same text, and nothing flaps
+STAYS = 0.8
+#: and where there is too little text to show anything, as long as the titles are this much alike
+TITLE_STAYS = 0.3
 #: the more word pairs the shorter text has, the less of it can be in the other by chance: what its containment weighs
-#: rises from SHORT to LONG, and what is enough falls to LONG_DUPLICATE at VERY_LONG (BBC: other articles reach .51)
+#: rises from SHORT to LONG, and what is enough falls by LONG_LESS at VERY_LONG (BBC: other articles reach .51)
 SHORT, LONG, VERY_LONG = 20, 100, 300
 SHORT_WEIGHT, TITLE_WEIGHT = 0.7, 0.3
-LONG_DUPLICATE = 0.57
+LONG_LESS = 0.08
 #: in a long text this share of the shorter's numbers may be other ones: a figure was corrected, one was added
 OTHER_NUMBERS = 0.125
 #: a lead of fewer words than this proves nothing
@@ -57,25 +62,41 @@ class Likeness:
         return self.score >= self.least
 
 
-def likeness(one: Document, other: Document) -> Likeness:
-    """How alike the texts of two items are, 0…1; the caller sees to language, source and time."""
+def likeness(one: Document, other: Document, *, duplicate: float = DUPLICATE) -> Likeness:
+    """How alike the texts of two items are, 0…1; the caller sees to language, source and time.
+
+    `duplicate`: the score from which short texts are copies.
+    """
     titles = jaccard(one.title, other.title)
     pairs = min(len(one.pairs), len(other.pairs))
     if pairs + 1 < LEAD_WORDS or (titles < OTHER_TITLE and pairs + 1 < OTHER_TITLE_WORDS):
-        return _by_title(one, other, titles)
+        return _by_title(one, other, titles, duplicate)
+    return _by_text(one, other, titles, duplicate)
+
+
+def still_alike(one: Document, other: Document, *, duplicate: float = DUPLICATE) -> Likeness:
+    """The same of items that were merged once: `is_copy` says whether that still holds, and holds longer."""
+    titles = jaccard(one.title, other.title)
+    if min(len(one.pairs), len(other.pairs)) + 1 < LEAD_WORDS:
+        score = titles * (NUMBERS_DIFFER if _contradict(one, other) else 1.0)
+        return Likeness(score=score, figures=_rounded({"titles": titles, "score": score}), least=TITLE_STAYS)
+    found = _by_text(one, other, titles, duplicate)
+    return replace(found, least=found.least * STAYS)
+
+
+def _by_text(one: Document, other: Document, titles: float, duplicate: float) -> Likeness:
+    pairs = min(len(one.pairs), len(other.pairs))
     contained = containment(one.pairs, other.pairs)
     same_numbers = _agree(one, other, tolerated=OTHER_NUMBERS if pairs >= LONG else 0.0)
     weight = SHORT_WEIGHT + (1.0 - SHORT_WEIGHT) * _between(SHORT, pairs, LONG) + TITLE_WEIGHT * titles
     score = min(1.0, contained * weight) * (1.0 if same_numbers else NUMBERS_DIFFER)
     figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers), "score": score}
-    return Likeness(
-        score=score, figures={name: round(value, 3) for name, value in figures.items()}, least=_least(pairs)
-    )
+    least = duplicate - LONG_LESS * _between(LONG, pairs, VERY_LONG)
+    return Likeness(score=score, figures=_rounded(figures), least=least)
 
 
-def _least(pairs: int) -> float:
-    """The score from which texts are copies, by the length of the shorter one in word pairs."""
-    return DUPLICATE - (DUPLICATE - LONG_DUPLICATE) * _between(LONG, pairs, VERY_LONG)
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 def _between(low: int, value: int, high: int) -> float:
@@ -83,7 +104,7 @@ def _between(low: int, value: int, high: int) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def _by_title(one: Document, other: Document, titles: float) -> Likeness:
+def _by_title(one: Document, other: Document, titles: float, duplicate: float) -> Likeness:
     """Without two leads to compare only long titles count that say the same in the same order and at the same time."""
     order = jaccard(set(pairwise(one.title)), set(pairwise(other.title)))
     proven = (
@@ -95,9 +116,7 @@ def _by_title(one: Document, other: Document, titles: float) -> Likeness:
         and abs(one.published - other.published) <= TITLE_WITHIN
     )
     score = titles if proven else 0.0
-    return Likeness(
-        score=score, figures={"titles": round(titles, 3), "order": round(order, 3), "score": round(score, 3)}
-    )
+    return Likeness(score=score, figures=_rounded({"titles": titles, "order": order, "score": score}), least=duplicate)
 
 
 def jaccard(one: Collection[object], other: Collection[object]) -> float:
@@ -119,7 +138,11 @@ def _agree(one: Document, other: Document, *, tolerated: float = 0.0) -> bool:
     One text may be the cut version of the other, one title may leave the score out; a different death toll, score or
     version makes it another text.
     """
-    title, other_title = set(one.title_numbers), set(other.title_numbers)
     fewer, more = sorted((set(one.numbers), set(other.numbers)), key=len)
-    contradict = title and other_title and title != other_title
-    return not contradict and len(fewer - more) <= tolerated * len(fewer)
+    return not _contradict(one, other) and len(fewer - more) <= tolerated * len(fewer)
+
+
+def _contradict(one: Document, other: Document) -> bool:
+    """Both titles name numbers, and not the same ones."""
+    title, other_title = set(one.title_numbers), set(other.title_numbers)
+    return bool(title and other_title and title != other_title)

@@ -112,6 +112,7 @@ class Index:
             source_id=item.source_id,
             language=language,
             published=item.published,
+            first_seen=item.first_seen,
             terms=array("I", list(counts)),
             counts=bytes([min(255, round(count)) for count in counts.values()]),
             title=array("I", list(self.lexicon.ids(language, tokens(title)))),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from aggregator.curate.reasons import counted
 from aggregator.curate.windows import the_last
 
-__all__ = ["FIGURES", "list_name", "why_joined", "why_same_story", "why_there"]
+__all__ = ["FIGURES", "list_name", "why_apart", "why_joined", "why_same_story", "why_there"]
 
 Figures = Mapping[str, float]
 
@@ -31,6 +31,12 @@ def why_joined(rule: str, figures: Figures) -> str:
         return "the same address, without what only tracks readers"
     told = [_PARTS[name](figures[name]) for name in figures if name in _PARTS]
     return ", ".join(["the same text" if rule == "near-duplicate" else rule, *told])
+
+
+def why_apart(figures: Figures) -> str:
+    """Why two items that were merged are two again."""
+    told = [_PARTS[name](figures[name]) for name in figures if name in _PARTS]
+    return ", ".join(["no longer the same text", *told])
 
 
 _PARTS: Mapping[str, Callable[[float], str]] = {

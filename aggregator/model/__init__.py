@@ -30,6 +30,7 @@ from aggregator.model.collecting import (
 from aggregator.model.curating import (
     Candidate,
     Curation,
+    Doubt,
     ItemList,
     ItemText,
     Listed,
@@ -40,6 +41,7 @@ from aggregator.model.curating import (
     OwnFeed,
     Population,
     RelatedPair,
+    Split,
     StoryJoin,
     StoryMerge,
 )
@@ -54,6 +56,7 @@ from aggregator.model.reading import (
     SourceHealth,
     SourceRef,
     StoreStats,
+    Undone,
     View,
 )
 from aggregator.model.time import duration, duration_text, utc
@@ -63,6 +66,7 @@ __all__ = [
     "Copy",
     "Curation",
     "Document",
+    "Doubt",
     "Enclosure",
     "Entry",
     "FeedInfo",
@@ -93,10 +97,12 @@ __all__ = [
     "Source",
     "SourceHealth",
     "SourceRef",
+    "Split",
     "StoreStats",
     "StoryJoin",
     "StoryMerge",
     "Subscription",
+    "Undone",
     "Upstream",
     "Validators",
     "Verdict",

@@ -48,6 +48,8 @@ class ItemText:
     outlinks: tuple[str, ...] = ()
     #: the story it is in; None before it is curated
     story: str | None = None
+    #: since when its id stands for something here; None: not known, who was decided first counts as the older
+    first_seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,28 @@ class Merge:
     absorb: str
     #: canonical-url | near-duplicate
     rule: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An item that others were merged into because they were copies, and of whose texts one has been edited since."""
+
+    item_id: str
+    #: the items it was made of as they would be on their own, oldest first, those alone that still have their content;
+    #: each under the id that it had
+    parts: tuple[ItemText, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A merge is undone, for the texts show that it was wrong: what was absorbed is an item again, under its own id.
+
+    Its entries return to it; views and likes stay where they were counted.
+    """
+
+    item_id: str
+    restore: str
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -94,6 +118,10 @@ class Curation:
     """What was decided about a batch of items; committed whole, and only then do they count as curated."""
 
     curated: tuple[str, ...]
+    #: doubted items that were looked at, whatever came of it
+    settled: tuple[str, ...] = ()
+    #: carried out before the merges, one of which may join what two splits have restored
+    splits: tuple[Split, ...] = ()
     merges: tuple[Merge, ...] = ()
     joins: tuple[StoryJoin, ...] = ()
     story_merges: tuple[StoryMerge, ...] = ()

@@ -109,6 +109,19 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """A merge that an edit has shown to be wrong."""
+
+    #: the item that had absorbed the other, and the other, which is an item again
+    item_id: str
+    restored: str
+    #: the figures by which they were merged, and those by which they were taken apart
+    merged: Mapping[str, float]
+    figures: Mapping[str, float]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Why an item is what it is: for `explain`."""
 
@@ -119,6 +132,8 @@ class Provenance:
     story_joins: tuple[tuple[str, Mapping[str, float]], ...]
     #: lists it stands in now: (list key as text, place from 1, score, figures, reasons); never a reader's own
     places: tuple[tuple[str, int, float, Mapping[str, float], tuple[str, ...]], ...] = ()
+    #: merges that it was part of and that were undone, oldest first
+    undone: tuple[Undone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
 
 from aggregator.curate.curator import KEPT, KEPT_AT_MOST, Curator
-from aggregator.curate.profile import Vector, learn
-from aggregator.curate.windows import span
+from aggregator.curate.profile import Vector
+from aggregator.curate.stock import SITE, section_of
+from aggregator.curate.undoing import settle
 from aggregator.errors import StoreError
-from aggregator.model import Curation, ItemList, ItemText, ListKey, OwnFeed
-from aggregator.refresh.listing import Maker, Taste, ids_of, window_of
-from aggregator.refresh.matching import Matching
+from aggregator.model import Curation, ItemList, ItemText, ListKey
+from aggregator.refresh.listing import Maker
+from aggregator.refresh.making import Making
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.rules import Judge, apply_rules
-from aggregator.refresh.snapshot import NEAR, Snapshot
+from aggregator.refresh.snapshot import Snapshot, population
 from aggregator.refresh.standing import Standing, standings_by_views, standings_by_worth
 from aggregator.store import Store
 
@@ -25,17 +25,14 @@ __all__ = ["Refreshed", "Refresher"]
 
 #: items that are decided and committed together
 BATCH = 200
-#: windows longer than `NEAR` are counted anew this often, unless there are few items
-LONG_EVERY = timedelta(minutes=5)
-FEW = 5_000
+#: merges that are looked at again and committed together: with the texts of all copies
+DOUBTS = 50
 #: another process may have curated items meanwhile; they are looked for this often, this far back
 CAUGHT_UP_EVERY = timedelta(minutes=10)
 CAUGHT_UP_BACK = timedelta(days=2)
 #: items that are read into memory at the start (about four seconds), and then with each run until all are
 READ_FIRST = 20_000
 READ_ON = 5_000
-#: what of a reader's openings shapes their taste
-OPENED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,8 @@ class Refreshed:
 
     curated: int = 0
     merges: int = 0
+    #: merges that were undone
+    splits: int = 0
     #: items that joined a story others stand in
     joins: int = 0
     related: int = 0
@@ -61,14 +60,12 @@ class Refresher:
         self.options = options
         self.stop = threading.Event()
         self._store = store
-        self._matching = Matching(store)
+        self._making = Making(store)
         self._lock = threading.Lock()
         self._curator: Curator | None = None
         self._caught_up: datetime | None = None
         #: what was published before then is still to be read; None: nothing
         self._unread: datetime | None = None
-        self._long: datetime | None = None
-        self._few = True
 
     def load(self, now: datetime) -> int:
         """Reads what was decided in the last 30 days into memory; how many items. Called by `run` if need be.
@@ -82,32 +79,29 @@ class Refresher:
         """Decides about everything that waits, then makes the lists anew."""
         with self._lock:
             done = self._curate(now)
-            lists = [] if self.stop.is_set() else list(self._lists(now))
-            self._store.put_lists(lists)
-            return replace(done, lists=len(lists))
+            curator = self._curator
+            if curator is None or self.stop.is_set():
+                return done
+            lists = self._making.make(self.options, curator, now=now, stopped=self.stop.is_set)
+            return replace(done, lists=lists)
 
     def ranking(self, window: str, *, at: datetime, section: str | None = None, size: int | None = None) -> ItemList:
         """The most viewed as of `at`, computed from the recorded views and stored nowhere; `size` 0: all.
 
         Raises ValueError for a window that cannot be read.
         """
-        snapshot = Snapshot.take(self._store, now=at, reach=self._reach((window,)), windows=(window,))
+        snapshot = Snapshot.take(self._store, population(self.options, window), now=at)
         maker = Maker(snapshot=snapshot, options=self.options, vector=_no_terms)
         scope = ListKey(order="ranking", window=window, scope="section" if section else "site", name=section or "")
-        items = snapshot.by_section.get(section, ()) if section else snapshot.candidates
-        return maker.ranking(items, window, scope=scope, size=size)
+        shelf = snapshot.stock.shelf(section_of(section) if section else SITE)
+        return maker.ranking(shelf, window, scope=scope, size=size)
 
     def standings(self, item_id: str, *, now: datetime) -> list[Standing]:
         """Where an item stands now among all that could be listed, in every list of the site and of its section."""
+        snapshot = Snapshot.take(self._store, population(self.options), now=now)
+        maker = Maker(snapshot=snapshot, options=self.options, vector=_no_terms)
         windows = tuple(self.options.windows)
-        snapshot = Snapshot.take(self._store, now=now, reach=self._reach(windows), windows=windows)
-        near = Maker(snapshot=snapshot.near, options=self.options, vector=_no_terms)
-        wide = replace(near, snapshot=snapshot)
-        return [
-            *standings_by_views(near, item_id, [window for window in windows if span(window) <= NEAR]),
-            *standings_by_views(wide, item_id, [window for window in windows if span(window) > NEAR]),
-            *standings_by_worth(near, item_id),
-        ]
+        return [*standings_by_views(maker, item_id, windows), *standings_by_worth(maker, item_id)]
 
     def apply_rules(self, judge: Judge, *, now: datetime) -> int:
         """Judges everything stored by changed rules; how many verdicts changed."""
@@ -151,16 +145,29 @@ class Refresher:
 
     def _curate(self, now: datetime) -> Refreshed:
         curator = self._ready(now)
-        done = Refreshed()
+        done = self._settle(now)
         decided: set[str] = set()
         while not self.stop.is_set() and (batch := self._store.pending(limit=BATCH)):
             if decided.issuperset(item.item_id for item in batch):
                 break  # edited while they were decided: their turn comes with the next run
             decided.update(item.item_id for item in batch)
             curation = self._decide(curator, batch, now)
-            self._matching.forget(curation.curated)
+            self._making.edited(curation.curated)
             done = _sum(done, curation)
         self._read_on(curator, now)
+        return done
+
+    def _settle(self, now: datetime) -> Refreshed:
+        """Looks at merges whose texts have been edited since; what is taken apart is pending then."""
+        done = Refreshed()
+        settled: set[str] = set()
+        while not self.stop.is_set() and (doubts := self._store.doubted(limit=DOUBTS)):
+            if settled.issuperset(doubt.item_id for doubt in doubts):
+                break  # edited while they were looked at
+            settled.update(doubt.item_id for doubt in doubts)
+            curation = settle(doubts)
+            self._store.put_curation(curation, now=now)
+            done = _sum(done, curation)
         return done
 
     def _decide(self, curator: Curator, batch: Sequence[ItemText], now: datetime) -> Curation:
@@ -173,85 +180,8 @@ class Refresher:
             raise
         return curation
 
-    # --- lists ------------------------------------------------------------------------
-    def _lists(self, now: datetime) -> Iterator[ItemList]:
-        options = self.options
-        windows = self._due_windows(options, now)
-        snapshot = Snapshot.take(self._store, now=now, reach=self._reach(windows), windows=windows)
-        if any(span(window) > NEAR for window in windows):
-            self._few, self._long = len(snapshot.candidates) <= FEW, now
-        near = Maker(snapshot=snapshot.near, options=options, vector=self._vectors())
-        wide = replace(near, snapshot=snapshot)
-        rankings = [
-            *near.rankings([window for window in windows if window in options.windows and span(window) <= NEAR]),
-            *wide.rankings([window for window in windows if window in options.windows and span(window) > NEAR]),
-        ]
-        yield from rankings
-        shown = {
-            ListKey(order="recommended", scope=one.key.scope, name=one.key.name): ids_of(one)
-            for one in rankings
-            if one.key.window == options.window
-        }
-        yield from near.recommendations(shown)
-        yield from self._own_feeds(near, wide, windows)
-        ranking = shown.get(ListKey(order="recommended"), frozenset())
-        for taste in self._tastes(now):
-            yield near.of_reader(taste, ranking)
-            yield near.order_of_reader(taste)
-
-    def _due_windows(self, options: CurateOptions, now: datetime) -> tuple[str, ...]:
-        """Those that are counted in this run, the default one always; windows of own feeds among them."""
-        asked = (window for feed in options.feeds if (window := window_of(feed)))
-        everything = tuple(dict.fromkeys((*options.windows, *asked)))
-        if self._few or self._long is None or now - self._long >= LONG_EVERY:
-            return everything
-        return tuple(w for w in everything if span(w) <= NEAR or w == options.window)
-
-    def _reach(self, windows: Iterable[str]) -> timedelta:
-        """As far back as the longest of all windows, if one of these is long: those are made from the same items."""
-        if all(span(window) <= NEAR for window in windows):
-            return NEAR
-        asked = (window for feed in self.options.feeds if (window := window_of(feed)))
-        return max(span(window) for window in (*windows, *self.options.windows, *asked))
-
-    def _vectors(self) -> Callable[[str], Vector]:
-        """The terms of items, each computed once in a run."""
-        curator = self._curator
-        return cache(curator.vector) if curator is not None else _no_terms
-
-    def _own_feeds(self, near: Maker, wide: Maker, windows: Sequence[str]) -> Iterator[ItemList]:
-        self._matching.expect(near.options.feeds)
-        feeds = [feed for feed in near.options.feeds if _is_due(feed, windows)]
-        if not feeds:
-            return
-        self._matching.learn(wide.snapshot.candidates, stopped=self.stop.is_set)
-        for feed in feeds:
-            window = window_of(feed)
-            maker = wide if window is not None and span(window) > NEAR else near
-            yield maker.of_feed(feed, self._matching.of(feed, maker.snapshot.candidates))
-
-    def _tastes(self, now: datetime) -> Iterator[Taste]:
-        curator = self._curator
-        for reader in self._store.readers() if curator is not None else ():
-            opened = self._store.opened(reader.token, limit=OPENED)
-            weigh = curator.weigh if curator is not None else _no_words
-            yield Taste(
-                token=reader.token,
-                profile=learn(opened, weigh=weigh, now=now),
-                opened=frozenset(item.item_id for item, _ in opened),
-            )
-
-
-def _is_due(feed: OwnFeed, windows: Sequence[str]) -> bool:
-    window = window_of(feed)
-    return window in windows if window else feed.order == "recommended"
-
 
 def _no_terms(_: str) -> Vector:
-    return {}
-
-
-def _no_words(_: ItemText) -> Vector:
     return {}
 
 
@@ -259,6 +189,7 @@ def _sum(done: Refreshed, curation: Curation) -> Refreshed:
     return Refreshed(
         curated=done.curated + len(curation.curated),
         merges=done.merges + len(curation.merges),
+        splits=done.splits + len(curation.splits),
         joins=done.joins + sum(join.story != join.item_id for join in curation.joins),
         related=done.related + len(curation.related),
     )

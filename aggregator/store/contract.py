@@ -11,6 +11,7 @@ from typing import Protocol
 from aggregator.model import (
     Candidate,
     Curation,
+    Doubt,
     HubSubscriber,
     Item,
     ItemList,
@@ -160,8 +161,15 @@ class CurationStore(Protocol):
         With `before` only those published earlier than that; with `newest` only so many, the newest of them.
         """
 
+    def doubted(self, *, limit: int) -> list[Doubt]:
+        """Items that absorbed others for their texts (never by address) of which one has been edited since."""
+
     def put_curation(self, curation: Curation, *, now: datetime) -> None:
-        """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect."""
+        """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect.
+
+        A merge that is undone (`splits`) gives the absorbed id an item again, with the entries it had; what was seen
+        and liked stays with the item that had absorbed it. Both wait to be curated.
+        """
 
     def candidates(self, *, since: datetime, now: datetime, limit: int = 0) -> list[Candidate]:
         """Shown items viewed since then, and the `limit` (0: all) newest of those first seen since then.

@@ -198,6 +198,35 @@ def test_an_edited_item_that_stood_alone_may_join_and_its_story_becomes_an_alias
     assert [(merge.keep, merge.absorb) for merge in curation.story_merges] == [("a", "b")]
 
 
+def test_an_edit_that_makes_an_older_item_the_copy_of_a_younger_one_leaves_the_older_id() -> None:
+    curator = seasoned()
+    early, late = NOON - timedelta(hours=1), NOON
+    sibling = text("s", "Ship blocks Harbour Town", OTHER_PAPER, first_seen=late)
+    decide_singly(
+        curator,
+        [text("a", "To be updated", "More soon.", first_seen=early), text("b", SHIP, AGENCY, first_seen=late), sibling],
+    )
+    curation = curator.decide([text("a", SHIP, AGENCY, story="a", first_seen=early)])
+    assert [(merge.keep, merge.absorb) for merge in curation.merges] == [("a", "b")]
+    # it takes the place of the younger one in the story, whose id stays
+    assert [(join.item_id, join.story) for join in curation.joins] == [("a", "b")]
+    assert [(merge.keep, merge.absorb) for merge in curation.story_merges] == [("b", "a")]
+    assert curation.curated == ("a",)
+    assert not curator.vector("b")
+
+
+def test_and_the_story_of_the_younger_one_becomes_an_alias_if_nothing_else_stood_in_it() -> None:
+    curator = seasoned()
+    early, late = NOON - timedelta(hours=1), NOON
+    decide_singly(
+        curator,
+        [text("a", "To be updated", "More soon.", first_seen=early), text("b", SHIP, AGENCY, first_seen=late)],
+    )
+    curation = curator.decide([text("a", SHIP, AGENCY, story="a", first_seen=early)])
+    assert [(merge.keep, merge.absorb) for merge in curation.merges] == [("a", "b")]
+    assert [(merge.keep, merge.absorb) for merge in curation.story_merges] == [("a", "b")]
+
+
 def test_what_was_loaded_is_known_like_what_was_decided() -> None:
     history = [*background(), text("a", SHIP, AGENCY, story="s")]
     decided, loaded = seasoned(), Curator()

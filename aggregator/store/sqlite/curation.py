@@ -10,6 +10,7 @@ from datetime import datetime
 from aggregator.model import (
     Candidate,
     Curation,
+    Doubt,
     ItemList,
     ItemText,
     Listed,
@@ -19,7 +20,7 @@ from aggregator.model import (
     Population,
     Verdict,
 )
-from aggregator.store.sqlite import candidates, codec, decide, load, movement
+from aggregator.store.sqlite import candidates, codec, decide, doubts, load, movement
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.ingest import verdict_columns
 from aggregator.store.sqlite.keys import digest, encode_id
@@ -30,8 +31,8 @@ _CHUNK = 1_000
 _END_MS = 2**62
 
 _ENTRIES = f"""
-SELECT e.id AS row_id, e.entry_id, e.title, e.text, e.language, e.published, e.canonical_url, e.outlinks, e.categories,
-    e.author, i.public_id, st.public_id AS story, {codec.REF_COLUMNS}
+SELECT e.id AS row_id, e.entry_id, e.title, e.text, e.language, e.published, e.first_seen, e.canonical_url,
+    e.outlinks, e.categories, e.author, i.public_id, st.public_id AS story, {codec.REF_COLUMNS}
 FROM entries e JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
     LEFT JOIN items st ON st.id = i.story_id
 WHERE e.id > ? AND e.first_seen >= ? AND NOT e.tombstone ORDER BY e.id LIMIT {_CHUNK}
@@ -50,6 +51,8 @@ class Curating:
     _engine: Engine
     #: the revision under which an item was handed out: what is edited meanwhile stays pending
     _handed: dict[str, int]
+    #: the same of doubts
+    _doubts: dict[str, int]
     _handed_lock: threading.Lock
 
     def pending(self, *, limit: int) -> list[ItemText]:
@@ -76,11 +79,18 @@ class Curating:
             yield from map(load.text_of, rows)
             place = (rows[-1]["published"], rows[-1]["public_id"])
 
-    def put_curation(self, curation: Curation, *, now: datetime) -> None:  # noqa: ARG002 - part of the contract
+    def doubted(self, *, limit: int) -> list[Doubt]:
+        """Items that absorbed others for their texts (never by address) of which one has been edited since."""
+        found = self._engine.read(lambda connection: doubts.doubted(connection, limit))
+        with self._handed_lock:
+            self._doubts = {doubt.item_id: times for doubt, times in found}
+        return [doubt for doubt, _ in found]
+
+    def put_curation(self, curation: Curation, *, now: datetime) -> None:
         """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect."""
         with self._handed_lock:
-            handed = dict(self._handed)
-        self._engine.write(lambda connection: decide.put(connection, curation, handed))
+            handed = decide.Handed(revisions=dict(self._handed), doubts=dict(self._doubts))
+        self._engine.write(lambda connection: decide.put(connection, curation, handed, codec.to_ms(now)))
 
     def candidates(self, *, since: datetime, now: datetime, limit: int = 0) -> list[Candidate]:
         """Shown items viewed since then, and the `limit` (0: all) newest first seen since then, as of `now`."""

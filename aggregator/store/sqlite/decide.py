@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from aggregator.errors import StoreError
 from aggregator.model import Curation, Merge, RelatedPair, StoryJoin, StoryMerge
-from aggregator.store.sqlite import codec, load
+from aggregator.store.sqlite import codec, doubts, load
 from aggregator.store.sqlite.audience import BUCKET_MS
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.shown import bump, refresh_item, refresh_story
@@ -15,9 +16,20 @@ from aggregator.store.sqlite.shown import bump, refresh_item, refresh_story
 _ATTACHED = ("visitors", "likes", "opened")
 
 
-def put(connection: Connection, curation: Curation, handed: Mapping[str, int]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What was handed out to be decided: what is edited meanwhile waits on."""
+
+    #: of items, the revisions; of doubted ones, how often they had been edited
+    revisions: Mapping[str, int]
+    doubts: Mapping[str, int]
+
+
+def put(connection: Connection, curation: Curation, handed: Handed, now_ms: int) -> None:
     """Carries out a batch; done twice, the second time changes nothing."""
     stories = set[int]()
+    for split in curation.splits:
+        doubts.undo(connection, split, now_ms)
     for merge in curation.merges:
         stories |= _merge(connection, merge)
     for join in curation.joins:
@@ -28,8 +40,9 @@ def put(connection: Connection, curation: Curation, handed: Mapping[str, int]) -
     for story_id in stories:
         refresh_story(connection, story_id)
     for item_id in curation.curated:
-        _mark_curated(connection, item_id, handed.get(item_id))
-    if curation.merges or curation.joins or curation.story_merges or curation.related:
+        _mark_curated(connection, item_id, handed.revisions.get(item_id))
+    doubts.settle(connection, curation.settled, handed.doubts)
+    if curation.splits or curation.merges or curation.joins or curation.story_merges or curation.related:
         bump(connection)
 
 
@@ -59,6 +72,10 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
     keep, absorb = _row(connection, merge.keep), _row(connection, merge.absorb)
     if keep == absorb:
         return set()
+    if merge.rule == doubts.BY_TEXT:
+        doubts.remember_home(connection, absorb, keep)
+    else:
+        doubts.pass_on(connection, absorb, keep)
     connection.execute(
         "UPDATE entries SET rule = ?, figures = ? WHERE item_id = ? AND rule = 'first'",
         (merge.rule, codec.pack_or_none(dict(merge.figures)), absorb),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from aggregator.model import Item, Provenance, Scope
-from aggregator.store.sqlite import codec, load
+from aggregator.store.sqlite import codec, doubts, load
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.keys import decode_id, encode_id, search_query
 
@@ -183,7 +183,7 @@ def _story(connection: Connection, row_id: int) -> tuple[str, list[Item]]:
 def _provenance(connection: Connection, item_id: str) -> Provenance | None:
     row_id = load.resolve(connection, item_id)
     found = [] if row_id is None else load.items(connection, [row_id])
-    if not found:
+    if row_id is None or not found:
         return None
     item = found[0]
     former = connection.execute("SELECT public_id FROM items WHERE merged_into = ? ORDER BY id", (row_id,)).fetchall()
@@ -198,6 +198,7 @@ def _provenance(connection: Connection, item_id: str) -> Provenance | None:
         former_ids=tuple(encode_id(row[0]) for row in former),
         story_joins=tuple((encode_id(row[0]), codec.figures(row[1])) for row in joins),
         places=tuple(_place(row["key"], row["place"], codec.unpack(row["value"])) for row in places),
+        undone=doubts.undone(connection, row_id),
     )
 
 

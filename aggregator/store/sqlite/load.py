@@ -31,8 +31,8 @@ ORDER BY e.item_id, e.id <> i.lead_id, e.id
 """
 #: the lead entry of an item as text to compare; to be followed by WHERE
 ITEM_TEXTS = f"""
-SELECT i.id AS row_id, i.public_id, i.revision, i.published, e.title, e.text, e.language, e.canonical_url, e.outlinks,
-    st.public_id AS story, {codec.REF_COLUMNS}
+SELECT i.id AS row_id, i.public_id, i.revision, i.published, i.first_seen, e.title, e.text, e.language,
+    e.canonical_url, e.outlinks, st.public_id AS story, {codec.REF_COLUMNS}
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.source_id
     LEFT JOIN items st ON st.id = i.story_id
 """

@@ -9,10 +9,10 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from aggregator.store.sqlite import changes
+from aggregator.store.sqlite import changes, doubts
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 10
+SCHEMA = 11
 
 steps = Migrations("aggregator")
 
@@ -297,3 +297,4 @@ def _poll_days(db: Database) -> None:
 
 
 steps(name="0010_changes")(changes.install)
+steps(name="0011_doubts")(doubts.install)

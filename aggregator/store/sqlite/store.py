@@ -48,6 +48,7 @@ class SqliteStore(Work, Items, Curating, Audience, HubSubscribers, Pushes):
         self._log = log
         self._lock = lock
         self._handed = {}
+        self._doubts = {}
         self._handed_lock = threading.Lock()
         self._closed = False
 

@@ -155,4 +155,5 @@ def item_text(row: sqlite3.Row, outlinks: tuple[str, ...]) -> ItemText:
         canonical_url=row["canonical_url"],
         outlinks=outlinks,
         story=None if row["story"] is None else encode_id(row["story"]),
+        first_seen=from_ms(row["first_seen"]),
     )

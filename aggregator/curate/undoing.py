@@ -1,0 +1,91 @@
+"""Merges that turn out to be wrong: which of the texts that were one item are still copies of each other? Pure.
+
+Merging is decided by texts, and texts are edited: what two sources carried under one placeholder becomes two articles.
+Merges by address are not doubted, whatever the texts say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from aggregator.curate.document import Document
+from aggregator.curate.duplicates import DUPLICATE, Likeness, still_alike
+from aggregator.curate.index import Index
+from aggregator.model import Curation, Doubt, Merge, Split
+
+__all__ = ["settle"]
+
+
+def settle(doubts: Sequence[Doubt], *, duplicate: float = DUPLICATE) -> Curation:
+    """Looks at items that were merged and whose texts have been edited since; takes apart what is no longer alike.
+
+    `duplicate` as for `duplicates.likeness`. What is restored waits to be decided like any new item.
+    """
+    splits, merges = list[Split](), list[Merge]()
+    for doubt in doubts:
+        texts = _Texts(doubt, duplicate)
+        for group in _groups(doubt, texts):
+            splits += [
+                Split(item_id=doubt.item_id, restore=part, figures=texts.compare(doubt.item_id, part).figures)
+                for part in group
+            ]
+            merges += _joined(group, texts)
+    settled = tuple(doubt.item_id for doubt in doubts)
+    return Curation(curated=(), settled=settled, splits=tuple(splits), merges=tuple(merges))
+
+
+class _Texts:
+    """The parts of one item, compared when it is asked: most are copies of the first, whatever their number."""
+
+    def __init__(self, doubt: Doubt, duplicate: float) -> None:
+        index = Index()  # one of their own: nothing is counted, nothing is kept
+        self._documents = {part.item_id: index.compared(part) for part in doubt.parts}
+        self._duplicate = duplicate
+        self._found: dict[frozenset[str], Likeness] = {}
+
+    def compare(self, one: str, other: str) -> Likeness:
+        """How alike two parts are now."""
+        pair = frozenset({one, other})
+        if pair not in self._found:
+            self._found[pair] = self._likeness(self._documents[one], self._documents[other])
+        return self._found[pair]
+
+    def _likeness(self, one: Document, other: Document) -> Likeness:
+        if one.language != other.language:
+            return Likeness(score=0.0, figures={"score": 0.0}, least=self._duplicate)
+        return still_alike(one, other, duplicate=self._duplicate)
+
+
+def _groups(doubt: Doubt, texts: _Texts) -> Iterator[list[str]]:
+    """The groups of parts that hang together among themselves but no longer with the item itself, oldest part first.
+
+    An item whose own content is gone cannot be compared with: all stays as it is.
+    """
+    left = [part.item_id for part in doubt.parts]
+    if doubt.item_id not in left:
+        return
+    group = _hanging(doubt.item_id, left, texts)
+    while left := [part for part in left if part not in group]:
+        group = _hanging(left[0], left, texts)
+        yield [part for part in left if part in group]
+
+
+def _hanging(start: str, parts: Sequence[str], texts: _Texts) -> set[str]:
+    """All that is a copy of this part, of a copy of it, and so on."""
+    group, waiting = {start}, [start]
+    left = [part for part in parts if part != start]
+    while waiting and left:
+        one = waiting.pop()
+        more = {other for other in left if texts.compare(one, other).is_copy}
+        left = [other for other in left if other not in more]
+        group |= more
+        waiting += sorted(more)
+    return group
+
+
+def _joined(group: Sequence[str], texts: _Texts) -> Iterator[Merge]:
+    """What hangs together stays one item, under the oldest id among it."""
+    keep, *others = group
+    for part in others:
+        figures: Mapping[str, float] = texts.compare(keep, part).figures
+        yield Merge(keep=keep, absorb=part, rule="near-duplicate", figures=figures)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from curating import seasoned, text
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator.curate.undoing import settle
+from aggregator.model import Curation, Doubt, ItemText
+
+SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
+AGENCY = (
+    "A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its steering failed in "
+    "heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
+)
+BRIDGE = "Old swing bridge at Mill Quay opens for the last time"
+FAREWELL = (
+    "A swing bridge that was built in 1887 opened for the last time at Mill Quay on Tuesday, as engineers who had kept "
+    "it moving for three decades watched from the bank and the mayor read out a farewell."
+)
+
+
+def look(*parts: ItemText, item_id: str = "a") -> Curation:
+    return settle([Doubt(item_id=item_id, parts=parts)])
+
+
+def restored(curation: Curation) -> list[str]:
+    return [split.restore for split in curation.splits]
+
+
+def test_copies_stay_one_item() -> None:
+    curation = look(text("a", SHIP, AGENCY), text("b", SHIP, AGENCY + " Tugs are on their way."))
+    assert (curation.settled, curation.splits, curation.merges, curation.curated) == (("a",), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("title", "lead", "why"),
+    [
+        ("Channel shut at Harbour Town", AGENCY, "another headline"),
+        (SHIP, AGENCY.replace("900", "1,200"), "a corrected figure"),
+        (SHIP, AGENCY[:90], "cut short"),
+        (SHIP, "", "the text was taken away"),
+        ("Freighter aground off Harbour Town: channel closed", "", "no text under another headline"),
+        (SHIP, AGENCY.replace("the coast guard said", "according to officials of the port"), "reworded in part"),
+    ],
+)
+def test_an_edit_of_the_usual_kind_undoes_nothing(title: str, lead: str, why: str) -> None:
+    assert restored(look(text("a", SHIP, AGENCY), text("b", title, lead))) == [], why
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((SHIP, AGENCY), (BRIDGE, FAREWELL)),
+        ((SHIP, AGENCY), (SHIP, FAREWELL)),
+        (("Match report to follow from the ground tonight", ""), (BRIDGE, FAREWELL)),
+        ((SHIP, AGENCY), (BRIDGE, "")),
+    ],
+)
+def test_another_text_is_another_item(one: tuple[str, str], other: tuple[str, str]) -> None:
+    curation = look(text("a", *one), text("b", *other))
+    assert restored(curation) == ["b"]
+    assert curation.splits[0].item_id == "a"
+    assert curation.splits[0].figures["score"] < 0.5
+
+
+def test_the_winner_may_be_the_one_that_changed() -> None:
+    """Its id stays with its own entries; the others leave together, under the oldest of their ids."""
+    curation = look(text("a", BRIDGE, FAREWELL), text("b", SHIP, AGENCY), text("c", SHIP, AGENCY))
+    assert restored(curation) == ["b", "c"]
+    assert [(merge.keep, merge.absorb) for merge in curation.merges] == [("b", "c")]
+    assert curation.merges[0].figures["containment"] == 1.0
+
+
+def test_a_copy_of_a_copy_holds_a_chain_together() -> None:
+    half = AGENCY.split()
+    ends = " ".join(half[: len(half) // 2]), " ".join(half[len(half) // 2 :])
+    chain = [text("a", SHIP, ends[0]), text("b", SHIP, AGENCY), text("c", SHIP, ends[1])]
+    assert restored(look(*chain)) == []
+    assert restored(look(chain[0], chain[2])) == ["c"]
+
+
+def test_without_its_own_text_an_item_cannot_be_compared_with() -> None:
+    assert restored(look(text("b", SHIP, AGENCY), text("c", BRIDGE, FAREWELL), item_id="a")) == []
+
+
+def test_a_text_in_another_language_is_another_text() -> None:
+    assert restored(look(text("a", SHIP, AGENCY), text("b", SHIP, AGENCY, language="de"))) == ["b"]
+
+
+WORDS = AGENCY.split()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([w.lower() for w in WORDS]), min_size=0, max_size=40), st.sampled_from([SHIP, BRIDGE]))
+def test_what_would_be_merged_is_never_taken_apart_and_so_nothing_flaps(words: list[str], title: str) -> None:
+    edited = text("b", title, " ".join(words))
+    curator = seasoned()
+    curator.decide([text("a", SHIP, AGENCY)])
+    merged = bool(curator.decide([edited]).merges)
+    apart = bool(restored(look(text("a", SHIP, AGENCY), edited)))
+    assert not (merged and apart)
