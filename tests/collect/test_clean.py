@@ -14,6 +14,7 @@ from aggregator.collect.clean import (
     clean_html,
     clean_line,
     cut_graphemes,
+    dates,
     html_from_text,
     parse_date,
     safe_url,
@@ -266,6 +267,12 @@ def test_dates(raw: str, moment: str) -> None:
 )
 def test_dates_that_are_none(raw: str | None) -> None:
     assert parse_date(raw) is None
+
+
+@given(st.from_regex(dates._USUAL, fullmatch=True))
+def test_usual_dates_are_read_as_written_out_ones(raw: str) -> None:
+    usual = dates._usual(raw)
+    assert usual is None or usual == dates._written(raw)
 
 
 @given(st.text(alphabet="0123456789:-+TZ /.,JanFebMarGMT", max_size=40))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from time import struct_time
 
@@ -40,6 +41,12 @@ _MONTHS = (
     ("nov", "ноя"),
     ("dec", "dez", "déc", "dic", "дек"),
 )
+_ENGLISH = {starts[0].title(): number for number, starts in enumerate(_MONTHS, 1)}
+_USUAL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) ([12]\d{3}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+-])(\d\d):?(\d\d))"
+)
+#: no place on Earth is further from Greenwich
+_WIDEST = timedelta(hours=14)
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")
 _TIME = r"(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?\s*(?P<half>[ap]\.?m\.?)?"
 _ZONE = r"(?P<zone>[+-]\d{1,2}:?\d{2}|[a-z]{1,5}(?:[+-]\d{1,2}(?::?\d{2})?)?)?"
@@ -59,13 +66,31 @@ _FORMS = tuple(
 )
 
 
-def parse_date(raw: str | None, parsed: struct_time | None = None) -> datetime | None:
-    """The instant that `raw` claims; `parsed` is feedparser's reading of it, the last resort. None: unreadable."""
+def parse_date(raw: str | None, otherwise: Callable[[], struct_time | None] | None = None) -> datetime | None:
+    """The instant that `raw` claims; `otherwise` is feedparser's reading of it, the last resort. None: unreadable."""
     text = " ".join((raw or "")[:_MAX_CHARS].split())
-    moment = _epoch(text) or _iso(text) or _written(text)
-    if moment is None and parsed is not None and text.isascii():
+    moment = _usual(text) or _epoch(text) or _iso(text) or _written(text)
+    if moment is None and otherwise is not None and text.isascii() and (parsed := otherwise()):
         moment = _from_struct(parsed)
     return moment if moment is not None and moment >= EARLIEST else None
+
+
+def _usual(text: str) -> datetime | None:
+    """The form that RSS 2.0 asks for, as nearly all write it; what is odd about others is found out below."""
+    found = _USUAL.fullmatch(text)
+    if found is None or (month := _ENGLISH.get(found[2])) is None:
+        return None
+    day, year, hour, minute, second, sign, hours, minutes = found.group(1, 3, 4, 5, 6, 7, 8, 9)
+    try:
+        local = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None
+    if sign is None:
+        return local
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    if offset > _WIDEST:
+        return None
+    return local + offset if sign == "-" else local - offset
 
 
 def _epoch(text: str) -> datetime | None:
@@ -143,7 +168,7 @@ def _zone(text: str | None) -> timezone | None:
         digits = offset[1:].replace(":", "")
         hours, rest = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
         minutes += (int(hours) * 60 + int(rest)) * (-1 if offset[0] == "-" else 1)
-    return timezone(timedelta(minutes=minutes)) if abs(minutes) <= 14 * 60 else None
+    return timezone(timedelta(minutes=minutes)) if abs(timedelta(minutes=minutes)) <= _WIDEST else None
 
 
 def _from_struct(parsed: struct_time) -> datetime | None:

@@ -91,6 +91,6 @@ def _newest(raw: list[RawEntry]) -> list[RawEntry]:
     """At most 1,000 entries: the newest where they are dated, else the first; in the order of the document."""
     if len(raw) <= MAX_ENTRIES:
         return raw
-    dates = [parse_date(entry.published.raw, entry.published.parsed) if entry.published else None for entry in raw]
+    dates = [parse_date(entry.published.raw, entry.published.otherwise) if entry.published else None for entry in raw]
     places = sorted(range(len(raw)), key=lambda place: dates[place] or _OLDEST, reverse=True)[:MAX_ENTRIES]
     return [raw[place] for place in sorted(places)]

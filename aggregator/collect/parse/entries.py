@@ -122,7 +122,7 @@ def _author(value: str) -> str | None:
 
 
 def _date(date: RawDate | None) -> datetime | None:
-    return parse_date(date.raw, date.parsed) if date else None
+    return parse_date(date.raw, date.otherwise) if date else None
 
 
 def _categories(values: Iterable[str]) -> tuple[str, ...]:

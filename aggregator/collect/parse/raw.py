@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import struct_time
 
@@ -23,10 +24,10 @@ class RawContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDate:
-    """A date as written, and how feedparser reads it."""
+    """A date as written, and another reading of it (UTC)."""
 
     raw: str
-    parsed: struct_time | None = None
+    otherwise: Callable[[], struct_time | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

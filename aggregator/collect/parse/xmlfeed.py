@@ -18,7 +18,7 @@ import feedparser
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.entries import language_tag, plain_words
-from aggregator.collect.parse.quicker import make_quicker
+from aggregator.collect.parse.quicker import UnreadDate, make_quicker
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo, Upstream
@@ -160,7 +160,8 @@ def _raw(detail: Fields, value: str, url: str) -> RawContent:
 
 def _date(fields: Fields, key: str) -> RawDate | None:
     raw = _text(fields, key)
-    return RawDate(raw=raw, parsed=fields.get(f"{key}_parsed")) if raw else None
+    unread = fields.get(f"{key}_parsed")
+    return RawDate(raw=raw, otherwise=unread.read if isinstance(unread, UnreadDate) else None) if raw else None
 
 
 def _links(fields: Fields) -> Iterator[str]:
