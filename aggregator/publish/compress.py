@@ -1,4 +1,7 @@
-"""Bodies made smaller: gzip always; Brotli and Zstandard where a module for them happens to be installed."""
+"""Bodies made smaller: gzip always; Brotli and Zstandard where a module for them is installed.
+
+That is brotli, and compression.zstd (Python 3.14) or backports.zstd: the extra `compression`.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,8 @@ def codings() -> tuple[Coding, ...]:
     found = []
     if brotli := _module("brotli"):
         found.append(Coding("br", ".br", lambda body: bytes(brotli.compress(body, quality=5))))
-    if zstandard := _module("zstandard"):
-        # a compressor may not be used by two threads at once
-        found.append(Coding("zstd", ".zst", lambda body: bytes(zstandard.ZstdCompressor(level=9).compress(body))))
+    if zstd := _module("compression.zstd", "backports.zstd"):
+        found.append(Coding("zstd", ".zst", lambda body: bytes(zstd.compress(body, 9))))
     return (*found, Coding("gzip", ".gz", lambda body: gzip.compress(body, compresslevel=6, mtime=0)))
 
 
@@ -42,8 +44,11 @@ def pack(body: bytes) -> dict[str, bytes]:
     return {name: smaller for name, smaller in packed.items() if len(smaller) < len(body)}
 
 
-def _module(name: str) -> ModuleType | None:
-    try:
-        return import_module(name)
-    except ImportError:
-        return None
+def _module(*names: str) -> ModuleType | None:
+    """The first of these that is installed."""
+    for name in names:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    return None

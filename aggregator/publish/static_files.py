@@ -48,7 +48,7 @@ class StaticFiles:
         is_new = self._write(target, body)
         beside = {coding.name: target.with_name(target.name + coding.suffix) for coding in codings()}
         present = [file for file in beside.values() if file.is_file()]
-        if present and not is_new:
+        if len(present) == len(beside) and not is_new:
             self._now.update(map(self._relative, present))
         else:
             for name, packed in pack(body).items():

@@ -40,3 +40,17 @@ def test_what_cannot_be_decoded_is_not_asked_for(coding: str) -> None:
     if coding not in ACCEPT_ENCODING.split(", "):
         with pytest.raises(FetchError, match="cannot read"):
             inflate(b"\x28\xb5\x2f\xfd\x00", coding, max_size_bytes=1000)
+
+
+@pytest.mark.parametrize("coding", MODULES)
+def test_a_compressed_body_may_begin_as_a_document_does(coding: str) -> None:
+    """Brotli's first byte holds the size of its window: "[" as often as not, depending on the length of the text."""
+    for length in range(10, 4000, 97):
+        body = BODY[:length]
+        assert inflate(packed(coding, body), coding, max_size_bytes=100_000).body == body
+
+
+@pytest.mark.parametrize("coding", ["gzip", *MODULES])
+@pytest.mark.parametrize("body", [b"<rss/>", b'{"a": 1}', b"[1]", "\ufeff<rss/>".encode(), b" \r\n<rss/>"])
+def test_what_is_labelled_as_compressed_and_is_not(coding: str, body: bytes) -> None:
+    assert inflate(body, coding, max_size_bytes=100).body == body

@@ -7,6 +7,7 @@ piece by piece under a cap: Brotli 1.2 or newer (or brotlicffi), and compression
 from __future__ import annotations
 
 import importlib
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _RAW_DEFLATE = -15
 _MAX_LAYERS = 3
 #: each member costs a copy of what follows it
 _MAX_MEMBERS = 16
+#: what no document has in its first line, and one in nine of the bytes of a compressed one
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +165,6 @@ def _is_zlib(raw: bytes) -> bool:
 
 
 def _is_text(raw: bytes) -> bool:
-    """Begins as documents do: markup, JSON or a byte order mark."""
-    return raw[:64].lstrip()[:1] in {b"<", b"{", b"["} or raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"))
+    """Begins as documents do: markup, JSON or a byte order mark. Many a Brotli stream begins with a bracket, too."""
+    begins = raw[:64].lstrip()[:1] in {b"<", b"{", b"["} and not _CONTROL.search(raw, 0, 64)
+    return begins or raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"))
