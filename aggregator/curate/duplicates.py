@@ -24,6 +24,8 @@ DUPLICATE = 0.65
 #: what was merged stays so as long as it is as alike as this share of what merging takes: an outlet may correct a
 #: figure and rewrite the headline of the same text, and nothing flaps
 STAYS = 0.8
+#: what a difference of the numbers takes off then: somebody has corrected a figure, which among strangers is a warning
+NUMBERS_CORRECTED = 0.75
 #: and where there is too little text to show anything, as long as the titles are this much alike
 TITLE_STAYS = 0.3
 #: the more word pairs the shorter text has, the less of it can be in the other by chance: what its containment weighs
@@ -78,18 +80,20 @@ def still_alike(one: Document, other: Document, *, duplicate: float = DUPLICATE)
     """The same of items that were merged once: `is_copy` says whether that still holds, and holds longer."""
     titles = jaccard(one.title, other.title)
     if min(len(one.pairs), len(other.pairs)) + 1 < LEAD_WORDS:
-        score = titles * (NUMBERS_DIFFER if _contradict(one, other) else 1.0)
+        score = titles * (NUMBERS_CORRECTED if _contradict(one, other) else 1.0)
         return Likeness(score=score, figures=_rounded({"titles": titles, "score": score}), least=TITLE_STAYS)
-    found = _by_text(one, other, titles, duplicate)
+    found = _by_text(one, other, titles, duplicate, differ=NUMBERS_CORRECTED)
     return replace(found, least=found.least * STAYS)
 
 
-def _by_text(one: Document, other: Document, titles: float, duplicate: float) -> Likeness:
+def _by_text(
+    one: Document, other: Document, titles: float, duplicate: float, *, differ: float = NUMBERS_DIFFER
+) -> Likeness:
     pairs = min(len(one.pairs), len(other.pairs))
     contained = containment(one.pairs, other.pairs)
     same_numbers = _agree(one, other, tolerated=OTHER_NUMBERS if pairs >= LONG else 0.0)
     weight = SHORT_WEIGHT + (1.0 - SHORT_WEIGHT) * _between(SHORT, pairs, LONG) + TITLE_WEIGHT * titles
-    score = min(1.0, contained * weight) * (1.0 if same_numbers else NUMBERS_DIFFER)
+    score = min(1.0, contained * weight) * (1.0 if same_numbers else differ)
     figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers), "score": score}
     least = duplicate - LONG_LESS * _between(LONG, pairs, VERY_LONG)
     return Likeness(score=score, figures=_rounded(figures), least=least)

@@ -38,6 +38,7 @@ def test_copies_stay_one_item() -> None:
     [
         ("Channel shut at Harbour Town", AGENCY, "another headline"),
         (SHIP, AGENCY.replace("900", "1,200"), "a corrected figure"),
+        ("Harbour still closed", AGENCY.replace("900", "1,200") + " Tugs come.", "both, and an update"),
         (SHIP, AGENCY[:90], "cut short"),
         (SHIP, "", "the text was taken away"),
         ("Freighter aground off Harbour Town: channel closed", "", "no text under another headline"),
