@@ -7,13 +7,19 @@ weight or boost moves them; a rule's pin does, and says so. Where too few items 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
+from operator import add
 
-from aggregator.curate.popularity import Field, favour, survey
+from aggregator.curate.crowd import moment_of
+from aggregator.curate.popularity import Field, survey
 from aggregator.curate.reasons import counted, reasons_of
+from aggregator.curate.shelf import Key, Portion, Replay, Shelf, shelf_of
+from aggregator.curate.signals import favour
 from aggregator.curate.windows import in_words, span
 from aggregator.model import Candidate, Listed
 from aggregator.model.curating import Basis
@@ -37,7 +43,7 @@ class Ranked:
 
 
 def rank(
-    candidates: Iterable[Candidate],
+    candidates: Iterable[Candidate] | Shelf,
     counts: Mapping[str, int],
     *,
     now: datetime,
@@ -50,16 +56,18 @@ def rank(
     """The `size` most viewed of the candidates, by `counts` of the window.
 
     `field`: the survey of all candidates of the site, where these are only some of them; `rising`: items that are
-    to be called so.
+    to be called so. A shelf knows the counts of its items already.
     """
-    held = list({item.item_id: item for item in candidates}.values())
-    field = field or survey(held, now=now)
-    viewed = sorted((item for item in held if counts.get(item.item_id, 0) > 0), key=lambda item: _place(item, counts))
-    pinned = sorted((item for item in held if _pinned(item, now)), key=lambda item: _place(item, counts))
-    chosen = _within([*pinned, *_without(viewed, pinned)], size, max_per_source)
-    filled = _fill(held, chosen, field=field, window=window, size=size, max_per_source=max_per_source)
+    shelf = candidates if isinstance(candidates, Shelf) else shelf_of(candidates, {window: counts})
+    field = field or survey(shelf, now=now)
+    pinned = sorted((item for item in shelf.pinned.values() if _pinned(item, now)), key=lambda i: _place(i, counts))
+    known = {item.item_id for item in pinned}
+    unpinned = (item for item in shelf.viewed(window) if item.item_id not in known)
+    chosen = _within(chain(pinned, unpinned), size, max_per_source)
+    filled = _fill(shelf, chosen, field=field, window=window, size=size, max_per_source=max_per_source)
     places = [_by_views(item, counts, now=now, window=window, rising=rising) for item in chosen]
     places += [_by_signals(item, score, field=field) for item, score in filled]
+    viewed = any(True for _ in shelf.viewed(window))
     return Ranked(places=tuple(places), basis=_basis(bool(chosen and viewed), bool(filled), bool(chosen)))
 
 
@@ -70,11 +78,6 @@ def _place(item: Candidate, counts: Mapping[str, int]) -> tuple[int, int, float,
 
 def _pinned(item: Candidate, now: datetime) -> bool:
     return item.pinned_until is not None and item.pinned_until > now
-
-
-def _without(items: Iterable[Candidate], others: Collection[Candidate]) -> list[Candidate]:
-    ids = {item.item_id for item in others}
-    return [item for item in items if item.item_id not in ids]
 
 
 def _within(items: Iterable[Candidate], size: int, max_per_source: int | None) -> list[Candidate]:
@@ -97,7 +100,7 @@ def _basis(by_views: bool, by_signals: bool, any_chosen: bool) -> Basis:
 
 
 def _fill(
-    held: Sequence[Candidate],
+    shelf: Shelf,
     chosen: Sequence[Candidate],
     *,
     field: Field,
@@ -109,15 +112,14 @@ def _fill(
 
     At most half of what there is, so that something is left to recommend on a site that has just begun.
     """
-    fresh = [item for item in _without(held, chosen) if _is_fresh(item, field, max(span(window), FILLED_FROM))]
-    free = min(size - len(chosen), (len(fresh) + 1) // 2)
+    places, known = size - len(chosen), {item.item_id for item in chosen}
+    since = field.now - max(span(window), FILLED_FROM)
+    fresh = sum(1 for _ in islice((item for item in shelf.since(since) if item.item_id not in known), 2 * places))
+    free = min(places, (fresh + 1) // 2)
     if free <= 0:
         return []
-    fades = max(FADES_IN, span(window) / 4)
-    scored = sorted(
-        ((item, _heat(item, field, fades)) for item in fresh),
-        key=lambda pair: (-pair[1], -pair[0].sources, -pair[0].published.timestamp(), pair[0].item_id),
-    )
+    hottest = _hottest(shelf, field, since, max(FADES_IN, span(window) / 4))
+    scored = Replay((item, score) for item, score in hottest if item.item_id not in known)
     share = max_per_source or max(PER_SOURCE_IN_TEN, round(size * PER_SOURCE_IN_TEN / 10))
     filled = _varied(scored, chosen, free, share)
     if max_per_source is None and len(filled) < free:
@@ -125,9 +127,30 @@ def _fill(
     return filled
 
 
-def _is_fresh(item: Candidate, field: Field, reach: timedelta) -> bool:
-    """Published, or at least first seen here, within `reach`."""
-    return field.age(item) <= reach or field.now - item.first_seen <= reach
+def _hottest(shelf: Shelf, field: Field, since: datetime, fades: timedelta) -> Iterator[tuple[Candidate, float]]:
+    """What was published, or at least first seen here, since then: the hottest first."""
+    above = field.above_by_owner
+    most_above = max(above.values(), default=0.0)
+    began = moment_of(since)
+
+    def key(item: Candidate) -> Key:
+        return (-_heat(item, field, fades), -item.sources, -item.published.timestamp(), item.item_id)
+
+    def most(portion: Portion) -> float:
+        if portion.newest < began and portion.newest_seen < began:
+            return -math.inf
+        age = field.age_of(portion.newest)
+        return portion.top + most_above - field.expecting(age, field.usual) - age / fades
+
+    def most_by_source(portion: Portion) -> float:
+        age = field.age_of(portion.newest)
+        best: float = max(map(add, portion.worths, map(above.__getitem__, portion.owners)))
+        return best - field.expecting(age, field.usual) - age / fades
+
+    found = shelf.best_first(
+        key, most, most_by_source, among=lambda item: max(item.published, item.first_seen) >= since
+    )
+    return ((item, -place[0]) for place, item in found)
 
 
 def _heat(item: Candidate, field: Field, fades: timedelta) -> float:

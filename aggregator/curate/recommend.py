@@ -12,22 +12,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
-from aggregator.curate.popularity import Field, favour, survey
+from aggregator.curate.popularity import Field, survey
 from aggregator.curate.profile import Profile, Vector, dot
 from aggregator.curate.reasons import reasons_of
+from aggregator.curate.shelf import Replay, Shelf, shelf_of
+from aggregator.curate.worth import Scored, Worth
 from aggregator.model import Candidate, Listed
 
 __all__ = ["in_order", "recommend", "weigh"]
 
-#: an item is worth (1 + age / two hours) ** -1.8, that of a source which rarely posts up to the fourth root of it. Fast
-#: at first, so that new items get their chance: a half-life of six hours found 15 % fewer clicks (bench/recommend.py)
-GRAVITY = 1.8
-YOUNG = timedelta(hours=2)
-RARE_SOURCE_LASTS = 3.0
 #: what is older need not be looked at
 WORTH_FOR = timedelta(days=7)
 #: relevance against likeness to what stands in the list already (maximal marginal relevance)
@@ -41,22 +39,10 @@ EXPLORED = 10
 CHANCE_WITHIN = timedelta(hours=48)
 #: those are drawn from so many of the best, another one every hour
 CHANCE_POOL = 50
-#: what perfect likeness to a reader's own reading is worth, in powers of two
-TASTE = 6.0
-#: what a reader's favourite source is worth
-LOYALTY = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    item: Candidate
-    score: float
-    terms: Mapping[str, float]
-    by_chance: bool = False
 
 
 def recommend(
-    candidates: Iterable[Candidate],
+    candidates: Iterable[Candidate] | Shelf,
     *,
     exclude: Collection[str] = (),
     now: datetime,
@@ -71,15 +57,18 @@ def recommend(
     `exclude`: what stands in the Ranking; `profile`: a reader's own taste, None for the common list; `vector`: the
     terms of an item, for variety and taste; `field`: the survey of the whole site, where these are some of its items.
     """
-    held = sorted({item.item_id: item for item in candidates}.values(), key=lambda item: item.item_id)
-    field = field or survey(held, now=now)
+    shelf = candidates if isinstance(candidates, Shelf) else shelf_of(candidates, {})
+    field = field or survey(shelf, now=now)
     vector = vector or _no_terms
     excluded = frozenset(exclude)
-    open_to = _fresh([item for item in held if item.item_id not in excluded], field, size)
-    scored = _scored(open_to, field, profile, vector)
-    free = _free(scored, field, size)
+    worth = Worth(field, profile, vector)
+    since = _since(shelf, excluded, field, size)
+    scored = Replay(worth.best_first(shelf, without=excluded, since=since))
+    free = _free(shelf, excluded, field, size)
     chosen = _choose(scored, size - free, max_per_source, vector)
-    chosen += _chance(free, scored, chosen, max_per_source=max_per_source, now=now)
+    recent = now - CHANCE_WITHIN if since is None else max(since, now - CHANCE_WITHIN)
+    waiting = worth.best_first(shelf, without=excluded, since=recent, unopened=True)
+    chosen += _chance(free, Replay(waiting), chosen, max_per_source=max_per_source, now=now)
     chosen += _choose(scored, size - len(chosen), max_per_source, vector, beside=chosen)
     return tuple(_listed(one, field) for one in _picture_first(chosen))
 
@@ -88,16 +77,18 @@ def in_order(
     candidates: Iterable[Candidate], *, profile: Profile, vector: Callable[[str], Vector], field: Field
 ) -> tuple[Listed, ...]:
     """All of these items, those first that are most worth reading to one reader. For an order only: nothing else."""
-    scored = _scored(candidates, field, profile, vector)
+    worth = Worth(field, profile, vector)
+    scored = map(worth.scored, sorted(candidates, key=worth.key))
     return tuple(Listed(item_id=one.item.item_id, score=0.0, reasons=_taste(one)) for one in scored)
 
 
 def weigh(candidates: Iterable[Candidate], *, field: Field) -> tuple[Listed, ...]:
     """All of these items by what each is worth alone: before variety, and before places are kept for others."""
-    return tuple(_listed(one, field) for one in _scored(candidates, field, None, _no_terms))
+    worth = Worth(field, None, _no_terms)
+    return tuple(_listed(worth.scored(item), field) for item in sorted(candidates, key=worth.key))
 
 
-def _picture_first(chosen: Sequence[_Scored]) -> Sequence[_Scored]:
+def _picture_first(chosen: Sequence[Scored]) -> Sequence[Scored]:
     """The first place is shown large, with its picture: it goes to the best of the chosen that has one."""
     pictured = [one for one in chosen if one.item.has_image]
     if not pictured:
@@ -110,77 +101,69 @@ def _no_terms(_: str) -> Vector:
     return {}
 
 
-def _fresh(items: list[Candidate], field: Field, size: int) -> list[Candidate]:
-    """Those of the last week; all of them where that is not enough for a list."""
-    fresh = [item for item in items if field.age(item) <= WORTH_FOR]
-    return fresh if len(fresh) >= size * POOL else items
-
-
-# --- what each is worth ------------------------------------------------------------
-def _scored(
-    items: Iterable[Candidate], field: Field, profile: Profile | None, vector: Callable[[str], Vector]
-) -> list[_Scored]:
-    """The best first."""
-    scored = [_score(item, field, profile, vector) for item in items]
-    scored.sort(key=lambda one: (-one.score, -one.item.published.timestamp(), one.item.item_id))
-    return scored
-
-
-def _score(item: Candidate, field: Field, profile: Profile | None, vector: Callable[[str], Vector]) -> _Scored:
-    fresh = -GRAVITY * math.log2(1.0 + field.age(item) / YOUNG)
-    terms = {
-        "fresh": fresh,
-        "rare_source": -fresh * (1.0 - 1.0 / _lasts(item.source_rate)),
-        "lift": field.lift_within_source(item),
-        "favour": favour(item),
-    }
-    if profile is not None and profile.speaks:
-        terms["taste"] = TASTE * dot(profile.terms, vector(item.item_id))
-        terms["loyalty"] = LOYALTY * profile.sources.get(item.source_id, 0.0)
-    return _Scored(item, sum(terms.values()), terms)
-
-
-def _lasts(rate: float) -> float:
-    """How many times longer than usual an item stays worth reading: 4 at a source that posts once a month."""
-    return 1.0 + RARE_SOURCE_LASTS / (1.0 + max(0.0, rate))
+def _since(shelf: Shelf, excluded: Collection[str], field: Field, size: int) -> datetime | None:
+    """What was published a week ago or later will do, unless that is not enough for a list (None)."""
+    week = field.now - WORTH_FOR
+    young = (item for item in shelf.since(week) if item.published >= week and item.item_id not in excluded)
+    return week if sum(1 for _ in islice(young, size * POOL)) == size * POOL else None
 
 
 # --- which stand together ------------------------------------------------------------
 def _choose(
-    scored: Sequence[_Scored],
+    scored: Iterable[Scored],
     size: int,
     max_per_source: int,
     vector: Callable[[str], Vector],
-    beside: Iterable[_Scored] = (),
-) -> list[_Scored]:
+    beside: Iterable[Scored] = (),
+) -> list[Scored]:
     """Maximal marginal relevance: the best that are not like one another, one per story, few per source."""
-    others = list(beside)
-    pool = _eligible(scored, others, max_per_source)[: max(0, size) * POOL]
-    chosen: list[_Scored] = []
-    alike = {one.item.item_id: _likeness_to(one, others, vector) for one in pool}
+    likeness = _LikenessTo(beside, vector)
+    pool = list(islice(_eligible(scored, likeness.chosen, max_per_source), max(0, size) * POOL))
+    chosen: list[Scored] = []
     while pool and len(chosen) < size:
-        best = max(pool, key=lambda one: _marginal(one, pool[0].score, alike))
+        best = _most_relevant(pool, likeness)
         chosen.append(best)
-        pool = _eligible(pool, [*others, *chosen], max_per_source)
-        for one in pool:
-            alike[one.item.item_id] = max(alike[one.item.item_id], _likeness(one.item, best.item, vector))
+        likeness.chosen.append(best)
+        pool = list(_eligible(pool, likeness.chosen, max_per_source))
     return chosen
 
 
-def _marginal(one: _Scored, best: float, alike: Mapping[str, float]) -> tuple[float, float, str]:
-    """A score is a power of two: against the best it becomes a share of 1."""
-    relevance = 2.0 ** max(-60.0, one.score - best)
-    return (RELEVANCE * relevance - (1 - RELEVANCE) * alike[one.item.item_id], one.score, one.item.item_id)
+def _most_relevant(pool: Sequence[Scored], likeness: _LikenessTo) -> Scored:
+    """Whose score, less its likeness to what stands in the list, is the most; the pool has the best first."""
+    best, most = pool[0], (-math.inf, -math.inf, "")
+    for one in pool:
+        # a score is a power of two: against the best it becomes a share of 1
+        relevance = RELEVANCE * 2.0 ** max(-60.0, one.score - pool[0].score)
+        if relevance < most[0]:
+            break  # whatever follows is less relevant, and likeness only takes off
+        marginal = (relevance - (1 - RELEVANCE) * likeness.of(one), one.score, one.item.item_id)
+        if marginal > most:
+            best, most = one, marginal
+    return best
 
 
-def _eligible(scored: Iterable[_Scored], chosen: Sequence[_Scored], max_per_source: int) -> list[_Scored]:
+class _LikenessTo:
+    """How alike an item and what has been chosen are: looked at where it is asked for, and never twice."""
+
+    def __init__(self, chosen: Iterable[Scored], vector: Callable[[str], Vector]) -> None:
+        self.chosen = list(chosen)
+        self._vector = vector
+        #: by item: to so many of the chosen, so alike
+        self._known: dict[str, tuple[int, float]] = {}
+
+    def of(self, one: Scored) -> float:
+        """To the most alike of them, 0…1."""
+        number, most = self._known.get(one.item.item_id, (0, 0.0))
+        for other in self.chosen[number:]:
+            most = max(most, _likeness(one.item, other.item, self._vector))
+        self._known[one.item.item_id] = len(self.chosen), most
+        return most
+
+
+def _eligible(scored: Iterable[Scored], chosen: Sequence[Scored], max_per_source: int) -> Iterator[Scored]:
     stories = {one.item.story for one in chosen}
     taken = Counter(one.item.source_id for one in chosen)
-    return [one for one in scored if one.item.story not in stories and taken[one.item.source_id] < max_per_source]
-
-
-def _likeness_to(one: _Scored, others: Iterable[_Scored], vector: Callable[[str], Vector]) -> float:
-    return max((_likeness(one.item, other.item, vector) for other in others), default=0.0)
+    return (one for one in scored if one.item.story not in stories and taken[one.item.source_id] < max_per_source)
 
 
 def _likeness(one: Candidate, other: Candidate, vector: Callable[[str], Vector]) -> float:
@@ -189,29 +172,24 @@ def _likeness(one: Candidate, other: Candidate, vector: Callable[[str], Vector])
 
 
 # --- those that had no chance yet ------------------------------------------------------
-def _free(scored: Sequence[_Scored], field: Field, size: int) -> int:
+def _free(shelf: Shelf, excluded: Collection[str], field: Field, size: int) -> int:
     """How many places are kept for items nobody has opened: none while nobody has opened anything."""
-    opened = any(one.item.views for one in scored)
-    waiting = any(one.item.views == 0 and field.age(one.item) <= CHANCE_WITHIN for one in scored)
-    return max(1, size // EXPLORED) if size > 1 and opened and waiting else 0
+    if size <= 1 or not shelf.opened:
+        return 0
+    waiting = any(
+        item.views == 0 and field.age(item) <= CHANCE_WITHIN and item.item_id not in excluded
+        for item in shelf.since(field.now - CHANCE_WITHIN)
+    )
+    return max(1, size // EXPLORED) if waiting else 0
 
 
 def _chance(
-    free: int,
-    scored: Sequence[_Scored],
-    chosen: Sequence[_Scored],
-    *,
-    max_per_source: int,
-    now: datetime,
-) -> list[_Scored]:
-    """Fills these places, with other items every hour."""
-    found: list[_Scored] = []
+    free: int, waiting: Iterable[Scored], chosen: Sequence[Scored], *, max_per_source: int, now: datetime
+) -> list[Scored]:
+    """Fills these places, with other items every hour; `waiting`: the best first."""
+    found: list[Scored] = []
     for _ in range(free):
-        possible = [
-            one
-            for one in _eligible(scored, [*chosen, *found], max_per_source)
-            if one.item.views == 0 and now - one.item.published <= CHANCE_WITHIN
-        ][:CHANCE_POOL]
+        possible = list(islice(_eligible(waiting, [*chosen, *found], max_per_source), CHANCE_POOL))
         if possible:
             drawn = min(possible, key=lambda one: _draw(one.item.item_id, now))
             found.append(replace(drawn, by_chance=True))
@@ -223,7 +201,7 @@ def _draw(item_id: str, now: datetime) -> bytes:
     return hashlib.blake2b(f"{int(now.timestamp()) // 3600}:{item_id}".encode(), digest_size=8).digest()
 
 
-def _listed(one: _Scored, field: Field) -> Listed:
+def _listed(one: Scored, field: Field) -> Listed:
     figures = field.figures(one.item, within_source=True) | {name: round(value, 3) for name, value in one.terms.items()}
     return Listed(
         item_id=one.item.item_id,
@@ -233,11 +211,11 @@ def _listed(one: _Scored, field: Field) -> Listed:
     )
 
 
-def _taste(one: _Scored) -> tuple[str, ...]:
+def _taste(one: Scored) -> tuple[str, ...]:
     return ("like what you read",) if one.terms.get("taste", 0.0) >= 1.0 else ()
 
 
-def _merits(one: _Scored) -> tuple[str, ...]:
+def _merits(one: Scored) -> tuple[str, ...]:
     if one.by_chance:
         return ("not discovered yet",)
     if one.item.views and one.terms["lift"] >= 1.0:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from aggregator.curate.windows import span
 from aggregator.model import Candidate, ItemList, ListKey, Verdict
 from aggregator.refresh.listing import Maker, window_of
 from aggregator.refresh.matching import Matching
 from aggregator.refresh.options import CurateOptions
-from aggregator.refresh.snapshot import NEAR, Snapshot
+from aggregator.refresh.snapshot import Snapshot, population
 from aggregator.store import Store
 
 __all__ = ["ListTrial", "try_lists"]
@@ -41,23 +40,26 @@ def try_lists(
     """
     at = now - DAY * ((now - since) // DAY)
     while at < now:
-        makers = _makers(store, options, verdicts, at=at, windows=(options.window,))
+        makers = _makers(store, options, verdicts, at=at)
         yield from _compared(at, *(list(maker.rankings((options.window,))) for maker in makers))
         at += DAY
-    windows = tuple(dict.fromkeys((options.window, *filter(None, map(window_of, options.feeds)))))
-    makers = _makers(store, options, verdicts, at=now, windows=windows)
-    yield from _compared(now, *(list(_all_lists(store, maker)) for maker in makers))
+    makers = _makers(store, options, verdicts, at=now, feeds=True)
+    yield from _compared(now, *(list(_all_lists(maker)) for maker in makers))
 
 
 def _makers(
-    store: Store, options: CurateOptions, verdicts: Mapping[str, Verdict], *, at: datetime, windows: tuple[str, ...]
+    store: Store, options: CurateOptions, verdicts: Mapping[str, Verdict], *, at: datetime, feeds: bool = False
 ) -> tuple[Maker, Maker]:
-    """Of the lists as they are, and of the lists as they would be."""
-    reach = max(NEAR, *(span(window) for window in windows))
-    snapshot = Snapshot.take(store, now=at, reach=reach, windows=windows)
-    judged = [other for item in snapshot.candidates if (other := _judged(item, verdicts.get(item.item_id)))]
-    before = Maker(snapshot=snapshot, options=options, vector=lambda _: {})
-    return before, replace(before, snapshot=replace(snapshot, candidates=judged))
+    """Of the lists as they are, and of the lists as they would be; `feeds`: those of the operator's own as well."""
+    asked = filter(None, map(window_of, options.feeds))
+    taken = Snapshot.take(store, population(options, options.window, *asked), now=at)
+    items, matching = taken.stock.crowd.items.values(), Matching(store)
+    if feeds:
+        matching.expect(options.feeds)
+        matching.learn(taken.stock.crowd.items, stopped=lambda: False)
+    judged = (other for item in items if (other := _judged(item, verdicts.get(item.item_id))))
+    before = Maker(snapshot=taken.like(items, matching.of), options=options, vector=lambda _: {})
+    return before, replace(before, snapshot=taken.like(judged, matching.of))
 
 
 def _judged(item: Candidate, verdict: Verdict | None) -> Candidate | None:
@@ -70,7 +72,7 @@ def _judged(item: Candidate, verdict: Verdict | None) -> Candidate | None:
     return replace(item, boost=verdict.boost, pinned_until=pinned_until, section=verdict.section or item.section)
 
 
-def _all_lists(store: Store, maker: Maker) -> Iterator[ItemList]:
+def _all_lists(maker: Maker) -> Iterator[ItemList]:
     rankings = list(maker.rankings((maker.options.window,)))
     yield from rankings
     shown = {
@@ -78,12 +80,9 @@ def _all_lists(store: Store, maker: Maker) -> Iterator[ItemList]:
         for one in rankings
     }
     yield from maker.recommendations(shown)
-    matching = Matching(store)
-    feeds = [feed for feed in maker.options.feeds if window_of(feed) or feed.order == "recommended"]
-    matching.expect(feeds)
-    matching.learn(maker.snapshot.candidates, stopped=lambda: False)
-    for feed in feeds:
-        yield maker.of_feed(feed, matching.of(feed, maker.snapshot.candidates))
+    for feed in maker.options.feeds:
+        if window_of(feed) or feed.order == "recommended":
+            yield maker.of_feed(feed)
 
 
 def _compared(at: datetime, before: Iterable[ItemList], after: Iterable[ItemList]) -> Iterator[ListTrial]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from aggregator.curate.profile import Profile, Vector
 from aggregator.curate.ranking import rank
 from aggregator.curate.recommend import in_order, recommend
+from aggregator.curate.shelf import Shelf
+from aggregator.curate.stock import SITE, section_of
 from aggregator.curate.windows import bounds
-from aggregator.model import Candidate, ItemList, ListKey, OwnFeed
+from aggregator.model import ItemList, ListKey, OwnFeed
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.snapshot import Snapshot
 
@@ -46,24 +48,24 @@ class Maker:
 
     def rankings(self, windows: Sequence[str]) -> Iterator[ItemList]:
         """The most viewed of the site and of each section, in each of these windows."""
-        for scope, items in self._scopes():
-            yield from (self.ranking(items, window, scope=scope) for window in windows)
+        for scope, shelf in self._scopes():
+            yield from (self.ranking(shelf, window, scope=scope) for window in windows)
 
     def recommendations(self, shown: Mapping[ListKey, frozenset[str]]) -> Iterator[ItemList]:
         """What is worth reading of the site and of each section, without what is `shown` beside it in the Ranking."""
-        for key, items in self._scopes():
-            yield self.recommended(key, items, exclude=shown.get(key, frozenset()))
+        for key, shelf in self._scopes():
+            yield self.recommended(key, shelf, exclude=shown.get(key, frozenset()))
 
-    def _scopes(self) -> Iterator[tuple[ListKey, Sequence[Candidate]]]:
+    def _scopes(self) -> Iterator[tuple[ListKey, Shelf]]:
         """The site and each section: the key of its recommendation, and its items."""
-        yield ListKey(order="recommended"), self.snapshot.candidates
-        by_section = self.snapshot.by_section
-        for section in dict.fromkeys((*self.options.sections, *by_section)):
-            yield ListKey(order="recommended", scope="section", name=section), by_section.get(section, ())
+        stock = self.snapshot.stock
+        yield ListKey(order="recommended"), stock.shelf(SITE)
+        for section in dict.fromkeys((*self.options.sections, *stock.sections())):
+            yield ListKey(order="recommended", scope="section", name=section), stock.shelf(section_of(section))
 
     def ranking(
         self,
-        items: Sequence[Candidate],
+        shelf: Shelf,
         window: str,
         *,
         scope: ListKey,
@@ -74,11 +76,11 @@ class Maker:
         size = self.options.ranking_size if size is None else size
         since, until = bounds(window, now=self.snapshot.now)
         ranked = rank(
-            items,
-            self.snapshot.counts[window],
+            shelf,
+            self.snapshot.stock.counts[window],
             now=self.snapshot.now,
             window=window,
-            size=size or len(items),
+            size=size or len(shelf),
             max_per_source=max_per_source,
             field=self.snapshot.field,
             rising=self.snapshot.rising,
@@ -95,7 +97,7 @@ class Maker:
     def recommended(
         self,
         key: ListKey,
-        items: Sequence[Candidate],
+        shelf: Shelf,
         *,
         exclude: Collection[str] = (),
         size: int | None = None,
@@ -104,7 +106,7 @@ class Maker:
     ) -> ItemList:
         """The most worth reading of these items."""
         places = recommend(
-            items,
+            shelf,
             exclude=exclude,
             now=self.snapshot.now,
             size=size or self.options.recommendation_size,
@@ -113,33 +115,33 @@ class Maker:
             vector=self.vector,
             field=self.snapshot.field,
         )
-        seen = any(item.views for item in items)
         return ItemList(
             key=key,
             computed_at=self.snapshot.now,
             since=None,
             until=None,
-            basis="mixed" if seen else "signals",
+            basis="mixed" if shelf.opened else "signals",
             places=places,
         )
 
-    def of_feed(self, feed: OwnFeed, items: Sequence[Candidate]) -> ItemList:
+    def of_feed(self, feed: OwnFeed) -> ItemList:
         """An own feed that is ordered by ranking or recommendation, from the items that match it."""
+        shelf = self.snapshot.stock.shelf(SITE if feed.match is None else feed.match)
         scope = ListKey(order="recommended", scope="feed", name=feed.name)
         window = window_of(feed)
         if window is None:
-            return self.recommended(scope, items, size=feed.size, max_per_source=feed.max_per_source)
-        return self.ranking(items, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
+            return self.recommended(scope, shelf, size=feed.size, max_per_source=feed.max_per_source)
+        return self.ranking(shelf, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
 
     def of_reader(self, taste: Taste, ranking: frozenset[str]) -> ItemList:
         """What is worth reading to one reader: not read yet, and not in the Ranking, which everybody sees."""
         key = ListKey(order="recommended", scope="reader", name=taste.token)
         exclude = taste.opened | ranking
-        return self.recommended(key, self.snapshot.candidates, exclude=exclude, profile=taste.profile)
+        return self.recommended(key, self.snapshot.stock.shelf(SITE), exclude=exclude, profile=taste.profile)
 
     def order_of_reader(self, taste: Taste) -> ItemList:
         """The newest items in a reader's order; none before there is a taste to go by."""
-        newest = sorted(self.snapshot.candidates, key=lambda item: (item.published, item.item_id))[-ORDERED:]
+        newest = self.snapshot.stock.shelf(SITE).newest(ORDERED)
         return ItemList(
             key=ListKey(order="latest", scope="reader", name=taste.token),
             computed_at=self.snapshot.now,

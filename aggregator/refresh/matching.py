@@ -12,6 +12,7 @@ __all__ = ["Matching"]
 
 #: items that are read at once
 CHUNK = 500
+NONE: frozenset[str] = frozenset()
 
 
 class Matching:
@@ -23,25 +24,29 @@ class Matching:
         #: the expressions that an item fulfils, of all there are
         self._known: dict[str, frozenset[str]] = {}
 
-    def expect(self, feeds: Iterable[OwnFeed]) -> None:
-        """These are the feeds from now on."""
+    def expect(self, feeds: Iterable[OwnFeed]) -> bool:
+        """These are the feeds from now on; whether that asks for looking at everything again."""
         wanted = {feed.match for feed in feeds if feed.match is not None}
-        if wanted != self._matches.keys():
-            self._matches = {text: compile_match(text) for text in wanted}
-            self._known = {}
+        if wanted == self._matches.keys():
+            return False
+        self._matches = {text: compile_match(text) for text in wanted}
+        self._known = {}
+        return True
 
     def forget(self, item_ids: Iterable[str]) -> None:
-        """The text of these items has changed."""
+        """The text of these items has changed, or they are of interest no more."""
         for item_id in item_ids:
             self._known.pop(item_id, None)
 
-    def learn(self, candidates: Sequence[Candidate], *, stopped: Callable[[], bool]) -> None:
-        """Looks at those items that are not known yet, and remembers none that is not among the candidates."""
+    def forget_all(self) -> None:
+        """Nothing is known."""
+        self._known = {}
+
+    def learn(self, item_ids: Iterable[str], *, stopped: Callable[[], bool]) -> None:
+        """Looks at those of these items that are not known yet."""
         if not self._matches:
             return
-        present = {item.item_id for item in candidates}
-        self._known = {item_id: found for item_id, found in self._known.items() if item_id in present}
-        unknown = [item_id for item_id in present if item_id not in self._known]
+        unknown = [item_id for item_id in item_ids if item_id not in self._known]
         for start in range(0, len(unknown), CHUNK):
             if stopped():
                 return
@@ -52,9 +57,6 @@ class Matching:
             subject = subject_of_item(item)
             self._known[item.id] = frozenset(text for text, match in self._matches.items() if match(subject))
 
-    def of(self, feed: OwnFeed, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-        """The candidates that belong to the feed."""
-        if feed.match is None:
-            return candidates
-        none: frozenset[str] = frozenset()
-        return [item for item in candidates if feed.match in self._known.get(item.item_id, none)]
+    def of(self, item: Candidate) -> frozenset[str]:
+        """The expressions that an item fulfils: each names the shelf of the feeds that ask for it."""
+        return self._known.get(item.item_id, NONE)

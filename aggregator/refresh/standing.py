@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aggregator.curate.recommend import weigh
-from aggregator.model import Candidate, Listed, ListKey
+from aggregator.curate.shelf import Shelf
+from aggregator.curate.stock import SITE, section_of
+from aggregator.model import Listed, ListKey
 from aggregator.refresh.listing import Maker
 
 __all__ = ["Standing", "standings_by_views", "standings_by_worth"]
@@ -26,24 +28,25 @@ class Standing:
 
 def standings_by_views(maker: Maker, item_id: str, windows: Sequence[str]) -> Iterator[Standing]:
     """Its place in the full rankings of these windows."""
-    for scope, items in _scopes(maker, item_id):
+    for scope, shelf in _scopes(maker, item_id):
         for window in windows:
-            ranking = maker.ranking(items, window, scope=scope, size=0)
+            ranking = maker.ranking(shelf, window, scope=scope, size=0)
             yield _standing(ranking.key, item_id, ranking.places)
 
 
 def standings_by_worth(maker: Maker, item_id: str) -> Iterator[Standing]:
     """Its place by what recommending finds it worth, whatever else is chosen."""
-    for key, items in _scopes(maker, item_id):
-        yield _standing(key, item_id, weigh(items, field=maker.snapshot.field))
+    for key, shelf in _scopes(maker, item_id):
+        yield _standing(key, item_id, weigh(shelf, field=maker.snapshot.field))
 
 
-def _scopes(maker: Maker, item_id: str) -> Iterator[tuple[ListKey, Sequence[Candidate]]]:
+def _scopes(maker: Maker, item_id: str) -> Iterator[tuple[ListKey, Shelf]]:
     """The site, and the item's own section."""
-    yield ListKey(order="recommended"), maker.snapshot.candidates
-    section = next((item.section for item in maker.snapshot.candidates if item.item_id == item_id), None)
-    if section is not None:
-        yield ListKey(order="recommended", scope="section", name=section), maker.snapshot.by_section[section]
+    stock = maker.snapshot.stock
+    yield ListKey(order="recommended"), stock.shelf(SITE)
+    item = stock.crowd.items.get(item_id)
+    if item is not None:
+        yield ListKey(order="recommended", scope="section", name=item.section), stock.shelf(section_of(item.section))
 
 
 def _standing(key: ListKey, item_id: str, places: Sequence[Listed]) -> Standing:

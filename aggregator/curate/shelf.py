@@ -1,0 +1,249 @@
+"""Candidates in the order of time, in portions that know how good the best of them can be. Pure.
+
+`best_first` gives them in the order of any score that is bounded by a portion, and looks into no more portions than it
+must: what the first few cost does not follow how many there are. The order is that of sorting them all.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Generic, TypeVar
+
+from aggregator.curate.crowd import moment_of
+from aggregator.curate.signals import most_worth
+from aggregator.model import Candidate
+
+__all__ = ["Bound", "Key", "Portion", "Replay", "Shelf", "shelf_of"]
+
+#: a portion that is larger is cut in two
+LARGEST = 64
+#: rounding must not make a bound less than what it bounds
+SLACK = 1e-6
+
+#: the place of an item: the score, negative, then whatever decides between equals, the id last
+Key = tuple[float, *tuple[float, ...], str]
+#: the most that an item of a portion can have
+Bound = Callable[["Portion"], float]
+#: more readers, then more sources, then newer; the id last, so that the order is the same every time
+_Viewed = tuple[int, int, float, str]
+
+
+T = TypeVar("T")
+
+
+class Replay(Generic[T]):
+    """What an iterator gives, for going through it more than once; no more is taken from it than was asked for."""
+
+    def __init__(self, source: Iterator[T]) -> None:
+        self._source = source
+        self._given: list[T] = []
+
+    def __iter__(self) -> Iterator[T]:
+        """From the first on."""
+        place = 0
+        while True:
+            if place == len(self._given):
+                try:
+                    self._given.append(next(self._source))
+                except StopIteration:
+                    return
+            yield self._given[place]
+            place += 1
+
+
+class Portion:
+    """Some candidates that were published one after the other."""
+
+    __slots__ = ("items", "keys", "newest_seen", "owners", "top", "worths")
+
+    def __init__(self) -> None:
+        #: (moment of publication, id), ascending; beside them the items, what each is worth at most whatever its age,
+        #: and whose it is: the source, or -1 less the source for an item that was opened
+        self.keys: list[tuple[int, str]] = []
+        self.items: list[Candidate] = []
+        self.worths: list[float] = []
+        self.owners: list[int] = []
+        self.top = 0.0
+        self.newest_seen = 0
+
+    def summed_up(self) -> Portion:
+        """After a change."""
+        self.top = max(self.worths, default=0.0)
+        self.newest_seen = max((moment_of(item.first_seen) for item in self.items), default=0)
+        return self
+
+    def put(self, key: tuple[int, str], item: Candidate, worth: float) -> None:
+        """One more."""
+        place = bisect_left(self.keys, key)
+        self.keys.insert(place, key)
+        self.items.insert(place, item)
+        self.worths.insert(place, worth)
+        self.owners.insert(place, -1 - item.source_id if item.views else item.source_id)
+        seen = moment_of(item.first_seen)
+        self.top = max(self.top, worth) if len(self.keys) > 1 else worth
+        self.newest_seen = max(self.newest_seen, seen)
+
+    def drop(self, key: tuple[int, str]) -> None:
+        """One less."""
+        place = bisect_left(self.keys, key)
+        for row in (self.keys, self.items, self.worths, self.owners):
+            del row[place]
+        self.summed_up()
+
+    def cut(self) -> Portion:
+        """The newer half leaves."""
+        other, middle = Portion(), len(self.keys) // 2
+        for name in ("keys", "items", "worths", "owners"):
+            row = getattr(self, name)
+            setattr(other, name, row[middle:])
+            del row[middle:]
+        self.summed_up()
+        return other.summed_up()
+
+    @property
+    def newest(self) -> int:
+        """When the newest of them was published."""
+        return self.keys[-1][0]
+
+
+class Shelf:
+    """The candidates of the site, or of one section, or of one feed."""
+
+    def __init__(self) -> None:
+        self._portions: list[Portion] = []
+        #: the last key of each portion
+        self._ends: list[tuple[int, str]] = []
+        self._held: dict[str, Candidate] = {}
+        #: how many of them have been opened, ever
+        self.opened = 0
+        self.pinned: dict[str, Candidate] = {}
+        #: by window: who was opened in it, most readers first
+        self._viewed: dict[str, list[_Viewed]] = {}
+
+    def __len__(self) -> int:
+        """How many candidates stand here."""
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        """All of them, in no promised order."""
+        return iter(self._held.values())
+
+    def __contains__(self, item_id: object) -> bool:
+        """Whether an item stands here."""
+        return item_id in self._held
+
+    def __getitem__(self, item_id: str) -> Candidate:
+        """A candidate that stands here."""
+        return self._held[item_id]
+
+    def put(self, item: Candidate, *, worth: float) -> None:
+        """One more; `worth`: the most it can be worth, its age and its source left aside."""
+        key = (moment_of(item.published), item.item_id)
+        self._held[item.item_id] = item
+        self.opened += item.views > 0
+        if item.pinned_until is not None:
+            self.pinned[item.item_id] = item
+        place = min(bisect_left(self._ends, key), len(self._ends) - 1)
+        if place < 0:
+            self._portions.append(Portion())
+            self._ends.append(key)
+            place = 0
+        portion = self._portions[place]
+        portion.put(key, item, worth)
+        self._ends[place] = portion.keys[-1]
+        if len(portion.keys) > LARGEST:
+            newer = portion.cut()
+            self._ends[place : place + 1] = [portion.keys[-1], newer.keys[-1]]
+            self._portions.insert(place + 1, newer)
+
+    def drop(self, item_id: str) -> None:
+        """One less; its counts must have been taken off before (`count`)."""
+        item = self._held.pop(item_id)
+        self.opened -= item.views > 0
+        self.pinned.pop(item_id, None)
+        key = (moment_of(item.published), item_id)
+        place = bisect_left(self._ends, key)
+        portion = self._portions[place]
+        portion.drop(key)
+        if portion.keys:
+            self._ends[place] = portion.keys[-1]
+        else:
+            del self._portions[place], self._ends[place]
+
+    def count(self, window: str, item_id: str, *, before: int, now: int) -> None:
+        """The readers of an item in a window have become more or less: it stands at another place."""
+        viewed, item = self._viewed.setdefault(window, []), self._held[item_id]
+        if before:
+            del viewed[bisect_left(viewed, _place(item, before))]
+        if now:
+            insort(viewed, _place(item, now))
+
+    # --- what can be asked ------------------------------------------------------------
+    def viewed(self, window: str) -> Iterator[Candidate]:
+        """Those that were opened in the window, most readers first (ties: more sources, then newer)."""
+        return (self._held[key[-1]] for key in self._viewed.get(window, ()))
+
+    def since(self, moment: datetime) -> Iterator[Candidate]:
+        """Those that were published, or at least first seen here, since then; the newest portions first."""
+        first = moment_of(moment)
+        for portion in reversed(self._portions):
+            if portion.newest >= first or portion.newest_seen >= first:
+                yield from (item for item in portion.items if max(item.published, item.first_seen) >= moment)
+
+    def newest(self, number: int) -> list[Candidate]:
+        """The newest so many, newest first."""
+        found: list[Candidate] = []
+        for portion in reversed(self._portions):
+            if len(found) >= number:
+                break
+            found += reversed(portion.items)
+        return found[:number]
+
+    def best_first(
+        self,
+        key: Callable[[Candidate], Key],
+        *bounds: Bound,
+        among: Callable[[Candidate], bool] = lambda _: True,
+    ) -> Iterator[tuple[Key, Candidate]]:
+        """Those `among` which a score is asked for, in the ascending order of their keys.
+
+        `bounds`: the most that an item of a portion can have, the cheapest bound first; minus infinity: none of it.
+        """
+        closed = [
+            (-most, number, 1)
+            for number, portion in enumerate(self._portions)
+            if (most := bounds[0](portion)) > -math.inf
+        ]
+        heapify(closed)
+        ready: list[tuple[Key, Candidate]] = []
+        while closed or ready:
+            while closed and (not ready or closed[0][0] <= ready[0][0][0] + SLACK):
+                _, number, level = closed[0]
+                portion = self._portions[number]
+                if level < len(bounds):
+                    heapreplace(closed, (-bounds[level](portion), number, level + 1))
+                    continue
+                heappop(closed)
+                for item in portion.items:
+                    if among(item):
+                        heappush(ready, (key(item), item))
+            if ready:
+                yield heappop(ready)
+
+
+def _place(item: Candidate, readers: int) -> _Viewed:
+    return (-readers, -item.sources, -item.published.timestamp(), item.item_id)
+
+
+def shelf_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, int]]) -> Shelf:
+    """A shelf of these items, with their readers by window."""
+    shelf = Shelf()
+    for item in {item.item_id: item for item in items}.values():
+        shelf.put(item, worth=most_worth(item))
+        for window, counted in counts.items():
+            shelf.count(window, item.item_id, before=0, now=counted.get(item.item_id, 0))
+    return shelf
