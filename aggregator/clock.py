@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 SMALL_STEP = timedelta(seconds=2)
 #: a larger difference that has lasted this long is the new truth
 PATIENCE = timedelta(minutes=10)
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def wall() -> datetime:
@@ -25,8 +26,7 @@ def wall() -> datetime:
 
 def since_boot_s() -> float:
     """Seconds since boot, suspension included where the system can tell."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+    return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 class SteadyClock:

@@ -30,6 +30,7 @@ from aggregator.publish.audience.visitors import (
     day_start,
     reader_hash,
     visitor_hash,
+    visitor_of,
 )
 from aggregator.store import AudienceStore
 
@@ -105,10 +106,11 @@ class Audience:
             return False
         with self._view_lock:
             today = self._view_day(now)
-            client, agent = self._client(opened), opened.user_agent
-            if today.ledger.seen(reader_hash(today.key, address=client, user_agent=agent, item_id=item_id)):
+            client = self._client(opened)
+            who = reader_hash(today.key, address=client, user_agent=opened.user_agent, item_id=item_id)
+            if today.ledger.seen(who):
                 return False
-            visitor = visitor_hash(today.key, address=client, user_agent=agent, item_id=item_id)
+            visitor = visitor_of(who, today.key, address=client, item_id=item_id)
             if today.ledger.full(visitor):
                 return False
             today.ledger.add(visitor)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+#: a proxy in front asks for everybody, and a reader for several things at once
+_REMEMBERED = 256
 
 
 class Proxies:
@@ -14,6 +18,7 @@ class Proxies:
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         self._trusted = tuple(ip_network(text, strict=False) for text in trusted)
+        self._trusts = lru_cache(_REMEMBERED)(self._is_among_them)
 
     def client(self, peer: str, forwarded_for: str) -> Address | None:
         """The rightmost address of the chain that is not a trusted proxy; None where there is none to be read.
@@ -29,7 +34,7 @@ class Proxies:
             client = hop
         return client
 
-    def _trusts(self, address: Address) -> bool:
+    def _is_among_them(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 
 
@@ -40,6 +45,7 @@ def _hops(forwarded_for: str) -> Iterator[Address | None]:
             yield parse_address(part)
 
 
+@lru_cache(_REMEMBERED)
 def parse_address(text: str) -> Address | None:
     """``192.0.2.1``, ``192.0.2.1:80``, ``[2001:db8::1]:80``, ``fe80::1%eth0``; IPv4 in IPv6 becomes IPv4."""
     text = text.strip().strip('"')

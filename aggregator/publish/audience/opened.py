@@ -51,7 +51,7 @@ BOTS = re.compile(
 )
 
 #: request headers that say "nobody is looking yet"
-PURPOSES = ("purpose", "sec-purpose", "x-purpose", "x-moz")
+PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})
 AHEAD = re.compile("prefetch|prerender|preview|instant")
 
 
@@ -67,7 +67,7 @@ def refusal(opened: Opened) -> str | None:
         return "method"
     if is_bot(opened.user_agent):
         return "bot"
-    if any(name in opened.headers and AHEAD.search(opened.header(name)) for name in PURPOSES):
+    if not PURPOSES.isdisjoint(opened.headers) and any(AHEAD.search(opened.header(name)) for name in PURPOSES):
         return "prefetch"
     return None if _is_navigation(opened) else "sub-resource"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from hashlib import blake2b
 from pathlib import Path
 
 from aggregator.publish.audience.address import Address, host_prefix, network_prefix
@@ -28,6 +28,11 @@ def visitor_hash(key: bytes, *, address: Address | None, user_agent: str, item_i
     The three parts allow ceilings to be rebuilt from the hashes alone after a restart, and say nothing without the key.
     """
     who = reader_hash(key, address=address, user_agent=user_agent, item_id=item_id)
+    return visitor_of(who, key, address=address, item_id=item_id)
+
+
+def visitor_of(who: bytes, key: bytes, *, address: Address | None, item_id: str) -> bytes:
+    """The visitor whose `reader_hash` is known."""
     host, network, item = host_prefix(address), network_prefix(address), item_id.encode()
     return who + _mac(key, b"host", item, host)[:4] + _mac(key, b"network", item, network)[:4]
 
@@ -39,8 +44,9 @@ def reader_hash(key: bytes, *, address: Address | None, user_agent: str, item_id
 
 
 def _mac(key: bytes, *parts: bytes) -> bytes:
-    # only the last part may contain a zero byte, so that no two lists of parts are one text
-    return hmac.digest(key, b"\0".join(parts), "sha256")
+    # Keyed BLAKE2 is a MAC of its own (RFC 7693, 2.9), at half the price of HMAC with SHA-256. Only the last part may
+    # contain a zero byte, so that no two lists of parts are one text.
+    return blake2b(b"\0".join(parts), key=key, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -63,12 +64,12 @@ class Contents:
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
         self._kept: OrderedDict[str, Content] = OrderedDict()
         self._size_bytes = 0
-        #: when each was last known to be what the store says, by the loop's time
+        #: when each was last known to be what the store says, on the monotonic clock
         self._right: dict[str, float] = {}
         self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
         self._renewing: dict[str, asyncio.Task[Content]] = {}
         self._asking: asyncio.Task[tuple[int, float]] | None = None
-        #: the store's generation and the loop's time at which it was asked for
+        #: the store's generation and when it was asked for
         self._known: tuple[int, float] | None = None
         #: what was right before then is not given once more
         self._changed = float("-inf")
@@ -84,10 +85,13 @@ class Contents:
         is asked for all the time keeps nobody waiting, and one that is asked for again after a while is not out of
         date. While the store is unavailable the answer last made goes on being served; StoreError if there is none.
         """
-        kept = self.fresh(key) or self._kept.get(key)
+        kept = self.fresh(key)
+        if kept is not None:
+            return kept
+        kept = self._kept.get(key)
         if kept is None or not self._was_right(key, kept):
             kept = await self._current(key, make)
-        elif not self._is_current(kept) and key not in self._renewing:
+        else:
             self._renewing[key] = renewing = _task(self._current(key, make))
             renewing.add_done_callback(lambda _: self._renewing.pop(key, None))
         if key in self._kept:
@@ -95,18 +99,21 @@ class Contents:
         return kept
 
     def fresh(self, key: str) -> Content | None:
-        """What `get` would give for certain; None where it would have to ask the store or to make it."""
+        """What `get` would give without waiting; None where it would have to ask the store or to make it."""
         kept, known = self._kept.get(key), self._known
-        if kept is None or known is None or not self._is_current(kept):
+        if kept is None:
+            return None
+        if known is not None and self._is_current(kept):
+            self._right[key] = known[1]
+        elif key not in self._renewing or not self._was_right(key, kept):
             return None
         self._kept.move_to_end(key)
-        self._right[key] = known[1]
         return kept
 
     def changed(self) -> None:
         """This server has itself changed what readers see: it shows with the next answer, not a moment later."""
         self._known = self._asking = None
-        self._changed = asyncio.get_running_loop().time()
+        self._changed = time.monotonic()
 
     def close(self) -> None:
         """Lets go of the threads; what they are doing is finished."""
@@ -137,7 +144,7 @@ class Contents:
         if known and self._is_young(known):
             return known
         if self._asking is None:
-            self._asking = asking = _task(self._ask(asyncio.get_running_loop().time()))
+            self._asking = asking = _task(self._ask(time.monotonic()))
             asking.add_done_callback(self._learn)
         return await asyncio.shield(self._asking)
 
@@ -153,7 +160,7 @@ class Contents:
             self._known = asking.result()
 
     def _is_young(self, known: tuple[int, float]) -> bool:
-        return asyncio.get_running_loop().time() - known[1] < self._services.freshness.total_seconds()
+        return time.monotonic() - known[1] < self._services.freshness.total_seconds()
 
     def _is_current(self, kept: Content) -> bool:
         """Whether it was made from what the store says, as far as that is known and was asked for just now."""
@@ -164,7 +171,7 @@ class Contents:
         """Whether it was what the store said so little ago that it may be given once more."""
         grace_s = self._services.freshness.total_seconds() * _GRACE
         right = self._right.get(key, float("-inf"))
-        is_young = asyncio.get_running_loop().time() - right < grace_s
+        is_young = time.monotonic() - right < grace_s
         return is_young and right >= self._changed and kept.stamp[0] == self._services.epoch
 
     def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> asyncio.Task[Content]:

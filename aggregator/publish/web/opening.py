@@ -112,8 +112,10 @@ class Opening:
 
 
 def _opened(method: str, headers: Mapping[str, str], peer: str | None) -> Opened:
-    joined: dict[str, str] = {}
-    for name, value in headers.items():
-        key = name.lower()
-        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    joined = {name.lower(): value for name, value in headers.items()}
+    if len(joined) < len(headers):  # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
+        joined.clear()
+        for name, value in headers.items():
+            key = name.lower()
+            joined[key] = f"{joined[key]}, {value}" if key in joined else value
     return Opened(method=method, peer=peer or "", headers=joined)
