@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.curate.identity import canonical_url
+from aggregator.curate.identity import canonical, canonical_url
 
 SAME = [
     ("http://www.example.com/a", "https://example.com/a/"),
@@ -101,3 +101,18 @@ def test_redirectors_end(target: str) -> None:
     url = f"https://www.google.com/url?q=https://www.google.com/amp/s/example.com/{target}"
     once = canonical_url(url)
     assert once is None or canonical_url(once) == once
+
+
+@given(st.from_regex(canonical._PLAIN, fullmatch=True))
+def test_plain_addresses_need_no_parser(url: str) -> None:
+    assert canonical._of_plain(url) in {None, canonical._of_any(url)}
+
+
+@pytest.mark.parametrize("path", ["", "/", "/a//b/", "/amp/x/index.html", "/x.amp.html", "/Default.aspx", "/a/amp"])
+@pytest.mark.parametrize("query", ["", "?a=1&utm_source=x&b", "?amp=1", "?ref=rss&ref=other"])
+@pytest.mark.parametrize(
+    "host", ["www.m.example.com", "youtu.be", "en.m.wikipedia.org", "google.com", "WWW.EXAMPLE.ORG"]
+)
+def test_plain_addresses_of_all_kinds_need_no_parser(host: str, path: str, query: str) -> None:
+    url = f"http://{host}{path}{query}"
+    assert canonical._of_plain(url) in {None, canonical._of_any(url)}

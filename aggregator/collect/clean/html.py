@@ -54,9 +54,10 @@ _DROP_WITH_CONTENT = {
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
 #: elements as nh3 writes them: attributes quoted, quotes inside them escaped
-_ELEMENT = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:[^\"<>]|\"[^\"]*\")*)>")
+_ELEMENT = re.compile(r"</?[a-z][a-z0-9]*(?:[^\"<>]|\"[^\"]*\")*>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 _IMAGE = re.compile(r"<img((?: [a-z-]+=\"[^\"]*\")*)>")
+_LINK = re.compile(r"<a((?: [a-z-]+=\"[^\"]*\")*)>")
 _OPENING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _NOT_NESTING = frozenset({
     "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr",
@@ -67,6 +68,7 @@ _LINE_BREAKING = frozenset({
     "blockquote", "pre", "hr", "figure", "figcaption", "article", "section", "header", "footer", "aside", "td",
     "th", "details", "summary", "caption", "center",
 })  # fmt: skip
+_LINE_BREAK = re.compile(rf"</?(?:{'|'.join(sorted(_LINE_BREAKING))})(?![a-z0-9])(?:[^\"<>]|\"[^\"]*\")*>")
 _EMPTY = re.compile(r"<(p|div|span|a|b|i|em|strong|center|figure|h[1-6])(?: [^<>]*)?>(?:\s|&nbsp;|<br>)*</\1>")
 _TRACKERS = re.compile(
     r"^https?://(?:[^/]*\.)?(?:feedburner\.com/~|feeds\.feedburner\.com/~|feedsportal\.com/|pixel\.wp\.com/"
@@ -94,12 +96,20 @@ class CleanHtml:
 def clean_html(source: str, *, base: str) -> CleanHtml:
     """`source` by the allow-list; relative addresses are resolved against `base`. Never raises."""
     source = printable(source[:_MAX_INPUT_CHARS])
+    if "<" not in source and "&" not in source and len(source) < MAX_HTML_CHARS // 8:
+        return _clean_text(source)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base)
     cleaned = _without_empty(_images_checked(_cleaner(base).clean(source), base))
     if len(cleaned) > MAX_HTML_CHARS:
         cleaned = _cut(cleaned, base)
     return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=_images(cleaned))
+
+
+def _clean_text(source: str) -> CleanHtml:
+    """What a sanitiser makes of HTML without markup."""
+    cleaned = html.escape(source, quote=False).replace("\xa0", "&nbsp;").strip()
+    return CleanHtml(html=cleaned, text=" ".join(source.split()))
 
 
 def html_from_text(text: str) -> str:
@@ -184,18 +194,13 @@ def _cut(cleaned: str, base: str) -> str:
 
 def _words(cleaned: str) -> str:
     """The text of HTML: elements that break a line part words, the others do not."""
-    text = _ELEMENT.sub(lambda element: " " if element[2].lower() in _LINE_BREAKING else "", cleaned)
+    text = _ELEMENT.sub("", _LINE_BREAK.sub(" ", cleaned)) if "<" in cleaned else cleaned
     return " ".join(printable(html.unescape(text)).split())
 
 
 def _links(cleaned: str) -> tuple[str, ...]:
-    found = (
-        html.unescape(value)
-        for _, name, attributes in _ELEMENT.findall(cleaned)
-        if name == "a"
-        for key, value in _ATTRIBUTE.findall(attributes)
-        if key == "href"
-    )
+    attributes = (dict(_ATTRIBUTE.findall(link)) for link in _LINK.findall(cleaned))
+    found = (html.unescape(link["href"]) for link in attributes if "href" in link)
     return tuple(dict.fromkeys(found))[:_MAX_LINKS]
 
 

@@ -18,6 +18,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\u3164\ufeff"
     "\uffa0\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
 )
+#: letters by their category, and yet invisible
+_FILLERS = ("\u115f", "\u1160", "\u3164", "\uffa0")
 _BREAKS = re.compile("[\x0b\x0c\r\x85\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
@@ -30,11 +32,21 @@ _VISIBLE_CATEGORIES = frozenset("LNPS")
 
 def printable(text: str) -> str:
     """`text` without what cannot be stored (N1, N2), seen, or would reorder what stands beside it (N3)."""
-    if text.isascii() and text.isprintable():
+    if _is_printable(text):
         return text
     text = _SURROGATE.sub("\ufffd", text)
     text = _INVISIBLE.sub("", _BREAKS.sub("\n", text))
     return _MARK_RUN.sub(lambda run: run.group()[:_MAX_MARKS], text)
+
+
+def _is_printable(text: str) -> bool:
+    """Whether there is nothing to be done about a text: most have no character that `str` calls unprintable."""
+    usual = text.replace("\n", "").replace("\t", "")
+    if usual.isascii():
+        return usual.isprintable()
+    if not usual.replace("\xa0", "").isprintable():
+        return False
+    return not any(filler in text for filler in _FILLERS) and not _MARK_RUN.search(text)
 
 
 def clean_line(text: str, *, graphemes: int = MAX_TITLE_GRAPHEMES) -> str:

@@ -24,6 +24,9 @@ _PLAIN = re.compile(
     r"https?://(?=[^/]{1,253}/)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*"
     r"(?:\?[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?(?:#[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?"
 )
+_PRIVATE_ENDS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+#: an address with a name that no address in numbers has
+_NAMED = re.compile(r"https?://((?:[a-z0-9-]+\.)+[a-z]{2,})(?=[:/?#]|$)")
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 
 
@@ -72,8 +75,10 @@ def _ascii_host(host: str) -> str | None:
 
 def is_private_host(url: str) -> bool:
     """Whether an address names this machine or a private network outright: not something strangers may make us load."""
+    if (named := _NAMED.match(url)) and not named[1].endswith(_PRIVATE_ENDS):
+        return False
     host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
+    if host == "localhost" or host.endswith(_PRIVATE_ENDS):
         return True
     try:
         return not ip_address(host.partition("%")[0]).is_global

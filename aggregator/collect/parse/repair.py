@@ -21,6 +21,8 @@ _MAX_EXPANSION_CHARS = 1024 * 1024
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _REFERENCE = re.compile(r"&(?:#(\d+|[xX][0-9a-fA-F]+);|([A-Za-z][\w.-]*);)?")
+#: any but those that every XML parser reads, and that mean a character every document may hold
+_ODD_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#(?:3[2-9]|[4-9]\d|[1-9]\d{2,3}));)")
 _DOCTYPE = re.compile(r"<!DOCTYPE\b[^\[>]*(?:\[(.*?)\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _ENTITY = re.compile(r"<!ENTITY\s+(%\s+)?([\w.:-]+)\s+(?:\"([^\"]*)\"|'([^']*)'|[^>]*)>")
 _PREDEFINED = frozenset({"amp", "lt", "gt", "quot", "apos"})
@@ -64,11 +66,11 @@ def repair(text: str, *, max_entries: int = 2000) -> Repaired:
         warnings.append("control-characters")
     root, at = root_of(clean)
     head, body = clean[:at], clean[at:]
-    body, changed = _resolve(body, _declared(head))
+    pieces, changed = _resolve(_pieces(body), _declared(head))
     warnings += ["bad-references"] if changed else []
-    body, thinned = _thinned(body, max_entries)
+    body, thinned = _thinned("".join(pieces), max_entries)
     warnings += ["item-cap"] if thinned else []
-    outside = "".join(_pieces(body)[::2])
+    outside = "".join((_pieces(body) if thinned else pieces)[::2])
     return Repaired(
         text='<?xml version="1.0" encoding="utf-8"?>' + _GUID.sub(r'<\1\2 isPermaLink="false">', body),
         root=root.rpartition(":")[2].lower(),
@@ -114,8 +116,8 @@ def _declared(head: str) -> dict[str, str]:
     return found
 
 
-def _resolve(body: str, declared: dict[str, str]) -> tuple[str, bool]:
-    """`body` with references that XML does not know resolved; whether any was plainly wrong."""
+def _resolve(parts: list[str], declared: dict[str, str]) -> tuple[list[str], bool]:
+    """`_pieces` with references that XML does not know resolved; whether any was plainly wrong."""
     spent = 0
     wrong = False
 
@@ -136,9 +138,8 @@ def _resolve(body: str, declared: dict[str, str]) -> tuple[str, bool]:
             return declared[name]
         return _named(name)
 
-    parts = _pieces(body)
-    parts[::2] = [_REFERENCE.sub(resolved, part) for part in parts[::2]]
-    return "".join(parts), wrong
+    parts[::2] = [_REFERENCE.sub(resolved, part) if _ODD_REFERENCE.search(part) else part for part in parts[::2]]
+    return parts, wrong
 
 
 def _pieces(body: str) -> list[str]:
@@ -165,7 +166,7 @@ def _named(name: str) -> str:
 
 
 def _thinned(body: str, most: int) -> tuple[str, bool]:
-    ends = [end.end() for end in _ENTRY_END.finditer(body)]
+    ends = [end.end() for end in _ENTRY_END.finditer(body)] if body.count("</") > most else []
     if len(ends) <= most:
         return body, False
     half = most // 2

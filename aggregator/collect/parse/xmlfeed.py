@@ -10,8 +10,9 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import feedparser
@@ -49,16 +50,15 @@ _PERIODS = {
 _MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
 _MAX_IMAGES = 8
 
-#: what feedparser's dictionaries hold, read without their aliases
-Fields = Mapping[str, Any]
+#: feedparser's dictionaries, which are only ever read by `_value`
+Fields = dict[str, Any]
 
 
 def parse_xml(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry], bool]:
     """Version, feed, entries in document order, and whether the document is ill-formed."""
     parsed = _feedparser(text, url)
-    feed = _plain(parsed.get("feed"))
-    entries = [_entry(_plain(entry), url) for entry in parsed.get("entries") or ()]
-    return str(parsed.get("version") or ""), _info(feed, text, url), entries, bool(parsed.get("bozo"))
+    entries = [_entry(entry, url) for entry in _dicts(parsed, "entries")]
+    return _text(parsed, "version"), _info(_dict(parsed, "feed"), text, url), entries, bool(_value(parsed, "bozo"))
 
 
 def _feedparser(text: str, url: str) -> Fields:
@@ -90,30 +90,36 @@ def _run(text: str, url: str) -> Fields:
     return parsed
 
 
-def _plain(fields: Any) -> Fields:
-    """A plain dictionary, as stored: no alias stands in for what is not there."""
-    return {str(key): value for key, value in dict.items(fields)} if isinstance(fields, dict) else {}
+def _value(fields: Fields, key: str) -> Any:
+    """What is stored under a key: no alias stands in for what is not there."""
+    return dict.get(fields, key)
 
 
 def _text(fields: Fields, key: str) -> str:
-    value = fields.get(key)
+    value = dict.get(fields, key)
     return value if isinstance(value, str) else ""
 
 
-def _dicts(fields: Fields, key: str) -> Iterator[Fields]:
-    value = fields.get(key)
-    if isinstance(value, list | tuple):
-        yield from (_plain(each) for each in value if isinstance(each, dict))
+def _dict(fields: Fields, key: str) -> Fields:
+    value = dict.get(fields, key)
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(fields: Fields, key: str) -> list[Fields]:
+    value = dict.get(fields, key)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list | tuple) else []
 
 
 def _entry(fields: Fields, url: str) -> RawEntry:
+    links = _dicts(fields, "links")
+    enclosures = [link for link in links if _text(link, "rel") == "enclosure"]
     title, summary, content = _content(fields, "title", url), _content(fields, "summary", url), _body(fields, url)
     if summary and content and summary.value == content.value:
         summary = None  # feedparser's copy, which has lost its base
     return RawEntry(
         base=next((piece.base for piece in (content, summary, title) if piece and piece.base), url),
         guid=_text(fields, "id"),
-        links=tuple(_links(fields)),
+        links=tuple(_links(fields, links)),
         title=title,
         summary=summary,
         content=content,
@@ -123,11 +129,10 @@ def _entry(fields: Fields, url: str) -> RawEntry:
         language=_text(fields, "language")
         or next((p.language for p in (content, summary, title) if p and p.language), None),
         categories=tuple(_text(tag, "label") or _text(tag, "term") for tag in _dicts(fields, "tags")),
-        images=tuple(_images(fields))[:_MAX_IMAGES],
+        images=tuple(_images(fields, enclosures))[:_MAX_IMAGES],
         enclosures=tuple(
             (_text(each, "href") or _text(each, "url"), _text(each, "type"), _text(each, "length"))
-            for each in _dicts(fields, "links")
-            if _text(each, "rel") == "enclosure"
+            for each in enclosures
         ),
         upstream=_upstream(fields),
     )
@@ -135,7 +140,7 @@ def _entry(fields: Fields, url: str) -> RawEntry:
 
 def _content(fields: Fields, key: str, url: str) -> RawContent | None:
     value = _text(fields, key)
-    return _raw(_plain(fields.get(f"{key}_detail")), value, url) if value else None
+    return _raw(_dict(fields, f"{key}_detail"), value, url) if value else None
 
 
 def _body(fields: Fields, url: str) -> RawContent | None:
@@ -153,38 +158,40 @@ def _raw(detail: Fields, value: str, url: str) -> RawContent:
     return RawContent(
         value=value,
         html=_text(detail, "type") != "text/plain",
-        base=safe_url(_text(detail, "base"), url) or url,
+        base=_base(_text(detail, "base"), url),
         language=_text(detail, "language") or None,
     )
 
 
+@lru_cache(maxsize=64)  # nearly always the document's own
+def _base(base: str, url: str) -> str:
+    return safe_url(base, url) or url
+
+
 def _date(fields: Fields, key: str) -> RawDate | None:
     raw = _text(fields, key)
-    unread = fields.get(f"{key}_parsed")
+    unread = _value(fields, f"{key}_parsed")
     return RawDate(raw=raw, otherwise=unread.read if isinstance(unread, UnreadDate) else None) if raw else None
 
 
-def _links(fields: Fields) -> Iterator[str]:
+def _links(fields: Fields, links: Sequence[Fields]) -> Iterator[str]:
     """FeedBurner's record of the original, the entry's link, other alternates, and at last its media file."""
     yield _text(fields, "feedburner_origlink")
     yield _text(fields, "link")
-    links = list(_dicts(fields, "links"))
     for rels in (("alternate", ""), ("enclosure",)):
         yield from (_text(link, "href") for link in links if _text(link, "rel") in rels)
 
 
 def _author(fields: Fields) -> str:
-    detail = _plain(fields.get("author_detail"))
+    detail = _dict(fields, "author_detail")
     names = [_text(each, "name") for each in _dicts(fields, "authors")]
     return ", ".join(dict.fromkeys(filter(None, names))) or _text(detail, "name") or _text(fields, "author")
 
 
-def _images(fields: Fields) -> Iterator[str]:
+def _images(fields: Fields, enclosures: Sequence[Fields]) -> Iterator[str]:
     yield from _media_images(fields)
-    yield from (
-        _text(each, "href") for each in _dicts(fields, "links") if _text(each, "rel") == "enclosure" and _is_image(each)
-    )
-    yield _text(_plain(fields.get("image")), "href")
+    yield from (_text(each, "href") for each in enclosures if _is_image(each))
+    yield _text(_dict(fields, "image"), "href")
 
 
 def _media_images(fields: Fields) -> Iterator[str]:
@@ -197,7 +204,7 @@ def _is_image(media: Fields) -> bool:
 
 
 def _upstream(fields: Fields) -> Upstream:
-    statistics, stars = _plain(fields.get("media_statistics")), _plain(fields.get("media_starrating"))
+    statistics, stars = _dict(fields, "media_statistics"), _dict(fields, "media_starrating")
     comments = [_count(fields, "slash_comments"), _count(fields, "thr_total")]
     votes = [_count(stars, "count"), _count(statistics, "favorites")]
     return Upstream(
@@ -213,7 +220,7 @@ def _count(fields: Fields, key: str) -> int | None:
 
 
 def _info(feed: Fields, text: str, url: str) -> FeedInfo:
-    links = list(_dicts(feed, "links"))
+    links = _dicts(feed, "links")
     return FeedInfo(
         title=_one_line(_content(feed, "title", url)),
         link=safe_url(_text(feed, "link"), url) or next(iter(_related(links, "alternate", url)), None),
@@ -234,7 +241,7 @@ def _one_line(piece: RawContent | None) -> str:
 
 
 def _feed_images(feed: Fields, text: str) -> Iterator[str]:
-    yield _text(_plain(feed.get("image")), "href")
+    yield _text(_dict(feed, "image"), "href")
     yield _text(feed, "logo")
     yield from _media_images(feed)
     if rdf := _RDF_IMAGE.search(text):

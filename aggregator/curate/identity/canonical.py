@@ -23,6 +23,8 @@ _DEVICE_LABELS = frozenset({"www", "www2", "www3", "m", "mobile", "amp", "touch"
 _INDEX_PAGE = re.compile(r"/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml|cgi)$", re.IGNORECASE)
 _AMP_TAIL = re.compile(r"(?:(?<=[^/])/amp(?:\.html?)?|\.amp(?=(?:\.html?)?$)(?:\.html?)?)$", re.IGNORECASE)
 _AMP_HEAD = re.compile(r"^/amp(?=/.)", re.IGNORECASE)
+#: what none of these three can do without
+_TRIMMABLE = re.compile(r"amp|index|default", re.IGNORECASE)
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 _SLASHES = re.compile(r"/{2,}")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -57,6 +59,15 @@ _WRAPPERS = (
 )
 
 
+#: addresses that a parser has nothing to do with: most of them
+_PLAIN = re.compile(
+    r"https?://(?P<host>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
+    r"(?P<path>(?:/(?!\.)[A-Za-z0-9._~-]*)*)(?:\?(?P<query>[A-Za-z0-9=&._~-]+))?"
+)
+#: hosts of `_WRAPPERS`
+_WRAPPING = re.compile(r"(?:^|\.)(?:google|bing|theregister|yahoo|ampproject)\.")
+
+
 @lru_cache(maxsize=2048)  # the links of a document are asked for more than once while it is identified
 def canonical_url(url: str) -> str | None:
     """The comparable form of a web address; None where it is none (other schemes, no host, over 2 KB, unreadable).
@@ -66,7 +77,22 @@ def canonical_url(url: str) -> str | None:
     article's address are unwrapped. The result is a key to compare, not an address to fetch: idempotent, and equal
     for addresses that lead to the same article on any site that is not out to be different.
     """
-    parsed = _parse(url.strip())
+    return _of_plain(url) or _of_any(url.strip())
+
+
+def _of_plain(url: str) -> str | None:
+    """The form of an address without anything to take apart: a name, a path and a query in letters. None: another."""
+    plain = _PLAIN.fullmatch(url)
+    if plain is None or len(url) > MAX_URL_CHARS or not (host := _host(plain["host"])):
+        return None
+    if host in _REDIRECTORS or _WRAPPING.search(host):
+        return None
+    host, path, query = at_known_site(host, _path(plain["path"] or "/"), _query(plain["query"] or ""))
+    return f"https://{host}{path}{query and '?' + query}"
+
+
+def _of_any(url: str) -> str | None:
+    parsed = _parse(url)
     while parsed is not None and (target := _unwrapped(parsed)):
         parsed = _parse(target)
     if parsed is None or not (host := _host(parsed.raw_host or "")):
@@ -133,7 +159,8 @@ def _is_address(host: str) -> bool:
 
 def _path(raw: str) -> str:
     """The path without session ids, AMP marks, index page and trailing slash; "/" if nothing is left."""
-    path = _SLASHES.sub("/", _SESSION.sub("", raw))
+    path = _SESSION.sub("", raw) if ";" in raw else raw
+    path = _SLASHES.sub("/", path) if "//" in path else path
     shorter = _trimmed(path)
     while shorter != path:
         path, shorter = shorter, _trimmed(shorter)
@@ -142,6 +169,8 @@ def _path(raw: str) -> str:
 
 def _trimmed(path: str) -> str:
     path = path.rstrip("/")
+    if not _TRIMMABLE.search(path):
+        return path
     path = _AMP_HEAD.sub("", path)
     path = _INDEX_PAGE.sub("", path)
     return _AMP_TAIL.sub("", path)

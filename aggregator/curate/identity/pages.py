@@ -11,12 +11,12 @@ _GENERAL_PAGES = re.compile(
     r"^/?$|^/[^/\d?]{0,12}$|/(?:live|news|latest|changelog|releases|updates|feed|rss|blog|home|archive|events)$",
     re.IGNORECASE,
 )
+_FRONT_PAGE = re.compile(r"https?://[^/?#]*/?")
 
 
 def is_front_page(canonical: str) -> bool:
     """Whether an address (canonical) is a site's first page."""
-    parts = urlsplit(canonical)
-    return parts.path in {"", "/"} and not parts.query and not parts.fragment
+    return _FRONT_PAGE.fullmatch(canonical) is not None
 
 
 def names_one_story(link: str) -> bool:
