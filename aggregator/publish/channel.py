@@ -191,8 +191,8 @@ def compose(listing: Listing, site: Site) -> Channel:
 
 
 def is_topic(listing: Listing) -> bool:
-    """Whether the hub is told of its changes: the lists of the site, its sections and the operator's own feeds."""
-    return listing.path.startswith(("/feeds/", "/section/")) and not listing.after
+    """Whether the hub is told of its changes; `hub.topics` says why the others are not."""
+    return listing.path.startswith(("/feeds/", "/section/", "/source/")) and not listing.after
 
 
 def _hub(site: Site) -> str:

@@ -103,6 +103,9 @@ class WorkStore(Protocol):
     def next_due(self, *, now: datetime) -> datetime | None:
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""
 
+    def followed(self) -> list[Source]:
+        """Every source that is polled now and then: configured, enabled, not gone."""
+
     def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
         """The health of every configured source, or of the one with that slug, by section and name."""
 
@@ -249,14 +252,17 @@ class HubStore(Protocol):
     def hub_subscribers(self) -> list[HubSubscriber]:
         """All of them, lapsed leases included, by topic and callback."""
 
-    def put_hub_subscriber(self, subscriber: HubSubscriber) -> None:
-        """A new subscriber, or the new lease and secret of one that is known, whose `told` stays as it is."""
+    def put_hub_subscriber(self, *subscribers: HubSubscriber) -> None:
+        """New subscribers, or the new lease and secret of those that are known, whose `told` stays as it is."""
 
     def note_told(self, subscriber: HubSubscriber) -> None:
         """Keeps `told`, `failures` and `retry_at`; nothing if it has unsubscribed meanwhile."""
 
     def remove_hub_subscriber(self, *, topic: str, callback: str) -> bool:
         """Forgets one; False if there was none."""
+
+    def source_marks(self) -> Mapping[str, str]:
+        """The slug of every configured source, with a text that changes when it has brought something new; cheap."""
 
 
 class PushStore(Protocol):

@@ -243,6 +243,12 @@ def test_nobody_can_make_it_knock_on_private_doors(tmp_path: Path) -> None:
         ({"topic": f"{SITE.url}/feeds/nosuch.atom"}, "hub.topic"),
         ({"topic": f"{SITE.url}/r/tok3n/recommended.atom"}, "hub.topic"),
         ({"topic": f"{SITE.url}/section/world/latest.xyz"}, "hub.topic"),
+        ({"topic": f"{SITE.url}/source/nosuch/latest.atom"}, "hub.topic"),
+        ({"topic": f"{SITE.url}/source/s1/ranking.atom"}, "hub.topic"),
+        ({"topic": f"{SITE.url}/feeds/status.atom"}, "hub.topic"),
+        ({"topic": f"{SITE.url}/search.atom?q=title"}, "hub.topic"),
+        ({"topic": f"{SITE.url}/item/item1/related.atom"}, "hub.topic"),
+        ({"topic": f"{SITE.url}/feeds/latest.atom?before=2026-11-23T00:00:00Z~item1"}, "hub.topic"),
         ({"lease_seconds": "soon"}, "hub.lease_seconds"),
         ({"secret": "x" * 200}, "hub.secret"),
     ],
@@ -266,7 +272,7 @@ def test_without_a_hub_of_its_own_there_is_no_such_address(tmp_path: Path) -> No
 
 def test_a_hub_of_ones_choice_is_told_which_feeds_have_changed(tmp_path: Path) -> None:
     async def story(site: Site, reader: Subscriber) -> None:
-        topics = len(list(Topics(site.services.rendering()).all()))
+        topics = len(list(Topics(site.services.rendering(), NOON).all()))
         await until(lambda: len(site.store.hub_subscribers()) == topics)
         await asyncio.sleep(1.2)
         assert reader.origin.requests == [], "what was there before is no news"
@@ -280,12 +286,43 @@ def test_a_hub_of_ones_choice_is_told_which_feeds_have_changed(tmp_path: Path) -
         announced = sorted(form["hub.topic"][0].removeprefix(SITE.url) for form in forms)
         lists = {path.rpartition(".")[0] for path in announced}
         assert "/feeds/latest" in lists
+        assert len([path for path in lists if path.startswith("/source/")]) == 1, "of the source that has brought it"
         assert len(announced) == len(lists) * 3, "each once, in each format"
         assert all(each.told and not each.failures for each in site.store.hub_subscribers())
         async with site.session.get(f"{site.url}/feeds/latest.json") as response:
             assert json.loads(await response.read())["hubs"] == [{"type": "WebSub", "url": hub}]
 
     play(tmp_path, story, hub="ORIGIN")
+
+
+def test_a_source_is_told_of_when_it_has_brought_something(tmp_path: Path) -> None:
+    async def story(site: Site, reader: Subscriber) -> None:
+        slugs = [health.ref.slug for health in site.store.sources(now=NOON)]
+        for slug in slugs:
+            await site.subscribed(reader, topic=f"{SITE.url}/source/{slug}/latest.rss")
+        await until(lambda: len(site.store.hub_subscribers()) == len(slugs) > 1)
+        poll_again(site.store)
+        await until(lambda: reader.told, within_s=4)
+        await asyncio.sleep(1.2)
+        [told] = reader.told
+        [slug] = [slug for slug in slugs if f"/source/{slug}/latest.rss" in told.headers["link"]]
+        async with site.session.get(f"{site.url}/source/{slug}/latest.rss") as response:
+            assert told.body == await response.read()
+            assert response.headers["Link"] == told.headers["link"]
+            assert f'<{SITE.url}/hub>; rel="hub"' in response.headers["Link"]
+
+    play(tmp_path, story)
+
+
+def test_what_is_no_topic_names_no_hub(tmp_path: Path) -> None:
+    async def story(site: Site, reader: Subscriber) -> None:
+        item = site.store.latest(Scope(), limit=1)[0]
+        for path in (f"/item/{item.id}/related.atom", "/search.atom?q=title", "/feeds/status.atom"):
+            async with site.session.get(site.url + path) as response:
+                assert response.status == 200
+                assert 'rel="hub"' not in response.headers["Link"] + await response.text(), path
+
+    play(tmp_path, story)
 
 
 def test_another_hub_takes_the_place_of_the_first(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class Hub:
             self._waiting -= 1
 
     def _fingerprint(self, topic: str) -> str | None:
-        return Topics(self._rendering()).fingerprint(topic)
+        return Topics(self._rendering(), self._clock()).fingerprint(topic)
 
     def _grant(self, request: HubRequest, current: str) -> None:
         store = self._rendering().store
@@ -160,9 +160,10 @@ class Hub:
 
     def _due(self, site: Rendering, now: datetime) -> tuple[list[_Due], datetime | None]:
         """Who is to be told now, and when the next second try is due."""
-        topics, due, later = Topics(site), [], []
+        topics, due, later = Topics(site, now), [], []
         for subscriber in self._subscribers(site, topics, now):
-            current = topics.fingerprint(subscriber.topic)
+            is_reader = subscriber.until is not None
+            current = topics.fingerprint(subscriber.topic) if is_reader else topics.mark(subscriber.topic)
             if current is None or current == subscriber.told:
                 continue
             if subscriber.retry_at is not None and subscriber.retry_at > now:
@@ -182,11 +183,14 @@ class Hub:
         if hub == EMBEDDED:
             return [subscriber for subscriber in known if subscriber.until is not None and subscriber.until > now]
         announced = {subscriber.topic: subscriber for subscriber in known if subscriber.callback == hub}
-        for topic in topics.all():
-            if topic not in announced:
-                # what is there when it is first looked at is not news
-                first = HubSubscriber(topic=topic, callback=hub, told=topics.fingerprint(topic) or "")
-                store.put_hub_subscriber(first)
+        # what is there when it is first looked at is not news
+        first = [
+            HubSubscriber(topic=topic, callback=hub, told=topics.mark(topic) or "")
+            for topic in topics.all()
+            if topic not in announced
+        ]
+        if first:
+            store.put_hub_subscriber(*first)
         return list(announced.values())
 
     async def _tell(self, due: _Due) -> None:
@@ -223,7 +227,7 @@ class Hub:
         topic = due.subscriber.topic
         known = self._documents.get(topic)
         if known is None or known[0] != due.fingerprint:
-            known = self._documents[topic] = (due.fingerprint, Topics(self._rendering()).document(topic))
+            known = self._documents[topic] = (due.fingerprint, Topics(self._rendering(), self._clock()).document(topic))
         return known[1]
 
     def _note(self, due: _Due, status: int) -> None:

@@ -1,11 +1,17 @@
-"""The feeds that are told of: the lists of the site, of its sections, and the operator's own."""
+"""The feeds that are told of: the lists of the site, of its sections and sources, and the operator's own.
+
+Not those of related items and of searches: there is one for each item and for any words, each would have to be computed
+to see whether it has changed, and what is in them comes past in the others. Nor those of readers, whose addresses are
+secrets that no hub should hold, the state of the sources, and the later parts of long feeds, which are archives.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -16,7 +22,11 @@ from aggregator.publish.markup import address
 from aggregator.publish.rendering import Made, Rendering
 from aggregator.publish.site import slugify
 
-_PATH: Final = re.compile(r"/(?:feeds|section/(?P<slug>[^/?#]+))/(?P<name>[^/.?#]+)\.(?P<suffix>[a-z]+)")
+_PATH: Final = re.compile(
+    r"/(?:feeds|section/(?P<slug>[^/?#]+)|source/(?P<source>[^/?#]+))/(?P<name>[^/.?#]+)\.(?P<suffix>[a-z]+)"
+)
+#: (slug of a section, slug of a source, name of the list)
+_Key = tuple[str | None, str | None, str]
 
 
 @dataclass(slots=True)
@@ -24,7 +34,9 @@ class Topics:
     """The topics as they stand at one moment; blocks while it reads, each list once."""
 
     site: Rendering
-    _lists: dict[tuple[str | None, str], Listing | None] = field(default_factory=dict)
+    now: datetime
+    _lists: dict[_Key, Listing | None] = field(default_factory=dict)
+    _marks: Mapping[str, str] | None = None
 
     def all(self) -> Iterator[str]:
         """The addresses of all topics, in every format."""
@@ -32,7 +44,8 @@ class Topics:
         headings = [lists.heading(name) for name in lists.names()]
         for section in map(slugify, self.site.site.sections):
             headings += [lists.heading(name, section=section) for name in lists.section_names()]
-        for _, path, _ in headings:
+        paths = [path for _, path, _ in headings] + [f"/source/{slug}/latest" for slug in self._sources()]
+        for path in paths:
             for suffix in self.site.site.formats:
                 yield f"{self.site.site.url}{address(path)}.{suffix}"
 
@@ -45,26 +58,48 @@ class Topics:
         lines = [listing.title, *(f"{place.item.id} {place.item.updated.isoformat()}" for place in listing.places)]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:32]
 
+    def mark(self, topic: str) -> str | None:
+        """A fingerprint for a hub that is told of all topics: of a source, only whether it has brought anything new.
+
+        What has been edited is told with the next new item: thousands of lists are not read for it.
+        """
+        key, _ = self._read(topic)
+        return self.fingerprint(topic) if key is None or key[1] is None else self._sources().get(key[1])
+
     def document(self, topic: str) -> Made | None:
         """The feed itself; None: no topic, or no longer."""
         found = self._find(topic)
         return None if found is None else self.site.feed(*found)
 
     def _find(self, topic: str) -> tuple[Listing, str] | None:
-        match = (
-            _PATH.fullmatch(topic.removeprefix(self.site.site.url)) if topic.startswith(self.site.site.url) else None
-        )
-        if match is None or match["suffix"] not in self.site.site.formats:
-            return None
-        listing = self._list(unquote(match["slug"]) if match["slug"] else None, unquote(match["name"]))
-        return None if listing is None else (listing, match["suffix"])
+        key, suffix = self._read(topic)
+        listing = None if key is None else self._list(key)
+        return None if listing is None else (listing, suffix)
 
-    def _list(self, slug: str | None, name: str) -> Listing | None:
-        if (slug, name) not in self._lists:
+    def _read(self, topic: str) -> tuple[_Key | None, str]:
+        """What an address names, and in which format; None: no feed of a kind that is told of."""
+        url = self.site.site.url
+        match = _PATH.fullmatch(topic.removeprefix(url)) if topic.startswith(url) else None
+        if match is None or match["suffix"] not in self.site.site.formats:
+            return None, ""
+        section, source = (unquote(found) if found else None for found in (match["slug"], match["source"]))
+        if source is not None and match["name"] != "latest":
+            return None, ""
+        return (section, source, unquote(match["name"])), match["suffix"]
+
+    def _list(self, key: _Key) -> Listing | None:
+        if key not in self._lists:
+            section, source, name = key
+            lists = self.site.lists
             try:
-                listing = self.site.lists.named(name, section=slug)
+                listing = lists.source(source, now=self.now) if source else lists.named(name, section=section)
             except NotFound:
-                self._lists[slug, name] = None
+                self._lists[key] = None
             else:
-                self._lists[slug, name] = listing if is_topic(listing) else None
-        return self._lists[slug, name]
+                self._lists[key] = listing if is_topic(listing) else None
+        return self._lists[key]
+
+    def _sources(self) -> Mapping[str, str]:
+        if self._marks is None:
+            self._marks = self.site.store.source_marks()
+        return self._marks

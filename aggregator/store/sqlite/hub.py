@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from aggregator.model import HubSubscriber
 from aggregator.store.sqlite import codec
@@ -25,11 +26,12 @@ class HubSubscribers:
         query = "SELECT * FROM hub_subscribers ORDER BY topic, callback"
         return self._engine.read(lambda connection: [_subscriber(row) for row in connection.execute(query)])
 
-    def put_hub_subscriber(self, subscriber: HubSubscriber) -> None:
-        """A new subscriber, or the new lease and secret of one that is known, whose `told` stays as it is."""
-        until = codec.to_ms_or_none(subscriber.until)
-        row = (subscriber.topic, subscriber.callback, subscriber.told, subscriber.secret, until)
-        self._engine.write(lambda connection: connection.execute(_PUT, row))
+    def put_hub_subscriber(self, *subscribers: HubSubscriber) -> None:
+        """New subscribers, or the new lease and secret of those that are known, whose `told` stays as it is."""
+        rows = [
+            (each.topic, each.callback, each.told, each.secret, codec.to_ms_or_none(each.until)) for each in subscribers
+        ]
+        self._engine.write(lambda connection: connection.executemany(_PUT, rows))
 
     def note_told(self, subscriber: HubSubscriber) -> None:
         """Keeps `told`, `failures` and `retry_at`; nothing if it has unsubscribed meanwhile."""
@@ -41,6 +43,11 @@ class HubSubscribers:
         """Forgets one; False if there was none."""
         query = "DELETE FROM hub_subscribers WHERE topic = ? AND callback = ?"
         return self._engine.write(lambda connection: connection.execute(query, (topic, callback)).rowcount > 0)
+
+    def source_marks(self) -> Mapping[str, str]:
+        """The slug of every configured source, with a text that changes when it has brought something new."""
+        query = "SELECT slug, entries || ' ' || coalesce(last_item, '') FROM sources WHERE configured"
+        return dict(self._engine.read(lambda connection: list(map(tuple, connection.execute(query)))))
 
 
 def _subscriber(row: sqlite3.Row) -> HubSubscriber:
