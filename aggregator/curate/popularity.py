@@ -64,6 +64,10 @@ class Field:
         #: the share of the site's views that the usual item gets; 0 while there are no views
         exposed = crowd.exposed(exposure.by_reach) if exposure.totals else 0.0
         self.usual = crowd.views / exposed if exposed else 0.0
+        #: what each item is worth to everybody, kept for `worth`
+        self.worths: dict[str, Mapping[str, float]] = {}
+        #: and what the items of a portion of a shelf can be worth at most
+        self.bounds: dict[object, list[float]] = {}
         self._signals: dict[str, Signals] = {}
         self._lifts: dict[str, float] = {}
         self._upstream: dict[int, dict[str, float]] = {}
@@ -105,6 +109,12 @@ class Field:
         for source, usual in self.usual_of.items():
             found[source] = found[-1 - source] = (max(0.0, self.crowd.rate_of(source)), usual)
         return found
+
+    @cached_property
+    def least_by_source(self) -> tuple[float, float]:
+        """The least of both of any source."""
+        rates, usual = zip(*self.sources_by_owner.values(), strict=True) if self.crowd.sources else ((0.0,), (0.0,))
+        return min(rates), min(usual)
 
     # --- items --------------------------------------------------------------------------
     def signals(self, item: Candidate) -> Signals:

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
-from operator import add
 
 from aggregator.curate.crowd import moment_of
 from aggregator.curate.popularity import Field, survey
@@ -139,17 +138,20 @@ def _hottest(shelf: Shelf, field: Field, since: datetime, fades: timedelta) -> I
     def most(portion: Portion) -> float:
         if portion.newest < began and portion.newest_seen < began:
             return -math.inf
-        age = field.age_of(portion.newest)
-        return portion.top + most_above - field.expecting(age, field.usual) - age / fades
+        return portion.top + most_above - faded(portion)
 
-    def most_by_source(portion: Portion) -> float:
-        age = field.age_of(portion.newest)
-        best: float = max(map(add, portion.worths, map(above.__getitem__, portion.owners)))
-        return best - field.expecting(age, field.usual) - age / fades
+    def most_of_each(portion: Portion) -> list[float]:
+        less, sources = faded(portion), map(above.__getitem__, portion.owners)
+        return [worth + by_source - less for worth, by_source in zip(portion.worths, sources, strict=True)]
 
-    found = shelf.best_first(
-        key, most, most_by_source, among=lambda item: max(item.published, item.first_seen) >= since
-    )
+    def faded(portion: Portion) -> float:
+        age = field.age_of(portion.newest)
+        return field.expecting(age, field.usual) + age / fades
+
+    def among(item: Candidate) -> bool:
+        return max(item.published, item.first_seen) >= since
+
+    found = shelf.best_first(key, most=most, most_of_each=most_of_each, among=among)
     return ((item, -place[0]) for place, item in found)
 
 

@@ -11,13 +11,14 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heapify, heappop, heappush, heapreplace
+from itertools import count
 from typing import Generic, TypeVar
 
 from aggregator.curate.crowd import moment_of
 from aggregator.curate.signals import most_worth
 from aggregator.model import Candidate
 
-__all__ = ["Bound", "Key", "Portion", "Replay", "Shelf", "shelf_of"]
+__all__ = ["Key", "Portion", "Replay", "Shelf", "shelf_of"]
 
 #: a portion that is larger is cut in two
 LARGEST = 64
@@ -26,10 +27,10 @@ SLACK = 1e-6
 
 #: the place of an item: the score, negative, then whatever decides between equals, the id last
 Key = tuple[float, *tuple[float, ...], str]
-#: the most that an item of a portion can have
-Bound = Callable[["Portion"], float]
 #: more readers, then more sources, then newer; the id last, so that the order is the same every time
 _Viewed = tuple[int, int, float, str]
+#: the most that items of a portion can have, and which they are
+_Bounded = list[tuple[float, int]]
 
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class Replay(Generic[T]):
 class Portion:
     """Some candidates that were published one after the other."""
 
-    __slots__ = ("items", "keys", "newest_seen", "owners", "top", "worths")
+    __slots__ = ("items", "keys", "newest_seen", "owners", "seen", "top", "top_unopened", "worths")
 
     def __init__(self) -> None:
         #: (moment of publication, id), ascending; beside them the items, what each is worth at most whatever its age,
@@ -67,13 +68,16 @@ class Portion:
         self.items: list[Candidate] = []
         self.worths: list[float] = []
         self.owners: list[int] = []
-        self.top = 0.0
+        self.seen: list[int] = []
+        self.top = self.top_unopened = -math.inf
         self.newest_seen = 0
 
     def summed_up(self) -> Portion:
         """After a change."""
-        self.top = max(self.worths, default=0.0)
-        self.newest_seen = max((moment_of(item.first_seen) for item in self.items), default=0)
+        self.top = max(self.worths, default=-math.inf)
+        unopened = [worth for worth, owner in zip(self.worths, self.owners, strict=True) if owner >= 0]
+        self.top_unopened = max(unopened, default=-math.inf)
+        self.newest_seen = max(self.seen, default=0)
         return self
 
     def put(self, key: tuple[int, str], item: Candidate, worth: float) -> None:
@@ -83,21 +87,20 @@ class Portion:
         self.items.insert(place, item)
         self.worths.insert(place, worth)
         self.owners.insert(place, -1 - item.source_id if item.views else item.source_id)
-        seen = moment_of(item.first_seen)
-        self.top = max(self.top, worth) if len(self.keys) > 1 else worth
-        self.newest_seen = max(self.newest_seen, seen)
+        self.seen.insert(place, moment_of(item.first_seen))
+        self.summed_up()
 
     def drop(self, key: tuple[int, str]) -> None:
         """One less."""
         place = bisect_left(self.keys, key)
-        for row in (self.keys, self.items, self.worths, self.owners):
+        for row in (self.keys, self.items, self.worths, self.owners, self.seen):
             del row[place]
         self.summed_up()
 
     def cut(self) -> Portion:
         """The newer half leaves."""
         other, middle = Portion(), len(self.keys) // 2
-        for name in ("keys", "items", "worths", "owners"):
+        for name in ("keys", "items", "worths", "owners", "seen"):
             row = getattr(self, name)
             setattr(other, name, row[middle:])
             del row[middle:]
@@ -206,31 +209,37 @@ class Shelf:
     def best_first(
         self,
         key: Callable[[Candidate], Key],
-        *bounds: Bound,
+        *,
+        most: Callable[[Portion], float],
+        most_of_each: Callable[[Portion], list[float]],
         among: Callable[[Candidate], bool] = lambda _: True,
     ) -> Iterator[tuple[Key, Candidate]]:
         """Those `among` which a score is asked for, in the ascending order of their keys.
 
-        `bounds`: the most that an item of a portion can have, the cheapest bound first; minus infinity: none of it.
+        `most`: the score that no item of a portion exceeds, minus infinity: none of it; `most_of_each`: the same of
+        each of its items. The keys of those alone are computed whose turn could be next.
         """
-        closed = [
-            (-most, number, 1)
-            for number, portion in enumerate(self._portions)
-            if (most := bounds[0](portion)) > -math.inf
-        ]
-        heapify(closed)
         ready: list[tuple[Key, Candidate]] = []
-        while closed or ready:
-            while closed and (not ready or closed[0][0] <= ready[0][0][0] + SLACK):
-                _, number, level = closed[0]
-                portion = self._portions[number]
-                if level < len(bounds):
-                    heapreplace(closed, (-bounds[level](portion), number, level + 1))
+        number = count()
+        #: the most it can be, negative; of what: a portion, or of its items, sorted by their bounds, the one at a place
+        bounded: list[tuple[float, int, Portion, _Bounded, int]] = [
+            (-bound, next(number), portion, [], 0) for portion in self._portions if (bound := most(portion)) > -math.inf
+        ]
+        heapify(bounded)
+        while bounded or ready:
+            while bounded and (not ready or bounded[0][0] <= ready[0][0][0] + SLACK):
+                _, turn, portion, each, place = bounded[0]
+                if not each:
+                    each = sorted(zip(most_of_each(portion), range(len(portion.items)), strict=True), reverse=True)
+                    heapreplace(bounded, (-each[0][0], turn, portion, each, 0))
                     continue
-                heappop(closed)
-                for item in portion.items:
-                    if among(item):
-                        heappush(ready, (key(item), item))
+                if place + 1 < len(each):
+                    heapreplace(bounded, (-each[place + 1][0], turn, portion, each, place + 1))
+                else:
+                    heappop(bounded)
+                item = portion.items[each[place][1]]
+                if among(item):
+                    heappush(ready, (key(item), item))
             if ready:
                 yield heappop(ready)
 

@@ -44,13 +44,14 @@ class Worth:
         self._field = field
         self._profile = profile if profile is not None and profile.speaks else None
         self._vector = vector
-        self._terms: dict[str, Mapping[str, float]] = {}
+        #: what is worth the same to everybody is computed once for all lists
+        self._terms: dict[str, Mapping[str, float]] = {} if self._profile else field.worths
 
     def best_first(
         self, shelf: Shelf, *, without: Collection[str], since: datetime | None, unopened: bool = False
     ) -> Iterator[Scored]:
         """The best first, of those that were published since then; `unopened`: those alone that nobody has opened."""
-        bounds = _Bounds(self._field, self._profile, since)
+        bounds = _Bounds(self._field, since, unopened=unopened, own=TASTE + LOYALTY if self._profile else 0.0)
 
         def among(item: Candidate) -> bool:
             return (
@@ -59,7 +60,7 @@ class Worth:
                 and not (unopened and item.views)
             )
 
-        found = shelf.best_first(self.key, bounds.rough, bounds.fine, among=among)
+        found = shelf.best_first(self.key, most=bounds.most, most_of_each=bounds.most_of_each, among=among)
         return (self.scored(item) for _, item in found)
 
     def key(self, item: Candidate) -> Key:
@@ -96,34 +97,39 @@ class Worth:
 class _Bounds:
     """The most that the items of a portion can be worth."""
 
-    def __init__(self, field: Field, profile: Profile | None, since: datetime | None) -> None:
+    def __init__(self, field: Field, since: datetime | None, *, unopened: bool, own: float) -> None:
         self._field = field
         self._since = -math.inf if since is None else moment_of(since)
-        self._own = 0.0 if profile is None else TASTE + LOYALTY
+        self._unopened = unopened
+        #: what a reader's own taste can add
+        self._own = own
         self._sources = field.sources_by_owner
-        self._rarest = min((rate for rate, _ in self._sources.values()), default=0.0)
-        self._least = min((usual for _, usual in self._sources.values()), default=0.0)
+        self._rarest, self._least = field.least_by_source
 
-    def rough(self, portion: Portion) -> float:
+    def most(self, portion: Portion) -> float:
         """By the source that most rarely posts, and the one whose items are read least."""
-        if portion.newest < self._since:
+        top = portion.top_unopened if self._unopened else portion.top
+        if portion.newest < self._since or top == -math.inf:
             return -math.inf
         age = self._field.age_of(portion.newest)
         faded = GRAVITY * math.log2(1.0 + age / YOUNG) / _lasts(self._rarest)
-        return portion.top + self._own - faded - self._field.expecting(age, self._least)
+        return top + self._own - faded - self._field.expecting(age, self._least)
 
-    def fine(self, portion: Portion) -> float:
+    def most_of_each(self, portion: Portion) -> list[float]:
         """By their own sources."""
+        known = self._field.bounds.get(portion)
+        if known is None:
+            known = self._field.bounds[portion] = self._computed(portion)
+        return [bound + self._own for bound in known] if self._own else known
+
+    def _computed(self, portion: Portion) -> list[float]:
         age, log2 = self._field.age_of(portion.newest), math.log2
         fades, views = GRAVITY * log2(1.0 + age / YOUNG), self._field.exposure.since(age)
         sources = map(self._sources.__getitem__, portion.owners)
-        best = max(
-            [
-                worth - fades * (1.0 + rate) / (1.0 + RARE_SOURCE_LASTS + rate) - log2(views * usual + PRIOR_VIEWS)
-                for worth, (rate, usual) in zip(portion.worths, sources, strict=True)
-            ]
-        )
-        return best + self._own
+        return [
+            worth - fades * (1.0 + rate) / (1.0 + RARE_SOURCE_LASTS + rate) - log2(views * usual + PRIOR_VIEWS)
+            for worth, (rate, usual) in zip(portion.worths, sources, strict=True)
+        ]
 
 
 def _lasts(rate: float) -> float:

@@ -74,7 +74,8 @@ class Kept:
                 self._matching.forget([item.item_id])
         self._matching.learn(changed, stopped=stopped)
         for item in gently(changed.values()):
-            stock.put(item)
+            if item.item_id in self._edited or stock.crowd.items.get(item.item_id) != item:
+                stock.put(item)
         for source_id, rate in moved.rates.items():
             stock.rate(source_id, rate)
         for window, counts in moved.counts.items():

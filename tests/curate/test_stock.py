@@ -17,7 +17,7 @@ from aggregator.curate.popularity import Field, survey
 from aggregator.curate.profile import Profile
 from aggregator.curate.ranking import rank
 from aggregator.curate.recommend import recommend, weigh
-from aggregator.curate.shelf import LARGEST, Shelf
+from aggregator.curate.shelf import LARGEST, Portion, Shelf
 from aggregator.curate.signals import favour
 from aggregator.curate.stock import SITE, Stock, section_of
 from aggregator.curate.worth import Worth
@@ -222,7 +222,13 @@ def test_few_items_are_looked_at() -> None:
         looked_at.append(item.item_id)
         return (NOON - item.published) / HOUR, item.item_id
 
-    best = shelf.best_first(age, lambda portion: (portion.newest - moment_of(NOON)) / 3.6e9)
+    def most(portion: Portion) -> float:
+        return (portion.newest - moment_of(NOON)) / 3.6e9
+
+    def most_of_each(portion: Portion) -> list[float]:
+        return [most(portion)] * len(portion.items)
+
+    best = shelf.best_first(age, most=most, most_of_each=most_of_each)
     assert [next(best)[1].item_id for _ in range(20)] == [f"i{n}" for n in range(20)]
     assert len(looked_at) <= 2 * LARGEST
 

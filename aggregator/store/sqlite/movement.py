@@ -22,7 +22,7 @@ MEANWHILE_MS = 60_000
 _DAY_MS = 86_400_000
 _CHUNK = 500
 
-_LAST = "SELECT coalesce(max(seq), 0), coalesce(min(seq), 1) FROM changes"
+_LAST = "SELECT coalesce((SELECT max(seq) FROM changes), 0), coalesce((SELECT min(seq) FROM changes), 1)"
 _NEWEST = "SELECT max(first_seen) FROM items WHERE shown"
 _NEWEST_VIEW = "SELECT max(bucket) FROM buckets"
 _FLOOR = """
