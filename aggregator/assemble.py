@@ -12,6 +12,7 @@ settings ─┬─ store
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from aggregator.model import ParsedEntry, PollResult, Source, Verdict
 from aggregator.store import Store, Stored, open_store
 
 if TYPE_CHECKING:
+    from aggregator.collect.cadence import Policy
     from aggregator.collect.fetch import Fetcher, Fetches
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import ParseLanes
@@ -98,9 +100,29 @@ def judge(settings: Settings) -> Judge:
     return lambda source, entry: judge_by(rules, subject_of_entry(source, entry)) if rules else Verdict()
 
 
+def bounds(settings: Settings) -> Policy:
+    """How often sources are asked at the most and at the least."""
+    from aggregator.collect.cadence import Policy
+
+    return Policy(min_interval=settings.polling.min_interval, max_interval=settings.polling.max_interval)
+
+
+def policy(settings: Settings, store: Store, now: datetime) -> Policy:
+    """The same, within ``[polling] budget``: for that, it looks at all sources."""
+    from aggregator.collect.cadence import thrift
+
+    plain, budget = bounds(settings), settings.polling.budget
+    return (
+        replace(plain, thrift=thrift(store.followed(), now=now, policy=plain, polls_per_day=budget))
+        if budget
+        else plain
+    )
+
+
 def poller(
     settings: Settings,
     *,
+    policy: Policy,
     store: Store,
     fetcher: Fetches,
     parser: ParseLanes,
@@ -108,10 +130,8 @@ def poller(
     relax: Relax = lambda _, result: result,
 ) -> Poller:
     """The order of things for one lease."""
-    from aggregator.collect.cadence import Policy
     from aggregator.collect.poll import Poller
 
-    policy = Policy(min_interval=settings.polling.min_interval, max_interval=settings.polling.max_interval)
     return Poller(store, fetcher, parser, policy, judge(settings), clock, relax=relax)
 
 

@@ -4,27 +4,29 @@
 
 Every rule follows the same 84 histories for their last 99 days: 22 newsrooms, 62 blogs, podcasts and companies. A poll
 sees whatever was posted since the one before. Polls are counted per source and day, each source counting the same; the
-delay of an item is the time until the poll that sees it, each item counting the same. With --check only our rule is
-followed, and the exit code says whether it keeps to its promise.
+delay of an item is the time until the poll that sees it, each item counting the same. A second table follows all
+sources side by side under ``[polling] budget``, beside the fixed interval that costs as much. With --check only our
+rule is followed, and the exit code says whether it keeps to its promise and to a budget.
 """
 
 from __future__ import annotations
 
 import argparse
 import bisect
+import heapq
 import json
 import lzma
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from aggregator.collect import cadence
 from aggregator.collect.cadence import Hints, Policy
-from aggregator.model import Rhythm
+from aggregator.model import Rhythm, Source, Subscription
 
 HISTORIES = Path("timeseries") / "arrivals" / "posting_times_84feeds.json.xz"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -33,6 +35,9 @@ DAYS = 99
 WINDOW = 30
 #: what our rule promises: polls a source and day, delay of an item in minutes
 POLLS, DELAY = 9.9, 22.0
+#: polls a day of all sources together that are followed side by side, and how often thrift is worked out anew
+BUDGETS = (600, 420, 200)
+PACE = HOUR
 #: posts a day from which on a source counts as a newsroom here
 NEWSROOM = 2.5
 
@@ -48,7 +53,7 @@ class Ours:
     """The daemon's own rule, as it is."""
 
     def __init__(self, chance: random.Random, policy: Policy | None = None) -> None:
-        self._chance, self._policy = chance, policy or Policy()
+        self._chance, self.policy = chance, policy or Policy()
         self._rhythm, self._before = Rhythm(), float("nan")
 
     def next(self, now: float, times: Sequence[float], new: int) -> float:
@@ -66,9 +71,16 @@ class Ours:
             )
         self._before = now
         due = cadence.next_poll(
-            self._rhythm, now=moment(now), policy=self._policy, hints=Hints(), jitter=self._chance.random()
+            self._rhythm, now=moment(now), policy=self.policy, hints=Hints(), jitter=self._chance.random()
         )
         return due.timestamp()
+
+    def source(self, number: int) -> Source:
+        """The source as a store would hand it out."""
+        url = f"https://{number}.example/feed"
+        return Source(
+            id=number, slug=str(number), subscription=Subscription(url=url), fetch_url=url, rhythm=self._rhythm
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +273,4 @@ if __name__ == "__main__":
     if options.check:
         raise SystemExit(0 if check(read) else 1)
     table(read)
+    budgets(read)

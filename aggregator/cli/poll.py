@@ -85,7 +85,14 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
 
         pump = Pump(
             store,
-            assemble.poller(settings, store=store, fetcher=fetcher, parser=parser, clock=Context.now),
+            assemble.poller(
+                settings,
+                policy=assemble.policy(settings, store, Context.now()),
+                store=store,
+                fetcher=fetcher,
+                parser=parser,
+                clock=Context.now,
+            ),
             slots=settings.polling.concurrency,
             per_host=settings.polling.per_host,
             lease=lease_length(settings.polling.timeout),

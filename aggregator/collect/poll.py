@@ -93,7 +93,8 @@ class Poller:
         self._store = store
         self._fetcher = fetcher
         self._parser = parser
-        self._policy = policy
+        #: may be replaced between two polls
+        self.policy = policy
         self._judge = judge
         self._clock = clock
         self._jitter = jitter
@@ -218,7 +219,7 @@ class Poller:
             next_poll=cadence.next_poll(
                 rhythm,
                 now=now,
-                policy=self._policy,
+                policy=self.policy,
                 hints=hints,
                 jitter=self._jitter(),
                 fixed=source.subscription.interval,
@@ -236,7 +237,7 @@ class Poller:
             source,
             error,
             now=self._clock(),
-            policy=self._policy,
+            policy=self.policy,
             jitter=self._jitter(),
             our_fault=self._network.explains(error.code),
             known=revalidation.noted(source, sent, now=self._clock()),

@@ -50,6 +50,7 @@ def warnings(settings: Document) -> Iterator[Finding]:
             "url is this machine only, while [server] listen is open to others: their links will fail",
         )
     yield from _impolite(settings)
+    yield from _overspent(settings)
 
 
 def comparable(url: str) -> str:
@@ -173,6 +174,13 @@ def _impolite(settings: Document) -> Iterator[Finding]:
     for index, source in enumerate(settings.sources):
         if source.interval is not None and source.interval < _POLITE and not _is_local(_host(source.url)):
             yield ("sources", index, "interval"), f"{public_url(source.url)} is asked more often than every 5 minutes"
+
+
+def _overspent(settings: Document) -> Iterator[Finding]:
+    fixed = [source.interval for source in settings.sources if source.enabled and source.interval is not None]
+    polls = round(sum(timedelta(days=1) / interval for interval in fixed))
+    if 0 < settings.polling.budget < polls:
+        yield ("polling", "budget"), f"budget is overspent by fixed intervals alone: they are {polls} requests a day"
 
 
 def _has_public_sources(settings: Document) -> bool:

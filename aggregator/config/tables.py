@@ -92,6 +92,8 @@ class PollingTable(Table):
     #: bytes, after decompression
     max_size: Annotated[values.Size, Field(ge=1_000, le=1_000_000_000)] = 10_000_000
     allow_private_addresses: values.Networks = ()
+    #: requests a day, of all sources together; 0: no limit
+    budget: Annotated[int, Field(ge=0, le=100_000_000)] = 0
 
     @field_validator("min_interval", "max_interval")
     @classmethod

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
-import shutil
 import signal
 import socket
 import time
@@ -32,11 +31,12 @@ from aggregator.config import Settings
 from aggregator.daemon.counters import Counters
 from aggregator.daemon.figures import Figures
 from aggregator.daemon.health import Pulse
+from aggregator.daemon.pacing import Pacing
 from aggregator.daemon.pump import Pump, lease_length
 from aggregator.daemon.pushing import Pushing
 from aggregator.daemon.refreshing import Refreshing
 from aggregator.daemon.reload import Reload, keep_fixed
-from aggregator.daemon.upkeep import Backups, RulesMark, retain
+from aggregator.daemon.upkeep import Backups, RulesMark, retain, short_of_room
 from aggregator.errors import AggregatorError, StoreUnavailable
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -51,8 +51,6 @@ log = logging.getLogger(__name__)
 THREADS = 32
 #: from the signal to the end; the unit allows 30 s
 STOP_WITHIN = timedelta(seconds=5)
-#: with less room than this (or, on a small disk, a twentieth of it) nothing is polled: views and likes need the rest
-MIN_FREE_BYTES = 32 * 1024 * 1024
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -72,9 +70,11 @@ class Daemon:
         self.fetcher = assemble.fetcher(settings)
         self.refreshing = Refreshing(assemble.refresher(settings, store), clock=self.clock)
         self.pushing = Pushing(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
+        self.pacing = Pacing(store, self.clock, lambda: self.settings)
+        self.poller = self._poller(settings)
         self.pump = Pump(
             store,
-            self._poller(settings),
+            self.poller,
             slots=settings.polling.concurrency,
             per_host=settings.polling.per_host,
             lease=lease_length(settings.polling.timeout),
@@ -143,6 +143,7 @@ class Daemon:
         for problem in self.settings.warnings:
             log.warning("configuration", extra={"problem": problem})
         await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
+        await self._pace()
         await asyncio.to_thread(self.services.audience.start, now=now)
         await self.pushing.start()
         try:
@@ -194,6 +195,7 @@ class Daemon:
             Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
             Job(name="config", every=SECOND, run=self._reload.look, deadline=MINUTE),
             Job(name="figures", every=10 * SECOND, run=self._figures, deadline=30 * SECOND),
+            Job(name="pace", every=15 * MINUTE, run=self._pace, deadline=MINUTE, delay=15 * MINUTE),
             Job(name="midnight", every=MINUTE, run=self._roll, deadline=MINUTE),
             backup,
             retention,
@@ -210,6 +212,7 @@ class Daemon:
         await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
         self.settings = new
         self._replace_fetching(new)
+        await self._pace()
         await self.pushing.take_over(new)
         site = assemble.site(new)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
@@ -221,7 +224,7 @@ class Daemon:
 
     def _replace_fetching(self, new: Settings) -> None:
         former, self.fetcher = self.fetcher, assemble.fetcher(new)
-        self.pump.poller = self._poller(new)
+        self.poller = self.pump.poller = self._poller(new)
         self.pump.slots, self.pump.per_host = new.polling.concurrency, new.polling.per_host
         self.pump.lease = lease_length(new.polling.timeout)
         self._retiring = asyncio.create_task(self._retire(former), name="retire fetcher")
@@ -239,6 +242,7 @@ class Daemon:
     def _poller(self, settings: Settings) -> Poller:
         return assemble.poller(
             settings,
+            policy=self.pacing.policy,
             store=self.store,
             fetcher=self.fetcher,
             parser=self.parser,
@@ -261,15 +265,17 @@ class Daemon:
             self.refreshing.want()
 
     async def _poll(self) -> None:
-        disk = shutil.disk_usage(assemble.state_dir(self.settings))
-        if disk.free < min(MIN_FREE_BYTES, disk.total // 20):
-            self.pump.hold(StoreUnavailable(f"only {disk.free / 1e6:.1f} MB are free on the disk of the store"))
+        if full := short_of_room(assemble.state_dir(self.settings)):
+            self.pump.hold(full)
         else:
             await self.pump.fill()
 
     async def _fold(self) -> None:
         if await asyncio.to_thread(self.store.fold_views):
             self.refreshing.want()
+
+    async def _pace(self) -> None:
+        await self.pacing.look(self.poller)
 
     async def _ping(self) -> None:
         await asyncio.to_thread(self.store.ping)

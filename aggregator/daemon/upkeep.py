@@ -1,19 +1,23 @@
-"""What is done once in a while: backups and retention. These functions block; they are called in a thread."""
+"""What is done once in a while: backups, retention. These functions block; they are called in a thread."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aggregator.config import Settings
+from aggregator.errors import StoreUnavailable
 from aggregator.store import Store
 
 log = logging.getLogger(__name__)
 
+#: with less room than this (or, on a small disk, a twentieth of it) nothing is polled: views and likes need the rest
+_MIN_FREE_BYTES = 32 * 1024 * 1024
 _NAME = re.compile(r"aggregator-(\d{8}T\d{6})Z\.db")
 
 
@@ -91,3 +95,11 @@ def _fingerprint(settings: Settings) -> str:
     sections = "\n".join(f"{source.url}\0{source.section}\0{source.name}" for source in settings.sources)
     # rules may look at the name and the section of a source
     return hashlib.sha256(f"1\n{rules}\n{sections if rules else ''}".encode()).hexdigest()
+
+
+def short_of_room(directory: Path) -> StoreUnavailable | None:
+    """Why nothing should be stored in `directory` that can be fetched again later; None: there is room."""
+    disk = shutil.disk_usage(directory)
+    if disk.free >= min(_MIN_FREE_BYTES, disk.total // 20):
+        return None
+    return StoreUnavailable(f"only {disk.free / 1e6:.1f} MB are free on the disk of the store")

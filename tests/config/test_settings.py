@@ -384,6 +384,9 @@ def test_warnings() -> None:
         ("me@example.net", False),
         ("mailto:me@news.example", False),
         ("https://reader.invalid:8080/x", False),
+    spent = "[polling]\nbudget = 20\n" + polite + public + "interval = '1h'"
+    assert "they are 24 requests a day" in warnings(spent)[0]
+    assert warnings(spent.replace("= 20", "= 24")) == []
         ("http://localhost/", False),
         ("https://examples.org/about", True),
         ("https://reader.dev/example.org", True),

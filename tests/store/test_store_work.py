@@ -56,6 +56,17 @@ class TestSync:
         assert claimed(store) == claimed(store, force=True) == []
         assert store.next_due(now=NOW) is None
         assert store.sources(now=NOW)[0].state == "disabled"
+        assert store.followed() == []
+
+    def test_followed_are_those_that_are_polled_with_what_is_known_of_them(self, store: Store) -> None:
+        follow(store, A, B)
+        rhythm = Rhythm(weight=3.5, as_of=NOW, since=NOW)
+        (lease,) = store.claim(now=NOW, limit=1, lease=LEASE)
+        store.complete(lease, make_result(lease.sources[0].id, rhythm=rhythm))
+        assert [one.subscription.url for one in store.followed()] == [A, B]
+        assert store.followed()[0].rhythm == rhythm
+        follow(store, B)
+        assert [one.subscription.url for one in store.followed()] == [B]
 
     def test_slugs_are_unique_and_permanent(self, store: Store) -> None:
         urls = ["https://x.example/a", "https://x.example/b"]

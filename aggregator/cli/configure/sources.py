@@ -106,7 +106,10 @@ async def _complete(settings: Settings, store: Store, url: str, answer: Response
 
     leases = store.claim(now=Context.now(), limit=1, lease=timedelta(minutes=1), only=frozenset({url}))
     parser = assemble.parser()
-    poller = assemble.poller(settings, store=store, fetcher=Fetched(answer), parser=parser, clock=Context.now)
+    policy = assemble.policy(settings, store, Context.now())
+    poller = assemble.poller(
+        settings, policy=policy, store=store, fetcher=Fetched(answer), parser=parser, clock=Context.now
+    )
     try:
         for lease in leases:
             await poller.poll(lease)

@@ -37,14 +37,18 @@ _DENSITY = 6.16
 _PEAK_FROM, _PEAK_TO, _PEAK = 0.6, 1.4, 2.0
 
 _QUIET, _SILENT = timedelta(days=90), timedelta(days=365)
+#: no budget is small enough for a source to be forgotten
+LONGEST_FOR_THRIFT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the operator decides: the bounds of the adaptive interval."""
+    """What the operator decides: the bounds of the adaptive interval, and what may be spent."""
 
     min_interval: timedelta = timedelta(minutes=30)
     max_interval: timedelta = timedelta(hours=6)
+    #: by how much all adaptive intervals are longer, so that a budget is kept (`budget.thrift`); 1: there is enough
+    thrift: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +100,36 @@ def interval(
     """The adaptive interval: how long from `now` until one poll is worth its while, within floor and cap."""
     cap = _cap(rhythm, now, policy)
     hours = _expected(rhythm, now, cap)
-    wanted = _behind_peak(hours, _integrated(hours, cap, weight=max(weight, 0.01)))
-    if rhythm.window_entries:
-        # the document must not turn over completely between two polls (Horincar's saturation)
-        wanted = min(wanted, _DAY * (0.5 * rhythm.window_entries / items_per_day(rhythm, now=now)))
+    wanted = _behind_peak(hours, _integrated(hours, cap, density=_DENSITY * _root(weight) / policy.thrift))
+    if (turnover := _turnover(rhythm, now)) is not None:
+        wanted = min(wanted, turnover * policy.thrift)
     if not rhythm.overlapped:
         wanted /= 2
     # a server without validators sends everything every time: it is asked half as often
     floor = policy.min_interval if has_validators else policy.min_interval * 2
     return min(max(wanted, floor), max(cap, floor))
+
+
+def usual_interval(
+    rhythm: Rhythm, *, now: datetime, policy: Policy, weight: float = 1.0
+) -> tuple[timedelta, timedelta, timedelta]:
+    """What `interval` comes to over the next day, without thrift: unbounded, and its bounds. For estimates."""
+    roots = sum(math.sqrt(hour.expected) * (hour.length / _DAY) for hour in _expected(rhythm, now, _DAY))
+    wanted = _DAY / (_DENSITY * _root(weight) * roots)
+    if (turnover := _turnover(rhythm, now)) is not None:
+        wanted = min(wanted, turnover)
+    return wanted / (1 if rhythm.overlapped else 2), policy.min_interval, _cap(rhythm, now, policy)
+
+
+def _root(weight: float) -> float:
+    return math.sqrt(max(weight, 0.01))
+
+
+def _turnover(rhythm: Rhythm, now: datetime) -> timedelta | None:
+    """In which the document must be polled so that it does not turn over completely (Horincar's saturation)."""
+    if not rhythm.window_entries:
+        return None
+    return _DAY * (0.5 * rhythm.window_entries / items_per_day(rhythm, now=now))
 
 
 def _times(published: Sequence[datetime | None], previous_poll: datetime | None, now: datetime) -> list[datetime]:
@@ -155,20 +180,24 @@ def _profile(rhythm: Rhythm) -> tuple[list[float], list[float]]:
 
 
 def _cap(rhythm: Rhythm, now: datetime, policy: Policy) -> timedelta:
-    """The configured cap; 4 times that (a day) once a source is silent for a season, 28 times after a year."""
+    """The configured cap; 4 times that (a day) once a source is silent for a season, 28 times after a year.
+
+    Longer where thrift is needed, but not beyond a week for that.
+    """
     last = rhythm.last_item_at or rhythm.since or now
     silent = now - last
-    return policy.max_interval * (28 if silent > _SILENT else 4 if silent > _QUIET else 1)
+    cap = policy.max_interval * (28 if silent > _SILENT else 4 if silent > _QUIET else 1)
+    return max(cap, min(cap * policy.thrift, LONGEST_FOR_THRIFT))
 
 
-def _integrated(hours: Sequence[_Hour], cap: timedelta, *, weight: float) -> timedelta:
-    """The time in which the density of polls adds up to one, `cap` at the most."""
+def _integrated(hours: Sequence[_Hour], cap: timedelta, *, density: float) -> timedelta:
+    """The time in which polls add up to one, `cap` at the most; `density`: polls a day at one item a day."""
     total = 0.0
     for hour in hours:
-        density = _DENSITY * math.sqrt(hour.expected * weight)
-        gain = density * (hour.length / _DAY)
+        rate = density * math.sqrt(hour.expected)
+        gain = rate * (hour.length / _DAY)
         if total + gain >= 1:
-            return hour.start + _DAY * ((1 - total) / density)
+            return hour.start + _DAY * ((1 - total) / rate)
         total += gain
     return cap
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from aggregator.errors import StaleLease, StoreError
-from aggregator.model import KnownEntry, Lease, PollResult, SourceHealth, Subscription
+from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
 from aggregator.store import Stored, SyncedSources
 from aggregator.store.sqlite import codec, health, sync
 from aggregator.store.sqlite.connection import Connection, Engine
@@ -133,6 +133,11 @@ class Work:
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""
         query = "SELECT min(due_at) FROM hosts"
         return codec.from_ms_or_none(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
+
+    def followed(self) -> list[Source]:
+        """Every source that is polled now and then: configured, enabled, not gone."""
+        query = f"SELECT * FROM sources WHERE {POLLABLE} ORDER BY id"
+        return self._engine.read(lambda connection: [codec.source(row) for row in connection.execute(query)])
 
     def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
         """The health of every configured source, or of the one with that slug, by section and name."""

@@ -1,0 +1,33 @@
+"""How often sources are asked, kept within ``[polling] budget`` while they change their ways."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from aggregator import assemble
+from aggregator.collect.poll import Poller
+from aggregator.config import Settings
+from aggregator.store import Store
+
+log = logging.getLogger(__name__)
+
+#: thrift changes a little all the time
+_WORTH_TELLING = 0.1
+
+
+class Pacing:
+    """Works out now and then how thrifty polling has to be. `settings` gives those in use."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], settings: Callable[[], Settings]) -> None:
+        self._store, self._clock, self._settings = store, clock, settings
+        self.policy = assemble.bounds(settings())
+
+    async def look(self, poller: Poller) -> None:
+        """Looks at all sources, if there is a budget, and has `poller` keep to it."""
+        policy = await asyncio.to_thread(assemble.policy, self._settings(), self._store, self._clock())
+        if abs(policy.thrift / self.policy.thrift - 1) > _WORTH_TELLING:
+            log.info("polling paced to the budget", extra={"intervals_times": round(policy.thrift, 2)})
+        self.policy = poller.policy = policy

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from aggregator import config
+from aggregator.daemon.pacing import Pacing
+from aggregator.store import Store
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SOURCES = "".join(f'[[sources]]\nurl = "https://paper{number}.example/feed"\n' for number in range(50))
+
+
+def test_a_budget_is_kept_while_it_changes(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Fifty sources that nothing is known of are asked four times a day each."""
+    settings = config.parse(SOURCES, path=Path("config.toml"))
+    store.sync_sources(settings.subscriptions(), now=NOW)
+    current = [settings]
+    pacing = Pacing(store, lambda: NOW, lambda: current[0])
+    poller = cast("Any", SimpleNamespace(policy=None))
+
+    def thrift(budget: int) -> float:
+        current[0] = config.parse(f"[polling]\nbudget = {budget}\n{SOURCES}", path=Path("config.toml"))
+        asyncio.run(pacing.look(poller))
+        assert poller.policy is pacing.policy
+        return float(poller.policy.thrift)
+
+    with caplog.at_level(logging.INFO):
+        assert thrift(0) == 1.0
+        assert thrift(1000) == 1.0
+        assert not caplog.records
+        assert 1.5 < thrift(100) < 3
+        assert thrift(101) > 1.5
+        assert thrift(0) == 1.0
+    assert [record.getMessage() for record in caplog.records] == ["polling paced to the budget"] * 2
