@@ -373,6 +373,9 @@ def test_warnings() -> None:
     assert warnings(polite + public) == []
     assert "every 5 minutes" in warnings(polite + public + "interval = '1m'")[0]
     assert "may block you" in warnings(polite + "[polling]\nmin_interval = '1m'\n" + public)[0]
+    spent = "[polling]\nbudget = 20\n" + polite + public + "interval = '1h'"
+    assert "they are 24 requests a day" in warnings(spent)[0]
+    assert warnings(spent.replace("= 20", "= 24")) == []
     assert "their links will fail" in warnings("[server]\nlisten = '0.0.0.0:80'\n" + SOURCE)[0]
 
 
@@ -384,9 +387,6 @@ def test_warnings() -> None:
         ("me@example.net", False),
         ("mailto:me@news.example", False),
         ("https://reader.invalid:8080/x", False),
-    spent = "[polling]\nbudget = 20\n" + polite + public + "interval = '1h'"
-    assert "they are 24 requests a day" in warnings(spent)[0]
-    assert warnings(spent.replace("= 20", "= 24")) == []
         ("http://localhost/", False),
         ("https://examples.org/about", True),
         ("https://reader.dev/example.org", True),
