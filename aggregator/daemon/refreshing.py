@@ -23,8 +23,9 @@ T = TypeVar("T")
 EVERY = timedelta(seconds=60)
 #: items come in bursts; a moment's waiting makes one refresh of many
 DEBOUNCE = timedelta(seconds=1)
-#: refreshing may take at most this share of the time
-SHARE = 0.25
+#: refreshing may take at most this share of a core, unless that would make lists wait for longer than the time
+SHARE = 0.10
+PAUSE_AT_MOST = timedelta(seconds=20)
 
 
 class Refreshing:
@@ -70,9 +71,11 @@ class Refreshing:
         while True:
             self._wanted.clear()
             await self._attempt(self._judge)
-            self.took_s = await self._attempt(self.refresher.run)
+            began_s = time.monotonic()
+            used_s = await self._attempt(self.refresher.run)
+            self.took_s = time.monotonic() - began_s
             self.runs += 1
-            await asyncio.sleep(max(DEBOUNCE.total_seconds(), self.took_s * (1 / SHARE - 1)))
+            await asyncio.sleep(pause_s(used_s))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), EVERY.total_seconds())
 
@@ -87,13 +90,23 @@ class Refreshing:
             self._judging = None if self._judging is judging else self._judging
 
     async def _attempt(self, step: Callable[[datetime], object]) -> float:
-        """One step, and the seconds it took; one that fails is tried again with the next refresh."""
-        began_s = time.monotonic()
+        """One step, and the CPU seconds it took; one that fails is tried again with the next refresh."""
         try:
-            await self.call(lambda: step(self._clock()))
+            return await self.call(lambda: _cpu_s(step, self._clock()))
         except StoreError as error:
             log.warning("refresh put off", extra={"why": error})
         except Exception:
             # The edge of a job: lists that cannot be made anew must not end those that are there.
             log.exception("refresh failed")
-        return time.monotonic() - began_s
+        return 0.0
+
+
+def pause_s(used_s: float) -> float:
+    """How long to wait after a refresh that took so much of a core."""
+    return min(PAUSE_AT_MOST.total_seconds(), max(DEBOUNCE.total_seconds(), used_s * (1 / SHARE - 1)))
+
+
+def _cpu_s(step: Callable[[datetime], object], now: datetime) -> float:
+    began_s = time.thread_time()
+    step(now)
+    return time.thread_time() - began_s
