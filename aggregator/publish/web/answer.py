@@ -33,14 +33,21 @@ def answer(
         return _response(made.body, made.status, headers, made.content_type)
     coding, body = choose(content, request.headers.get("Accept-Encoding", ""))
     headers["ETag"] = f'"{content.etag}-{coding}"' if coding else f'"{content.etag}"'
-    if now - content.modified >= _SECOND:
-        # within the same second the bytes may change once more, and a reader that goes by the date would miss that
+    if is_dated(content, now):
         headers["Last-Modified"] = format_datetime(content.modified, usegmt=True)
     if is_unchanged(request.headers, content.etag, content.modified):
         return web.Response(status=304, headers=headers)
     if coding:
         headers["Content-Encoding"] = coding
     return _response(body, 200, headers, made.content_type)
+
+
+def is_dated(content: Content, now: datetime) -> bool:
+    """Whether to say since when the content is as it is.
+
+    Within the same second the bytes may change once more, and a reader that goes by the date would miss that.
+    """
+    return now - content.modified >= _SECOND
 
 
 def redirect(location: str, status: int) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -34,15 +35,19 @@ SHORTCUTS: Final = web.AppKey("shortcuts", Shortcuts)
 
 def create_app(services: Services) -> web.Application:
     """The web application over these services; `serve` runs it."""
+
+    def now() -> datetime:
+        return services.clock()
+
     contents = Contents(services)
     operating = Operating(services)
-    shortcuts = Shortcuts(contents, operating.count)
+    shortcuts = Shortcuts(contents, operating.count, now)
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_errors(services)])
     app.add_routes(Routes(services, contents).table())
     app.add_routes(Opening(services, contents).table())
     app.add_routes(operating.table())
     app.add_routes(Delivering(lambda: services.deliveries).table())
-    hub = _hub(services)
+    hub = _hub(services, now)
     app.add_routes(Subscribing(hub).table())
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
@@ -69,13 +74,9 @@ def create_app(services: Services) -> web.Application:
     return app
 
 
-def _hub(services: Services) -> Hub | None:
+def _hub(services: Services, now: Callable[[], datetime]) -> Hub | None:
     if services.send is None:
         return None
-
-    def now() -> datetime:
-        return services.clock()
-
     return Hub(rendering=services.rendering, send=services.send, clock=now)
 
 

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -59,6 +59,8 @@ class Contents:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="web")
+        #: makes what nobody waits for, one after the other
+        self._renewer = ThreadPoolExecutor(1, thread_name_prefix="web-renews")
         #: neither is ever behind what is being made
         self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="web-calls")
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
@@ -66,6 +68,8 @@ class Contents:
         self._size_bytes = 0
         #: when each was last known to be what the store says, on the monotonic clock
         self._right: dict[str, float] = {}
+        #: how each is made
+        self._makes: dict[str, Callable[[], Made]] = {}
         self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
         self._renewing: dict[str, asyncio.Task[Content]] = {}
         self._asking: asyncio.Task[tuple[int, float]] | None = None
@@ -86,16 +90,11 @@ class Contents:
         date. While the store is unavailable the answer last made goes on being served; StoreError if there is none.
         """
         kept = self.fresh(key)
-        if kept is not None:
-            return kept
-        kept = self._kept.get(key)
-        if kept is None or not self._was_right(key, kept):
-            kept = await self._current(key, make)
-        else:
-            self._renewing[key] = renewing = _task(self._current(key, make))
-            renewing.add_done_callback(lambda _: self._renewing.pop(key, None))
-        if key in self._kept:
-            self._kept.move_to_end(key)
+        if kept is None:
+            kept = await self._current(key, make, self._makers)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                self._makes[key] = make
         return kept
 
     def fresh(self, key: str) -> Content | None:
@@ -105,7 +104,9 @@ class Contents:
             return None
         if known is not None and self._is_current(kept):
             self._right[key] = known[1]
-        elif key not in self._renewing or not self._was_right(key, kept):
+        elif self._was_right(key, kept):
+            self._renew(key)
+        else:
             return None
         self._kept.move_to_end(key)
         return kept
@@ -117,17 +118,22 @@ class Contents:
 
     def close(self) -> None:
         """Lets go of the threads; what they are doing is finished."""
-        for pool in (self._makers, self._callers, self._asker):
+        for pool in (self._makers, self._renewer, self._callers, self._asker):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _current(self, key: str, make: Callable[[], Made]) -> Content:
+    def _renew(self, key: str) -> None:
+        if key not in self._renewing and key in self._makes:
+            self._renewing[key] = renewing = _task(self._current(key, self._makes[key], self._renewer))
+            renewing.add_done_callback(lambda _: self._renewing.pop(key, None))
+
+    async def _current(self, key: str, make: Callable[[], Made], pool: Executor) -> Content:
         """The answer as the store has it now; the one last made while the store cannot be read."""
         try:
             generation, asked = await self._generation()
             stamp = (self._services.epoch, generation)
             kept = self._kept.get(key)
             if kept is None or kept.stamp != stamp:
-                kept = await asyncio.shield(self._make_once(key, stamp, make))
+                kept = await asyncio.shield(self._make_once(key, stamp, make, pool))
             if key in self._kept:
                 self._right[key] = max(asked, self._right.get(key, asked))
         except StoreError:
@@ -174,18 +180,18 @@ class Contents:
         is_young = time.monotonic() - right < grace_s
         return is_young and right >= self._changed and kept.stamp[0] == self._services.epoch
 
-    def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> asyncio.Task[Content]:
+    def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made], pool: Executor) -> asyncio.Task[Content]:
         flight = self._making.get((key, stamp))
         if flight is None:
-            flight = self._making[key, stamp] = _task(self._make(key, stamp, make))
+            flight = self._making[key, stamp] = _task(self._make(key, stamp, make, pool))
             flight.add_done_callback(lambda _: self._making.pop((key, stamp), None))
         return flight
 
-    async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Made]) -> Content:
+    async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Made], pool: Executor) -> Content:
         former = self._kept.get(key)
         now = self._services.clock()
         loop = asyncio.get_running_loop()
-        content = await loop.run_in_executor(self._makers, lambda: _content(make(), former, stamp, now))
+        content = await loop.run_in_executor(pool, lambda: _content(make(), former, stamp, now))
         self._keep(key, content)
         return content
 
@@ -194,10 +200,12 @@ class Contents:
         former = self._kept.get(key)
         if former is not None and former.stamp > content.stamp:
             return  # one that was begun later was done earlier
-        self._forget(key)
         if content.made.status != HTTPStatus.OK or content.size_bytes > self._services.cache_bytes // 4:
+            self._forget(key)
             return
+        self._size_bytes -= former.size_bytes if former else 0
         self._kept[key] = content
+        self._kept.move_to_end(key)
         self._size_bytes += content.size_bytes
         while self._size_bytes > self._services.cache_bytes:
             self._forget(next(iter(self._kept)))
@@ -205,6 +213,7 @@ class Contents:
     def _forget(self, key: str) -> None:
         dropped = self._kept.pop(key, None)
         self._right.pop(key, None)
+        self._makes.pop(key, None)
         self._size_bytes -= dropped.size_bytes if dropped else 0
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
+from datetime import datetime
+from email.utils import format_datetime, formatdate
 from functools import lru_cache
 from typing import Final
 
@@ -19,7 +20,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from aggregator.publish.web.answer import choose, is_unchanged
+from aggregator.publish.web.answer import choose, is_dated, is_unchanged
 from aggregator.publish.web.content import Content, Contents
 
 #: targets that are remembered; beyond that all are forgotten and learnt anew
@@ -52,28 +53,36 @@ class _Target:
     """What is known of one target of requests."""
 
     given: Repeatable
+    #: its answers say since when it is as it is: not in the second in which it has changed, when it may change again
+    dated: bool
     heads: dict[_Variant, bytes] = field(default_factory=dict)
+
+    def date(self) -> None:
+        """The second is over."""
+        since = f"{hdrs.LAST_MODIFIED}: {format_datetime(self.given.content.modified, usegmt=True)}\r\n".encode()
+        self.heads = {variant: head + since for variant, head in self.heads.items()}
+        self.dated = True
 
 
 class Shortcuts:
     """Answers that can be given again. Used on the event loop only."""
 
-    def __init__(self, contents: Contents, answered: Callable[[int], None]) -> None:
+    def __init__(self, contents: Contents, answered: Callable[[int], None], clock: Callable[[], datetime]) -> None:
         self._contents = contents
         self._answered = answered
+        self._clock = clock
         self._targets: dict[str, _Target] = {}
 
     def learn(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Remembers the head of an answer that is about to go out, if its handler called it repeatable."""
         given = request.get(REPEATABLE)
-        # within its first second content has no date, which its answers get later
-        if given is None or request.method != "GET" or hdrs.LAST_MODIFIED not in response.headers:
+        if given is None or request.method != "GET":
             return
-        target = self._targets.get(request.raw_path)
-        if target is None or not _same(target.given.content, given.content):
+        target, dated = self._targets.get(request.raw_path), hdrs.LAST_MODIFIED in response.headers
+        if target is None or target.dated != dated or not _same(target.given.content, given.content):
             if len(self._targets) >= _MOST_TARGETS:
                 self._targets.clear()
-            target = self._targets[request.raw_path] = _Target(given)
+            target = self._targets[request.raw_path] = _Target(given, dated)
         coding = choose(given.content, request.headers.get(hdrs.ACCEPT_ENCODING, ""))[0]
         target.heads[_opens(request.headers.get("Sec-Fetch-Dest")), coding, response.status] = _head(response)
 
@@ -86,6 +95,8 @@ class Shortcuts:
         content = self._contents.fresh(given.key)
         if content is None or not _same(content, given.content):
             return None
+        if not target.dated and is_dated(content, self._clock()):
+            target.date()
         coding, body = choose(content, headers.get(hdrs.ACCEPT_ENCODING, ""))
         status = 304 if is_unchanged(headers, content.etag, content.modified) else 200
         head = target.heads.get((_opens(headers.get("Sec-Fetch-Dest")), coding, status))

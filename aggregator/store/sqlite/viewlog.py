@@ -70,13 +70,12 @@ class ViewLog:
         """Adds views. StoreUnavailable where the disk takes no more; then none of them is in the log."""
         data = b"".join(map(_encode, records))
         with self._locked():
-            size = os.fstat(self._fd).st_size
             try:
                 written = os.write(self._fd, data)
             except OSError as error:
                 raise StoreUnavailable(f"{self._path}: {error}") from error
             if written != len(data):
-                os.ftruncate(self._fd, size)
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
                 raise StoreUnavailable(f"{self._path}: the disk is full; {len(records)} views were not recorded")
         self._dirty.set()
 
