@@ -175,6 +175,7 @@ def subscriber(
 
 def curate_options(settings: Settings) -> CurateOptions:
     """What the lists depend on."""
+    from aggregator.curate.thresholds import Thresholds
     from aggregator.refresh import CurateOptions
 
     return CurateOptions(
@@ -185,6 +186,7 @@ def curate_options(settings: Settings) -> CurateOptions:
         max_per_source=settings.recommendation.max_per_source,
         sections=settings.sections,
         feeds=settings.own_feeds(),
+        thresholds=Thresholds(**dict(settings.stories)),
     )
 
 

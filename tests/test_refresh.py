@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from curating import NOON
 
+from aggregator.curate.thresholds import Thresholds
 from aggregator.errors import StoreUnavailable
 from aggregator.model import (
     Curation,
@@ -17,12 +19,13 @@ from aggregator.model import (
     OwnFeed,
     ParsedEntry,
     PollResult,
+    Scope,
     Source,
     Subscription,
     Verdict,
     View,
 )
-from aggregator.refresh import CurateOptions, Refresher
+from aggregator.refresh import CurateOptions, Refreshed, Refresher
 from aggregator.store import Store, open_store
 
 AGENCY = (
@@ -35,6 +38,19 @@ BRIDGE = (
     "it moving for three decades watched from the bank and the mayor read out a farewell."
 )
 AGENCY_BY_HOUR = {0: (SHIP, AGENCY), 1: ("Old swing bridge at Mill Quay opens for the last time", BRIDGE)}
+#: said by two sources under headlines of their own
+ORE = (
+    "Miners who had been cut off for nine days by a flood in the Karsholt ore mine walked out of a side shaft on "
+    "Sunday, hungry and in good spirits, after divers had found a dry gallery that was missing from every plan."
+)
+SALT = (
+    "A salt lake in the Quillon desert has turned pink within a week, and biologists who went there by camel say "
+    "that a shrimp nobody had described before is feeding on algae which the spring rain had woken."
+)
+HEADLINES = {
+    2: (ORE, "Divers find a way out", "Karsholt: all are safe"),
+    3: (SALT, "A pink lake", "Shrimp nobody knew"),
+}
 SECTIONS = {"World": 3, "Science": 2}
 #: what each source writes about, beside the ship
 SUBJECTS = ("bridges", "orchids", "chess", "glaciers", "violins")
@@ -90,6 +106,9 @@ def entries_of(source: Source, hours: int) -> Iterator[Entry]:
         yield entry(source, f"{hours}-{n}", title, f"All about {subject} and {'uvwxyz'[n] * 5}.", minutes=n + number)
     if number < 2:
         title, lead = AGENCY_BY_HOUR.get(hours, AGENCY_BY_HOUR[1])
+        if hours in HEADLINES:
+            lead, *titles = HEADLINES[hours]
+            title = titles[number]
         yield entry(source, f"{hours}-agency", title, lead, minutes=30 + number)
 
 
@@ -227,6 +246,61 @@ def test_options_may_change_between_runs(store: Store) -> None:
     refresher.run(NOON + timedelta(minutes=1))
     assert len(places(store, ListKey(order="ranking", window="1d"))) == 2
     assert len(places(store, ListKey(order="recommended"))) == 1
+
+
+def test_what_counts_as_a_copy_may_change_for_what_comes_from_then_on(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    assert refresher.run(NOON).merges == 1
+    refresher.options = replace(OPTIONS, thresholds=Thresholds(duplicate=1.0, similarity=0.6))
+    poll(store, hours=1)
+    changed = refresher.run(NOON + timedelta(hours=1))
+    assert changed.merges == 1, "the very same text, with every setting"
+    items = store.latest(Scope(), limit=0)
+    assert sum(item.sources == 2 for item in items) == 2
+    # a copy under another headline is one with the usual setting, and none with the strictest
+    poll(store, hours=2)
+    assert refresher.run(NOON + timedelta(hours=2)).merges == 0
+    refresher.options = OPTIONS
+    poll(store, hours=3)
+    assert refresher.run(NOON + timedelta(hours=3)).merges == 1
+
+
+def test_an_edit_takes_a_merge_apart_and_another_one_puts_it_together(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    (item,) = [item for item in store.latest(Scope(), limit=0) if item.sources == 2]
+    (former,) = former_ids(store, item.id)
+
+    def edit(title: str, lead: str, hours: int) -> Refreshed:
+        now = NOON + timedelta(hours=hours)
+        for lease in store.claim(now=now, limit=50, lease=timedelta(minutes=5), force=True, only=frozenset({url(1)})):
+            (source,) = lease.sources
+            result = PollResult(
+                source_id=source.id,
+                outcome="new",
+                polled_at=now,
+                next_poll=now + timedelta(hours=1),
+                entries=(entry(source, "0-agency", title, lead, minutes=31),),
+            )
+            store.complete(lease, result)
+        return refresher.run(now)
+
+    done = edit("Old swing bridge at Mill Quay opens for the last time", BRIDGE, 1)
+    assert (done.splits, done.merges, done.curated) == (1, 0, 2)
+    assert {one.id: one.sources for one in store.items([item.id, former])} == {item.id: 1, former: 1}
+    assert store.items([item.id])[0].story != store.items([former])[0].story
+    assert store.stats().pending == 0
+    assert edit("Old swing bridge at Mill Quay opens for good", BRIDGE, 2).splits == 0
+    again = edit(SHIP, AGENCY, 3)
+    assert (again.splits, again.merges) == (0, 1)
+    assert store.resolve(former) == item.id
+    assert store.items([item.id])[0].sources == 2
+
+
+def former_ids(store: Store, item_id: str) -> tuple[str, ...]:
+    found = store.provenance(item_id)
+    assert found is not None
+    return found.former_ids
 
 
 def test_a_second_process_knows_what_the_first_decided(store: Store) -> None:

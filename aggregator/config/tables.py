@@ -123,6 +123,21 @@ class RankingTable(Table):
         return {window: duration(window) for window in self.windows}
 
 
+class StoriesTable(Table):
+    """``[stories]``: how alike articles are that are one story, or one article."""
+
+    window: values.Duration = timedelta(hours=48)
+    similarity: Annotated[float, Field(ge=0.1, le=0.6)] = 0.25
+    duplicate: Annotated[float, Field(ge=0.5, le=1.0)] = 0.65
+
+    @field_validator("window")
+    @classmethod
+    def _an_hour_at_least(cls, window: timedelta) -> timedelta:
+        if not timedelta(hours=1) <= window <= timedelta(days=14):
+            raise ValueError("must be between 1h and 14d: articles are compared with those of the last 30 days")
+        return window
+
+
 class RelatedTable(Table):
     """``[related]``: items about the same subject."""
 
@@ -288,6 +303,7 @@ class Document(Table):
     store: StoreTable = StoreTable()
     polling: PollingTable = PollingTable()
     ranking: RankingTable = RankingTable()
+    stories: StoriesTable = StoriesTable()
     related: RelatedTable = RelatedTable()
     recommendation: RecommendationTable = RecommendationTable()
     publish: PublishTable = PublishTable()

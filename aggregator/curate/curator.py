@@ -16,7 +16,8 @@ from aggregator.curate.document import Document
 from aggregator.curate.duplicates import Likeness, likeness
 from aggregator.curate.index import Hit, Index, Probe
 from aggregator.curate.series import Series
-from aggregator.curate.stories import ALIVE, Fit, Stories, Story, join_from
+from aggregator.curate.stories import Fit, Stories, Story, join_from
+from aggregator.curate.thresholds import Thresholds
 from aggregator.model import Curation, ItemText, Merge, RelatedPair, StoryJoin, StoryMerge
 
 __all__ = ["Curator"]
@@ -52,6 +53,15 @@ class Curator:
         self._stories = Stories(self._index)
         self._series = Series()
         self._evicted: datetime | None = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """How alike is the same; what is set holds for what is decided from then on."""
+        return self._stories.thresholds
+
+    @thresholds.setter
+    def thresholds(self, thresholds: Thresholds) -> None:
+        self._stories.thresholds = thresholds
 
     def __len__(self) -> int:
         """How many items it knows."""
@@ -122,7 +132,7 @@ class Curator:
             other = hit.document
             if hit.shared < duplicates.SHARED_TERMS or not self._comparable(document, other):
                 continue
-            found = likeness(document, other)
+            found = likeness(document, other, duplicate=self.thresholds.duplicate)
             if found.is_copy and (best is None or found.score > best[1].score):
                 best = (other, found)
         return best
@@ -183,10 +193,10 @@ class Curator:
         alone = story == document.item_id and self._stories_size(story) == 0
         if story is not None and not alone:
             return self._stories.put(story, document)
-        near = [hit for hit in hits if abs(hit.document.published - document.published) <= ALIVE * 2]
-        join = join_from(alive=self._index.around(document, ALIVE), counted=self._index.lexicon.size(document.language))
+        window = self.thresholds.window
+        near = [hit for hit in hits if abs(hit.document.published - document.published) <= window * 2]
         likeliest = [(hit.document, hit.shared) for hit in near[:STORY_CANDIDATES]]
-        fits = self._stories.fits(document, probe, likeliest, join=join)
+        fits = self._stories.fits(document, probe, likeliest, join=self._join_from(document))
         if not fits:
             decided.joins.append(StoryJoin(item_id=document.item_id, story=document.item_id))
             return self._stories.put(document.item_id, document)
@@ -194,6 +204,13 @@ class Curator:
         if story is not None:
             decided.story_merges.append(StoryMerge(keep=own.id, absorb=story, figures=fits[0].figures))
         return own
+
+    def _join_from(self, document: Document) -> float:
+        return join_from(
+            alive=self._index.around(document, self.thresholds.window),
+            counted=self._index.lexicon.size(document.language),
+            strictness=self.thresholds.strictness,
+        )
 
     def _stories_size(self, story: str) -> int:
         held = self._stories.get(story)
@@ -237,7 +254,7 @@ class Curator:
             self._series.forget(document)
             self._stories.leave(document.item_id)
         self._index.shrink(newest - duplicates.COPIED_WITHIN)
-        self._stories.rest(newest - ALIVE * 2)
+        self._stories.rest(newest - self.thresholds.window * 2)
 
     def _crowded(self) -> bool:
         return len(self._index) > EVICTED_AT * self._kept
@@ -254,8 +271,11 @@ class Curator:
 
 
 def _older(document: Document, other: Document) -> bool:
-    """Its id has stood for something for longer."""
-    return bool(document.first_seen and other.first_seen and document.first_seen < other.first_seen)
+    """Its id has stood for something for longer; of two that came together, what was published first."""
+    if document.first_seen is None or other.first_seen is None:
+        return False
+    mine, theirs = ((one.first_seen, one.published, one.item_id) for one in (document, other))
+    return mine < theirs
 
 
 def _merge(keep: Document, absorb: Document, found: Likeness) -> Merge:

@@ -12,15 +12,14 @@ from datetime import timedelta
 from itertools import pairwise
 
 from aggregator.curate.document import Document
+from aggregator.curate.thresholds import DUPLICATE
 
-__all__ = ["COPIED_WITHIN", "DUPLICATE", "SHARED_TERMS", "Likeness", "likeness", "still_alike"]
+__all__ = ["COPIED_WITHIN", "SHARED_TERMS", "Likeness", "likeness", "still_alike"]
 
 #: copies of an agency story appear within days
 COPIED_WITHIN = timedelta(days=7)
 #: only items that share this many rare terms are compared at all
 SHARED_TERMS = 3
-#: from here on it is a copy
-DUPLICATE = 0.65
 #: what was merged stays so as long as it is as alike as this share of what merging takes: an outlet may correct a
 #: figure and rewrite the headline of the same text, and nothing flaps
 STAYS = 0.8
@@ -56,7 +55,7 @@ class Likeness:
     score: float
     figures: Mapping[str, float]
     #: the score from which it is a copy
-    least: float = DUPLICATE
+    least: float
 
     @property
     def is_copy(self) -> bool:

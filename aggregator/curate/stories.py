@@ -17,19 +17,19 @@ from operator import mul
 
 from aggregator.curate.document import NOTHING, Document
 from aggregator.curate.index import Index, Probe
+from aggregator.curate.thresholds import Thresholds
 
-__all__ = ["ALIVE", "Fit", "Stories", "Story"]
+__all__ = ["Fit", "Stories", "Story"]
 
 NO_WEIGHTS = array("f")
 
-#: an item this far from all others of a story is not part of it
-ALIVE = timedelta(hours=48)
 #: after a day of silence about a story it takes this much more to join it
 SILENCE = timedelta(hours=24)
 AFTER_SILENCE = 0.10
 #: that many rare terms have to be shared with a member
 SHARED_TERMS = 2
-#: an item that fits two stories this well shows that they are one, if they fit each other this well
+#: an item that fits two stories this well shows that they are one, if they fit each other this well; as the other
+#: cosines here with the usual `Thresholds.similarity`
 FITS_BOTH, UNITE = 0.3, 0.4
 #: a centroid keeps its heaviest terms (B³ on ECB+ .83 with 32, .85 with 48, no better with 64)
 CENTROID_TERMS = 48
@@ -41,14 +41,14 @@ JOIN_MOST = 0.32
 YOUNG, JOIN_YOUNG = 200, 0.25
 
 
-def join_from(*, alive: int, counted: int) -> float:
+def join_from(*, alive: int, counted: int, strictness: float = 1.0) -> float:
     """The cosine from which an item joins a story.
 
-    The more items there are within the 48 hours, the likelier is a likeness by chance, so the floor rises with the
+    The more items there are within the window, the likelier is a likeness by chance, so the floor rises with the
     logarithm of their number; a quarter fits a thousand. `counted`: the items the word counts rest on.
     """
     floor = min(JOIN_MOST, JOIN + JOIN_STEP * math.log2(max(alive, JOIN_AT) / JOIN_AT))
-    return max(floor, JOIN_YOUNG) if counted < YOUNG else floor
+    return strictness * (max(floor, JOIN_YOUNG) if counted < YOUNG else floor)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -81,9 +81,9 @@ class Story:
         """The items that stand in it."""
         return frozenset(member.item_id for member in self.members)
 
-    def near(self, moment: datetime) -> bool:
-        """It was alive within 48 h of this moment."""
-        return self.first - ALIVE <= moment <= self.last + ALIVE
+    def near(self, moment: datetime, window: timedelta) -> bool:
+        """It was alive within so long of this moment."""
+        return self.first - window <= moment <= self.last + window
 
     def silent(self, moment: datetime) -> bool:
         """Nothing stood in it within a day of this moment."""
@@ -135,6 +135,7 @@ class Stories:
     """All stories that have a member in the index."""
 
     def __init__(self, index: Index) -> None:
+        self.thresholds = Thresholds()
         self._index = index
         self._stories: dict[str, Story] = {}
         self._of: dict[str, Story] = {}
@@ -182,7 +183,7 @@ class Stories:
             if story is not None and terms >= SHARED_TERMS:
                 shared[story.id] = max(shared.get(story.id, 0), terms)
         moment = document.published
-        alive = [story for name in shared if (story := self._stories[name]).near(moment)]
+        alive = [story for name in shared if (story := self._stories[name]).near(moment, self.thresholds.window)]
         fits = [Fit(story=story, cosine=self._cosine(story, probe), shared=shared[story.id]) for story in alive]
         good = [
             fit
@@ -202,14 +203,15 @@ class Stories:
 
     def unites(self, best: Fit, other: Fit) -> bool:
         """The item that fits both shows that they are one story: it fits both well, and they fit each other."""
-        if min(best.cosine, other.cosine) < FITS_BOTH:
+        strictness = self.thresholds.strictness
+        if min(best.cosine, other.cosine) < FITS_BOTH * strictness:
             return False
         one, two = best.story, other.story
         if any(two.holds_series_of(member) for member in one.members):
             return False
         (first, length), (second, other_length) = self._centroid(one), self._centroid(two)
         dot = sum(weight * second.get(term, 0.0) for term, weight in first.items())
-        return dot / (length * other_length) >= UNITE
+        return dot / (length * other_length) >= UNITE * strictness
 
     def unite(self, one: Story, two: Story) -> tuple[Story, Story]:
         """(kept, absorbed): the older takes over the members of the younger."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from aggregator.curate.document import Document
-from aggregator.curate.duplicates import DUPLICATE, Likeness, still_alike
+from aggregator.curate.duplicates import Likeness, still_alike
 from aggregator.curate.index import Index
+from aggregator.curate.thresholds import DUPLICATE
 from aggregator.model import Curation, Doubt, Merge, Split
 
 __all__ = ["settle"]

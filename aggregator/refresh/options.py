@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from aggregator.curate.thresholds import Thresholds
 from aggregator.model import OwnFeed
 
 __all__ = ["CurateOptions"]
@@ -17,7 +18,7 @@ def _windows() -> dict[str, timedelta]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurateOptions:
-    """The settings of ``[ranking]`` and ``[recommendation]``, the sections, the feeds of the operator's own."""
+    """The settings of ``[stories]``, ``[ranking]`` and ``[recommendation]``, the sections, the operator's own feeds."""
 
     #: how long each window is, by its name
     windows: Mapping[str, timedelta] = field(default_factory=_windows)
@@ -28,3 +29,5 @@ class CurateOptions:
     max_per_source: int = 2
     sections: tuple[str, ...] = ()
     feeds: tuple[OwnFeed, ...] = ()
+    #: how alike is the same; new items are decided by it
+    thresholds: Thresholds = field(default_factory=Thresholds)

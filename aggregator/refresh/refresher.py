@@ -111,6 +111,7 @@ class Refresher:
     # --- same, same story, alike ----------------------------------------------------
     def _load(self, now: datetime) -> int:
         curator = Curator()
+        curator.thresholds = self.options.thresholds
         known = self._read(curator, self._store.history(since=now - KEPT, newest=READ_FIRST), READ_FIRST)
         self._curator, self._caught_up = curator, now
         return known
@@ -141,6 +142,7 @@ class Refresher:
             self._curator.load(self._until_stopped(self._store.history(since=now - CAUGHT_UP_BACK)))
             self._caught_up = now
         assert self._curator is not None  # noqa: S101 - `_load` has just made it
+        self._curator.thresholds = self.options.thresholds
         return self._curator
 
     def _curate(self, now: datetime) -> Refreshed:
@@ -165,7 +167,7 @@ class Refresher:
             if settled.issuperset(doubt.item_id for doubt in doubts):
                 break  # edited while they were looked at
             settled.update(doubt.item_id for doubt in doubts)
-            curation = settle(doubts)
+            curation = settle(doubts, duplicate=self.options.thresholds.duplicate)
             self._store.put_curation(curation, now=now)
             done = _sum(done, curation)
         return done

@@ -47,6 +47,8 @@ def test_everything_but_the_sources_has_the_documented_default() -> None:
     assert list(settings.ranking.lengths.values()) == [timedelta(hours=1), *map(timedelta, (1, 7, 30))]
     assert (settings.ranking.window, settings.ranking.size, settings.related.size) == ("1d", 8, 10)
     assert (settings.recommendation.size, settings.recommendation.max_per_source) == (8, 2)
+    assert settings.stories.window == timedelta(hours=48)
+    assert (settings.stories.similarity, settings.stories.duplicate) == (0.25, 0.65)
     assert settings.publish.formats == ("atom", "rss", "json")
     assert (settings.publish.content, settings.publish.items, settings.publish.hub) == ("summary", 50, "")
     assert settings.retention.items == timedelta(days=90)
@@ -135,6 +137,15 @@ def test_settings_are_frozen() -> None:
         ("[polling]\nmax_sise = '1MB'", "2: unknown key 'max_sise' in [polling]; did you mean 'max_size'?"),
         ("[site]\nmax_size = '1MB'", "2: unknown key 'max_size' in [site]; it belongs into [polling]"),
         ("[related]\nzzz = 1", "2: unknown key 'zzz' in [related]; valid keys: size"),
+        (
+            "[stories]\nwindow = 48",
+            '2: stories.window: 48 is not a duration: write it with its unit, e.g. "48s" or "48m"',
+        ),
+        ("[stories]\nwindow = '5m'", "2: stories.window: must be between 1h and 14d"),
+        ("[stories]\nwindow = '30d'", "2: stories.window: must be between 1h and 14d"),
+        ("[stories]\nsimilarity = 0.05", "2: stories.similarity: 0.05: should be greater than or equal to 0.1"),
+        ("[stories]\nduplicate = 65", "2: stories.duplicate: 65: should be less than or equal to 1"),
+        ("[stories]\nduplicates = 0.7", "2: unknown key 'duplicates' in [stories]; did you mean 'duplicate'?"),
         ("[poling]\ntimeout = '1s'", "1: unknown table or key 'poling'; did you mean [polling]?"),
         ("timeout = '1s'", "1: unknown table or key 'timeout'; it belongs into [polling]"),
         (SOURCE + "sektion = 'x'", "3: unknown key 'sektion' in [[sources]]; did you mean 'section'?"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.curate.curator import Curator
+from aggregator.curate.thresholds import Thresholds
 from aggregator.model import ItemText
 
 AGENCY = (
@@ -135,6 +136,34 @@ def test_a_story_goes_on_for_days_but_not_after_silence() -> None:
 
     curations = decide_singly(seasoned(), [day(0, "a"), day(1, "b"), day(2, "c"), day(7, "d")])
     assert [join.story for curation in curations for join in curation.joins] == ["a", "a", "a", "d"]
+
+
+def test_how_long_a_story_lives_and_how_alike_it_is_can_be_set() -> None:
+    def stories(thresholds: Thresholds, days: int) -> list[str]:
+        curator = seasoned()
+        curator.thresholds = thresholds
+        later = text("b", SHIP + ", again", AGENCY.replace("900", "200"), published=NOON + timedelta(days=days))
+        return [join.story for one in decide_singly(curator, [text("a", SHIP, AGENCY), later]) for join in one.joins]
+
+    assert stories(Thresholds(), 1) == ["a", "a"]
+    assert stories(Thresholds(), 5) == ["a", "b"]
+    assert stories(Thresholds(window=timedelta(days=7)), 5) == ["a", "a"]
+    assert stories(Thresholds(window=timedelta(hours=12)), 1) == ["a", "b"]
+    other = text("b", "Ship blocks Harbour Town", "The coast guard blames fog; tugs are on their way.")
+    strict, usual = seasoned(), seasoned()
+    strict.thresholds = Thresholds(similarity=0.6)
+    for curator, story in ((strict, "b"), (usual, "a")):
+        curator.decide([text("a", SHIP, AGENCY)])
+        assert [join.story for join in curator.decide([other]).joins] == [story]
+
+
+def test_what_is_a_copy_can_be_set() -> None:
+    edited = AGENCY.replace("the coast guard said", "according to officials of the port")
+    for duplicate, merges in ((0.65, 1), (0.95, 0)):
+        curator = seasoned()
+        curator.thresholds = Thresholds(duplicate=duplicate)
+        curator.decide([text("a", SHIP, AGENCY)])
+        assert len(curator.decide([text("b", SHIP, edited)]).merges) == merges
 
 
 def test_issues_of_a_series_are_not_a_story() -> None:
