@@ -1,11 +1,14 @@
 """How fast whole polls are, beside `reader` (PyPI) on the same documents from the same loopback server.
 
-    python bench/collect.py [--data ../shared/data] [--sources 500] [--workers 1,4,16] [--venv DIR] [--profile FILE]
+    python bench/collect.py [--data ../shared/data] [--sources 500] [--workers 1,4,16] [--venv DIR] [--profile]
 
 Four rounds over all sources: cold; two of fifty entries new; nothing new and a server that says so (304); nothing new
 and a server that does not (the same body again, without validators). Ours is the real pump, fetcher, parse processes
 and store; reader has the number of workers that suits it best in each round. A document is fifty entries of real feeds
 (of made-up ones where the data is missing), under one RSS head, with guids and links of their own.
+
+With `--profile` the rates mean nothing; instead each side says by round where its CPU went, and so does what a child
+process of ours does with the documents.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import cProfile
 import json
 import os
 import random
@@ -30,6 +32,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
+
+from profiles import Profiles
 
 if TYPE_CHECKING:
     from aggregator.store import Store
@@ -178,7 +182,7 @@ def server(data: Path, sources: int) -> Iterator[None]:
 
 
 # --- our side -----------------------------------------------------------------
-async def ours(directory: Path, sources: int) -> None:
+async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None:
     """Polls every source once for each line of stdin; answers as collect_reader.py does."""
     from aggregator.collect.cadence import Policy
     from aggregator.collect.fetch import Fetcher, FetchLimits
@@ -206,6 +210,8 @@ async def ours(directory: Path, sources: int) -> None:
     policy = Policy(min_interval=timedelta(minutes=30), max_interval=timedelta(hours=6))
     poller = Poller(store, fetcher, parser, policy, lambda _source, _entry: Verdict(), clock)
     pump = Pump(store, poller, slots=64, per_host=1, lease=timedelta(minutes=2), clock=clock, on_polled=note)
+    if profiles:
+        profiles.spent(1)  # what loading and starting took
     print(json.dumps({"ready": True}), flush=True)
     for _ in range(len(GOALS)):
         await asyncio.to_thread(sys.stdin.readline)
@@ -216,7 +222,8 @@ async def ours(directory: Path, sources: int) -> None:
         took_s = time.perf_counter() - began
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         entries = await asyncio.to_thread(lambda: store.stats().entries)
-        print(json.dumps({"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}), flush=True)
+        answer = {"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}
+        print(json.dumps(answer | ({"profile": profiles.spent(sources)} if profiles else {})), flush=True)
         days += 2
     await pump.stop(within=timedelta(seconds=2))
     await parser.close()
@@ -226,6 +233,23 @@ async def ours(directory: Path, sources: int) -> None:
     print(json.dumps({"child_mb": children_mb}), flush=True)
 
 
+def child(data: Path, sources: int) -> None:
+    """What a child process of ours does in the cold round, in this process, with where the CPU goes."""
+    from aggregator.collect.parse import parse_sync
+    from aggregator.collect.parse.wire import decode_request, encode_feed, encode_request
+    from aggregator.model import Document
+
+    bodies = [first for first, _ in documents(data, sources)]
+    requests = [
+        encode_request(Document(body=body, url=url, content_type="application/rss+xml", before=b""))[8:]
+        for body, url in zip(bodies, urls(sources), strict=True)
+    ]
+    profiles = Profiles()
+    for request, body in zip(requests, bodies, strict=True):
+        encode_feed(parse_sync(decode_request(request.removesuffix(body), body)))
+    print(f"a child process of ours, ms a document\n{profiles.spent(sources)}")
+
+
 def is_due(store: Store, now: datetime) -> bool:
     """Whether any source is still to be polled."""
     at = store.next_due(now=now)
@@ -233,14 +257,14 @@ def is_due(store: Store, now: datetime) -> bool:
 
 
 # --- the comparison -----------------------------------------------------------
-def measure(command: Sequence[str], progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+def measure(command: Sequence[str], sources: int, progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """The answers of one side, by round."""
     answers: dict[str, dict[str, Any]] = {}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
-        spent_s = cpu_s(process.pid)
+        spent = cpu_s(process.pid)
         for stage in GOALS:
             urllib.request.urlopen(f"http://{address(0)}:{PORT}/round/{stage}", timeout=10).close()
             process.stdin.write(stage + "\n")
@@ -249,20 +273,33 @@ def measure(command: Sequence[str], progress: Callable[[str], None]) -> dict[str
             if not line:
                 raise SystemExit(f"{command[1]} ended in round {stage}")
             answers[stage] = json.loads(line)
-            spent_s, before_s = cpu_s(process.pid), spent_s
-            answers[stage]["cpu"] = spent_s - before_s
-            progress("  {:11} {s:7.2f} s, {cpu:.2f} s CPU, {mb:.0f} MB".format(stage, **answers[stage]))
+            spent, before = cpu_s(process.pid), spent
+            answers[stage] |= {"own": spent[0] - before[0], "children": spent[1] - before[1]}
+            answers[stage]["cpu"] = answers[stage]["own"] + answers[stage]["children"]
+            if told := answers[stage].get("profile"):
+                progress(f"  {stage}, ms a poll\n{told}")
+            answers[stage]["ms"] = cpu_ms(answers[stage], sources)
+            progress("  {:11} {s:7.2f} s, {mb:4.0f} MB, {ms} ms CPU a poll".format(stage, **answers[stage]))
         process.stdin.close()
         if rest := process.stdout.readline():
             answers["end"] = json.loads(rest)
     return answers
 
 
-def cpu_s(pid: int) -> float:
-    """CPU that a process and its children have used."""
-    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    stats = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in pids)
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+def cpu_ms(answer: dict[str, Any], sources: int) -> str:
+    """CPU a poll, of the process and of its children, in words."""
+    own, children = (1000 * answer[whose] / sources for whose in ("own", "children"))
+    return f"{own:.1f} + {children:.1f}" if children else f"{own:.1f}"
+
+
+def cpu_s(pid: int) -> tuple[float, float]:
+    """CPU that a process has used, and that its children have, those that are gone included."""
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    own, *others = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in (pid, *children))
+    ticks = os.sysconf("SC_CLK_TCK")
+    gone = int(own[13]) + int(own[14])
+    alive = sum(int(stat[11]) + int(stat[12]) for stat in others)
+    return (int(own[11]) + int(own[12])) / ticks, (gone + alive) / ticks
 
 
 def environment(place: Path) -> Path | None:
@@ -281,39 +318,49 @@ def environment(place: Path) -> Path | None:
 
 def compare(arguments: argparse.Namespace, scratch: Path) -> int:
     """Runs both sides and prints them beside each other; 1 if a goal is missed."""
-    python = environment(arguments.venv or scratch / "reader")
+    python = environment(arguments.venv or scratch / "reader") if arguments.workers else None
     sources = int(arguments.sources)
     with server(arguments.data, sources):
         command = [sys.executable, __file__, "--role", "ours", "--sources", str(sources), "--scratch", str(scratch)]
-        if arguments.profile:
-            command += ["--profile", str(arguments.profile)]
+        profile = ["--profile"] if arguments.profile else []
         print("ours")
-        mine = measure(command, print)
-        theirs = [reader_side(python, scratch, sources, int(n)) for n in arguments.workers.split(",")] if python else []
+        mine = measure([*command, *profile], sources, print)
+        theirs = (
+            [reader_side(python, scratch, sources, int(n), profile) for n in arguments.workers.split(",") if n]
+            if python
+            else []
+        )
     return report(mine, theirs, sources)
 
 
-def reader_side(python: Path, scratch: Path, sources: int, workers: int) -> dict[str, dict[str, Any]]:
+def reader_side(
+    python: Path, scratch: Path, sources: int, workers: int, profile: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Reader with so many workers, on a database of its own."""
     addresses = scratch / "urls"
     addresses.write_text("\n".join(urls(sources)))
     script = Path(__file__).with_name("collect_reader.py")
     print(f"reader, {workers} workers")
     database = scratch / f"reader{workers}.db"
-    return measure([str(python), str(script), str(database), str(workers), str(addresses)], print)
+    return measure([str(python), str(script), str(database), str(workers), str(addresses), *profile], sources, print)
 
 
 def report(mine: dict[str, dict[str, Any]], theirs: Sequence[dict[str, dict[str, Any]]], sources: int) -> int:
     """The table; how many goals are missed, at most 1."""
-    print(f"\n{'round':11} {'':26} {'ours/s':>8} {'reader/s':>9} {'ratio':>7} {'goal':>5}  CPU ratio")
+    print(
+        f"\n{'round':11} {'':26} {'ours/s':>8} {'reader/s':>9} {'ratio':>7} {'goal':>5}  CPU ms a poll: ours, reader's"
+    )
     missed = 0
     for stage, goal in GOALS.items():
         rate = sources / mine[stage]["s"]
-        best = max((sources / other[stage]["s"] for other in theirs), default=0.0)
-        ratio = rate / best if best else 0.0
-        missed += bool(best) and ratio < goal
-        cpu = min((other[stage]["cpu"] for other in theirs), default=0.0) / max(mine[stage]["cpu"], 0.01)
-        print(f"{stage:11} {MEANING[stage]:26} {rate:8.1f} {best:9.1f} {ratio:7.1f} {goal:5.0f} {cpu:10.1f}")
+        best = max((other[stage] for other in theirs), key=lambda answer: -answer["s"], default=None)
+        ratio = rate * best["s"] / sources if best else 0.0
+        missed += best is not None and ratio < goal
+        theirs_per_s, theirs_ms = (sources / best["s"], best["ms"]) if best else (0.0, "")
+        print(
+            f"{stage:11} {MEANING[stage]:26} {rate:8.1f} {theirs_per_s:9.1f} {ratio:7.1f} {goal:5.0f}  "
+            f"{mine[stage]['ms']}, {theirs_ms}"
+        )
     memory = [round(other["same"]["mb"]) for other in theirs]
     print(f"memory: ours {mine['same']['mb']:.0f} MB and {mine['end']['child_mb']:.0f} MB a parse process", end="")
     print(f"; reader {memory} MB by workers" if memory else "")
@@ -330,18 +377,17 @@ def main() -> int:
     parser.add_argument("--sources", type=int, default=500)
     parser.add_argument("--workers", default="1,4,16", help="numbers of workers that reader is tried with")
     parser.add_argument("--venv", type=Path, help="an environment for reader that is kept")
-    parser.add_argument("--profile", type=Path, help="write a profile of our parent process there")
+    parser.add_argument("--profile", action="store_true", help="say where the CPU goes; rates mean nothing then")
     parser.add_argument("--role", default="", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.role == "server":
         asyncio.run(serve(arguments.data, arguments.sources))
     elif arguments.role == "ours":
-        with cProfile.Profile() if arguments.profile else contextlib.nullcontext() as profile:
-            asyncio.run(ours(arguments.scratch, arguments.sources))
-        if arguments.profile and profile:
-            profile.dump_stats(arguments.profile)
+        asyncio.run(ours(arguments.scratch, arguments.sources, Profiles() if arguments.profile else None))
     else:
+        if arguments.profile:
+            child(arguments.data, min(arguments.sources, 100))
         with tempfile.TemporaryDirectory() as scratch:
             return compare(arguments, Path(scratch))
     return 0

@@ -1,6 +1,6 @@
 """The other side of bench/collect.py: `reader` (PyPI), in an environment of its own; needs nothing of this project.
 
-    python collect_reader.py DATABASE WORKERS URLS STAGES
+    python collect_reader.py DATABASE WORKERS URLS [--profile]
 
 Reads a word a line from stdin, the name of a stage, and answers with a line of JSON when all feeds have been updated.
 """
@@ -14,8 +14,10 @@ import sys
 import time
 from pathlib import Path
 
+from profiles import Profiles
 
-def main(database: str, workers: int, urls: list[str]) -> None:
+
+def main(database: str, workers: int, urls: list[str], profiles: Profiles | None) -> None:
     """Follows `urls` and updates all of them, once for each line of stdin."""
     reader = importlib.import_module("reader").make_reader(database)
     for url in urls:
@@ -28,8 +30,10 @@ def main(database: str, workers: int, urls: list[str]) -> None:
         failed = [str(result.value) for result in results if isinstance(result.value, Exception)]
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         entries = reader.get_entry_counts().total
-        print(json.dumps({"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}), flush=True)
+        answer = {"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}
+        print(json.dumps(answer | ({"profile": profiles.spent(len(urls))} if profiles else {})), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]).read_text().split())
+    profiled = Profiles() if "--profile" in sys.argv else None
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]).read_text().split(), profiled)

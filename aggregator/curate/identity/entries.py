@@ -151,6 +151,8 @@ class _Known:
         if each.link is None:
             return []
         there = [entry for entry in self._by_link[each.link] if entry.guid is None or entry.guid not in present]
+        if not there:
+            return []
         title = normalise(each.parsed.title)
         same = [entry for entry in there if normalise(entry.title) == title]
         if same:
