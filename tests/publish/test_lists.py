@@ -115,7 +115,18 @@ def test_items_that_are_gone_leave_a_list_and_merged_ones_stand_once() -> None:
     del store.shown["item2"]
     store.merged["item2"] = "item3"
     store.merged["item4"] = "item3"
+    store.number += 1
     assert ids(lists.recommended()) == ["item3", "item5"]
+
+
+def test_a_list_is_read_once_for_all_pages_of_one_state() -> None:
+    store, lists = make()
+    put(store, ListKey(order="recommended"), "item2")
+    first = lists.recommended()
+    assert lists.recommended() is first
+    put(store, ListKey(order="recommended"), "item3")
+    store.number += 1
+    assert ids(lists.recommended()) == ["item3"]
 
 
 def test_related_items_by_score() -> None:

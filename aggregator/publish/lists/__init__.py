@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from hmac import compare_digest
@@ -28,6 +28,8 @@ class Lists:
         self._store = store
         self.site = site
         self._own = OwnLists(store, site)
+        #: the lists of the site and its sections stand on every page; by the state of the store they were read in
+        self._read: dict[ListKey, tuple[int, Listing]] = {}
 
     def named(self, name: str, *, section: str | None = None, before: Before | None = None) -> Listing:
         """The list behind an address: latest, ranking, ranking-<window>, recommended, or an own feed's name.
@@ -88,20 +90,11 @@ class Lists:
         window = self.site.window if window is None else window
         if window not in self.site.windows:
             raise NotFound(f"there is no ranking over {window!r}; there are {', '.join(self.site.windows)}")
-        computed = self._store.get_list(_key("ranking", window, section))
-        listing = self.computed(computed, kind="ranking", path=_path(section, f"ranking-{window}"))
-        return replace(
-            listing,
-            title=words.within(f"Most viewed in {words.span(window)}", section),
-            description=words.about_ranking(window, computed),
-            window=window,
-        )
+        return self._once(_key("ranking", window, section), lambda: self._ranking(window, section))
 
     def recommended(self, *, section: str | None = None) -> Listing:
         """What is worth reading now, of the site or of one section (its name)."""
-        computed = self._store.get_list(_key("recommended", None, section))
-        listing = self.computed(computed, kind="recommended", path=_path(section, "recommended"))
-        return replace(listing, title=words.within("Recommended", section), description=words.RECOMMENDED)
+        return self._once(_key("recommended", None, section), lambda: self._recommended(section))
 
     def computed(self, computed: ItemList | None, *, kind: Kind, path: str) -> Listing:
         """A list that was computed and kept, with its items as they are now; empty if it never was."""
@@ -241,6 +234,29 @@ class Lists:
         items = self._store.latest(scope, limit=size, before=before)
         following = write_place(place_of(items[-1])) if size and len(items) == size else ""
         return replace(listing, places=_places(items), after=write_place(before), next=following)
+
+    def _once(self, key: ListKey, read: Callable[[], Listing]) -> Listing:
+        """A list as it was read for another page, if nothing has changed since."""
+        generation = self._store.generation()
+        known = self._read.get(key)
+        if known is None or known[0] != generation:
+            known = self._read[key] = (generation, read())
+        return known[1]
+
+    def _ranking(self, window: str, section: str | None) -> Listing:
+        computed = self._store.get_list(_key("ranking", window, section))
+        listing = self.computed(computed, kind="ranking", path=_path(section, f"ranking-{window}"))
+        return replace(
+            listing,
+            title=words.within(f"Most viewed in {words.span(window)}", section),
+            description=words.about_ranking(window, computed),
+            window=window,
+        )
+
+    def _recommended(self, section: str | None) -> Listing:
+        computed = self._store.get_list(_key("recommended", None, section))
+        listing = self.computed(computed, kind="recommended", path=_path(section, "recommended"))
+        return replace(listing, title=words.within("Recommended", section), description=words.RECOMMENDED)
 
     def _section(self, slug: str | None) -> str | None:
         if slug is None:
