@@ -184,21 +184,25 @@ def guid_rules(value: str, got: Facts, document: Document) -> str | None:
 
 def text_rules(value: str, got: Facts, document: Document) -> str | None:
     shown = [*got.get("title", []), *got.get("words", []), *map(words, got.get("category", []))]
-    begun = [each.strip("\0").partition("\0")[0] for each in shown]
     rules = {
         "no words": not words(value),
         "escaped markup is markup: its words are shown": any(words(html.unescape(value)) in each for each in shown),
         "&lang; and &rang; are those of HTML 5": not set("\u2329\u232a\u3008\u3009").isdisjoint(value),
         "content that is no text is not shown": re.search(rb'<content type="(?:application|video)/', document.body),
-        "an element dropped with its content is never closed: the rest goes with it": any(
-            each and words(value).startswith(each) for each in begun
-        ),
         "text is text: what looks like an entity is shown as written": words(value.replace("&", "&amp;"))
         in "".join(shown),
-        "broken comments are read as HTML 5 says": "<!--" in value,
+        "what is inside a frame or an object is in place of it, not of the article": is_within_frame(value, document),
+        "broken comments are read as HTML 5 says": "<!--" in value or b"&lt;!--" in document.body,
         "markup where none belongs": "<" in value and got.get("category") == [],
     }
     return next((reason for reason, holds in rules.items() if holds), None)
+
+
+def is_within_frame(value: str, document: Document) -> bool:
+    """Whether the words are there once the tags of frames that are closed are taken away, and were not before."""
+    source = html.unescape(document.body.decode("utf-8", "replace").partition("-->")[2])
+    bare = re.sub(r"</?(?:iframe|object)\b[^<>]*>", "", source)
+    return re.search("</(?:iframe|object)>", source) is not None and words(value) in words(bare)
 
 
 # --- feedparser ---------------------------------------------------------------

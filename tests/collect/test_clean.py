@@ -29,6 +29,26 @@ def cleaned(source: str) -> str:
     return clean_html(source, base=BASE).html
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a<object data='x'> rest", "a rest"),
+        ("a<IFRAME src='//e/x'/> <b>rest</b> <iframe src='y'></iframe>.", "a <b>rest</b> ."),
+        ("a<video src='x' /><p>rest</p>", "a<p>rest</p>"),
+        ("a<form action='/x'>rest<input name=q>", "arest"),
+        ("a<object data=x>fallback</object> rest", "a rest"),
+        ("a<ifr<iframe>ame srcdoc='x'>rest", "a"),
+        ("a<ifr<iframe/>ame srcdoc='x'>rest</iframe>", "a"),
+        ("a<iframe srcdoc='<script>alert(1)</script>'>rest", "a'&gt;rest"),
+        ("a<object <script>alert(1)</script> rest", "a rest"),
+        ("a<script>alert(1)", "a"),
+        ("a<style>p {} rest", "a"),
+    ],
+)
+def test_what_is_dropped_takes_no_more_with_it_than_what_is_inside(source: str, expected: str) -> None:
+    assert cleaned(source) == expected
+
+
 # --- HTML ------------------------------------------------------------------------------------------------------
 
 

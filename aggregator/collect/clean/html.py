@@ -51,6 +51,8 @@ _DROP_WITH_CONTENT = {
     "textarea", "select", "button", "title", "noembed", "noframes", "xmp", "plaintext", "frameset", "audio",
     "video", "canvas", "map",
 }  # fmt: skip
+#: those among them that hold elements, not raw text: where the end is missing, only the tag is what nobody wants
+_FRAMES = re.compile(r"<(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?", re.IGNORECASE)
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
 #: elements as nh3 writes them: attributes quoted, quotes inside them escaped
@@ -100,7 +102,7 @@ def clean_html(source: str, *, base: str) -> CleanHtml:
         return _clean_text(source)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base)
-    cleaned = _without_empty(_images_checked(_cleaner(base).clean(source), base))
+    cleaned = _without_empty(_images_checked(_cleaner(base).clean(_without_open_frames(source)), base))
     if len(cleaned) > MAX_HTML_CHARS:
         cleaned = _cut(cleaned, base)
     return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=_images(cleaned))
@@ -146,6 +148,19 @@ def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
         return value[:500]
 
     return decide
+
+
+def _without_open_frames(source: str) -> str:
+    """Without ``<object>`` and the like that are never closed, or closed as only XML can (``<iframe/>``).
+
+    To HTML all that follows is inside: the rest of the article would go with them.
+    """
+    names = {name.lower() for name in _FRAMES.findall(source)}
+    if not names:
+        return source
+    lower = source.lower()
+    unclosed = {name for name in names if f"</{name}" not in lower}
+    return _FRAMES.sub(lambda tag: "" if tag[1].lower() in unclosed or tag[0].endswith("/>") else tag[0], source)
 
 
 def _too_deep(source: str) -> bool:
