@@ -64,7 +64,7 @@ def user_agent(settings: Settings) -> str:
     return f"aggregator/{__version__} (feed reader{f'; +{contact}' if contact else ''})"
 
 
-def fetcher(settings: Settings) -> Fetcher:
+def fetcher(settings: Settings, clock: Clock) -> Fetcher:
     """The way to the web, within ``[polling]``'s limits."""
     from aggregator.collect.fetch import Fetcher, FetchLimits
 
@@ -77,7 +77,7 @@ def fetcher(settings: Settings) -> Fetcher:
         silence=min(standard.silence, polling.timeout),
         max_size_bytes=polling.max_size,
     )
-    return Fetcher(limits, guard(settings), user_agent(settings))
+    return Fetcher(limits, guard(settings), user_agent(settings), clock=clock)
 
 
 def guard(settings: Settings) -> Guard:
@@ -140,14 +140,14 @@ def base(settings: Settings) -> str:
     return settings.site.url.rstrip("/")
 
 
-def hubs(settings: Settings) -> Hubs:
+def hubs(settings: Settings, clock: Clock) -> Hubs:
     """The way to the hubs of others: the guard as for feeds, limits as for a short talk (COLLECT 1.4)."""
     from aggregator.collect.fetch import Fetcher, FetchLimits
     from aggregator.collect.push import Hubs
 
     short = timedelta(seconds=5)
     limits = FetchLimits(total=3 * short, resolve=short, connect=short, silence=short)
-    return Hubs(Fetcher(limits, guard(settings), user_agent(settings)))
+    return Hubs(Fetcher(limits, guard(settings), user_agent(settings), clock=clock))
 
 
 def subscriber(
@@ -163,7 +163,7 @@ def subscriber(
 
     return Subscriber(
         store,
-        hubs(settings),
+        hubs(settings, clock),
         parser,
         judge(settings),
         base=base(settings),

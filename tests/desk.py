@@ -73,7 +73,7 @@ class Desk:
 
     def poll_leases(self, leases: list[Lease]) -> list[Polled]:
         async def run() -> list[Polled]:
-            fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), self.user_agent)
+            fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), self.user_agent, clock=lambda: self.now)
             store = self.completing or self.store
             poller = Poller(store, fetcher, self.parser, Policy(), self.judge, lambda: self.now, lambda: self.jitter)
             try:

@@ -75,7 +75,7 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
 
     done: list[Polled] = []
     left = set(wanted)
-    fetcher, parser = assemble.fetcher(settings), assemble.parser()
+    fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
     with Progress("polling", total=len(wanted)) as progress:
 
         def on_polled(polled: Polled) -> None:

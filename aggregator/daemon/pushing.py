@@ -29,6 +29,7 @@ class Pushing:
         self.subscriber = assemble.subscriber(
             settings, store=store, parser=parser, clock=clock, on_delivered=on_delivered
         )
+        self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -48,7 +49,7 @@ class Pushing:
     async def take_over(self, settings: Settings) -> None:
         """A new configuration: other rules, another address, other limits."""
         await self.subscriber.take_over(
-            judge=assemble.judge(settings), base=assemble.base(settings), hubs=assemble.hubs(settings)
+            judge=assemble.judge(settings), base=assemble.base(settings), hubs=assemble.hubs(settings, self._clock)
         )
 
     async def stop(self) -> None:

@@ -67,7 +67,7 @@ class Daemon:
         self.counters = Counters()
         self.figures = Figures()
         self.parser = assemble.parser()
-        self.fetcher = assemble.fetcher(settings)
+        self.fetcher = assemble.fetcher(settings, self.clock)
         self.refreshing = Refreshing(assemble.refresher(settings, store), clock=self.clock)
         self.pushing = Pushing(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
         self.pacing = Pacing(store, self.clock, lambda: self.settings)
@@ -223,7 +223,7 @@ class Daemon:
         self.refreshing.want()
 
     def _replace_fetching(self, new: Settings) -> None:
-        former, self.fetcher = self.fetcher, assemble.fetcher(new)
+        former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock)
         self.poller = self.pump.poller = self._poller(new)
         self.pump.slots, self.pump.per_host = new.polling.concurrency, new.polling.per_host
         self.pump.lease = lease_length(new.polling.timeout)

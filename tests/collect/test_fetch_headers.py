@@ -57,6 +57,15 @@ def test_retry_after_as_a_date(value: str, date: str | None, expected: timedelta
     assert headers.retry_after(answer) == expected
 
 
+def test_an_answer_without_a_date_is_of_the_time_of_its_receipt() -> None:
+    """RFC 9110 6.6.1; the server's own date counts for more than our clock, which may be wrong."""
+    received = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+    answer = {"Retry-After": "Mon, 23 Nov 2026 13:00:00 GMT"}
+    assert headers.retry_after(headers.dated(answer, received)) == timedelta(minutes=30)
+    assert headers.retry_after(headers.dated(answer | {"Date": NOON}, received)) == timedelta(hours=1)
+    assert headers.retry_after(headers.dated(answer, None)) is None
+
+
 @given(st.dictionaries(st.sampled_from(["Cache-Control", "Age", "Expires", "Date", "Retry-After", "ETag"]), st.text()))
 def test_no_header_makes_anything_raise(answer: dict[str, str]) -> None:
     fresh, wait = headers.fresh_for(answer), headers.retry_after(answer)

@@ -189,12 +189,23 @@ def test_http_freshness_is_capped(desk: Desk) -> None:
     ],
 )
 def test_http_retry_after(desk: Desk, status: int, value: str, wait: timedelta) -> None:
-    """Seconds, or a date against the server's own Date; never sooner than asked below seven days. A redirect that
-    asks to wait is not followed at once."""
+    """Seconds, or a date against the server's own Date (against our clock where the server sends none, RFC 9110 6.6.1);
+    never sooner than asked below seven days. A redirect that asks to wait is not followed at once."""
     follow(desk, Answer(status=status, headers={"Retry-After": value, "Date": DATE, "Location": "/feed"}))
     (result,) = polls(desk, 1)
     assert result.next_poll - result.polled_at == wait
     assert len(desk.origin.requests) == 1
+
+
+def test_dates_of_servers_that_send_no_date(desk: Desk) -> None:
+    later = desk.now + 20 * HOUR
+    said = format_datetime(later, usegmt=True)
+    busy = desk.origin.on("/a", Answer(status=503, headers={"Retry-After": said}))
+    fresh = desk.origin.on("/b", Answer(body=rss("One"), headers={"Expires": said}))
+    desk.follow(Subscription(url=busy), Subscription(url=fresh))
+    assert desk.once().next_poll == later
+    desk.now += MINUTE
+    assert desk.once().next_poll == later
 
 
 @http("Retry-After that is none", "four intervals, ten minutes at the least")

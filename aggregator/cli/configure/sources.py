@@ -81,7 +81,7 @@ async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
     from aggregator import assemble
     from aggregator.collect.discover import discover
 
-    fetcher, parser = assemble.fetcher(settings), assemble.parser()
+    fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
     try:
         return await discover(fetcher, parser, url)
     finally:

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import aiohttp
@@ -54,14 +54,23 @@ T = TypeVar("T")
 class Fetcher:
     """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
 
-    No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment. `look_up`
-    resolves names in place of the system.
+    No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment. `clock` gives the
+    date of answers that carry none, `look_up` resolves names in place of the system.
     """
 
-    def __init__(self, limits: FetchLimits, guard: Guard, user_agent: str, *, look_up: LookUp | None = None) -> None:
+    def __init__(
+        self,
+        limits: FetchLimits,
+        guard: Guard,
+        user_agent: str,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        look_up: LookUp | None = None,
+    ) -> None:
         self._limits = limits
         self._guard = guard
         self._user_agent = user_agent
+        self._clock = clock
         self._look_up = look_up
         self._turns = Turns(longest=limits.total)
         self._session: aiohttp.ClientSession | None = None
@@ -110,7 +119,7 @@ class Fetcher:
                 return Reply(
                     status=answer.status,
                     body=await _beginning(answer),
-                    retry_after=headers.retry_after(answer.headers),
+                    retry_after=headers.retry_after(self._head(answer)),
                     location=headers.plain(answer.headers.get("Location"), longest=MAX_URL),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -158,10 +167,10 @@ class Fetcher:
     async def _take(
         self, answer: aiohttp.ClientResponse, url: URL, sent: Validators
     ) -> Response | NotModified | Redirect:
-        status, head = answer.status, answer.headers
+        status, head = answer.status, self._head(answer)
         if status in _REDIRECTS and "Location" in head:
             answer.close()
-            return _redirect(answer, url)
+            return _redirect(answer, head, url)
         if status == 304 and headers.conditional(sent):
             answer.close()  # some send a body behind it, which the next request would take for its answer
             return NotModified(
@@ -184,7 +193,7 @@ class Fetcher:
             content_type=headers.plain(head.get("Content-Type")),
             content_language=headers.plain(head.get("Content-Language")),
             validators=headers.validators(head),
-            fresh_for=headers.fresh_for(head),
+            fresh_for=headers.fresh_for(self._head(answer)),
             link=headers.plain(", ".join(head.getall("Link", [])), longest=MAX_URL),
             truncated=cut or content.truncated,
         )
@@ -209,6 +218,9 @@ class Fetcher:
         if len(raw) < _THREAD_FROM_BYTES:
             return inflate(raw, content_encoding, max_size_bytes=limit)
         return await asyncio.to_thread(inflate, raw, content_encoding, max_size_bytes=limit)
+
+    def _head(self, answer: aiohttp.ClientResponse) -> headers.Headers:
+        return headers.dated(answer.headers, self._clock() if self._clock else None)
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session; made here because it belongs to the running loop."""
@@ -242,10 +254,10 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(said[:REPLY_BYTES])
 
 
-def _redirect(answer: aiohttp.ClientResponse, url: URL) -> Redirect:
+def _redirect(answer: aiohttp.ClientResponse, head: headers.Headers, url: URL) -> Redirect:
     """Where the answer sends us on. FetchError if it asks to wait for long before that (RFC 9110 10.2.3)."""
-    if (headers.asked_wait(answer.headers) or timedelta(0)) > _AT_ONCE:
-        raise failures.status_error(answer.status, answer.headers, str(url.host))
+    if (headers.asked_wait(head) or timedelta(0)) > _AT_ONCE:
+        raise failures.status_error(answer.status, head, str(url.host))
     cookies = (line.partition(";")[0].strip() for line in answer.headers.getall("Set-Cookie", []))
     return Redirect(
         hop=Hop(status=answer.status, url=str(url)),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import cast
 
 from aggregator.model import Validators
 
@@ -17,6 +19,13 @@ _MIN_RETRY = timedelta(seconds=60)
 _SECONDS = re.compile(r"\d{1,12}\Z", re.ASCII)
 
 Headers = Mapping[str, str]
+
+
+def dated(headers: Headers, received: datetime | None) -> Headers:
+    """The same headers, with a Date: the time of receipt where the server sent none (RFC 9110 6.6.1)."""
+    if received is None or "Date" in headers:
+        return headers
+    return ChainMap({"Date": format_datetime(received, usegmt=True)}, cast("MutableMapping[str, str]", headers))
 
 
 def validators(headers: Headers) -> Validators:
@@ -68,7 +77,7 @@ def retry_after(headers: Headers) -> timedelta | None:
 
 
 def asked_wait(headers: Headers) -> timedelta | None:
-    """What Retry-After says, in both forms (RFC 9110 10.2.3); None: nothing sensible."""
+    """What Retry-After says, in both forms (RFC 9110 10.2.3): a date, against that of the answer; None: nothing."""
     value = headers.get("Retry-After")
     wait = _seconds(value)
     if wait is None:
