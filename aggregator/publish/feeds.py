@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from copy import deepcopy
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -21,6 +22,7 @@ from feedgen.util import xml_elem
 
 from aggregator.errors import RenderError
 from aggregator.publish.channel import Channel, ChannelEntry, compose
+from aggregator.publish.fragments import Fragments
 from aggregator.publish.listing import Listing
 from aggregator.publish.site import Site
 
@@ -50,24 +52,24 @@ def render_rss(listing: Listing, site: Site) -> bytes:
     return rss(compose(listing, site))
 
 
-def atom(channel: Channel) -> bytes:
-    """A channel as an Atom 1.0 document."""
+def atom(channel: Channel, fragments: Fragments | None = None) -> bytes:
+    """A channel as an Atom 1.0 document. `fragments`: what has been rendered for other channels."""
     feed = _generator(channel)
     feed.subtitle(channel.description)
     feed.icon(channel.icon)
     _feed_links(feed, channel, "atom", "application/atom+xml")
-    for entry in _good(map(_AtomEntry, channel.entries)):
+    for entry in _good(map(_AtomEntry, channel.entries), fragments):
         feed.add_entry(entry, order="append")
     return bytes(feed.atom_str())
 
 
-def rss(channel: Channel) -> bytes:
-    """A channel as an RSS 2.0 document."""
+def rss(channel: Channel, fragments: Fragments | None = None) -> bytes:
+    """A channel as an RSS 2.0 document; `fragments` as for `atom`."""
     feed = _generator(channel)
     feed.description(channel.description)
     feed.docs("https://www.rssboard.org/rss-specification")
     _feed_links(feed, channel, "rss", "application/rss+xml")
-    for entry in _good(map(_RssEntry, channel.entries)):
+    for entry in _good(map(_RssEntry, channel.entries), fragments):
         feed.add_entry(entry, order="append")
     return bytes(feed.rss_str())
 
@@ -141,11 +143,11 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen ships no types
         self.value = value
         self.rendered: Any = None
 
-    def render(self) -> None:
+    def render(self) -> Any:
         """Builds the element now. RenderError: this entry cannot be published."""
         try:
             self._fill()
-            self.rendered = self._build()
+            return self._build()
         except (ValueError, TypeError) as error:  # feedgen's and lxml's words for text that cannot be XML
             raise RenderError(f"entry {self.value.id}: {error}") from error
 
@@ -240,12 +242,16 @@ def _atom_source(element: Any, value: ChannelEntry) -> None:
         xml_elem("link", source, href=value.origin.home, rel="alternate", type="text/html")
 
 
-def _good(entries: Iterable[_Entry]) -> Iterable[_Entry]:
+def _good(entries: Iterable[_Entry], fragments: Fragments | None) -> Iterable[_Entry]:
     """The entries that can be published; the others are named in the log."""
+    known = Fragments() if fragments is None else fragments
     for entry in entries:
+        value = entry.value
         try:
-            entry.render()
+            element = known.get((type(entry), value.id, value.url, value.reasons), value, entry.render)
         except RenderError as error:
             _log.warning("entry dropped", extra={"why": error})
             continue
+        # an element stands in one document only
+        entry.rendered = deepcopy(element)
         yield entry

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from aggregator.publish.channel import Channel, ChannelEntry, compose
+from aggregator.publish.fragments import Fragments
 from aggregator.publish.listing import Listing
 from aggregator.publish.site import Site
 
@@ -20,8 +21,16 @@ def render_json(listing: Listing, site: Site) -> bytes:
     return json_feed(compose(listing, site))
 
 
-def json_feed(channel: Channel) -> bytes:
-    """A channel as a JSON Feed 1.1 document."""
+def json_feed(channel: Channel, fragments: Fragments | None = None) -> bytes:
+    """A channel as a JSON Feed 1.1 document. `fragments`: what has been rendered for other channels.
+
+    A line for each item.
+    """
+    known = Fragments() if fragments is None else fragments
+    items = [
+        known.get(("json", entry.id, entry.url, entry.reasons), entry, lambda entry=entry: _dumps(_item(entry)))  # type: ignore[misc]
+        for entry in channel.entries
+    ]
     feed: dict[str, Any] = {
         "version": _VERSION,
         "title": channel.title,
@@ -35,9 +44,14 @@ def json_feed(channel: Channel) -> bytes:
         "_aggregator": _present(
             kind=channel.kind, window=channel.window, basis=channel.basis, complete=channel.complete or None
         ),
-        "items": [_item(entry) for entry in channel.entries],
     }
-    return json.dumps(_present(**feed), ensure_ascii=False, indent=1).encode()
+    head = _dumps(_present(**feed)).removesuffix("}")
+    lines = ",\n".join(items)
+    return f'{head}, "items": [\n{lines}\n]}}\n'.encode()
+
+
+def _dumps(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _item(entry: ChannelEntry) -> dict[str, Any]:

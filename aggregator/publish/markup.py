@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,6 +19,8 @@ _LIKE_A_TAG = re.compile("<([/!?a-zA-Z][^<>]*)>")
 _REFERENCE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 #: how often a title may have been escaped on its way to us
 _MOST_ESCAPED = 3
+#: titles and links stand below several entries, in several lists
+_REMEMBERED = 2048
 _IMAGE = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 _RTL = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "ps", "sd", "ug", "ur", "yi"})
 
@@ -32,6 +35,7 @@ def one_line(text: str, *, otherwise: str = "(untitled)") -> str:
     return " ".join(legal(text).split()) or otherwise
 
 
+@lru_cache(_REMEMBERED)
 def heading(text: str, *, otherwise: str = "(untitled)") -> str:
     """`text` as a title or a name in a feed.
 
@@ -95,6 +99,7 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(legal(text))}</p>" if text.strip() else ""
 
 
+@lru_cache(_REMEMBERED)
 def link(url: str, text: str) -> str:
     """A hyperlink in HTML."""
     return f'<a href="{escape(address(url))}">{escape(one_line(text))}</a>'

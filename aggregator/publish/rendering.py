@@ -6,7 +6,7 @@ Blocks while it reads the store; may be used from any thread. Knows no requests:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -15,6 +15,7 @@ from aggregator.model import Item
 from aggregator.publish import opml
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.feeds import atom, rss
+from aggregator.publish.fragments import Fragments
 from aggregator.publish.jsonfeed import json_feed
 from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Before, Lists
@@ -25,7 +26,7 @@ from aggregator.store import Store
 
 Format = Literal["atom", "rss", "json"]
 
-_FORMATS: Final[dict[str, tuple[str, Callable[[Channel], bytes]]]] = {
+_FORMATS: Final[dict[str, tuple[str, Callable[[Channel, Fragments], bytes]]]] = {
     "atom": ("application/atom+xml; charset=utf-8", atom),
     "rss": ("application/rss+xml; charset=utf-8", rss),
     "json": ("application/feed+json; charset=utf-8", json_feed),
@@ -60,18 +61,20 @@ class Rendering:
     pages: Pages
     #: for static files: no addresses with a query, which a file server cannot answer
     static: bool = False
+    #: what has been rendered for other lists
+    fragments: Fragments = field(default_factory=Fragments)
 
     def feed(self, listing: Listing, suffix: str) -> Made:
         """A list as a feed; `suffix` is atom, rss or json. NotFound: that format is switched off or unknown."""
         self.check_format(suffix)
         if self.static:
             listing = replace(listing, next="")
-        return _made(compose(self.lists.with_related(listing), self.site), suffix)
+        return self._made(compose(self.lists.with_related(listing), self.site, self.fragments), suffix)
 
     def status_feed(self, suffix: str, *, now: datetime) -> Made:
         """``/feeds/status.<suffix>``."""
         self.check_format(suffix)
-        return _made(status_channel(self.store.sources(now=now), self.site), suffix)
+        return self._made(status_channel(self.store.sources(now=now), self.site), suffix)
 
     def check_format(self, suffix: str) -> None:
         """NotFound unless feeds are published in this format."""
@@ -186,6 +189,11 @@ class Rendering:
         sources = [replace(health.subscription, name=health.ref.name) for health in self.store.sources(now=now)]
         return Made(body=opml.render_sources(sources), content_type=_OPML)
 
+    def _made(self, channel: Channel, suffix: str) -> Made:
+        content_type, render = _FORMATS[suffix]
+        links = ((channel.self_url(suffix), "self"), *([(channel.hub, "hub")] if channel.hub else []))
+        return Made(body=render(channel, self.fragments), content_type=content_type, links=links)
+
     def error(self, status: int, message: str = "") -> Made:
         """The page of an error status."""
         return replace(_page(self.pages.error(status, message=message)), status=status)
@@ -194,12 +202,6 @@ class Rendering:
 def _page(html: str) -> Made:
     # a lone surrogate that has slipped through must cost one character, not the page
     return Made(body=html.encode("utf-8", "replace"))
-
-
-def _made(channel: Channel, suffix: str) -> Made:
-    content_type, render = _FORMATS[suffix]
-    links = ((channel.self_url(suffix), "self"), *([(channel.hub, "hub")] if channel.hub else []))
-    return Made(body=render(channel), content_type=content_type, links=links)
 
 
 def _reasons(item: Item, *listings: Listing) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator.publish.audience import Audience
+from aggregator.publish.fragments import Fragments
 from aggregator.publish.hub import Send
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -51,6 +52,8 @@ class Services:
     cache_bytes: int = 32 * 1024 * 1024
     #: raised by every reload: answers rendered before it are not served again
     epoch: int = 0
+    #: what has been rendered of single items
+    fragments: Fragments = field(default_factory=Fragments)
 
     def reload(self, *, site: Site, lists: Lists, pages: Pages) -> None:
         """Takes over a new configuration, between two requests."""
@@ -59,4 +62,4 @@ class Services:
 
     def rendering(self) -> Rendering:
         """The site as it stands now, for as long as one answer takes to make."""
-        return Rendering(store=self.store, site=self.site, lists=self.lists, pages=self.pages)
+        return Rendering(store=self.store, site=self.site, lists=self.lists, pages=self.pages, fragments=self.fragments)

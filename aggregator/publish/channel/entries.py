@@ -1,0 +1,180 @@
+"""One entry of a feed: what is the same wherever the item stands, and what its place adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from aggregator.model import Enclosure, Item
+from aggregator.model.redact import public_url
+from aggregator.publish.channel.values import ChannelEntry, Origin
+from aggregator.publish.fragments import Fragments
+from aggregator.publish.listing import Listing, Place
+from aggregator.publish.markup import (
+    address,
+    direction,
+    heading,
+    language_tag,
+    legal,
+    link,
+    links_block,
+    media_type,
+    one_line,
+    paragraph,
+    shorten,
+)
+from aggregator.publish.markup import without_images as strip_images
+from aggregator.publish.site import Site
+
+#: RFC 4151 wants a date on which the authority belonged to whoever mints the tag
+_TAG_DATE = "2026"
+#: why an entry stands in a list, where there is nothing more to say
+_WHY: dict[str, tuple[str, ...]] = {
+    "latest": ("newest first",),
+    "related": ("on the same subject",),
+    "search": ("contains all the words",),
+}
+#: lists whose order says something, and that hold no more than what they show
+ORDERED = ("ranking", "recommended", "related")
+#: more links than that no reader shows
+_MOST_RELATED = 10
+
+
+def tag(site: Site, specific: str) -> str:
+    """A permanent ``tag:`` URI (RFC 4151) under the authority of this site."""
+    parts = urlsplit(site.url)
+    host = parts.hostname or "localhost"
+    authority = host if ":" not in host else "localhost"
+    port = f"{parts.port}/" if parts.port else ""
+    prefix = parts.path.strip("/")
+    return address(f"tag:{authority},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}{specific}")
+
+
+def entry_id(site: Site, listing: Listing, item: Item) -> str:
+    """The entry's permanent id.
+
+    Readers key entries by id across feeds, so an id of the item alone stands in feeds that announce items, and an id
+    of list and item in feeds that rank them: subscribing to both keeps an item in both.
+    """
+    if listing.kind in ("latest", "search"):
+        return tag(site, f"item/{item.id}")
+    return tag(site, f"{listing.path.strip('/')}/item/{item.id}")
+
+
+def entry_url(site: Site, item: Item, *, reader: str = "") -> str:
+    """Where a click on the entry leads: counted and on to the original, to its page here, or straight away."""
+    token = f"?r={reader}" if reader else ""
+    if site.entry_link == "source" and item.url and not reader:
+        return address(item.url)
+    if site.entry_link == "go" and item.url:
+        return site.go(item.id) + token
+    return site.page(item.id) + token
+
+
+def second(moment: datetime) -> datetime:
+    """The moment as feeds tell it."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What is said of an item wherever it stands: an entry without a place, and the parts of its body."""
+
+    entry: ChannelEntry
+    body: str
+    #: who else carries it, and the way to its page
+    tail: str
+
+
+def entry(place: Place, rank: int, listing: Listing, site: Site, fragments: Fragments) -> ChannelEntry:
+    """The entry of an item in its place; `fragments`: what has been rendered for other lists."""
+    item = place.item
+    told = fragments.get(("told", item.id), (item, site), lambda: _told(item, site), same=_tells_the_same)
+    reasons = place.reasons or _WHY.get(listing.kind, ())
+    related = tuple(
+        (entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related[:_MOST_RELATED]
+    )
+    return replace(
+        told.entry,
+        id=entry_id(site, listing, item),
+        url=entry_url(site, item, reader=listing.reader),
+        html=told.body + _why(item, reasons) + told.tail + links_block("Related", related),
+        related=related,
+        views=place.views,
+        rank=rank if listing.kind in ORDERED else None,
+        reasons=tuple(map(heading, reasons)),
+    )
+
+
+def _tells_the_same(known: tuple[Item, Site], asked: tuple[Item, Site]) -> bool:
+    """All but the counts: feeds tell the readers of a window, which stand in the place, not those of all times."""
+    (one, under), (other, site) = known, asked
+    if under is not site and under != site:
+        return False
+    return one == other or replace(one, views=other.views, likes=other.likes) == other
+
+
+def _told(item: Item, site: Site) -> _Told:
+    entry = ChannelEntry(
+        id="",
+        title=heading(item.title),
+        url="",
+        original=address(item.url) if item.url else None,
+        published=second(item.published),
+        updated=second(max(item.updated, item.published)),
+        author=heading(item.author, otherwise="") or None if item.author else None,
+        categories=_categories(item),
+        language=language_tag(item.language),
+        summary=shorten(item.text),
+        html="",
+        origin=_origin(item),
+        image_url=address(item.image_url) if item.image_url and site.images == "link" else None,
+        enclosures=tuple(map(_enclosure, item.enclosures)),
+        item_id=item.id,
+        story=item.story,
+        sources=tuple(dict.fromkeys(heading(copy.source.name) for copy in item.copies)),
+    )
+    return _Told(entry=entry, body=_body(item, site), tail=_tail(item, site))
+
+
+def _enclosure(enclosure: Enclosure) -> Enclosure:
+    return replace(enclosure, url=address(enclosure.url), type=media_type(enclosure.type))
+
+
+def _categories(item: Item) -> tuple[str, ...]:
+    named = (heading(name, otherwise="") for name in (item.section, *item.categories))
+    return tuple(dict.fromkeys(name for name in named if name))
+
+
+def _origin(item: Item) -> Origin:
+    source = item.source
+    return Origin(
+        name=heading(source.name),
+        feed=address(public_url(source.url)),
+        home=address(source.home) if source.home else None,
+        updated=second(item.updated),
+    )
+
+
+def _body(item: Item, site: Site) -> str:
+    full = site.content == "full" or item.full_text
+    html = legal((item.content_html if full else "") or item.summary_html)
+    if site.images == "none":
+        html = strip_images(html)
+    body = html.strip() or paragraph(shorten(item.text, 600))
+    return f'<div dir="rtl">{body}</div>' if direction(item.language) == "rtl" else body
+
+
+def _why(item: Item, reasons: tuple[str, ...]) -> str:
+    """Where it is from and why it is listed: for readers that show no more than the body."""
+    parts = [one_line(item.source.name)]
+    parts += [reason for reason in map(one_line, reasons) if reason not in parts]
+    return paragraph(" · ".join(parts))
+
+
+def _tail(item: Item, site: Site) -> str:
+    others = {copy.source.name: copy.url for copy in item.copies if copy.source.id != item.source.id and copy.url}
+    also = ", ".join(link(url, name) for name, url in sorted(others.items()))
+    here = link(site.page(item.id), f"At {site.title}: who else carries it, what is related")
+    return (f"<p>Also at: {also}</p>" if also else "") + f"<p>{here}</p>"
