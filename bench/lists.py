@@ -70,7 +70,8 @@ def fill(path: Path, items: int, sources: int) -> None:
         connection.execute(
             "INSERT INTO items(id, public_id, lead_id, source_id, section, published, first_seen, updated, shown,"
             " revision, curated, citations, story_id) SELECT e.id, e.id + 1000000, e.id, e.source_id, s.section,"
-            " e.published, e.first_seen, e.updated, 1, 1, 1, e.id % 17 = 0, e.id - e.id % 4 + 1"
+            " e.published, e.first_seen, e.updated, 1, 1, 1, e.id % 17 = 0,"
+            " iif(e.id % 12 < 4, max(e.id - e.id % 4, 1), e.id)"
             " FROM entries e JOIN sources s ON s.id = e.source_id"
         )
         connection.execute(

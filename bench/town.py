@@ -9,8 +9,8 @@ import math
 import random
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
@@ -23,6 +23,8 @@ SHOWN_FOR = timedelta(days=2)
 PLACES = 8
 SOURCES = 30
 TOPICS = 12
+#: words of an article about its subject, and about nothing in particular
+SUBJECT_WORDS, COMMON_WORDS = 8, 22
 #: a reader who knows the story wants another article about it so much less
 TOLD_ALREADY = 0.3
 
@@ -35,6 +37,8 @@ class Article:
     topic: int
     quality: float
     lasts: timedelta
+    #: its words by weight, of unit length
+    words: Mapping[int, float] = field(default_factory=dict, compare=False)
 
     def draw(self, now: datetime) -> float:
         """The chance that somebody whose taste it is wants to read it now."""
@@ -73,6 +77,9 @@ class Site:
     counted: Counter[str] = field(default_factory=Counter)
     impressions: Counter[int] = field(default_factory=Counter)
     visits: int = 0
+    #: by reader, after the first day: visits, and clicks
+    visits_of: Counter[int] = field(default_factory=Counter)
+    clicks_of: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ def build(days: int, readers: int, seed: int) -> Town:
         at = BEGIN + timedelta(days=dice.randrange(days), hours=hour)
         visits.append(Visit(at, dice.randrange(readers), number))
     visits.sort(key=lambda visit: visit.at)
-    return Town(articles=articles, tastes=tastes, visits=visits, days=days)
+    return Town(articles=_worded(articles, random.Random(seed + 1000)), tastes=tastes, visits=visits, days=days)
 
 
 def _publish(articles: list[Article], dice: random.Random, at: datetime, source: int, press: Press) -> None:
@@ -141,6 +148,24 @@ def _publish(articles: list[Article], dice: random.Random, at: datetime, source:
         articles.append(Article(item, topic, quality, lasts))
 
 
+def _worded(articles: Sequence[Article], dice: random.Random) -> list[Article]:
+    """The same with words: some of the subject, some of the story, most of them said about anything."""
+    stories = dict.fromkeys(article.item.story for article in articles)
+    told = {story: [10**6 + 10 * n + k for k in range(5)] for n, story in enumerate(stories)}
+    texts = []
+    for article in articles:
+        subject = {article.topic * 1_000 + int(dice.expovariate(1 / 25)) for _ in range(SUBJECT_WORDS)}
+        common = {10**5 + int(1.5 ** (dice.random() * 20)) for _ in range(COMMON_WORDS)}
+        texts.append(subject | common | set(dice.sample(told[article.item.story], 4)))
+    spread = Counter(word for text in texts for word in text)
+    idf = {word: math.log(1 + len(texts) / number) for word, number in spread.items()}
+    worded = []
+    for article, text in zip(articles, texts, strict=True):
+        length = math.hypot(*(idf[word] for word in text))
+        worded.append(replace(article, words={word: idf[word] / length for word in sorted(text)}))
+    return worded
+
+
 def chance(*what: object) -> float:
     """A number 0…1 that is the same whenever it is asked for."""
     return crc32(repr(what).encode()) / 2**32
@@ -152,8 +177,8 @@ def looks_at(place: int) -> float:
 
 
 # --- living ---------------------------------------------------------------------------------
-def live(town: Town, order: Order, *, personal: Callable[[Visit, Shown, Site], Shown] | None = None) -> Site:
-    """Days go by. `personal`: what one reader is shown at a visit, in the place of the common list."""
+def live(town: Town, order: Order, *, personal: Callable[[Visit, Shown, Site], Shown | None] | None = None) -> Site:
+    """Days go by. `personal`: what one reader is shown at a visit, in the place of the common list (None)."""
     site, shown, made = Site(), [], BEGIN - STEP
     published = [article.item.published for article in town.articles]
     alive: Shown = ()
@@ -162,14 +187,15 @@ def live(town: Town, order: Order, *, personal: Callable[[Visit, Shown, Site], S
             first, last = bisect_left(published, visit.at - SHOWN_FOR), bisect_right(published, visit.at)
             made, alive = visit.at, town.articles[first:last]
             shown = list(order(alive, site, visit.at))[:PLACES]
-        here = personal(visit, alive, site) if personal else shown
-        _look(town, site, visit, here)
+        here = personal(visit, alive, site) if personal else None
+        _look(town, site, visit, shown if here is None else here)
     return site
 
 
 def _look(town: Town, site: Site, visit: Visit, shown: Shown) -> None:
     counts = visit.at >= BEGIN + timedelta(days=1)
     site.visits += counts
+    site.visits_of[visit.reader] += counts
     for place, article in enumerate(shown):
         item, reader = article.item, visit.reader
         site.impressions[item.source_id] += counts
@@ -180,6 +206,7 @@ def _look(town: Town, site: Site, visit: Visit, shown: Shown) -> None:
         if chance("want", reader, item.item_id, visit.number) < wants:
             site.clicks[item.item_id] += 1
             site.counted[item.item_id] += counts
+            site.clicks_of[reader] += counts
             site.times.append(visit.at)
             site.read[reader].add(item.item_id)
             site.stories[reader].add(item.story)

@@ -110,12 +110,6 @@ class Field:
             found[source] = found[-1 - source] = (max(0.0, self.crowd.rate_of(source)), usual)
         return found
 
-    @cached_property
-    def least_by_source(self) -> tuple[float, float]:
-        """The least of both of any source."""
-        rates, usual = zip(*self.sources_by_owner.values(), strict=True) if self.crowd.sources else ((0.0,), (0.0,))
-        return min(rates), min(usual)
-
     # --- items --------------------------------------------------------------------------
     def signals(self, item: Candidate) -> Signals:
         """What is known of an item beside its views."""

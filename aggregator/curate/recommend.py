@@ -32,13 +32,13 @@ WORTH_FOR = timedelta(days=7)
 RELEVANCE = 0.7
 #: two items of one section are a little alike whatever they are about
 SAME_SECTION = 0.15
-#: so many of the best are considered for each place
+#: an older item is listed only where there are fewer young ones than this for each place
 POOL = 12
 #: one place in ten, at least one, goes to an item nobody has opened yet, if it is this young
 EXPLORED = 10
 CHANCE_WITHIN = timedelta(hours=48)
 #: those are drawn from so many of the best, another one every hour
-CHANCE_POOL = 50
+CHANCE_POOL = 16
 
 
 def recommend(
@@ -118,22 +118,24 @@ def _choose(
 ) -> list[Scored]:
     """Maximal marginal relevance: the best that are not like one another, one per story, few per source."""
     likeness = _LikenessTo(beside, vector)
-    pool = list(islice(_eligible(scored, likeness.chosen, max_per_source), max(0, size) * POOL))
     chosen: list[Scored] = []
-    while pool and len(chosen) < size:
-        best = _most_relevant(pool, likeness)
+    while len(chosen) < size:
+        best = _most_relevant(_eligible(scored, likeness.chosen, max_per_source), likeness)
+        if best is None:
+            break
         chosen.append(best)
         likeness.chosen.append(best)
-        pool = list(_eligible(pool, likeness.chosen, max_per_source))
     return chosen
 
 
-def _most_relevant(pool: Sequence[Scored], likeness: _LikenessTo) -> Scored:
-    """Whose score, less its likeness to what stands in the list, is the most; the pool has the best first."""
-    best, most = pool[0], (-math.inf, -math.inf, "")
-    for one in pool:
+def _most_relevant(scored: Iterable[Scored], likeness: _LikenessTo) -> Scored | None:
+    """Whose score, less its likeness to what stands in the list, is the most; of these, that come best first."""
+    first: Scored | None = None
+    best, most = None, (-math.inf, -math.inf, "")
+    for one in scored:
+        first = first or one
         # a score is a power of two: against the best it becomes a share of 1
-        relevance = RELEVANCE * 2.0 ** max(-60.0, one.score - pool[0].score)
+        relevance = RELEVANCE * 2.0 ** max(-60.0, one.score - first.score)
         if relevance < most[0]:
             break  # whatever follows is less relevant, and likeness only takes off
         marginal = (relevance - (1 - RELEVANCE) * likeness.of(one), one.score, one.item.item_id)

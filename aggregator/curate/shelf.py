@@ -59,7 +59,7 @@ class Replay(Generic[T]):
 class Portion:
     """Some candidates that were published one after the other."""
 
-    __slots__ = ("items", "keys", "newest_seen", "owners", "seen", "top", "top_unopened", "worths")
+    __slots__ = ("items", "keys", "newest_seen", "owners", "rarest", "rates", "seen", "top", "top_unopened", "worths")
 
     def __init__(self) -> None:
         #: (moment of publication, id), ascending; beside them the items, what each is worth at most whatever its age,
@@ -69,6 +69,9 @@ class Portion:
         self.worths: list[float] = []
         self.owners: list[int] = []
         self.seen: list[int] = []
+        #: items a day of their sources, or less
+        self.rates: list[float] = []
+        self.rarest = 0.0
         self.top = self.top_unopened = -math.inf
         self.newest_seen = 0
 
@@ -78,9 +81,10 @@ class Portion:
         unopened = [worth for worth, owner in zip(self.worths, self.owners, strict=True) if owner >= 0]
         self.top_unopened = max(unopened, default=-math.inf)
         self.newest_seen = max(self.seen, default=0)
+        self.rarest = min(self.rates, default=0.0)
         return self
 
-    def put(self, key: tuple[int, str], item: Candidate, worth: float) -> None:
+    def put(self, key: tuple[int, str], item: Candidate, worth: float, rate: float) -> None:
         """One more."""
         place = bisect_left(self.keys, key)
         self.keys.insert(place, key)
@@ -88,19 +92,20 @@ class Portion:
         self.worths.insert(place, worth)
         self.owners.insert(place, -1 - item.source_id if item.views else item.source_id)
         self.seen.insert(place, moment_of(item.first_seen))
+        self.rates.insert(place, rate)
         self.summed_up()
 
     def drop(self, key: tuple[int, str]) -> None:
         """One less."""
         place = bisect_left(self.keys, key)
-        for row in (self.keys, self.items, self.worths, self.owners, self.seen):
+        for row in (self.keys, self.items, self.worths, self.owners, self.seen, self.rates):
             del row[place]
         self.summed_up()
 
     def cut(self) -> Portion:
         """The newer half leaves."""
         other, middle = Portion(), len(self.keys) // 2
-        for name in ("keys", "items", "worths", "owners", "seen"):
+        for name in ("keys", "items", "worths", "owners", "seen", "rates"):
             row = getattr(self, name)
             setattr(other, name, row[middle:])
             del row[middle:]
@@ -143,8 +148,11 @@ class Shelf:
         """A candidate that stands here."""
         return self._held[item_id]
 
-    def put(self, item: Candidate, *, worth: float) -> None:
-        """One more; `worth`: the most it can be worth, its age and its source left aside."""
+    def put(self, item: Candidate, *, worth: float, rate: float) -> None:
+        """One more.
+
+        `worth`: the most it can be worth, its age and its source left aside; `rate`: items a day of its source.
+        """
         key = (moment_of(item.published), item.item_id)
         self._held[item.item_id] = item
         self.opened += item.views > 0
@@ -156,7 +164,7 @@ class Shelf:
             self._ends.append(key)
             place = 0
         portion = self._portions[place]
-        portion.put(key, item, worth)
+        portion.put(key, item, worth, rate)
         self._ends[place] = portion.keys[-1]
         if len(portion.keys) > LARGEST:
             newer = portion.cut()
@@ -176,6 +184,13 @@ class Shelf:
             self._ends[place] = portion.keys[-1]
         else:
             del self._portions[place], self._ends[place]
+
+    def rarer(self, item: Candidate, rate: float) -> None:
+        """The source of an item that stands here posts less often than it did."""
+        key = (moment_of(item.published), item.item_id)
+        portion = self._portions[bisect_left(self._ends, key)]
+        portion.rates[bisect_left(portion.keys, key)] = rate
+        portion.rarest = min(portion.rarest, rate)
 
     def count(self, window: str, item_id: str, *, before: int, now: int) -> None:
         """The readers of an item in a window have become more or less: it stands at another place."""
@@ -250,9 +265,12 @@ def _place(item: Candidate, readers: int) -> _Viewed:
 
 def shelf_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, int]]) -> Shelf:
     """A shelf of these items, with their readers by window."""
-    shelf = Shelf()
-    for item in {item.item_id: item for item in items}.values():
-        shelf.put(item, worth=most_worth(item))
+    shelf, held = Shelf(), {item.item_id: item for item in items}.values()
+    rates: dict[int, float] = {}
+    for item in held:
+        rates[item.source_id] = min(item.source_rate, rates.get(item.source_id, item.source_rate))
+    for item in held:
+        shelf.put(item, worth=most_worth(item), rate=rates[item.source_id])
         for window, counted in counts.items():
             shelf.count(window, item.item_id, before=0, now=counted.get(item.item_id, 0))
     return shelf

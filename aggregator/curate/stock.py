@@ -65,11 +65,12 @@ class Stock:
     def put(self, item: Candidate) -> None:
         """A new candidate, or one that has changed."""
         self.drop(item.item_id)
+        self.rate(item.source_id, item.source_rate)
         self.crowd.put(item)
         stands = self._stands[item.item_id] = (SITE, section_of(item.section), *self._feeds(item))
         worth = most_worth(item)
         for name in stands:
-            self._shelves[name].put(item, worth=worth)
+            self._shelves[name].put(item, worth=worth, rate=item.source_rate)
         for window, counts in self.counts.items():
             self._show(item.item_id, window, before=0, now=counts.get(item.item_id, 0))
 
@@ -87,6 +88,10 @@ class Stock:
 
     def rate(self, source_id: int, rate: float) -> None:
         """How many items a day a source publishes."""
+        if rate < self.crowd.rate_of(source_id) and source_id in self.crowd.sources:
+            for item in self.crowd.sources[source_id].items.values():
+                for name in self._stands[item.item_id]:
+                    self._shelves[name].rarer(item, rate)
         self.crowd.rate(source_id, rate)
 
     def count(self, window: str, item_id: str, readers: int) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from aggregator.curate.crowd import moment_of
 from aggregator.curate.popularity import Field
-from aggregator.curate.profile import Profile, Vector, dot
+from aggregator.curate.profile import LIKENESS_MOST, Profile, Vector
 from aggregator.curate.shelf import Key, Portion, Shelf
 from aggregator.curate.signals import PRIOR_VIEWS, favour
 from aggregator.model import Candidate
@@ -21,8 +21,8 @@ __all__ = ["Scored", "Worth"]
 GRAVITY = 1.8
 YOUNG = timedelta(hours=2)
 RARE_SOURCE_LASTS = 3.0
-#: what perfect likeness to a reader's own reading is worth, in powers of two
-TASTE = 6.0
+#: what it is worth to be as like what a reader opened as that is among itself, in powers of two
+TASTE = 2.0
 #: what a reader's favourite source is worth
 LOYALTY = 2.0
 
@@ -51,7 +51,9 @@ class Worth:
         self, shelf: Shelf, *, without: Collection[str], since: datetime | None, unopened: bool = False
     ) -> Iterator[Scored]:
         """The best first, of those that were published since then; `unopened`: those alone that nobody has opened."""
-        bounds = _Bounds(self._field, since, unopened=unopened, own=TASTE + LOYALTY if self._profile else 0.0)
+        bounds = _Bounds(
+            self._field, since, unopened=unopened, own=TASTE * LIKENESS_MOST + LOYALTY if self._profile else 0.0
+        )
 
         def among(item: Candidate) -> bool:
             return (
@@ -89,7 +91,7 @@ class Worth:
             "favour": favour(item),
         }
         if self._profile is not None:
-            terms["taste"] = TASTE * dot(self._profile.terms, self._vector(item.item_id))
+            terms["taste"] = TASTE * self._profile.likes(self._vector(item.item_id))
             terms["loyalty"] = LOYALTY * self._profile.sources.get(item.source_id, 0.0)
         return terms
 
@@ -104,7 +106,7 @@ class _Bounds:
         #: what a reader's own taste can add
         self._own = own
         self._sources = field.sources_by_owner
-        self._rarest, self._least = field.least_by_source
+        self._least = min((usual for _, usual in self._sources.values()), default=0.0)
 
     def most(self, portion: Portion) -> float:
         """By the source that most rarely posts, and the one whose items are read least."""
@@ -112,7 +114,7 @@ class _Bounds:
         if portion.newest < self._since or top == -math.inf:
             return -math.inf
         age = self._field.age_of(portion.newest)
-        faded = GRAVITY * math.log2(1.0 + age / YOUNG) / _lasts(self._rarest)
+        faded = GRAVITY * math.log2(1.0 + age / YOUNG) / _lasts(portion.rarest)
         return top + self._own - faded - self._field.expecting(age, self._least)
 
     def most_of_each(self, portion: Portion) -> list[float]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from aggregator.curate.stock import Stock
 from aggregator.model import Candidate, Mark, Movement, OwnFeed, Population
 from aggregator.refresh.matching import Matching
 from aggregator.refresh.snapshot import Snapshot
@@ -66,7 +68,7 @@ class Kept:
         for item_id in moved.gone:
             stock.drop(item_id)
         self._matching.forget([*moved.gone, *self._edited])
-        changed = {item.item_id: item for item in self._among(stock.crowd.items, self._edited)}
+        changed = {item.item_id: item for item in self._as_kept(stock, self._edited)}
         changed |= {item.item_id: item for item in moved.candidates}
         for item in changed.values():
             known = stock.crowd.items.get(item.item_id)
@@ -84,5 +86,9 @@ class Kept:
         self._edited.clear()
 
     @staticmethod
-    def _among(items: dict[str, Candidate], item_ids: Iterable[str]) -> Iterator[Candidate]:
-        yield from (items[item_id] for item_id in item_ids if item_id in items)
+    def _as_kept(stock: Stock, item_ids: Iterable[str]) -> Iterator[Candidate]:
+        """Those of these items that are candidates."""
+        for item_id in item_ids:
+            item = stock.crowd.items.get(item_id)
+            if item is not None:
+                yield replace(item, source_rate=stock.crowd.rate_of(item.source_id))

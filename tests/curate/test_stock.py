@@ -116,12 +116,14 @@ class Scene:
             self.stock.put(item_of(step, self.now))
         for window in WINDOWS:
             self.stock.count(window, item_id, readers_of(step, window))
+        if step.readers == 1:
+            self.stock.rate(step.source, step.age_h / 20)
 
     def anew(self) -> Stock:
         """Filled just now, in another order."""
         stock = Stock(WINDOWS, now=self.now)
         for item in sorted(self.stock.crowd.items.values(), key=lambda item: hash(item.item_id)):
-            stock.put(item)
+            stock.put(replace(item, source_rate=self.stock.crowd.rate_of(item.source_id)))
         for window, counts in self.stock.counts.items():
             for item_id, readers in sorted(counts.items()):
                 stock.count(window, item_id, readers)
@@ -195,7 +197,8 @@ def hottest(shelf: Shelf, field: Field, window: str, chosen: set[str]) -> list[s
 
     taken = Counter(shelf[item_id].source_id for item_id in chosen)
     share = max(2, round(len(shelf) / 5))
-    return [item.item_id for item in sorted(fresh, key=heat) if taken[item.source_id] < share or len(shelf) < 3]
+    hot = sorted(fresh, key=heat)
+    return [item.item_id for item in hot if taken[item.source_id] < share] or [item.item_id for item in hot]
 
 
 @settings(max_examples=60, deadline=None)
@@ -216,7 +219,7 @@ def test_sums_over_the_crowd_are_those_over_each_item(history: list[Step]) -> No
 def test_few_items_are_looked_at() -> None:
     shelf, looked_at = Shelf(), list[str]()
     for n in range(5_000):
-        shelf.put(candidate(f"i{n}", published=NOON - n * timedelta(minutes=3)), worth=1.0)
+        shelf.put(candidate(f"i{n}", published=NOON - n * timedelta(minutes=3)), worth=1.0, rate=1.0)
 
     def age(item: Candidate) -> tuple[float, str]:
         looked_at.append(item.item_id)
