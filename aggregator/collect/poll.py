@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from aggregator.collect import backoff, cadence, revalidation
 from aggregator.collect.cadence import Hints, Policy
+from aggregator.collect.completing import Completions
 from aggregator.collect.fetch import Fetches, NotModified, Response
 from aggregator.collect.moves import adopts
 from aggregator.collect.network import NetworkHealth
@@ -54,6 +55,7 @@ from aggregator.store import Stored, WorkStore
 __all__ = ["Parser", "Polled", "Poller"]
 
 _log = logging.getLogger(__name__)
+_THREAD_FROM_BYTES = 256 * 1024
 
 
 class Parser(Protocol):
@@ -101,6 +103,7 @@ class Poller:
         self._relax = relax
         self._network = NetworkHealth()
         self._fingerprints = Fingerprints()
+        self._completions = Completions(store)
 
     async def poll(self, lease: Lease) -> list[Polled]:
         """Polls every source of the lease, at once: a lease holds no more than may be in flight to its host.
@@ -115,7 +118,7 @@ class Poller:
         result = self._relax(source, await self._outcome(source))
         result = replace(result, duration=timedelta(seconds=loop.time() - started))
         try:
-            stored = await asyncio.to_thread(self._store.complete, lease, result)
+            stored = await self._completions.complete(lease, result)
         except StaleLease:
             _log.warning("%s took longer than its lease; somebody else has polled it", source.slug)
             return Polled(source=source, result=result, stored=None)
@@ -152,7 +155,7 @@ class Poller:
         if isinstance(answer, NotModified):
             known = revalidation.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
             return replace(self._unchanged(source, answer, known), outcome="not-modified")
-        digest = await asyncio.to_thread(_digest, answer.body)
+        digest = await _digest(answer.body)
         same = digest == source.body_hash
         known = revalidation.after_body(known, same=same and sent != Validators(), now=now, fresh_for=answer.fresh_for)
         if same:
@@ -244,8 +247,10 @@ class Poller:
         )
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(body).digest()
+async def _digest(body: bytes) -> bytes:
+    """In a thread only where that is quicker than to wake one."""
+    digest = hashlib.sha256(body) if len(body) < _THREAD_FROM_BYTES else await asyncio.to_thread(hashlib.sha256, body)
+    return digest.digest()
 
 
 def _hints(info: FeedInfo, answer: Response | NotModified) -> Hints:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -8,7 +9,7 @@ import pytest
 from desk import DAY, HOUR, MINUTE, START, Desk, InProcess
 from origin import Answer, Origin, Request, rss
 
-from aggregator.errors import StaleLease, StoreUnavailable
+from aggregator.errors import StaleLease, StoreError, StoreUnavailable
 from aggregator.model import Lease, ParsedEntry, PollResult, Source, Subscription, Validators, Verdict
 from aggregator.store import Store, Stored, WorkStore
 
@@ -257,15 +258,15 @@ def test_a_slow_source_delays_no_other(desk: Desk) -> None:
 
 
 class FailingStore:
-    """A store whose `complete` fails."""
+    """A store that completes nothing."""
 
-    def __init__(self, store: Store, error: Exception) -> None:
+    def __init__(self, store: Store, error: StoreError) -> None:
         self._store = store
         self._error = error
         self.known = store.known
 
-    def complete(self, lease: Lease, result: PollResult) -> Stored:
-        raise self._error
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+        return [self._error for _ in polls]
 
 
 def test_work_that_somebody_else_took_over_is_dropped(desk: Desk) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from store_values import HOUR, LEASE, NOW, A, B, C, follow, lease_of, make_entry, make_result, poll, source_id
@@ -174,6 +175,19 @@ class TestComplete:
             store.complete(old, make_result(old.sources[0].id, [make_entry("1")]))
         assert store.stats().entries == 0
         assert store.complete(new, make_result(new.sources[0].id, [make_entry("1")])).new_entries == 1
+
+    def test_of_several_at_once_each_is_stored_or_not(self, store: Store) -> None:
+        follow(store, A, B, C)
+        leases = {url: lease_of(store, url) for url in (A, B, C)}
+        lease_of(store, B, at=NOW + 2 * LEASE)
+        spoilt = make_entry("bad", text=cast("str", b"no text"))
+        entries = {A: make_entry("1"), B: make_entry("2"), C: spoilt}
+        polls = [(lease, make_result(lease.sources[0].id, [entries[url]])) for url, lease in leases.items()]
+        good, stale, failed = store.complete_all(polls)
+        assert good == Stored(new_entries=1, new_items=1)
+        assert isinstance(stale, StaleLease)
+        assert isinstance(failed, Exception)
+        assert store.stats().entries == 1
 
     def test_second_time_changes_nothing(self, store: Store) -> None:
         follow(store, A)

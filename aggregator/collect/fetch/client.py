@@ -23,7 +23,7 @@ from aggregator.collect.fetch import failures, headers
 from aggregator.collect.fetch.address import MAX_URL, Chain, Redirect, address
 from aggregator.collect.fetch.answers import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
 from aggregator.collect.fetch.dial import GuardedConnector, GuardedResolver, LookUp
-from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate
+from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate, is_compressed
 from aggregator.collect.fetch.turns import Turns
 from aggregator.collect.guard import Guard, is_private
 from aggregator.errors import FetchError
@@ -215,7 +215,7 @@ class Fetcher:
 
     async def _inflate(self, raw: bytes, content_encoding: str) -> Inflated:
         limit = self._limits.max_size_bytes
-        if len(raw) < _THREAD_FROM_BYTES:
+        if len(raw) < _THREAD_FROM_BYTES or not is_compressed(raw, content_encoding):
             return inflate(raw, content_encoding, max_size_bytes=limit)
         return await asyncio.to_thread(inflate, raw, content_encoding, max_size_bytes=limit)
 

@@ -98,6 +98,11 @@ def inflate(raw: bytes, content_encoding: str, *, max_size_bytes: int) -> Inflat
     return result
 
 
+def is_compressed(raw: bytes, content_encoding: str) -> bool:
+    """Whether `inflate` has anything to do."""
+    return raw.startswith(_GZIP_MAGIC) or bool(_codings(content_encoding))
+
+
 def _codings(header: str) -> list[str]:
     named = (part.strip().lower().removeprefix("x-") for part in header.split(","))
     codings = [coding for coding in named if coding not in {"", "identity", "none", "utf-8"}]

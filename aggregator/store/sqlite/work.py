@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from aggregator.errors import StaleLease, StoreError
 from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
@@ -127,7 +128,14 @@ class Work:
 
     def complete(self, lease: Lease, result: PollResult) -> Stored:
         """Commits everything one poll changes, or raises StaleLease and changes nothing."""
-        return self._engine.write(lambda connection: _complete(connection, lease, result))
+        (outcome,) = self.complete_all([(lease, result)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+        """Commits what each of these polls changes, or gives why it is not."""
+        return self._engine.write_all([partial(_complete, lease=lease, result=result) for lease, result in polls])
 
     def next_due(self, *, now: datetime) -> datetime | None:  # noqa: ARG002 - an engine with its own clock needs it
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""

@@ -1,0 +1,87 @@
+"""Finished polls go into the store together, and each hears of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from aggregator.collect.completing import Completions
+from aggregator.errors import StaleLease, StoreUnavailable
+from aggregator.model import Lease, PollResult
+from aggregator.store import Stored, WorkStore
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LEASE = Lease(host="a.example", token=1, until=NOW + timedelta(minutes=2), sources=())
+
+
+def result_of(number: int) -> PollResult:
+    return PollResult(source_id=number, outcome="not-modified", polled_at=NOW, next_poll=NOW + timedelta(hours=1))
+
+
+class SlowStore:
+    """Writes when it is told to; the poll of source 3 is stale."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.may_write = threading.Event()
+
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+        numbers = [result.source_id for _, result in polls]
+        self.batches.append(numbers)
+        self.may_write.wait(10)
+        return [StaleLease("late") if number == 3 else Stored(new_entries=number) for number in numbers]
+
+
+class BrokenStore:
+    """Raises instead of giving errors."""
+
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+        raise StoreUnavailable("closed")
+
+
+def test_what_ends_while_the_store_writes_is_written_together() -> None:
+    store = SlowStore()
+
+    async def run() -> list[Stored | BaseException]:
+        completions = Completions(cast("WorkStore", store))
+        first = asyncio.create_task(completions.complete(LEASE, result_of(1)))
+        await asyncio.sleep(0.05)
+        others = [asyncio.create_task(completions.complete(LEASE, result_of(number))) for number in range(2, 6)]
+        await asyncio.sleep(0.05)
+        others[2].cancel()
+        store.may_write.set()
+        return await asyncio.gather(first, *others, return_exceptions=True)
+
+    outcomes = asyncio.run(run())
+    assert store.batches == [[1], [2, 3, 4, 5]]
+    assert [type(outcome) for outcome in outcomes] == [Stored, Stored, StaleLease, asyncio.CancelledError, Stored]
+    assert outcomes[4] == Stored(new_entries=5)
+
+
+def test_a_store_that_raises_is_told_to_all() -> None:
+    async def run() -> list[Stored | BaseException]:
+        completions = Completions(cast("WorkStore", BrokenStore()))
+        polls = (completions.complete(LEASE, result_of(number)) for number in range(3))
+        return await asyncio.gather(*polls, return_exceptions=True)
+
+    assert [type(outcome) for outcome in asyncio.run(run())] == [StoreUnavailable] * 3
+
+
+def test_one_is_completed_after_another() -> None:
+    store = SlowStore()
+    store.may_write.set()
+
+    async def run() -> None:
+        completions = Completions(cast("WorkStore", store))
+        for number in (1, 2):
+            assert (await completions.complete(LEASE, result_of(number))).new_entries == number
+        with pytest.raises(StaleLease):
+            await completions.complete(LEASE, result_of(3))
+
+    asyncio.run(run())
+    assert store.batches == [[1], [2], [3]]
