@@ -13,7 +13,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -114,22 +114,27 @@ def unseen(data: Path) -> None:
 
 
 def _cluster(one: Labelled) -> tuple[measures.Clustering, float]:
-    curator, story, alias = Curator(), dict[str, str](), dict[str, str]()
+    curator, merged, story, alias = Curator(), dict[str, str](), dict[str, str](), dict[str, str]()
     began = time.process_time()
     for start in range(0, len(one.items), BATCH):
         curation = curator.decide(one.items[start : start + BATCH])
-        story.update((join.item_id, join.story) for join in curation.joins)
-        story.update((merge.absorb, merge.keep) for merge in curation.merges)
+        merged.update((merge.absorb, merge.keep) for merge in curation.merges)
         alias.update((merge.absorb, merge.keep) for merge in curation.story_merges)
+        for join in curation.joins:
+            story[join.item_id] = join.story
+            if join.item_id in alias:
+                alias[join.item_id] = join.story
     ms = (time.process_time() - began) / len(one.items) * 1000
+    followed = {item_id: _followed(merged, item_id) for item_id in one.label}
+    found = {item_id: _followed(alias, story.get(item, item)) for item_id, item in followed.items()}
+    return measures.clustering(found, one.label), ms
 
-    def final(item_id: str) -> str:
-        found = item_id
-        while (following := alias.get(found) or story.get(found, found)) != found:
-            found = following
-        return found
 
-    return measures.clustering({item_id: final(item_id) for item_id in one.label}, one.label), ms
+def _followed(redirects: Mapping[str, str], start: str) -> str:
+    found = start
+    while (following := redirects.get(found, found)) != found:
+        found = following
+    return found
 
 
 def _by_titles(one: Labelled) -> dict[str, str]:

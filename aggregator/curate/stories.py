@@ -31,6 +31,8 @@ SHARED_TERMS = 2
 #: an item that fits two stories this well shows that they are one, if they fit each other this well; as the other
 #: cosines here with the usual `Thresholds.similarity`
 FITS_BOTH, UNITE = 0.3, 0.4
+#: weights below this are what rounding leaves
+TINY = 1e-6
 #: a centroid keeps its heaviest terms (B³ on ECB+ .83 with 32, .85 with 48, no better with 64)
 CENTROID_TERMS = 48
 
@@ -85,6 +87,11 @@ class Story:
         """It was alive within so long of this moment."""
         return self.first - window <= moment <= self.last + window
 
+    @property
+    def comparable(self) -> bool:
+        """What is told of it tells how well an item fits; of what ended long ago only the items are known."""
+        return bool(self.length) or len(self.members) == 1
+
     def silent(self, moment: datetime) -> bool:
         """Nothing stood in it within a day of this moment."""
         return not self.first - SILENCE <= moment <= self.last + SILENCE
@@ -110,6 +117,23 @@ class Story:
         self.terms = array("I", heaviest)
         self.weights = array("f", [total[term] for term in heaviest])
         self.length = math.hypot(*self.weights)
+
+    def lose(self, document: Document, vector: Mapping[int, float]) -> None:
+        """The opposite of taking and leaning: one member less, and its vector no longer counts."""
+        self.members = [member for member in self.members if member is not document]
+        if self.members:
+            published = [member.published for member in self.members]
+            self.first, self.last = min(published), max(published)
+        if len(self.members) < 2:
+            self.rest()
+        elif self.length:
+            left = self.without(vector)
+            self.terms, self.weights = NOTHING, NO_WEIGHTS
+            self.lean(left)
+
+    def without(self, vector: Mapping[int, float]) -> dict[int, float]:
+        """The centroid as it would be if that vector had not moved it, not of unit length."""
+        return {term: left for term, weight in self.total.items() if (left := weight - vector.get(term, 0.0)) > TINY}
 
     def rest(self) -> None:
         """Nothing can join it any more: its centroid is let go of."""
@@ -182,20 +206,35 @@ class Stories:
             story = self._of.get(other.item_id)
             if story is not None and terms >= SHARED_TERMS:
                 shared[story.id] = max(shared.get(story.id, 0), terms)
-        moment = document.published
-        alive = [story for name in shared if (story := self._stories[name]).near(moment, self.thresholds.window)]
-        fits = [Fit(story=story, cosine=self._cosine(story, probe), shared=shared[story.id]) for story in alive]
-        good = [
-            fit
-            for fit in fits
-            if fit.cosine >= join + AFTER_SILENCE * fit.story.silent(moment) and not fit.story.holds_series_of(document)
+        found = [
+            self.fits_one(self._stories[name], document, probe, terms, join=join) for name, terms in shared.items()
         ]
-        return sorted(good, key=lambda fit: (-fit.cosine, fit.story.rank))
+        return sorted(filter(None, found), key=lambda fit: (-fit.cosine, fit.story.rank))
 
-    def _cosine(self, story: Story, probe: Probe) -> float:
+    def fits_one(self, story: Story, document: Document, probe: Probe, shared: int, *, join: float) -> Fit | None:
+        """How well it fits this story, if it may join it."""
+        moment = document.published
+        if shared < SHARED_TERMS or not story.near(moment, self.thresholds.window):
+            return None
+        cosine = self.fit(story, probe)
+        if cosine < join + AFTER_SILENCE * story.silent(moment) or story.holds_series_of(document):
+            return None
+        return Fit(story=story, cosine=cosine, shared=shared)
+
+    def fit(self, story: Story, probe: Probe) -> float:
+        """The cosine of an item with a story that it does not stand in."""
         if story.length:
             return story.cosine(probe.vector)
         return self._index.cosine(probe, story.members[0])
+
+    def fit_without(self, story: Story, document: Document, probe: Probe) -> float:
+        """The cosine of a member with the others; 0 where there are none."""
+        others = [member for member in story.members if member is not document]
+        if len(others) < 2:
+            return self._index.cosine(probe, others[0]) if others else 0.0
+        left = story.without(probe.vector)
+        length = math.hypot(*left.values())
+        return sum(weight * left.get(term, 0.0) for term, weight in probe.vector.items()) / length if length else 0.0
 
     def _centroid(self, story: Story) -> tuple[dict[int, float], float]:
         """The sum of its members' vectors and its length."""
@@ -224,8 +263,22 @@ class Stories:
         del self._stories[gone.id]
         return kept, gone
 
+    def take_out(self, document: Document) -> None:
+        """An item stands in its story no more, which goes on as if it never had; one without members is let go of."""
+        story = self._of.pop(document.item_id, None)
+        if story is not None:
+            story.lose(document, self._index.vector(document))
+            if not story.members:
+                self._stories.pop(story.id, None)
+
+    def rename(self, story: Story, new: str) -> None:
+        """From now on it goes by this id."""
+        del self._stories[story.id]
+        story.id = new
+        self._stories[new] = story
+
     def leave(self, item_id: str) -> None:
-        """An item is gone (merged, or too old to matter); a story without members is let go of."""
+        """An item is too old to matter; a story without members is let go of."""
         story = self._of.pop(item_id, None)
         if story is not None:
             story.members = [member for member in story.members if member.item_id != item_id]

@@ -87,7 +87,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryJoin:
-    """An item stands in a story. A story's id is the id of the item that founded it."""
+    """An item stands in a story. A story's id is the id of the item that founded it, and no alias of another then."""
 
     item_id: str
     story: str
@@ -115,16 +115,18 @@ class RelatedPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curation:
-    """What was decided about a batch of items; committed whole, and only then do they count as curated."""
+    """What was decided about a batch of items; committed whole, and only then do they count as curated.
+
+    Carried out in this order: splits, merges, merges of stories, joins, which say where items stand in the end.
+    """
 
     curated: tuple[str, ...]
     #: doubted items that were looked at, whatever came of it
     settled: tuple[str, ...] = ()
-    #: carried out before the merges, one of which may join what two splits have restored
     splits: tuple[Split, ...] = ()
     merges: tuple[Merge, ...] = ()
-    joins: tuple[StoryJoin, ...] = ()
     story_merges: tuple[StoryMerge, ...] = ()
+    joins: tuple[StoryJoin, ...] = ()
     related: tuple[RelatedPair, ...] = ()
 
 

@@ -212,7 +212,7 @@ def test_an_edited_item_keeps_its_story_and_is_compared_by_its_new_text() -> Non
     curator = seasoned()
     decide_singly(curator, [text("a", SHIP, AGENCY), text("b", "Ship blocks Harbour Town", OTHER_PAPER)])
     size = len(curator)
-    edited = text("b", "Quiet day", "Nothing at all to report from anywhere.", story="a")
+    edited = text("b", "Ship blocks Harbour Town for days", OTHER_PAPER + " The owner is silent.", story="a")
     curation = curator.decide([edited])
     assert curation.curated == ("b",)
     assert curation.joins == ()

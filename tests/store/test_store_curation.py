@@ -169,6 +169,40 @@ class TestStories:
         put(store, joins=(StoryJoin(item_id=b, story=c),))
         assert item_of(store, b).story == a
 
+    def test_a_part_that_leaves_goes_on_under_the_id_of_its_oldest_item(self, store: Store) -> None:
+        a, b, c, d = add(store, "a", "b", "c", "d")
+        put(store, joins=(StoryJoin(item_id=a, story=a), *(StoryJoin(item_id=one, story=c) for one in (b, c, d))))
+        put(store, story_merges=(StoryMerge(keep=a, absorb=c),))
+        assert [item.id for item in store.story(c)] == [a, b, c, d]
+        apart = {"curated": (), "joins": (StoryJoin(item_id=d, story=c), StoryJoin(item_id=c, story=c))}
+        for _ in range(2):
+            put(store, **apart)
+            assert [item.id for item in store.story(a)] == [a, b]
+            assert [item.id for item in store.story(c)] == [c, d]
+            assert {len(items) for _, items in store.stories(min_sources=1, limit=0)} == {2}
+
+    def test_a_former_id_follows_its_item(self, store: Store) -> None:
+        a, b, c, d = add(store, "a", "b", "c", "d")
+        put(store, joins=tuple(StoryJoin(item_id=one, story=one) for one in (a, b, c, d)))
+        put(store, story_merges=(StoryMerge(keep=a, absorb=b),))
+        put(store, joins=(StoryJoin(item_id=b, story=d),))
+        assert [item.id for item in store.story(b)] == [b, d]
+        assert [item.id for item in store.story(a)] == [a]
+
+    def test_where_an_item_stands_in_the_end_is_what_holds(self, store: Store) -> None:
+        """In one batch a story was merged, and one of its items has left it again."""
+        a, b, c, _ = add(store, "a", "b", "c", "d")
+        put(store, joins=(StoryJoin(item_id=a, story=a), *(StoryJoin(item_id=one, story=b) for one in (b, c))))
+        both = {
+            "curated": (),
+            "joins": (StoryJoin(item_id=c, story=c),),
+            "story_merges": (StoryMerge(keep=a, absorb=b),),
+        }
+        for _ in range(2):
+            put(store, **both)
+            assert [item.id for item in store.story(b)] == [a, b]
+            assert [item.id for item in store.story(c)] == [c]
+
     def test_min_sources_counts_distinct_sources(self, store: Store) -> None:
         follow(store, A)
         poll(store, A, make_entry("1"), make_entry("2"))

@@ -32,10 +32,10 @@ def put(connection: Connection, curation: Curation, handed: Handed, now_ms: int)
         doubts.undo(connection, split, now_ms)
     for merge in curation.merges:
         stories |= _merge(connection, merge)
-    for join in curation.joins:
-        stories |= _join(connection, join)
     for story_merge in curation.story_merges:
         stories |= _merge_stories(connection, story_merge)
+    for join in sorted(curation.joins, key=lambda join: join.item_id != join.story):
+        stories |= _join(connection, join)
     _put_related(connection, curation.curated, curation.related)
     for story_id in stories:
         refresh_story(connection, story_id)
@@ -165,7 +165,13 @@ def forget_related(connection: Connection, row_id: int) -> None:
 
 
 def _join(connection: Connection, join: StoryJoin) -> set[int]:
-    item, story = _row(connection, join.item_id), _story_row(connection, join.story)
+    """Puts an item into a story; an id that is an alias follows its item, and is none where the item founds a story."""
+    item = _row(connection, join.item_id)
+    founds = join.item_id == join.story
+    story = item if founds else _story_row(connection, join.story)
+    connection.execute(
+        "UPDATE stories SET merged_into = nullif(?1, id) WHERE id = ?2 AND merged_into IS NOT NULL", (story, item)
+    )
     before = connection.execute("SELECT story_id FROM items WHERE id = ?", (item,)).fetchone()[0]
     connection.execute(
         "UPDATE items SET story_id = ?, story_figures = ? WHERE id = ?",
