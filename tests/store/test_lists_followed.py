@@ -1,0 +1,141 @@
+"""The lists of a stock that follows the store are those of one that is read anew, whatever happened in between."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from store_values import HOUR, LEASE, NOW, A, B, C, edited, lease_of, make_entry, make_result
+
+from aggregator.curate.windows import span
+from aggregator.model import Curation, ItemList, Merge, OwnFeed, Scope, StoryJoin, Subscription, Upstream, Verdict, View
+from aggregator.refresh import CurateOptions, Refresher
+from aggregator.refresh.kept import Kept
+from aggregator.refresh.listing import Maker, window_of
+from aggregator.refresh.matching import Matching
+from aggregator.refresh.snapshot import Snapshot, population
+from aggregator.store import Store, open_store
+
+SOURCES = {A: "World", B: "Science", C: "World"}
+FEEDS = (
+    OwnFeed(name="odd", title="Odd", order="ranking:1d", match='title contains "odd"', size=3),
+    OwnFeed(name="new", title="New", order="recommended", match='section = "Science"'),
+    OwnFeed(name="all", title="All", order="ranking:7d", max_per_source=1),
+)
+OPTIONS = CurateOptions(
+    windows={window: span(window) for window in ("1h", "1d", "7d")}, ranking_size=4, recommendation_size=4, feeds=FEEDS
+)
+
+
+def vector(item_id: str) -> dict[int, float]:
+    return {Random(item_id).randrange(4): 1.0}
+
+
+class Scene:
+    """A store in which random things happen."""
+
+    def __init__(self, store: Store, dice: Random) -> None:
+        self.store, self.dice, self.now = store, dice, NOW
+        self.kept = Kept(store)
+        self.configure(1.0)
+
+    def configure(self, weight: float) -> None:
+        subscriptions = [Subscription(url=url, section=section, weight=weight) for url, section in SOURCES.items()]
+        self.store.sync_sources(subscriptions, now=self.now)
+
+    def play(self) -> None:
+        self.now += timedelta(minutes=self.dice.choice([3, 3, 20, 90, 1500]))
+        happening = self.dice.choice([self.poll, self.poll, self.view, self.view, self.view, self.like, self.curate])
+        happening()
+        if self.dice.random() < 0.05:
+            self.configure(self.dice.choice([0.5, 1.0, 2.0]))
+
+    def poll(self) -> None:
+        self.now += LEASE
+        url = self.dice.choice(list(SOURCES))
+        entries = []
+        for number in self.dice.sample(range(14), k=4):
+            title = f"{'odd' if number % 2 else 'even'} {number}.{self.dice.randrange(3)}"
+            entry = make_entry(
+                str(number),
+                link=f"https://x.example/{number}" if number % 3 else None,
+                published=self.now - number * HOUR,
+                outlinks=(f"https://x.example/{number + 1}",),
+                upstream=Upstream(comments=self.dice.choice([None, 2, 70])),
+                verdict=Verdict(pin=2 * HOUR if number == 5 else None, boost=1.0 + number % 2),
+            )
+            entries.append(edited(entry, title))
+        lease = lease_of(self.store, url, at=self.now)
+        self.store.complete(lease, make_result(lease.sources[0].id, entries, at=self.now))
+
+    def view(self) -> None:
+        for _ in range(self.dice.randrange(1, 9)):
+            item_id = self._one()
+            if item_id:
+                at = self.now - timedelta(minutes=self.dice.choice([0, 1, 40, 2000]))
+                self.store.record_views([View(item_id=item_id, at=at, visitor=self.dice.randbytes(2))])
+        self.store.fold_views()
+
+    def like(self) -> None:
+        item_id = self._one()
+        if item_id:
+            self.store.like(item_id, visitor=self.dice.randbytes(2), now=self.now)
+
+    def curate(self) -> None:
+        """What waits is decided, somehow."""
+        waiting = [item.item_id for item in self.store.pending(limit=50)]
+        one, two = self._one(), self._one()
+        curation = Curation(curated=tuple(waiting))
+        if one and two and one != two:
+            merge = (Merge(keep=one, absorb=two, rule="near-duplicate"),) if self.dice.random() < 0.3 else ()
+            joins = tuple(StoryJoin(item_id=item_id, story=one) for item_id in (one, two))
+            curation = replace(curation, merges=merge, joins=() if merge else joins)
+        self.store.put_curation(curation, now=self.now)
+        self.kept.edited(waiting)
+
+    def _one(self) -> str | None:
+        ids = sorted(item.id for item in self.store.latest(Scope(), limit=0))
+        return self.dice.choice(ids) if ids else None
+
+    # --- the lists, twice -------------------------------------------------------------
+    def followed(self) -> Snapshot:
+        return self.kept.follow(population(OPTIONS), FEEDS, now=self.now, stopped=lambda: False)
+
+    def anew(self, now: datetime) -> Snapshot:
+        taken = Snapshot.take(self.store, population(OPTIONS), now=now)
+        matching = Matching(self.store)
+        matching.expect(FEEDS)
+        matching.learn(taken.stock.crowd.items, stopped=lambda: False)
+        return taken.like(list(taken.stock.crowd.items.values()), matching.of)
+
+
+def lists(snapshot: Snapshot) -> Iterator[ItemList]:
+    maker = Maker(snapshot=snapshot, options=OPTIONS, vector=vector)
+    yield from maker.rankings(tuple(OPTIONS.windows))
+    yield from maker.recommendations({})
+    yield from (maker.of_feed(feed) for feed in FEEDS if window_of(feed) or feed.order == "recommended")
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32))
+def test_followed_lists_are_those_that_are_read_anew(seed: int) -> None:
+    dice = Random(seed)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(open_store("sqlite:a.db", base=Path(folder))) as store,
+    ):
+        scene = Scene(store, dice)
+        for _ in range(24):
+            scene.play()
+            if dice.random() < 0.4:
+                followed = scene.followed()
+                assert list(lists(followed)) == list(lists(scene.anew(followed.now)))
+        ranking = next(one for one in lists(scene.followed()) if one.key.window == "1d")
+        assert Refresher(store, OPTIONS).ranking("1d", at=scene.now) == ranking
