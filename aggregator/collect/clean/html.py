@@ -175,14 +175,14 @@ def _too_deep(source: str) -> bool:
 
 def _images_checked(cleaned: str, base: str) -> str:
     """Without pictures that have no address, count readers, or would make a browser ask a private network."""
-    own_network = is_private_host(base)
 
     def keep(image: re.Match[str]) -> str:
         attributes = dict(_ATTRIBUTE.findall(image[1]))
         address = html.unescape(attributes.get("src", ""))
         pixel = any(attributes.get(side, "9") in {"0", "1", "2"} for side in ("width", "height"))
-        private = is_private_host(address) and not own_network if address else False
-        return "" if not address or pixel or private or _TRACKERS.match(address) else image.group()
+        if not address or pixel or _TRACKERS.match(address):
+            return ""
+        return "" if is_private_host(address) and not is_private_host(base) else image.group()
 
     return _IMAGE.sub(keep, cleaned) if "<img" in cleaned else cleaned
 

@@ -22,7 +22,6 @@ _INVISIBLE = re.compile(
 _FILLERS = ("\u115f", "\u1160", "\u3164", "\uffa0")
 _BREAKS = re.compile("[\x0b\x0c\r\x85\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACE = re.compile(r"\s+")
 _MARK_RUN = re.compile(
     rf"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{{{_MAX_MARKS},}}"
 )
@@ -51,8 +50,8 @@ def _is_printable(text: str) -> bool:
 
 def clean_line(text: str, *, graphemes: int = MAX_TITLE_GRAPHEMES) -> str:
     """One line of plain text, at most so many graphemes; "" where nothing visible is left."""
-    text = _SPACE.sub(" ", printable(text)).strip()
-    if not any(unicodedata.category(char)[0] in _VISIBLE_CATEGORIES for char in text):
+    text = " ".join(printable(text).split())
+    if not text[:1].isalnum() and not any(unicodedata.category(char)[0] in _VISIBLE_CATEGORIES for char in text):
         return ""
     return cut_graphemes(text, graphemes)
 
