@@ -12,7 +12,7 @@ from aggregator.model import ItemList, ListKey, Reader
 from aggregator.refresh.kept import Kept, gently
 from aggregator.refresh.listing import Maker, Taste, ids_of, window_of
 from aggregator.refresh.options import CurateOptions
-from aggregator.refresh.snapshot import Snapshot, population
+from aggregator.refresh.snapshot import population
 from aggregator.store import Store
 
 __all__ = ["Making"]
@@ -84,11 +84,14 @@ class Making:
         followed = population(options, options.window, *sorted(filter(None, asked)))
         snapshot = self._kept.follow(followed, options.feeds, now=now, stopped=stopped)
         maker = Maker(snapshot=snapshot, options=options, vector=self._vectors.of(curator, snapshot.now))
-        made = list(gently(self._lists(maker, curator)))
+        due = [reader for reader in self._store.readers() if self._is_due(reader, snapshot.now)]
+        made = list(gently(self._lists(maker, self._tastes(curator, due, now=snapshot.now))))
         if stopped():
             return 0
-        self._store.put_lists([one for one in made if self._differs(one)])
-        self._shown |= {one.key: _Shown(_look(one), one.computed_at) for one in made if self._differs(one)}
+        differing = [one for one in made if self._differs(one)]
+        self._store.put_lists(differing)
+        self._shown |= {one.key: _Shown(_look(one), one.computed_at) for one in differing}
+        self._own |= {reader.token: (reader.opened, snapshot.now) for reader in due}
         return len(made)
 
     def _differs(self, one: ItemList) -> bool:
@@ -98,7 +101,8 @@ class Making:
             shown is None or shown.look != _look(one) or not timedelta(0) <= one.computed_at - shown.at < FIGURES_EVERY
         )
 
-    def _lists(self, maker: Maker, curator: Curator) -> Iterator[ItemList]:
+    @staticmethod
+    def _lists(maker: Maker, tastes: Iterable[Taste]) -> Iterator[ItemList]:
         options = maker.options
         shown: dict[ListKey, frozenset[str]] = {}
         for one in maker.rankings(tuple(options.windows)):
@@ -110,21 +114,18 @@ class Making:
             if window_of(feed) or feed.order == "recommended":
                 yield maker.of_feed(feed)
         ranking = shown.get(ListKey(order="recommended"), frozenset())
-        for taste in self._tastes(curator, maker.snapshot):
+        for taste in tastes:
             yield maker.of_reader(taste, ranking)
             yield maker.order_of_reader(taste)
 
-    def _tastes(self, curator: Curator, snapshot: Snapshot) -> Iterator[Taste]:
-        """Of those readers whose lists are due."""
-        for reader in self._store.readers():
-            if self._is_due(reader, snapshot.now):
-                opened = self._store.opened(reader.token, limit=OPENED)
-                self._own[reader.token] = reader.opened, snapshot.now
-                yield Taste(
-                    token=reader.token,
-                    profile=learn(opened, weigh=curator.weigh, now=snapshot.now),
-                    opened=frozenset(item.item_id for item, _ in opened),
-                )
+    def _tastes(self, curator: Curator, readers: Iterable[Reader], *, now: datetime) -> Iterator[Taste]:
+        for reader in readers:
+            opened = self._store.opened(reader.token, limit=OPENED)
+            yield Taste(
+                token=reader.token,
+                profile=learn(opened, weigh=curator.weigh, now=now),
+                opened=frozenset(item.item_id for item, _ in opened),
+            )
 
     def _is_due(self, reader: Reader, now: datetime) -> bool:
         opened, at = self._own.get(reader.token, (-1, now))
