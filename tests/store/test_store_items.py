@@ -48,6 +48,25 @@ class TestEntries:
         assert (item.enclosures, item.upstream, item.full_text) == (entry.parsed.enclosures, Upstream(comments=4), True)
         assert (item.story, item.views, item.likes, item.sources) == (item.id, 0, 0, 1)
 
+    def test_items_that_were_read_before_are_as_they_are_now(self, store: Store) -> None:
+        follow(store, A, B)
+        entry = make_entry("1", link=LINK, upstream=Upstream(comments=4))
+        poll(store, A, entry)
+        first = only_item(store)
+        assert store.items([first.id])[0] is first, "read once for all lists of one state"
+        poll(store, A, replace(entry, parsed=replace(entry.parsed, upstream=Upstream(comments=9))), at=NOW + HOUR)
+        assert only_item(store).upstream == Upstream(comments=9)
+        poll(store, A, edited(entry, "Edited"), at=NOW + 2 * HOUR)
+        assert only_item(store).title == "Edited"
+        store.like(first.id, visitor=b"somebody", now=NOW)
+        assert only_item(store).likes == 1
+        poll(store, B, make_entry("2", link=LINK), at=NOW + 3 * HOUR)
+        assert only_item(store).sources == 2
+        follow(store, A, B, section="Elsewhere")
+        assert only_item(store).section == "Elsewhere"
+        follow(store, A, B, section="Elsewhere", name="Renamed", full_text=True)
+        assert (only_item(store).source.name, only_item(store).full_text) == ("Renamed", True)
+
     def test_the_same_document_twice_changes_nothing(self, store: Store) -> None:
         follow(store, A)
         entries = [make_entry(str(n), link=f"https://x.example/{n}", outlinks=(LINK,)) for n in range(5)]

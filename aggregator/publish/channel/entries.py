@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aggregator.model import Enclosure, Item
@@ -43,12 +44,17 @@ _MOST_RELATED = 10
 
 def tag(site: Site, specific: str) -> str:
     """A permanent ``tag:`` URI (RFC 4151) under the authority of this site."""
-    parts = urlsplit(site.url)
+    return address(_authority(site.url) + specific)
+
+
+@lru_cache(maxsize=8)
+def _authority(url: str) -> str:
+    parts = urlsplit(url)
     host = parts.hostname or "localhost"
     authority = host if ":" not in host else "localhost"
     port = f"{parts.port}/" if parts.port else ""
     prefix = parts.path.strip("/")
-    return address(f"tag:{authority},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}{specific}")
+    return f"tag:{authority},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}"
 
 
 def entry_id(site: Site, listing: Listing, item: Item) -> str:

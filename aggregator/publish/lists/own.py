@@ -46,14 +46,16 @@ class OwnLists:
     def _newest(self, feed: OwnFeed) -> list[Item]:
         match = self._matches.get(feed.name)
         matching: Callable[[Item], bool] = (lambda item: match(subject_of_item(item))) if match else (lambda _: True)
-        return _capped(filter(matching, self._scan()), feed)
+        # where everything matches and no source is held back, the first so many are all that is needed
+        is_all = match is None and not feed.max_per_source
+        return _capped(filter(matching, self._scan(feed.size if is_all else _BATCH)), feed)
 
-    def _scan(self) -> Iterator[Item]:
+    def _scan(self, batch: int) -> Iterator[Item]:
         before: tuple[datetime, str] | None = None
-        for _ in range(0, _SCANNED, _BATCH):
-            items = self._store.latest(Scope(), limit=_BATCH, before=before)
+        for _ in range(0, _SCANNED, batch):
+            items = self._store.latest(Scope(), limit=batch, before=before)
             yield from items
-            if len(items) < _BATCH:
+            if len(items) < batch:
                 return
             before = (items[-1].published, items[-1].id)
 

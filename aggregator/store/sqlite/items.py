@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -55,6 +54,9 @@ class Items:
     """`ItemStore` on SQLite."""
 
     _engine: Engine
+    _shelf: load.Shelf[int, Item]
+    #: by row and limit: the rows of the related items with their scores
+    _pairs: load.Shelf[tuple[int, int], list[tuple[int, float]]]
 
     def resolve(self, item_id: str) -> str | None:
         """The id under which this item is shown now; None: never existed."""
@@ -73,7 +75,7 @@ class Items:
 
         def run(connection: Connection) -> list[Item]:
             rows = load.resolve_each(connection, ids)
-            return load.items(connection, [row_id for row_id in rows if row_id is not None])
+            return load.items(connection, [row_id for row_id in rows if row_id is not None], self._shelf)
 
         return self._engine.read(run)
 
@@ -83,7 +85,7 @@ class Items:
 
         def run(connection: Connection) -> list[Item]:
             rows = connection.execute(query, (*values, limit or _ALL)).fetchall()
-            return load.items(connection, [row[0] for row in rows])
+            return load.items(connection, [row[0] for row in rows], self._shelf)
 
         return self._engine.read(run)
 
@@ -95,7 +97,7 @@ class Items:
         asked = {"query": query, "depth": max(SEARCH_DEPTH, limit) if limit else _ALL, "limit": limit or _ALL}
 
         def run(connection: Connection) -> list[Item]:
-            return load.items(connection, [row[0] for row in connection.execute(_SEARCH, asked)])
+            return load.items(connection, [row[0] for row in connection.execute(_SEARCH, asked)], self._shelf)
 
         return self._engine.read(run)
 
@@ -128,13 +130,14 @@ class Items:
 
         def run(connection: Connection) -> list[list[tuple[Item, float]]]:
             rows = load.resolve_each(connection, ids)
-            asked = json.dumps(sorted({row_id for row_id in rows if row_id is not None}))
-            pairs = connection.execute(_RELATED, (asked, limit or _MANY)).fetchall()
-            found = load.by_row(connection, [pair["other_id"] for pair in pairs])
-            related: dict[int | None, list[tuple[Item, float]]] = defaultdict(list)
-            for pair in pairs:
-                related[pair["item_id"]].append((found[pair["other_id"]], pair["score"]))
-            return [related[row_id] for row_id in rows]
+            asked = [(row_id, limit or _MANY) for row_id in rows if row_id is not None]
+            pairs = self._pairs.get(connection, asked, lambda missing: _related(connection, missing))
+            others = [other for found in pairs.values() for other, _ in found]
+            items = load.by_row(connection, others, self._shelf)
+            return [
+                [(items[other], score) for other, score in pairs[row_id, limit or _MANY]] if row_id is not None else []
+                for row_id in rows
+            ]
 
         return self._engine.read(run)
 
@@ -146,6 +149,15 @@ class Items:
         """A number that changes whenever anything that readers see has changed, in whichever process."""
         query = "SELECT value FROM counters WHERE name = 'generation'"
         return int(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
+
+
+def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[tuple[int, float]]]:
+    """The rows related to each row, at most as many as the limit beside it, which is one for all."""
+    found: dict[tuple[int, int], list[tuple[int, float]]] = {key: [] for key in asked}
+    rows, limit = json.dumps([row_id for row_id, _ in asked]), max(limit for _, limit in asked)
+    for pair in connection.execute(_RELATED, (rows, limit)):
+        found[pair["item_id"], limit].append((pair["other_id"], pair["score"]))
+    return found
 
 
 def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Hashable, Sequence
 from itertools import groupby
+from typing import Generic, TypeVar
 
 from aggregator.model import Copy, Item, ItemText
 from aggregator.store.sqlite import codec
@@ -13,6 +15,9 @@ from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.keys import decode_id
 
 _CHUNK = 500
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 _ITEMS = f"""
 SELECT i.id AS row_id, i.public_id, i.section, i.published, i.first_seen, i.updated, i.views, i.likes, i.pinned_until,
@@ -38,14 +43,16 @@ FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.sourc
 """
 
 
-def items(connection: Connection, row_ids: Sequence[int]) -> list[Item]:
+def items(connection: Connection, row_ids: Sequence[int], shelf: Shelf[int, Item] | None = None) -> list[Item]:
     """The shown ones among these items, in this order, each once."""
-    found = by_row(connection, row_ids)
+    found = by_row(connection, row_ids, shelf)
     return [found[row_id] for row_id in dict.fromkeys(row_ids) if row_id in found]
 
 
-def by_row(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
+def by_row(connection: Connection, row_ids: Sequence[int], shelf: Shelf[int, Item] | None = None) -> dict[int, Item]:
     """The shown ones among these items, by their rows."""
+    if shelf is not None:
+        return shelf.get(connection, row_ids, lambda missing: by_row(connection, missing))
     found: dict[int, Item] = {}
     distinct = list(dict.fromkeys(row_ids))
     for start in range(0, len(distinct), _CHUNK):
@@ -61,6 +68,35 @@ def _load(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
     }
     rows = connection.execute(f"{_ITEMS} ({marks})", row_ids)
     return {row["row_id"]: codec.item(row, copies.get(row["row_id"], ())) for row in rows}
+
+
+class Shelf(Generic[K, V]):
+    """What was read last, as it is in one state of the store: lists and pages hold the same. For any thread."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._generation = -1
+        self._kept: dict[K, V] = {}
+
+    def get(self, connection: Connection, keys: Sequence[K], read: Callable[[list[K]], dict[K, V]]) -> dict[K, V]:
+        """What stands under these keys; `read` gives what is not on the shelf.
+
+        The generation is read in the same snapshot, so that nothing of another state is given.
+        """
+        (generation,) = connection.execute("SELECT value FROM counters WHERE name = 'generation'").fetchone()
+        with self._lock:
+            if generation > self._generation:
+                self._generation, self._kept = generation, {}
+            known = self._kept if generation == self._generation else {}
+            found = {key: known[key] for key in keys if key in known}
+        if missing := [key for key in dict.fromkeys(keys) if key not in found]:
+            more = read(missing)
+            with self._lock:
+                if generation == self._generation and len(self._kept) + len(more) <= self._most:
+                    self._kept |= more
+            found |= more
+        return found
 
 
 def copies_of(connection: Connection, row_id: int) -> tuple[Copy, ...]:

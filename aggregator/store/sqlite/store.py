@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
 from aggregator.model import StoreStats
-from aggregator.store.sqlite import backup, codec, migrations, retention
+from aggregator.store.sqlite import backup, codec, load, migrations, retention
 from aggregator.store.sqlite.audience import Audience
 from aggregator.store.sqlite.connection import (
     Engine,
@@ -45,6 +45,7 @@ class SqliteStore(Work, Items, Curating, Audience, HubSubscribers, Pushes):
 
     def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:
         self._engine = engine
+        self._shelf, self._pairs = load.Shelf(), load.Shelf()
         self._log = log
         self._lock = lock
         self._handed = {}
