@@ -4,13 +4,15 @@
 
 The real daemon follows publishers on loopback, each at an address of its own: first the healthy ones alone, then the
 same among the hostile ones. A healthy source is on time when the next request for it comes within its interval, the
-tenth of jitter the daemon adds, and five seconds. Prints both runs beside each other.
+tenth of jitter the daemon adds, and five seconds. Beside each page a process that does nothing else is asked for a few
+bytes: what that takes is the machine's, not the daemon's. Prints both runs beside each other.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import http.client
 import json
 import multiprocessing
@@ -38,6 +40,8 @@ PAGES_PER_S = 10.0
 NEWS_EVERY_S = 1800.0
 ENTRIES = 10
 
+#: when a page was asked for, how many milliseconds it took, and how many the idle process
+Timed = tuple[float, float, float]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -74,6 +78,8 @@ class Outcome:
     pages: int
     page_p50_ms: float
     page_p99_ms: float
+    #: the same of a process that does nothing else
+    idle_p99_ms: float
     #: the first round, in which everything is new, included
     cold_p99_ms: float
     rss_mb: float
@@ -195,38 +201,51 @@ def configuration(load: Load, *, port: int, press_port: int) -> str:
     )
 
 
+def idle(port: int) -> None:
+    """Answers at once, whatever is asked."""
+    with socket.create_server(("127.0.0.1", port), backlog=64) as listener:
+        while True:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+
 class Visitor(threading.Thread):
-    """Opens pages at a steady rate and notes how long each took."""
+    """Opens pages at a steady rate, each beside an answer of the idle process, and notes how long each took."""
 
     PATHS = ("/", "/feeds/latest.atom", "/feeds/ranking.json", "/section/news", "/feeds/recommended.rss", "/about")
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, idle_port: int) -> None:
         super().__init__(daemon=True)
         self._port = port
+        self._idle_port = idle_port
         self._over = threading.Event()
-        #: when each was asked for, and how long it took
-        self.took: list[tuple[float, float]] = []
+        self._took: list[Timed] = []
 
     def run(self) -> None:
         """One page after the other."""
         number = 0
         while not self._over.wait(1 / PAGES_PER_S):
-            began = time.perf_counter()
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-                connection.request("GET", self.PATHS[number % len(self.PATHS)])
-                connection.getresponse().read()
-                connection.close()
-            except OSError:
-                pass
-            self.took.append((time.monotonic(), (time.perf_counter() - began) * 1000))
+            page_ms = _asked_ms(self._port, self.PATHS[number % len(self.PATHS)])
+            self._took.append((time.monotonic(), page_ms, _asked_ms(self._idle_port, "/")))
             number += 1
 
-    def end(self) -> list[tuple[float, float]]:
-        """When each page was asked for, and how many milliseconds it took."""
+    def end(self) -> list[Timed]:
+        """What was noted."""
         self._over.set()
         self.join()
-        return self.took
+        return self._took
+
+
+def _asked_ms(port: int, path: str) -> float:
+    began = time.perf_counter()
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path)
+        connection.getresponse().read()
+        connection.close()
+    return (time.perf_counter() - began) * 1000
 
 
 def free_port() -> int:
@@ -237,33 +256,37 @@ def free_port() -> int:
 
 def measure(load: Load) -> Outcome:
     """One run, from the start of the daemon to its end."""
-    port, press_port = free_port(), free_port()
+    port, press_port, idle_port = free_port(), free_port(), free_port()
     ours, theirs = multiprocessing.Pipe()
-    publishers = multiprocessing.get_context("spawn").Process(target=press, args=(load, press_port, theirs))
+    spawn = multiprocessing.get_context("spawn")
+    publishers = spawn.Process(target=press, args=(load, press_port, theirs))
+    doing_nothing = spawn.Process(target=idle, args=(idle_port,))
     publishers.start()
+    doing_nothing.start()
     try:
         ours.recv()
         with tempfile.TemporaryDirectory() as directory:
             config = Path(directory) / "config.toml"
             config.write_text(configuration(load, port=port, press_port=press_port), encoding="utf-8")
             began = time.monotonic()
-            took, rss_mb = _live(config, port, load)
+            took, rss_mb = _live(config, port, idle_port, load)
             ended = time.monotonic()
         ours.send("done")
         asked: dict[int, list[float]] = ours.recv()
     finally:
-        publishers.terminate()
-        publishers.join()
+        for process in (publishers, doing_nothing):
+            process.terminate()
+            process.join()
     return _judged(load, asked, took, rss_mb, span=(began, ended))
 
 
-def _live(config: Path, port: int, load: Load) -> tuple[list[tuple[float, float]], float]:
+def _live(config: Path, port: int, idle_port: int, load: Load) -> tuple[list[Timed], float]:
     with (config.parent / "log").open("wb") as log:
         command = [sys.executable, "-m", "aggregator", "--config", str(config), "run"]
         daemon = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             _wait_ready(port)
-            visitor = Visitor(port)
+            visitor = Visitor(port, idle_port)
             visitor.start()
             time.sleep(load.minutes * 60)
             rss_mb = _rss_mb(daemon.pid)
@@ -294,7 +317,7 @@ def _rss_mb(pid: int) -> float:
 def _judged(
     load: Load,
     asked: dict[int, list[float]],
-    took: list[tuple[float, float]],
+    took: list[Timed],
     rss_mb: float,
     *,
     span: tuple[float, float],
@@ -304,7 +327,8 @@ def _judged(
     healthy = [asked.get(number, []) for number in range(load.healthy)]
     first = max((times[0] if times else ended) - began for times in healthy)
     # until every source has been read once, all of its entries are news and everything is curated at once
-    settled = sorted(ms for at, ms in took if at > began + first + load.interval_s / 4)
+    later = [one for one in took if one[0] > began + first + load.interval_s / 4]
+    settled = sorted(ms for _, ms, _ in later)
     return Outcome(
         on_time=sum(seconds <= GRACE_S for seconds in late) / max(1, len(late)),
         late_p99_s=_percentile(late, 0.99),
@@ -313,7 +337,8 @@ def _judged(
         pages=len(settled),
         page_p50_ms=_percentile(settled, 0.5),
         page_p99_ms=_percentile(settled, 0.99),
-        cold_p99_ms=_percentile(sorted(ms for _, ms in took), 0.99),
+        idle_p99_ms=_percentile(sorted(ms for _, _, ms in later), 0.99),
+        cold_p99_ms=_percentile(sorted(ms for _, ms, _ in took), 0.99),
         rss_mb=rss_mb,
     )
 
@@ -360,8 +385,9 @@ def main() -> int:
         print(
             f"{name:18} on time {outcome.on_time:7.2%}  latest 1 % {outcome.late_p99_s:+6.1f} s  "
             f"first round {outcome.first_round_s:5.0f} s  polls {outcome.polls:6}  pages {outcome.pages:5} "
-            f"p50 {outcome.page_p50_ms:5.1f} ms p99 {outcome.page_p99_ms:6.1f} ms (with the first round "
-            f"{outcome.cold_p99_ms:6.1f} ms)  RSS {outcome.rss_mb:4.0f} MB",
+            f"p50 {outcome.page_p50_ms:5.1f} ms p99 {outcome.page_p99_ms:6.1f} ms "
+            f"(idle process {outcome.idle_p99_ms:.1f} ms; first round included {outcome.cold_p99_ms:.1f} ms)  "
+            f"RSS {outcome.rss_mb:4.0f} MB",
             flush=True,
         )
     result = outcomes["among the hostile"]
