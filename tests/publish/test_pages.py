@@ -294,6 +294,26 @@ def test_pictures_load_late_and_tell_nobody_where_they_stand() -> None:
     )
 
 
+def test_a_picture_without_words_has_none_instead_of_it() -> None:
+    assert '<img src="https://a.example/1.png" alt="" loading="lazy"' in article(
+        0, summary_html='<p><img src="https://a.example/1.png"></p>'
+    )
+
+
+def test_the_picture_that_is_shown_is_no_attachment() -> None:
+    picture = replace(samples.PODCAST, url="https://s1.example/a.jpg", type="image/jpeg")
+    none = Pages(replace(samples.SITE, images="none"))
+    for pages, listed in ((PAGES, 1), (none, 2)):
+        page = article(0, pages, enclosures=(samples.PODCAST, picture), image_url=picture.url)
+        assert page.count('class="size"') == listed
+
+
+def test_what_was_changed_says_when() -> None:
+    changed = samples.NOW - timedelta(minutes=3)
+    assert "Changed: 2026-03-14 09:23:53" in Read(article(0, updated=changed)).text
+    assert "Changed:" not in article()
+
+
 def test_a_picture_that_asks_this_site_is_left_out() -> None:
     html = '<p>x<img src="http://127.0.0.1:8080/go/k0001"><img src="data:image/png,x"></p>'
     assert "<p>x</p>" in article(0, summary_html=html)
@@ -317,6 +337,15 @@ def test_an_item_without_any_html_shows_its_text() -> None:
 
 def test_an_item_of_nothing_but_a_title_says_so() -> None:
     assert "The feed carries no text for this item." in article(0, summary_html="", text="")
+
+
+def test_on_paper_stands_where_the_original_is() -> None:
+    assert '<span class="printed" dir="ltr">https://s1.example/0</span>' in article()
+
+
+def test_a_failing_source_says_why_on_its_own_page() -> None:
+    text = Read(PAGES.source(health=samples.HEALTHS[5], latest=samples.LATEST)).text
+    assert "The server answers 404 Not Found. The feed is no longer there." in text
 
 
 def test_thanks_after_a_like() -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import page_samples as samples
 import pytest
 from aiohttp import web
 from chromium import Chromium
-from test_pages import EVERY, article
+from test_pages import EVERY, article, front
 
 from aggregator.publish.pages import Pages
 from aggregator.publish.web.app import _headers
@@ -167,3 +168,61 @@ def test_no_page_is_wider_than_its_window(width: int) -> None:
             assert await page.run("document.documentElement.scrollWidth <= innerWidth"), path
 
     look(named(), story)
+
+
+#: where nobody listens
+DEAD = "http://127.0.0.1:9/gone.jpg"
+
+
+def led_by(image: str) -> str:
+    """The front page with a picture at its head."""
+    first, *others = samples.RECOMMENDED.places
+    first = replace(first, item=replace(first.item, image_url=image))
+    return front(recommended=replace(samples.RECOMMENDED, places=(first, *others)))
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_a_picture_that_does_not_come_shows_no_broken_one() -> None:
+    """Covered by a plate with its publisher's name, or by the words that say what it shows; without any, no room."""
+    html = f'<p>One.</p><p><img src="{DEAD}"></p><p><img src="{DEAD}?2" alt="A boat"></p>'
+
+    async def story(opened: Chromium, base: str) -> None:
+        for path, name in (("/front", "The Harbour Post"), ("/lead", "Field Notes")):
+            page = await opened.open(base + path, width=1440)
+            cover = "getComputedStyle(document.querySelector(':is(.lead-story, .plate) img'), '::after')"
+            assert await page.run(f"{cover}.content") == f'"{name}"'
+            assert await page.run(f"{cover}.position") == "absolute"
+            assert await page.run(f"{cover}.backgroundColor") == "rgb(244, 239, 229)"
+            picture = "document.querySelector(':is(.lead-story, .plate) img').getBoundingClientRect()"
+            plate = await page.run(f"[{picture}.width, {picture}.height]")
+            assert await page.run(f"[parseFloat({cover}.width), parseFloat({cover}.height)]") == pytest.approx(
+                plate, abs=1
+            )
+        page = await opened.open(f"{base}/text")
+        pictures = "[...document.querySelectorAll('.prose img')]"
+        await page.run(f"Promise.all({pictures}.map(one => one.decode().catch(() => 0))).then(() => 0)")
+        silent, told = await page.run(f"{pictures}.map(one => one.getBoundingClientRect().height)")
+        assert silent == 0
+        assert told > 12
+        assert await page.run(f"getComputedStyle({pictures}[1], '::after').content") == '"A boat"'
+
+    look({"/lead": article(2, image_url=DEAD), "/text": article(1, summary_html=html), "/front": led_by(DEAD)}, story)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_what_stands_in_columns_stands_in_line() -> None:
+    """The picture at the head of the front page above the second column; the tables of the status page."""
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/front", width=1440)
+        lefts = "one => document.querySelector(one).getBoundingClientRect().left"
+        picture, column = await page.run(f"['.lead-story img', '.others li:nth-child(2)'].map({lefts})")
+        assert abs(picture - column) < 1
+        page = await opened.open(f"{base}/status", width=1440)
+        heads = "[...document.querySelectorAll('.board th:nth-child(3)')]"
+        assert len(set(await page.run(f"{heads}.map(one => one.getBoundingClientRect().left)"))) == 1
+
+    pages = {"/front": led_by("/favicon.svg"), "/status": EVERY["status"](PAGES)}
+    look(pages, story)

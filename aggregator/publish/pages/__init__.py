@@ -72,8 +72,15 @@ class Pages:
     def source(self, *, health: SourceHealth, latest: Listing, older: str | None = None) -> str:
         """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
         charts = {"Posting": board.posting(health), "Fetching": board.fetching(health)}
-        state = advice.STATES[health.state]
-        return self._render("source.html", health=health, state=state, charts=charts, latest=latest, older=older)
+        return self._render(
+            "source.html",
+            health=health,
+            state=advice.STATES[health.state],
+            advice=advice.advice(health.error.code) if health.error else "",
+            charts=charts,
+            latest=latest,
+            older=older,
+        )
 
     def search(self, *, words: str, results: Listing | None) -> str:
         """``/search?q=``: results, newest first; `results` None: nothing has been asked yet."""
@@ -103,6 +110,7 @@ class Pages:
             about=linked_data.article(item, self.site),
             html=shown,
             image=body.lead_image(item, self.site, shown),
+            attachments=body.attachments(item, self.site),
             others=[other for other in story if other.id != item.id],
             copies=body.other_copies(item),
             joined=merged.reasons(item),

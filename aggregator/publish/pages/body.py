@@ -7,12 +7,13 @@ import re
 
 from markupsafe import Markup
 
-from aggregator.model import Copy, Item
+from aggregator.model import Copy, Enclosure, Item
 from aggregator.publish.site import Site
 
 #: one <img …> of sanitised HTML, whose attribute values are always quoted
 IMG = re.compile(r"""<img\b((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.IGNORECASE)
 SRC = re.compile(r"""\ssrc=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+ALT = re.compile(r"\salt=", re.IGNORECASE)
 #: attributes that are set by us
 OURS = re.compile(r"""\s(?:loading|decoding|referrerpolicy)=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 #: one that is wider than the page is scrolled, which has to work from the keyboard as well
@@ -36,6 +37,12 @@ def lead_image(item: Item, site: Site, shown: str) -> str | None:
     if site.images == "none" or not url or IMG.search(shown) or not url.startswith(("http://", "https://")):
         return None
     return None if url.startswith(site.url + "/") else url
+
+
+def attachments(item: Item, site: Site) -> list[Enclosure]:
+    """What comes with the item, but for the picture that is shown."""
+    is_shown = site.images == "link"
+    return [enclosure for enclosure in item.enclosures if not (is_shown and enclosure.url == item.image_url)]
 
 
 def excerpt(text: str, limit: int) -> str:
@@ -64,6 +71,8 @@ def _picture(match: re.Match[str], site: Site) -> str:
     address = html.unescape(source[1] or source[2] or "") if source else ""
     if site.images == "none" or not address.startswith(("http://", "https://")) or address.startswith(site.url + "/"):
         return ""
+    if not ALT.search(attributes):
+        attributes += ' alt=""'  # nothing is known of it: where it does not come, nothing is shown
     return f'<img{attributes} loading="lazy" decoding="async" referrerpolicy="no-referrer">'
 
 
