@@ -63,6 +63,6 @@ class Document:
 
 
 def numbers_of(found: Iterable[str]) -> array[int]:
-    """The different numbers among these strings of digits."""
-    values = {int(digits[-20:]) & _NUMBER_MASK for digits in found}
+    """The different numbers among these strings of digits, however their parts are set apart: 1,200 is 1.200."""
+    values = {int("".join(filter(str.isdigit, digits))[-20:]) & _NUMBER_MASK for digits in found}
     return array("I", sorted(values)) if values else NOTHING

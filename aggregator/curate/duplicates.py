@@ -6,10 +6,11 @@ the same everyday title, the next issue of a series, texts whose figures differ.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
+from operator import ne
 
 from aggregator.curate.document import Document
 from aggregator.curate.thresholds import DUPLICATE
@@ -46,6 +47,9 @@ TITLE_WORDS = 6
 TITLE_WITHIN = timedelta(hours=36)
 #: what a difference of the numbers takes off
 NUMBERS_DIFFER = 0.6
+#: and what an exchange of some words of the title takes off, as in "Stocks close higher" and "Stocks close lower": so
+#: are templates filled in; who rewrites a headline does not keep its length and all other words. Of short texts only
+WORDS_EXCHANGED = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,11 @@ def _by_text(
     same_numbers = _agree(one, other, tolerated=OTHER_NUMBERS if pairs >= LONG else 0.0)
     weight = SHORT_WEIGHT + (1.0 - SHORT_WEIGHT) * _between(SHORT, pairs, LONG) + TITLE_WEIGHT * titles
     score = min(1.0, contained * weight) * (1.0 if same_numbers else differ)
-    figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers), "score": score}
+    figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers)}
+    if pairs < LONG and _exchanged(one.title, other.title):
+        score *= WORDS_EXCHANGED
+        figures["exchanged"] = 1.0
+    figures["score"] = score
     least = duplicate - LONG_LESS * _between(LONG, pairs, VERY_LONG)
     return Likeness(score=score, figures=_rounded(figures), least=least)
 
@@ -143,6 +151,12 @@ def _agree(one: Document, other: Document, *, tolerated: float = 0.0) -> bool:
     """
     fewer, more = sorted((set(one.numbers), set(other.numbers)), key=len)
     return not _contradict(one, other) and len(fewer - more) <= tolerated * len(fewer)
+
+
+def _exchanged(one: Sequence[int], other: Sequence[int]) -> bool:
+    """The titles are as long as each other, and differ in a few places only."""
+    others = sum(map(ne, one, other))
+    return len(one) == len(other) and 0 < others <= len(one) // 2
 
 
 def _contradict(one: Document, other: Document) -> bool:

@@ -40,7 +40,8 @@ LIKELIEST = 80
 GROWTH = 1.2
 #: characters of the text that are compared word pair by word pair
 COMPARED_CHARS = 2_000
-_NUMBER = re.compile(r"\d+")
+#: a version, an amount and a share are one number each: 4.1.1 is not 4.1
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: crowds are counted in steps of six hours
 CROWD_STEP_S = 21_600
 _HASH = 0xFFFF_FFFF
