@@ -159,8 +159,8 @@ def own_feeds(towns: Sequence[Town]) -> float:
             fans = [reader for reader in site.visits_of if reader % FANS_EVERY == 0]
             clicks = sum(site.clicks_of[reader] for reader in fans)
             found[name].append(clicks / max(1, sum(site.visits_of[reader] for reader in fans)))
-    for name, clicks in found.items():
-        print(f"{name:24}{fmean(clicks):8.3f}{fmean(clicks) / fmean(found['common list']):8.2f}", flush=True)
+    for name, each in found.items():
+        print(f"{name:24}{fmean(each):8.3f}{fmean(each) / fmean(found['common list']):8.2f}", flush=True)
     return fmean(found["own feed"]) / fmean(found["common list"])
 
 

@@ -64,7 +64,7 @@ class Field:
         #: the share of the site's views that the usual item gets; 0 while there are no views
         exposed = crowd.exposed(exposure.by_reach) if exposure.totals else 0.0
         self.usual = crowd.views / exposed if exposed else 0.0
-        #: what each item is worth to everybody, kept for `worth`
+        #: what each item is worth reading to everybody, kept for `worth`
         self.worths: dict[str, Mapping[str, float]] = {}
         #: and what the items of a portion of a shelf can be worth at most
         self.bounds: dict[object, list[float]] = {}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from aggregator.model import ItemText
 
-__all__ = ["LIKENESS_MOST", "Profile", "Vector", "dot", "learn"]
+__all__ = ["Z_MOST", "Profile", "Vector", "dot", "learn"]
 
 #: the terms of a text by weight
 Vector = Mapping[int, float]
@@ -20,12 +20,11 @@ HALF_LIFE = timedelta(days=7)
 TERMS = 64
 #: … that recur in what was opened: the words of one story tell of that story alone
 RECURS = 2
-#: below so many openings there is no taste to speak of
+#: below so many openings there is no taste to speak of, and after so many it is half known
 READS = 5
-#: an item is at most so much more like what was opened than what was opened is among itself
-LIKENESS_MOST = 2.0
-#: … and openings are taken to be at least this alike, lest chance be taken for likeness
-LEAST_TYPICAL = 0.05
+HALF_KNOWN = 3.0
+#: an item is at most so many standard deviations more, or less, like what was opened than the usual item is
+Z_MOST = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +35,31 @@ class Profile:
     terms: Mapping[int, float] = field(default_factory=dict)
     #: 0…1 by source: 1 for the one opened most
     sources: Mapping[int, float] = field(default_factory=dict)
-    #: the stories that were opened
-    stories: frozenset[str] = frozenset()
     reads: int = 0
-    #: the usual cosine of these terms and one opened item, as the others' terms would have it
-    typical: float = 1.0
+    #: cosines of these terms and the items there are: the middle, and how far they spread (`among`)
+    middle: float = 0.0
+    spread: float = 0.0
 
     @property
     def speaks(self) -> bool:
         """Enough has been read to go by it."""
         return self.reads >= READS
 
+    def among(self, vectors: Iterable[Vector]) -> Profile:
+        """The same, judging by what the usual item, of which these are some, has in common with anything."""
+        cosines = [dot(self.terms, vector) for vector in vectors]
+        if not cosines:
+            return self
+        middle = math.fsum(cosines) / len(cosines)
+        spread = math.sqrt(math.fsum((cosine - middle) ** 2 for cosine in cosines) / len(cosines))
+        return replace(self, middle=middle, spread=spread)
+
     def likes(self, vector: Vector) -> float:
-        """How alike a text and what was opened are: 1 for as alike as that is among itself, 0 for not at all."""
-        return min(LIKENESS_MOST, dot(self.terms, vector) / self.typical)
+        """How much more a text is like what was opened than the usual item: in standard deviations, surely known."""
+        if self.spread < 1e-9:
+            return 0.0
+        z = (dot(self.terms, vector) - self.middle) / self.spread
+        return max(-Z_MOST, min(Z_MOST, z)) * self.reads / (self.reads + HALF_KNOWN)
 
 
 def learn(
@@ -67,13 +77,10 @@ def learn(
         for term, weight in vector.items():
             total[term] += worth * weight
     recurring = {term: weight for term, weight in total.items() if told[term] >= RECURS}
-    terms = _unit(recurring or total)
     return Profile(
-        terms=terms,
+        terms=_unit(recurring or total),
         sources={source: worth / most for source, worth in sources.items()},
-        stories=frozenset(item.story or item.item_id for item, _, _ in read),
         reads=len(read),
-        typical=max(LEAST_TYPICAL, _typical(terms, read)),
     )
 
 
@@ -86,11 +93,6 @@ def _told(read: _Read) -> Counter[int]:
     for item, vector, _ in read:
         stories[item.story or item.item_id].update(vector)
     return Counter(term for words in stories.values() for term in words)
-
-
-def _typical(terms: Vector, read: _Read) -> float:
-    worths = sum(worth for _, _, worth in read)
-    return sum(worth * dot(terms, vector) for _, vector, worth in read) / worths if worths else 1.0
 
 
 def _unit(total: Mapping[int, float]) -> dict[int, float]:

@@ -39,6 +39,10 @@ EXPLORED = 10
 CHANCE_WITHIN = timedelta(hours=48)
 #: those are drawn from so many of the best, another one every hour
 CHANCE_POOL = 16
+#: a likeness to what somebody read that is told as a reason, in powers of two
+TOLD_FROM = 0.5
+#: a reader's taste is judged against so many of the newest items
+COMPARED = 200
 
 
 def recommend(
@@ -61,7 +65,7 @@ def recommend(
     field = field or survey(shelf, now=now)
     vector = vector or _no_terms
     excluded = frozenset(exclude)
-    worth = Worth(field, profile, vector)
+    worth = Worth(field, _among(profile, shelf.newest(COMPARED), vector), vector)
     since = _since(shelf, excluded, field, size)
     scored = Replay(worth.best_first(shelf, without=excluded, since=since))
     free = _free(shelf, excluded, field, size)
@@ -77,9 +81,17 @@ def in_order(
     candidates: Iterable[Candidate], *, profile: Profile, vector: Callable[[str], Vector], field: Field
 ) -> tuple[Listed, ...]:
     """All of these items, those first that are most worth reading to one reader. For an order only: nothing else."""
-    worth = Worth(field, profile, vector)
-    scored = map(worth.scored, sorted(candidates, key=worth.key))
+    items = sorted(candidates, key=lambda item: (item.published, item.item_id), reverse=True)
+    worth = Worth(field, _among(profile, items[:COMPARED], vector), vector)
+    scored = map(worth.scored, sorted(items, key=worth.key))
     return tuple(Listed(item_id=one.item.item_id, score=0.0, reasons=_taste(one)) for one in scored)
+
+
+def _among(profile: Profile | None, newest: Iterable[Candidate], vector: Callable[[str], Vector]) -> Profile | None:
+    """The reader's taste against what there is."""
+    if profile is None or not profile.speaks:
+        return None
+    return profile.among(vector(item.item_id) for item in newest)
 
 
 def weigh(candidates: Iterable[Candidate], *, field: Field) -> tuple[Listed, ...]:
@@ -214,7 +226,7 @@ def _listed(one: Scored, field: Field) -> Listed:
 
 
 def _taste(one: Scored) -> tuple[str, ...]:
-    return ("like what you read",) if one.terms.get("taste", 0.0) >= 1.0 else ()
+    return ("like what you read",) if one.terms.get("taste", 0.0) >= TOLD_FROM else ()
 
 
 def _merits(one: Scored) -> tuple[str, ...]:

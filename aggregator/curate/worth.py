@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from aggregator.curate.crowd import moment_of
 from aggregator.curate.popularity import Field
-from aggregator.curate.profile import LIKENESS_MOST, Profile, Vector
+from aggregator.curate.profile import Profile, Vector
 from aggregator.curate.shelf import Key, Portion, Shelf
 from aggregator.curate.signals import PRIOR_VIEWS, favour
 from aggregator.model import Candidate
@@ -21,8 +22,10 @@ __all__ = ["Scored", "Worth"]
 GRAVITY = 1.8
 YOUNG = timedelta(hours=2)
 RARE_SOURCE_LASTS = 3.0
-#: what it is worth to be as like what a reader opened as that is among itself, in powers of two
-TASTE = 2.0
+#: what one standard deviation of likeness to what a reader opened is worth, in powers of two
+TASTE = 1.5
+#: a reader's own list is chosen from so many that are worth most to everybody
+CONSIDERED = 1_000
 #: what a reader's favourite source is worth
 LOYALTY = 2.0
 
@@ -44,16 +47,16 @@ class Worth:
         self._field = field
         self._profile = profile if profile is not None and profile.speaks else None
         self._vector = vector
-        #: what is worth the same to everybody is computed once for all lists
-        self._terms: dict[str, Mapping[str, float]] = {} if self._profile else field.worths
+        self._own: dict[str, Mapping[str, float]] = {}
 
     def best_first(
         self, shelf: Shelf, *, without: Collection[str], since: datetime | None, unopened: bool = False
     ) -> Iterator[Scored]:
-        """The best first, of those that were published since then; `unopened`: those alone that nobody has opened."""
-        bounds = _Bounds(
-            self._field, since, unopened=unopened, own=TASTE * LIKENESS_MOST + LOYALTY if self._profile else 0.0
-        )
+        """The best first, of those that were published since then; `unopened`: those alone that nobody has opened.
+
+        For one reader, the best of what is most worth reading to everybody.
+        """
+        bounds = _Bounds(self._field, since, unopened=unopened)
 
         def among(item: Candidate) -> bool:
             return (
@@ -62,12 +65,18 @@ class Worth:
                 and not (unopened and item.views)
             )
 
-        found = shelf.best_first(self.key, most=bounds.most, most_of_each=bounds.most_of_each, among=among)
-        return (self.scored(item) for _, item in found)
+        def to_everybody(item: Candidate) -> Key:
+            return _place(item, self._common(item))
+
+        found = shelf.best_first(to_everybody, most=bounds.most, most_of_each=bounds.most_of_each, among=among)
+        items: Iterator[Candidate] = (item for _, item in found)
+        if self._profile is not None:
+            items = iter(sorted(islice(items, CONSIDERED), key=self.key))
+        return map(self.scored, items)
 
     def key(self, item: Candidate) -> Key:
         """Its place among others."""
-        return (-sum(self.terms(item).values()), -item.published.timestamp(), item.item_id)
+        return _place(item, self.terms(item))
 
     def scored(self, item: Candidate) -> Scored:
         """The item with its score."""
@@ -76,35 +85,42 @@ class Worth:
 
     def terms(self, item: Candidate) -> Mapping[str, float]:
         """What its score is made of."""
-        terms = self._terms.get(item.item_id)
+        profile = self._profile
+        if profile is None:
+            return self._common(item)
+        terms = self._own.get(item.item_id)
         if terms is None:
-            terms = self._terms[item.item_id] = self._computed(item)
+            taste = TASTE * profile.likes(self._vector(item.item_id))
+            loyalty = LOYALTY * profile.sources.get(item.source_id, 0.0)
+            terms = self._own[item.item_id] = {**self._common(item), "taste": taste, "loyalty": loyalty}
         return terms
 
-    def _computed(self, item: Candidate) -> Mapping[str, float]:
-        field = self._field
-        fresh = -GRAVITY * math.log2(1.0 + field.age(item) / YOUNG)
-        terms = {
-            "fresh": fresh,
-            "rare_source": -fresh * (1.0 - 1.0 / _lasts(field.rate(item))),
-            "lift": field.lift_within_source(item),
-            "favour": favour(item),
-        }
-        if self._profile is not None:
-            terms["taste"] = TASTE * self._profile.likes(self._vector(item.item_id))
-            terms["loyalty"] = LOYALTY * self._profile.sources.get(item.source_id, 0.0)
+    def _common(self, item: Candidate) -> Mapping[str, float]:
+        """What is the same to everybody, for all lists of the moment."""
+        terms = self._field.worths.get(item.item_id)
+        if terms is None:
+            field = self._field
+            fresh = -GRAVITY * math.log2(1.0 + field.age(item) / YOUNG)
+            terms = field.worths[item.item_id] = {
+                "fresh": fresh,
+                "rare_source": -fresh * (1.0 - 1.0 / _lasts(field.rate(item))),
+                "lift": field.lift_within_source(item),
+                "favour": favour(item),
+            }
         return terms
+
+
+def _place(item: Candidate, terms: Mapping[str, float]) -> Key:
+    return (-sum(terms.values()), -item.published.timestamp(), item.item_id)
 
 
 class _Bounds:
     """The most that the items of a portion can be worth."""
 
-    def __init__(self, field: Field, since: datetime | None, *, unopened: bool, own: float) -> None:
+    def __init__(self, field: Field, since: datetime | None, *, unopened: bool) -> None:
         self._field = field
         self._since = -math.inf if since is None else moment_of(since)
         self._unopened = unopened
-        #: what a reader's own taste can add
-        self._own = own
         self._sources = field.sources_by_owner
         self._least = min((usual for _, usual in self._sources.values()), default=0.0)
 
@@ -115,14 +131,14 @@ class _Bounds:
             return -math.inf
         age = self._field.age_of(portion.newest)
         faded = GRAVITY * math.log2(1.0 + age / YOUNG) / _lasts(portion.rarest)
-        return top + self._own - faded - self._field.expecting(age, self._least)
+        return top - faded - self._field.expecting(age, self._least)
 
     def most_of_each(self, portion: Portion) -> list[float]:
         """By their own sources."""
         known = self._field.bounds.get(portion)
         if known is None:
             known = self._field.bounds[portion] = self._computed(portion)
-        return [bound + self._own for bound in known] if self._own else known
+        return known
 
     def _computed(self, portion: Portion) -> list[float]:
         age, log2 = self._field.age_of(portion.newest), math.log2

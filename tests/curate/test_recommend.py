@@ -121,7 +121,7 @@ def test_nobody_has_a_head_start_before_anything_was_opened() -> None:
 
 def test_a_reader_gets_what_they_like_and_below_five_reads_what_all_get() -> None:
     liked, common = {7: 1.0}, {8: 1.0}
-    items = [candidate("liked", source_id=2, published=NOON - timedelta(hours=9)), candidate("common", source_id=1)]
+    items = [candidate("liked", source_id=2, published=NOON - timedelta(hours=5)), candidate("common", source_id=1)]
     vectors = {"liked": liked, "common": common}
 
     def taste(reads: int) -> Profile:
@@ -133,14 +133,40 @@ def test_a_reader_gets_what_they_like_and_below_five_reads_what_all_get() -> Non
     places = listed(items, vector=lambda item_id: vectors[item_id], profile=taste(5))
     assert [place.item_id for place in places] == ["liked", "common"]
     assert "like what you read" in places[0].reasons
+    assert places[0].figures["taste"] == -places[1].figures["taste"] > 0.5
+
+
+def test_the_more_is_read_the_more_a_taste_counts() -> None:
+    def likes(reads: int) -> float:
+        profile = learn([(text(f"r{n}", "x"), NOON) for n in range(reads)], weigh=lambda _: {1: 1.0}, now=NOON)
+        return profile.among([{1: 1.0}, {2: 1.0}, {2: 1.0}]).likes({1: 1.0})
+
+    assert 0.0 < likes(5) < likes(20) < likes(80)
+
+
+def test_a_taste_is_what_recurs_in_different_stories() -> None:
+    weigh = {"a": {1: 0.6, 10: 0.8}, "b": {1: 0.6, 10: 0.8}, "c": {1: 0.6, 30: 0.8}}
+    opened = [(text(name, "x", story=story), NOON) for name, story in (("a", "s1"), ("b", "s1"), ("c", "s2"))]
+    profile = learn(opened, weigh=lambda item: weigh[item.item_id], now=NOON)
+    assert profile.terms == {1: 1.0}, "the words of one event are not a subject"
+
+
+def test_what_all_items_have_in_common_is_no_taste() -> None:
+    profile = learn([(text(f"r{n}", "x"), NOON) for n in range(9)], weigh=lambda _: {1: 1.0}, now=NOON)
+    assert profile.among([{1: 1.0}] * 5).likes({1: 1.0}) == 0.0
+    assert profile.likes({1: 1.0}) == 0.0, "nor is there any before it is known what others have"
 
 
 def test_taste_fades_with_a_half_life_of_a_week() -> None:
-    recent, old = text("new", "x", source_id=1), text("old", "x", source_id=2)
-    weigh = {"new": {1: 1.0}, "old": {2: 1.0}}
-    profile = learn([(recent, NOON), (old, NOON - timedelta(days=7))], weigh=lambda item: weigh[item.item_id], now=NOON)
+    old = NOON - timedelta(days=7)
+    opened = [
+        (text(name, "x", source_id=int(name < "c")), at)
+        for name, at in zip("abcd", (NOON, NOON, old, old), strict=True)
+    ]
+    weigh = {"a": {1: 1.0}, "b": {1: 1.0}, "c": {2: 1.0}, "d": {2: 1.0}}
+    profile = learn(opened, weigh=lambda item: weigh[item.item_id], now=NOON)
     assert round(profile.terms[1] / profile.terms[2], 3) == 2.0
-    assert profile.sources == {1: 1.0, 2: 0.5}
+    assert profile.sources == {1: 1.0, 0: 0.5}
 
 
 def test_a_taste_is_64_terms() -> None:
