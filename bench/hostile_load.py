@@ -110,13 +110,13 @@ def _item(number: int, serial: int) -> str:
 
 
 def bombs() -> list[bytes]:
-    """Documents that cost a parser seconds to minutes; each stands for a row of the acceptance list."""
+    """Documents that cost a parser a dozen seconds; and what cost it minutes before it had bounds (HOSTILE X3, X5)."""
     whole = '<rss version="2.0"><channel><title>b</title><item><title>One</title>{}</item></channel></rss>'
     return [
         whole.format("<author>" + "a@a." + "a." * 39_000 + "</author>").encode(),
-        whole.format("<x " + " ".join(f'a{n}="x"' for n in range(50_000)) + "/>").encode(),
+        whole.format("<description>" + "<x>" * 1_000_000).encode(),
         whole.format("".join(f"<category>c{n}</category>" for n in range(40_000))).encode(),
-        whole.format("<x>" * 300_000 + "</x>" * 300_000).encode(),
+        whole.format("<b>&nbsp" + "<q>" * 1_000_000).encode(),
     ]
 
 

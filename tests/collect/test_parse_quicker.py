@@ -138,7 +138,8 @@ def test_odd_documents_are_read_as_by_feedparser() -> None:
 def test_real_documents_are_read_as_by_feedparser(shared_data: Path) -> None:
     documents = {str(path): path.read_bytes() for path in (shared_data / "real").rglob("*") if path.is_file()}
     assert len(documents) > 300
-    assert differing(documents) == []
+    # its author is a thousand letters long, which is where `bounds` comes in
+    assert [Path(name).parts[-2:] for name in differing(documents)] == [("feedhq", "rss20.xml")]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -16,6 +16,7 @@ import feedparser.namespaces.dc
 from feedparser.util import FeedParserDict
 
 from aggregator.collect.parse.quicker import addresses, fields
+from aggregator.collect.parse.quicker.bounds import set_bounds
 from aggregator.collect.parse.quicker.dates import UnreadDate, unread
 from aggregator.collect.parse.quicker.driver import create_parser
 from aggregator.collect.parse.quicker.elements import QuickParser
@@ -24,7 +25,8 @@ __all__ = ["UnreadDate", "create_parser", "make_quicker"]
 
 
 def make_quicker() -> None:
-    """Puts the quicker ways in. May be called twice."""
+    """Puts the quicker ways and the bounds in. May be called twice."""
+    set_bounds()
     # xml.sax asks a module of this name for `create_parser`
     feedparser.api.PREFERRED_XML_PARSERS = [__name__]
     feedparser.api.StrictFeedParser = QuickParser

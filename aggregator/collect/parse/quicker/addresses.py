@@ -12,6 +12,8 @@ __all__ = ["is_plain", "make_safe_absolute_uri"]
 
 #: longer addresses are not worth remembering
 _CACHED_CHARS = 2048
+#: no address is that long; ``xml:base`` within ``xml:base`` grows with each, and its time with the square of them
+_LONGEST_BASE = 2048
 #: addresses that come out of being resolved as they went in: nothing that is taken apart and put together otherwise
 _PLAIN = re.compile(
     r"https?://[a-z0-9_-]+(?:\.[a-z0-9_-]+)*/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*"
@@ -26,6 +28,8 @@ def is_plain(url: str) -> bool:
 
 
 def make_safe_absolute_uri(base: str, rel: str | None = None) -> Any:
-    """As feedparser's, which resolves the same base against itself at every element."""
+    """As feedparser's, which resolves the same base against itself at every element. "" against an endless base."""
+    if len(base or "") > _LONGEST_BASE:
+        return ""
     short = len(base or "") + len(rel or "") <= _CACHED_CHARS
     return _cached(base, rel) if short else feedparser.urls.make_safe_absolute_uri(base, rel)

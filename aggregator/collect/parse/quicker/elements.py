@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from xml.sax.xmlreader import AttributesNSImpl
 
 from aggregator.collect.parse.quicker.addresses import make_safe_absolute_uri
+from aggregator.collect.parse.quicker.bounds import bounded
 from aggregator.collect.parse.quicker.values import QuickValues
 
 __all__ = ["QuickParser"]
@@ -71,7 +72,7 @@ class QuickParser(QuickValues):
         start = self._starts.get(name) or self._learnt_start(name)
         plain = None if self.incontent or self.decls or start.island else _plain(attributes)
         if plain is None:
-            self.startElementNS(_pair(name), None, _as_sax(attributes))
+            self.startElementNS(_pair(name), None, _as_sax(bounded(attributes)))
             return
         self.depth += 1
         if self.baseuri != self._settled_base:
