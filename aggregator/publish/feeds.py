@@ -247,8 +247,9 @@ def _good(entries: Iterable[_Entry], fragments: Fragments | None) -> Iterable[_E
     known = Fragments() if fragments is None else fragments
     for entry in entries:
         value = entry.value
+        key = (type(entry), value.id, value.url, value.reasons)
         try:
-            element = known.get((type(entry), value.id, value.url, value.reasons), value, entry.render)
+            element = known.get(key, value, entry.render, size=len(value.html))
         except RenderError as error:
             _log.warning("entry dropped", extra={"why": error})
             continue

@@ -8,8 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Final, TypeVar, cast
 
-#: an item is four of them: what is said of it, and its entry in three formats; lists hold some hundreds of items
-_MOST: Final = 2_000
+#: in characters. An item is four fragments, what is said of it and its entry in three formats: of summaries that is
+#: about a thousand items, of whole articles about fifty
+_MOST: Final = 8_000_000
+#: what a fragment costs beside its text
+_EACH: Final = 1_500
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -20,11 +23,15 @@ class Fragments:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
+        self._size = 0
+        #: value, what was made of it, size
+        self._kept: OrderedDict[Hashable, tuple[Any, Any, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, value: V, make: Callable[[], R], *, same: Callable[[V, V], bool] = operator.eq) -> R:
-        """What `make` gave for this key when its value was the same; else what it gives now."""
+    def get(
+        self, key: Hashable, value: V, make: Callable[[], R], *, size: int, same: Callable[[V, V], bool] = operator.eq
+    ) -> R:
+        """What `make` gave for this key when its value was the same; else what it gives now, of about that `size`."""
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
@@ -33,8 +40,9 @@ class Fragments:
             return cast("R", known[1])
         made = make()
         with self._lock:
-            self._kept[key] = (value, made)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            former = self._kept.pop(key, None)
+            self._kept[key] = (value, made, size + _EACH)
+            self._size += size + _EACH - (former[2] if former else 0)
+            while self._size > self._most:
+                self._size -= self._kept.popitem(last=False)[1][2]
         return made

@@ -27,10 +27,7 @@ def json_feed(channel: Channel, fragments: Fragments | None = None) -> bytes:
     A line for each item.
     """
     known = Fragments() if fragments is None else fragments
-    items = [
-        known.get(("json", entry.id, entry.url, entry.reasons), entry, lambda entry=entry: _dumps(_item(entry)))  # type: ignore[misc]
-        for entry in channel.entries
-    ]
+    lines = ",\n".join(_line(entry, known) for entry in channel.entries)
     feed: dict[str, Any] = {
         "version": _VERSION,
         "title": channel.title,
@@ -46,8 +43,12 @@ def json_feed(channel: Channel, fragments: Fragments | None = None) -> bytes:
         ),
     }
     head = _dumps(_present(**feed)).removesuffix("}")
-    lines = ",\n".join(items)
     return f'{head}, "items": [\n{lines}\n]}}\n'.encode()
+
+
+def _line(entry: ChannelEntry, known: Fragments) -> str:
+    key = ("json", entry.id, entry.url, entry.reasons)
+    return known.get(key, entry, lambda: _dumps(_item(entry)), size=len(entry.html))
 
 
 def _dumps(value: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ FORMATS = (atom, rss, json_feed)
 class Counting(Fragments):
     """Knows what was rendered."""
 
-    def __init__(self, most: int = 2_000) -> None:
+    def __init__(self, most: int = 1_000_000) -> None:
         super().__init__(most)
         self.made: Counter[str] = Counter()
 
@@ -81,8 +82,22 @@ def test_ranked_lists_and_other_sites_have_their_own() -> None:
 
 
 def test_no_more_is_kept_than_said() -> None:
-    fragments = Counting(most=8)
+    fragments = Counting(most=16_000)
     items = [make_item(number) for number in range(10)]
     lists = [a_list(1, items)] * 3
     assert render(lists, fragments) == plain(lists)
     assert fragments.made["told"] == len(lists) * len(FORMATS) * len(items)
+
+
+def test_threads_share_what_they_have_rendered() -> None:
+    fragments, expected = Fragments(), {}
+    versions = [[make_item(number, title=f"{number}, {version}") for number in range(20)] for version in range(4)]
+    for items in versions:
+        expected[items[0].title] = plain([a_list(1, items)])
+
+    def work(turn: int) -> bool:
+        items = versions[turn % len(versions)]
+        return render([a_list(1, items)], fragments) == expected[items[0].title]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(80)))

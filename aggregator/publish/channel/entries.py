@@ -96,7 +96,8 @@ class _Told:
 def entry(place: Place, rank: int, listing: Listing, site: Site, fragments: Fragments) -> ChannelEntry:
     """The entry of an item in its place; `fragments`: what has been rendered for other lists."""
     item = place.item
-    told = fragments.get(("told", item.id), (item, site), lambda: _told(item, site), same=_tells_the_same)
+    size = len(item.content_html) + len(item.summary_html) + len(item.text)
+    told = fragments.get(("told", item.id), (item, site), lambda: _told(item, site), size=size, same=_tells_the_same)
     reasons = place.reasons or _WHY.get(listing.kind, ())
     related = tuple(
         (entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related[:_MOST_RELATED]

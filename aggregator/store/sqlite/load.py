@@ -73,8 +73,8 @@ def _load(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
 class Shelf(Generic[K, V]):
     """What was read last, as it is in one state of the store: lists and pages hold the same. For any thread."""
 
-    def __init__(self, most: int = 1_000) -> None:
-        self._most = most
+    def __init__(self, most: int, *, size: Callable[[V], int] = lambda _: 1) -> None:
+        self._most, self._size_of, self._size = most, size, 0
         self._lock = threading.Lock()
         self._generation = -1
         self._kept: dict[K, V] = {}
@@ -87,16 +87,26 @@ class Shelf(Generic[K, V]):
         (generation,) = connection.execute("SELECT value FROM counters WHERE name = 'generation'").fetchone()
         with self._lock:
             if generation > self._generation:
-                self._generation, self._kept = generation, {}
+                self._generation, self._kept, self._size = generation, {}, 0
             known = self._kept if generation == self._generation else {}
             found = {key: known[key] for key in keys if key in known}
         if missing := [key for key in dict.fromkeys(keys) if key not in found]:
             more = read(missing)
-            with self._lock:
-                if generation == self._generation and len(self._kept) + len(more) <= self._most:
-                    self._kept |= more
+            self._put(generation, more)
             found |= more
         return found
+
+    def _put(self, generation: int, more: dict[K, V]) -> None:
+        size = sum(map(self._size_of, more.values()))
+        with self._lock:
+            if generation == self._generation and self._size + size <= self._most:
+                self._kept |= more
+                self._size += size
+
+
+def size_of(item: Item) -> int:
+    """About how many bytes an item takes."""
+    return 2_000 + len(item.content_html) + len(item.summary_html) + len(item.text)
 
 
 def copies_of(connection: Connection, row_id: int) -> tuple[Copy, ...]:

@@ -30,6 +30,9 @@ from aggregator.store.sqlite.work import Work
 #: larger files are checked at the start only after an unclean stop (0.12 s for 125 MB)
 CHECKED_BYTES = 256 << 20
 
+#: items that are kept as they were read, and lists of related ones
+_SHELF_BYTES = 8_000_000
+_SHELF_PAIRS = 1_000
 _STATS = """
 SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
     (SELECT coalesce(sum(entries), 0) FROM sources) AS entries,
@@ -45,7 +48,7 @@ class SqliteStore(Work, Items, Curating, Audience, HubSubscribers, Pushes):
 
     def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:
         self._engine = engine
-        self._shelf, self._pairs = load.Shelf(), load.Shelf()
+        self._shelf, self._pairs = load.Shelf(_SHELF_BYTES, size=load.size_of), load.Shelf(_SHELF_PAIRS)
         self._log = log
         self._lock = lock
         self._handed = {}
