@@ -95,6 +95,10 @@ def test_no_publisher_is_asked_again_early_because_of_a_restart(tmp_path: Path, 
     assert len(origin.asked("/feed")) == 1
 
 
+#: HOSTILE X6
+DEPTH = b"<x>" * 100_000 + b"</x>" * 100_000
+
+
 def test_bad_publishers_do_not_delay_good_ones(tmp_path: Path, origin: Origin) -> None:
     bad = [
         origin.on("/tarpit", Answer(body=b"x" * 10_000, drip_s=0.5)),
@@ -105,6 +109,7 @@ def test_bad_publishers_do_not_delay_good_ones(tmp_path: Path, origin: Origin) -
         origin.on("/empty", Answer(body=b"")),
         origin.on("/cut", Answer(body=rss("Half")[:150])),
         origin.on("/bomb", Answer(body=b"<?xml version='1.0'?><rss><channel>" + b"<item>" * 200_000)),
+        origin.on("/deep", Answer(body=rss("Deep down").replace(b"</item>", DEPTH + b"</item>"))),
     ]
     # hosts of their own: one that has asked for silence is left alone
     bad = [url.replace("127.0.0.1", f"127.0.0.{place}") for place, url in enumerate(bad, 101)]
@@ -117,7 +122,7 @@ def test_bad_publishers_do_not_delay_good_ones(tmp_path: Path, origin: Origin) -
         # longer than the test takes: what is slow is still being waited for when the good one has been polled again
         text = config_text(*bad, good).replace('timeout = "3s"', 'timeout = "50s"')
         with daemon(tmp_path, text) as running:
-            running.wait_for(running.titles)
+            running.wait_for(lambda: set(running.titles()) == {"All is well", "Deep down"})
             running.wait_for(lambda: len(origin.asked("/good")) >= 4)
             failing = running.wait_for(lambda: [row for row in rows(running.config, "status") if row["error"]])
             assert all(row["error"]["message"] for row in failing)
