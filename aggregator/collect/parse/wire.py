@@ -18,8 +18,10 @@ from aggregator.errors import ParseError
 from aggregator.model import Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
 
 __all__ = [
+    "FEED",
     "LENGTHS",
     "MAX_ANSWER_BYTES",
+    "PIPE_BYTES",
     "decode_answer",
     "decode_request",
     "encode_error",
@@ -30,6 +32,10 @@ __all__ = [
 
 #: sizes of header and body, big-endian
 LENGTHS = struct.Struct(">II")
+#: how an answer begins that is no error
+FEED = b'{"feed":'
+#: room in each pipe for most documents and answers as a whole, so that the processes need not take turns at them
+PIPE_BYTES = 512 * 1024
 #: a feed of 1,000 entries at their caps is far below; a larger answer is not believed
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 

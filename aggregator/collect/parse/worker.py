@@ -6,14 +6,16 @@ life, CPU anew for each document.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from typing import BinaryIO
 
 from aggregator.collect.parse.document import parse_document
-from aggregator.collect.parse.wire import LENGTHS, decode_request, encode_error, encode_feed
+from aggregator.collect.parse.wire import LENGTHS, PIPE_BYTES, decode_request, encode_error, encode_feed
 from aggregator.errors import ParseError
 
 
@@ -41,6 +43,8 @@ def main(memory_bytes: int, cpu_s: int, niceness: int) -> int:
 def _channel() -> tuple[BinaryIO, BinaryIO]:
     """The pipes, out of reach of anything that prints: what a library writes to stdout goes to stderr."""
     answers = os.fdopen(os.dup(1), "wb")
+    with suppress(OSError):  # no pipe, or beyond what the system allows: it stays as it is
+        fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.dup2(2, 1)
     return sys.stdin.buffer, answers
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from aggregator.collect.parse.wire import LENGTHS, MAX_ANSWER_BYTES, decode_answer, encode_request
+from aggregator.collect.parse.wire import FEED, LENGTHS, MAX_ANSWER_BYTES, PIPE_BYTES, decode_answer, encode_request
 from aggregator.errors import ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -21,7 +21,6 @@ DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 #: documents after which a child is replaced, so that what its parsers keep cannot grow for ever
 _DOCUMENTS_PER_CHILD = 2000
-_PIPE_BYTES = 512 * 1024
 #: loading the parsers takes a tenth of a second; on a machine that is busy or just booting, more
 _START_TIMEOUT_S = 60.0
 
@@ -67,20 +66,24 @@ class ParseWorkers:
             raise ParseError("parse-failed", "The parse workers are closed.")
         child = await self._idle.get()
         try:
-            return await self._with(child, document)
+            answer = await self._answer(child, document)
+            if not answer.startswith(FEED):
+                return await self._understood(child, answer)
         finally:
             self._idle.put_nowait(child)
+        await asyncio.sleep(0)  # whoever waits for the child goes first: it works while we read
+        return await self._understood(child, answer)
 
     async def close(self) -> None:
         """Ends the children. May be called twice."""
         self._closed = True
         await asyncio.gather(*(child.stop() for child in self._all))
 
-    async def _with(self, child: _Child, document: Document) -> ParsedFeed:
+    async def _answer(self, child: _Child, document: Document) -> bytes:
         try:
             await child.ensure()
             async with asyncio.timeout(self._timeout_s):
-                answer = await child.exchange(encode_request(document))
+                return await child.exchange(encode_request(document))
         except TimeoutError:
             await self._give_up(child)
             raise ParseError(
@@ -91,7 +94,6 @@ class ParseWorkers:
         except BaseException:  # cancelled in the middle: the child's answer would be taken for the next document's
             await self._give_up(child)
             raise
-        return await self._understood(child, answer)
 
     async def _understood(self, child: _Child, answer: bytes) -> ParsedFeed:
         try:
@@ -101,7 +103,8 @@ class ParseWorkers:
                 await self._give_up(child)
             raise
         except (ValueError, KeyError, TypeError) as error:
-            await self._give_up(child)
+            self.restarts += 1
+            child.retire()  # not killed: it may have the next document already
             raise ParseError(
                 "parse-crash", f"The parse process gave an answer that makes no sense: {error!r}"
             ) from error
@@ -135,7 +138,7 @@ class _Child:
             return
         # a session of its own: Ctrl-C on the terminal is the parent's to handle
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True
+            *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True, limit=PIPE_BYTES
         )
         self._documents = 0
         self._widen(self._process)
@@ -152,7 +155,7 @@ class _Child:
         assert process.stdin is not None, "started with a pipe"  # noqa: S101
         pipe = process.stdin.transport.get_extra_info("pipe")
         with suppress(OSError):  # beyond what the system allows: the pipe stays as it is
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     async def exchange(self, request: bytes) -> bytes:
         """Sends a request and returns the header of its answer. EOFError, ConnectionError: the child has ended."""
@@ -165,6 +168,10 @@ class _Child:
         if length > MAX_ANSWER_BYTES:
             raise ConnectionError(f"an answer of {length} bytes")
         return await self._stdout().readexactly(length)
+
+    def retire(self) -> None:
+        """A fresh process takes the place of this one before the next document."""
+        self._documents = _DOCUMENTS_PER_CHILD
 
     async def stop(self) -> None:
         """Ends the child by ending its input; kills it if that takes more than a second."""

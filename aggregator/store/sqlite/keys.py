@@ -106,6 +106,8 @@ _SPLIT = re.compile(
 
 def search_words(text: str) -> str:
     """Text as the full-text index holds it: NFKC, and scripts written without spaces one character a word."""
+    if text.isascii():
+        return text
     return _SPLIT.sub(r" \1 ", unicodedata.normalize("NFKC", text))
 
 

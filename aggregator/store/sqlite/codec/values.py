@@ -18,6 +18,7 @@ from aggregator.model import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _INT64 = 1 << 63
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def to_ms(moment: datetime) -> int:
@@ -52,7 +53,7 @@ def from_span_ms(value: int | None) -> timedelta | None:
 
 def pack(value: Any) -> str:
     """A small structure as JSON, byte-stable."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _ENCODE(value)
 
 
 def pack_or_none(value: Any) -> str | None:
