@@ -392,6 +392,15 @@ def test_a_ranking_without_readers_says_what_stands_in() -> None:
     assert "coverage and links stand in" not in front()
 
 
+def test_a_ranking_says_its_window_once() -> None:
+    told = ("28 readers in the last 24 hours", "rising")
+    ranking = replace(samples.RANKING, places=(replace(samples.RANKING.places[0], reasons=told),))
+    for page in (front(ranking=ranking), PAGES.listing(ranking)):
+        assert '<span class="why">28 readers</span> <span class="why">rising</span>' in page
+    recommended = replace(samples.RECOMMENDED, places=(replace(samples.RECOMMENDED.places[0], reasons=told),))
+    assert '<span class="why">28 readers in the last 24 hours</span>' in front(recommended=recommended)
+
+
 def test_every_feed_is_on_the_feeds_page() -> None:
     from aggregator.model import OwnFeed
 

@@ -226,3 +226,29 @@ def test_what_stands_in_columns_stands_in_line() -> None:
 
     pages = {"/front": led_by("/favicon.svg"), "/status": EVERY["status"](PAGES)}
     look(pages, story)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_where_the_keyboard_is_is_not_cut_off() -> None:
+    """The ring stands around the title: the title cuts off what is around its link."""
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/front")
+        await page.run("document.querySelector('.river h4 a').focus({focusVisible: true})")
+        style = "getComputedStyle(document.querySelector('.river h4'))"
+        assert await page.run(f"{style}.outlineStyle") == "solid"
+        assert await page.run(f"{style}.outlineWidth") == "2px"
+
+    look({"/front": front()}, story)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_a_wide_table_is_scrolled_and_its_words_stay_whole() -> None:
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/article", width=390)
+        assert await page.run("document.querySelector('.prose table').scrollWidth > innerWidth")
+        assert await page.run("document.querySelector('.prose td').offsetHeight") < 60
+
+    look({"/article": article()}, story)
