@@ -36,6 +36,8 @@ ADVICE = (
     ("connect", "The server does not take connections. If it lasts for days, the site may be gone."),
     ("tls", "The certificate of the server is not valid. Only its publisher can mend that."),
     ("cert", "The certificate of the server is not valid. Only its publisher can mend that."),
+    ("crowded", "Too many sources at the same address are due at once. It is asked within minutes."),
+    ("out-of-files", "This process may not open more files. Raise its limit (LimitNOFILE=)."),
     ("too-large", "Raise [polling] max_size if the feed is worth it."),
     ("redirect", "The server sends us in circles. Look for the feed’s present address."),
     ("bad-redirect", "The server redirects to something that cannot be fetched. Look for the feed’s present address."),
