@@ -7,7 +7,7 @@ must: what the first few cost does not follow how many there are. The order is t
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heapify, heappop, heappush, heapreplace
@@ -22,6 +22,8 @@ __all__ = ["Key", "Portion", "Replay", "Shelf", "shelf_of"]
 
 #: a portion that is larger is cut in two
 LARGEST = 64
+#: sources that post so many items a day or more are taken together
+PACES = (0.0, 2.0, 10.0, 50.0)
 #: rounding must not make a bound less than what it bounds
 SLACK = 1e-6
 
@@ -29,6 +31,8 @@ SLACK = 1e-6
 Key = tuple[float, *tuple[float, ...], str]
 #: more readers, then more sources, then newer; the id last, so that the order is the same every time
 _Viewed = tuple[int, int, float, str]
+#: by the least pace of a source: the most that an item is worth
+_Tops = tuple[tuple[float, float], ...]
 #: the most that items of a portion can have, and which they are
 _Bounded = list[tuple[float, int]]
 
@@ -59,7 +63,7 @@ class Replay(Generic[T]):
 class Portion:
     """Some candidates that were published one after the other."""
 
-    __slots__ = ("items", "keys", "newest_seen", "owners", "rarest", "rates", "seen", "top", "top_unopened", "worths")
+    __slots__ = ("_tops", "items", "keys", "newest_seen", "owners", "rates", "seen", "worths")
 
     def __init__(self) -> None:
         #: (moment of publication, id), ascending; beside them the items, what each is worth at most whatever its age,
@@ -71,18 +75,32 @@ class Portion:
         self.seen: list[int] = []
         #: items a day of their sources, or less
         self.rates: list[float] = []
-        self.rarest = 0.0
-        self.top = self.top_unopened = -math.inf
+        self._tops: tuple[_Tops, _Tops] | None = None
         self.newest_seen = 0
 
     def summed_up(self) -> Portion:
         """After a change."""
-        self.top = max(self.worths, default=-math.inf)
-        unopened = [worth for worth, owner in zip(self.worths, self.owners, strict=True) if owner >= 0]
-        self.top_unopened = max(unopened, default=-math.inf)
         self.newest_seen = max(self.seen, default=0)
-        self.rarest = min(self.rates, default=0.0)
+        self._tops = None
         return self
+
+    def tops(self, *, unopened: bool) -> _Tops:
+        """By how often their sources post, at least: the most that any of these items is worth."""
+        if self._tops is None:
+            every: dict[float, float] = {}
+            waiting: dict[float, float] = {}
+            for worth, rate, owner in zip(self.worths, self.rates, self.owners, strict=True):
+                at_least = PACES[bisect_right(PACES, rate) - 1]
+                every[at_least] = max(every.get(at_least, worth), worth)
+                if owner >= 0:
+                    waiting[at_least] = max(waiting.get(at_least, worth), worth)
+            self._tops = tuple(every.items()), tuple(waiting.items())
+        return self._tops[unopened]
+
+    @property
+    def top(self) -> float:
+        """The most that any of its items is worth."""
+        return max(worth for _, worth in self.tops(unopened=False))
 
     def put(self, key: tuple[int, str], item: Candidate, worth: float, rate: float) -> None:
         """One more."""
@@ -92,7 +110,7 @@ class Portion:
         self.worths.insert(place, worth)
         self.owners.insert(place, -1 - item.source_id if item.views else item.source_id)
         self.seen.insert(place, moment_of(item.first_seen))
-        self.rates.insert(place, rate)
+        self.rates.insert(place, max(0.0, rate))
         self.summed_up()
 
     def drop(self, key: tuple[int, str]) -> None:
@@ -189,8 +207,8 @@ class Shelf:
         """The source of an item that stands here posts less often than it did."""
         key = (moment_of(item.published), item.item_id)
         portion = self._portions[bisect_left(self._ends, key)]
-        portion.rates[bisect_left(portion.keys, key)] = rate
-        portion.rarest = min(portion.rarest, rate)
+        portion.rates[bisect_left(portion.keys, key)] = max(0.0, rate)
+        portion.summed_up()
 
     def count(self, window: str, item_id: str, *, before: int, now: int) -> None:
         """The readers of an item in a window have become more or less: it stands at another place."""

@@ -125,13 +125,14 @@ class _Bounds:
         self._least = min((usual for _, usual in self._sources.values()), default=0.0)
 
     def most(self, portion: Portion) -> float:
-        """By the source that most rarely posts, and the one whose items are read least."""
-        top = portion.top_unopened if self._unopened else portion.top
-        if portion.newest < self._since or top == -math.inf:
+        """By the pace of its sources, and by the source whose items are read least."""
+        tops = portion.tops(unopened=self._unopened)
+        if portion.newest < self._since or not tops:
             return -math.inf
         age = self._field.age_of(portion.newest)
-        faded = GRAVITY * math.log2(1.0 + age / YOUNG) / _lasts(portion.rarest)
-        return top - faded - self._field.expecting(age, self._least)
+        fades = GRAVITY * math.log2(1.0 + age / YOUNG)
+        best = max([top - fades * (1.0 + rate) / (1.0 + RARE_SOURCE_LASTS + rate) for rate, top in tops])
+        return best - self._field.expecting(age, self._least)
 
     def most_of_each(self, portion: Portion) -> list[float]:
         """By their own sources."""
