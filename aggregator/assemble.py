@@ -175,6 +175,7 @@ def subscriber(
 
 def curate_options(settings: Settings) -> CurateOptions:
     """What the lists depend on."""
+    from aggregator.curate.sentences import find_encoder
     from aggregator.curate.thresholds import Thresholds
     from aggregator.refresh import CurateOptions
 
@@ -187,6 +188,7 @@ def curate_options(settings: Settings) -> CurateOptions:
         sections=settings.sections,
         feeds=settings.own_feeds(),
         thresholds=Thresholds(**dict(settings.stories)),
+        encoder=find_encoder() if settings.related.vectors else None,
     )
 
 

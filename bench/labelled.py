@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -43,6 +43,11 @@ def _item(number: int, title: str, text: str, *, at: datetime = MOMENT, language
         published=at,
         canonical_url=None,
     )
+
+
+def in_language(item: ItemText, language: str) -> ItemText:
+    """The same item, said to be in this language."""
+    return replace(item, language=language)
 
 
 def _labelled(name: str, rows: list[tuple[str, str, str, datetime]]) -> Labelled:

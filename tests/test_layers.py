@@ -48,6 +48,9 @@ KNOWN_BY = {
     "rich": {"cli"},
     "yarl": {"curate.identity", "collect.fetch"},
     "dateutil": {"collect.clean"},
+    "numpy": {"curate.sentences"},
+    "onnxruntime": {"curate.sentences"},
+    "tokenizers": {"curate.sentences"},
 }
 
 

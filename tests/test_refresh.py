@@ -376,9 +376,33 @@ def test_related_pairs_are_stored_both_ways(store: Store) -> None:
     refresher.run(NOON)
     poll(store, hours=60)
     refresher.run(NOON + timedelta(hours=60))
-    found = [
-        (item.id, other.id)
-        for item in store.search("glaciers", limit=20)
-        for other, _ in store.related(item.id, limit=10)
-    ]
-    assert all((b, a) in found for a, b in found if {a, b} <= {item.id for item in store.search("glaciers", limit=20)})
+    glaciers = {item.id: item for item in store.search("glaciers", limit=0)}
+    scores = {(name, other.id): score for name in glaciers for other, score in store.related(name, limit=0)}
+    # a pair is decided when the younger arrives: the elder knows of it because it is stored the other way, too
+    elder = [(a, b) for a, b in scores if b in glaciers and glaciers[a].first_seen < glaciers[b].first_seen]
+    assert elder
+    mutual = [(a, b) for a, b in elder if (b, a) in scores]
+    assert mutual
+    assert all(scores[a, b] == scores[b, a] for a, b in mutual)
+
+
+def test_sentence_vectors_hold_from_the_next_run_on(store: Store) -> None:
+    read: list[str] = []
+
+    def encode(said: str) -> tuple[float, float]:
+        read.append(said)
+        return (1.0, 0.0)
+
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    refresher.options = replace(OPTIONS, encoder=encode)
+    poll(store, hours=60)
+    refresher.run(NOON + timedelta(hours=60))
+    assert any("glaciers" in said.lower() for said in read)
+    best = [score for item in store.search("glaciers", limit=20) for _, score in store.related(item.id, limit=1)]
+    assert max(best) > 0.4, "what is said alike counts two fifths"
+    read.clear()
+    refresher.options = OPTIONS
+    poll(store, hours=120)
+    refresher.run(NOON + timedelta(hours=120))
+    assert read == []

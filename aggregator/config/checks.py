@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from aggregator.config.locate import Layout, Path
 from aggregator.config.suggest import did_you_mean
 from aggregator.config.tables import Document, PollingTable, RankingTable
+from aggregator.curate.sentences import HOW_TO_INSTALL, find_encoder
 from aggregator.model import duration, duration_text
 from aggregator.model.redact import public_url
 
@@ -49,6 +50,8 @@ def warnings(settings: Document) -> Iterator[Finding]:
             ("site", "url"),
             "url is this machine only, while [server] listen is open to others: their links will fail",
         )
+    if settings.related.vectors and find_encoder() is None:
+        yield ("related", "vectors"), f"{HOW_TO_INSTALL}; until then English is compared by its words alone"
     yield from _impolite(settings)
     yield from _overspent(settings)
 

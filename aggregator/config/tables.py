@@ -142,6 +142,7 @@ class RelatedTable(Table):
     """``[related]``: items about the same subject."""
 
     size: Count = 10
+    vectors: bool = False
 
 
 class RecommendationTable(Table):

@@ -15,6 +15,7 @@ from aggregator.curate.decided import Decided
 from aggregator.curate.document import Document
 from aggregator.curate.duplicates import Likeness, likeness
 from aggregator.curate.index import Hit, Index
+from aggregator.curate.meaning import Meaning
 from aggregator.curate.placing import Placing
 from aggregator.curate.series import Series
 from aggregator.curate.stories import Stories
@@ -36,8 +37,10 @@ EVICTED_AT = 1.05
 class Curator:
     """Decides about items in the order in which they arrive, knowing the last 30 days and at most `kept` items."""
 
-    def __init__(self, *, kept: int = KEPT_AT_MOST) -> None:
+    def __init__(self, *, kept: int = KEPT_AT_MOST, meaning: Meaning | None = None) -> None:
         self._kept = kept
+        #: what sentences say, where that counts for what is related
+        self._meaning = meaning
         self._index = Index()
         self._stories = Stories(self._index)
         self._placing = Placing(self._index, self._stories)
@@ -67,7 +70,7 @@ class Curator:
         return known
 
     def _take_over(self, items: Sequence[ItemText]) -> None:
-        documents = [self._index.read(item) for item in items]
+        documents = [self._read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
             self._keep(document)
             self._stories.put(item.story or item.item_id, document)
@@ -79,7 +82,7 @@ class Curator:
         decided = Decided()
         items = sorted(batch, key=lambda item: (item.published, item.item_id))
         former = {item.item_id: self._forget(item.item_id) for item in items}
-        documents = [self._index.read(item) for item in items]
+        documents = [self._read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
             self._decide(document, former[item.item_id] or item.story, decided)
         if items:
@@ -102,7 +105,9 @@ class Curator:
         self._keep(document)
         if twin is not None and theirs == twin[0].item_id:
             self._placing.unite(own, theirs, twin[1], decided)
-        decided.related += related.most_alike(document, probe, hits, index=self._index, siblings=own.ids)
+        decided.related += related.most_alike(
+            document, probe, hits, index=self._index, siblings=own.ids, meaning=self._meaning
+        )
         self._placing.draw(document, own, hits, decided)
 
     # --- the same article ---------------------------------------------------------
@@ -154,6 +159,11 @@ class Curator:
         return theirs
 
     # --- what is known ------------------------------------------------------------
+    def _read(self, item: ItemText) -> Document:
+        if self._meaning is not None:
+            self._meaning.note(item)
+        return self._index.read(item)
+
     def _keep(self, document: Document) -> None:
         self._index.add(document)
         self._series.note(document)

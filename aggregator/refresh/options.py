@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from aggregator.curate.sentences import Encoder
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import OwnFeed
 
@@ -18,7 +19,7 @@ def _windows() -> dict[str, timedelta]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurateOptions:
-    """The settings of ``[stories]``, ``[ranking]`` and ``[recommendation]``, the sections, the operator's own feeds."""
+    """What the configuration says of stories, related items, rankings, recommendations, sections and own feeds."""
 
     #: how long each window is, by its name
     windows: Mapping[str, timedelta] = field(default_factory=_windows)
@@ -31,3 +32,5 @@ class CurateOptions:
     feeds: tuple[OwnFeed, ...] = ()
     #: how alike is the same; new items are decided by it
     thresholds: Thresholds = field(default_factory=Thresholds)
+    #: what reads sentences of English, for the order of what is related; None: words alone
+    encoder: Encoder | None = None

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator.curate.curator import KEPT, KEPT_AT_MOST, Curator
+from aggregator.curate.meaning import Meaning
 from aggregator.curate.profile import Vector
+from aggregator.curate.sentences import Encoder
 from aggregator.curate.stock import SITE, section_of
 from aggregator.curate.undoing import settle
 from aggregator.errors import StoreError
@@ -63,6 +65,8 @@ class Refresher:
         self._making = Making(store)
         self._lock = threading.Lock()
         self._curator: Curator | None = None
+        #: what the curator reads sentences with
+        self._encoder: Encoder | None = None
         self._caught_up: datetime | None = None
         #: what was published before then is still to be read; None: nothing
         self._unread: datetime | None = None
@@ -110,7 +114,8 @@ class Refresher:
 
     # --- same, same story, alike ----------------------------------------------------
     def _load(self, now: datetime) -> int:
-        curator = Curator()
+        encoder = self._encoder = self.options.encoder
+        curator = Curator(meaning=Meaning(encoder) if encoder else None)
         curator.thresholds = self.options.thresholds
         known = self._read(curator, self._store.history(since=now - KEPT, newest=READ_FIRST), READ_FIRST)
         self._curator, self._caught_up = curator, now
@@ -136,7 +141,7 @@ class Refresher:
 
     def _ready(self, now: datetime) -> Curator:
         """The curator, knowing what other processes have decided."""
-        if self._curator is None:
+        if self._curator is None or self._encoder is not self.options.encoder:
             self._load(now)
         elif self._caught_up is None or now - self._caught_up >= CAUGHT_UP_EVERY:
             self._curator.load(self._until_stopped(self._store.history(since=now - CAUGHT_UP_BACK)))

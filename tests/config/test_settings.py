@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from aggregator import config
 from aggregator.config import Settings
 from aggregator.config.values import size
+from aggregator.curate.sentences import find_encoder
 from aggregator.errors import ConfigError
 from aggregator.model import OwnFeed, Subscription, duration, duration_text
 
@@ -452,3 +453,11 @@ def test_what_is_no_duration(text: str) -> None:
 def test_durations_come_back_as_they_went(length: timedelta) -> None:
     whole = timedelta(milliseconds=length // timedelta(milliseconds=1))
     assert duration(duration_text(whole)) == whole
+
+
+def test_sentence_vectors_that_are_not_installed_are_asked_for_in_vain() -> None:
+    asked = SOURCE.replace("[[sources]]", "[related]\nvectors = true\n\n[[sources]]", 1)
+    assert config.parse(asked).related.vectors
+    assert not config.parse(SOURCE).related.vectors
+    found = [message for message in warnings(asked) if "aggregator[vectors]" in message]
+    assert bool(found) == (find_encoder() is None)
