@@ -13,6 +13,7 @@ import chromium
 import pytest
 from publishing import BROWSER, NOON, MemoryStore, make_item
 from test_web import Client, filled, raw, running
+from test_web_renewing import shown
 
 #: long enough that no test sees the store asked again
 KEPT = timedelta(hours=1)
@@ -164,9 +165,7 @@ def test_what_has_changed_is_not_given_again(tmp_path: Path) -> None:
         await asyncio.sleep(0.25)
         _, body = await client.open("/")
         assert b"Edited" not in body, "it is being made anew"
-        async with asyncio.timeout(5):
-            while b"Edited" not in (await client.open("/"))[1]:
-                await asyncio.sleep(0.02)
+        await shown(client, "Edited")
         client.store.number += 1
         client.store.shown["item9"] = replace(item, title="A while later")
         await asyncio.sleep(1.7)
