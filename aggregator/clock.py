@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 #: smaller differences are the slewing of NTP and are taken over at once
 SMALL_STEP = timedelta(seconds=2)
+_SMALL_STEP_S = SMALL_STEP.total_seconds()
 #: a larger difference that has lasted this long is the new truth
 PATIENCE = timedelta(minutes=10)
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -48,15 +49,16 @@ class SteadyClock:
 
     def __call__(self) -> datetime:
         """The time, aware and UTC."""
+        # asked for with every view: the usual case makes no values that it does not need
         elapsed_s, wall_now = self._elapsed_s(), self._wall()
-        steady = self._anchor + timedelta(seconds=elapsed_s - self._anchored_s)
-        if abs(wall_now - steady) <= SMALL_STEP:
+        since_anchor_s = elapsed_s - self._anchored_s
+        if abs((wall_now - self._anchor).total_seconds() - since_anchor_s) <= _SMALL_STEP_S:
             return self._follow(wall_now, elapsed_s)
         if self._odd_since_s is None:
             self._odd_since_s = elapsed_s
         if elapsed_s - self._odd_since_s >= self._patience_s:
             return self._follow(wall_now, elapsed_s)
-        return steady
+        return self._anchor + timedelta(seconds=since_anchor_s)
 
     @property
     def jumped(self) -> bool:
