@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from aggregator import assemble
 from aggregator.collect.poll import Poller
 from aggregator.config import Settings
+from aggregator.errors import StoreError
 from aggregator.store import Store
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,12 @@ class Pacing:
 
     async def look(self, poller: Poller) -> None:
         """Looks at all sources, if there is a budget, and has `poller` keep to it."""
-        policy = await asyncio.to_thread(assemble.policy, self._settings(), self._store, self._clock())
+        settings = self._settings()
+        try:
+            policy = await asyncio.to_thread(assemble.policy, settings, self._store, self._clock())
+        except StoreError as error:
+            log.warning("pace stays as it is", extra={"why": error})
+            policy = replace(assemble.bounds(settings), thrift=self.policy.thrift)
         if abs(policy.thrift / self.policy.thrift - 1) > _WORTH_TELLING:
             log.info("polling paced to the budget", extra={"intervals_times": round(policy.thrift, 2)})
         self.policy = poller.policy = policy

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,7 +10,10 @@ from typing import Any, cast
 import pytest
 
 from aggregator import config
+from aggregator.collect.cadence import Policy
 from aggregator.daemon.pacing import Pacing
+from aggregator.errors import StoreUnavailable
+from aggregator.model import Source
 from aggregator.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,3 +42,15 @@ def test_a_budget_is_kept_while_it_changes(store: Store, caplog: pytest.LogCaptu
         assert thrift(101) > 1.5
         assert thrift(0) == 1.0
     assert [record.getMessage() for record in caplog.records] == ["polling paced to the budget"] * 2
+
+
+def test_a_store_that_cannot_be_read_changes_the_bounds_alone() -> None:
+    class Broken:
+        def followed(self) -> list[Source]:
+            raise StoreUnavailable("the disk is gone")
+
+    settings = config.parse(f"[polling]\nbudget = 1\nmax_interval = '2h'\n{SOURCES}", path=Path("config.toml"))
+    pacing, poller = Pacing(cast("Any", Broken()), lambda: NOW, lambda: settings), SimpleNamespace(policy=None)
+    pacing.policy = Policy(thrift=3.0)
+    asyncio.run(pacing.look(cast("Any", poller)))
+    assert poller.policy == Policy(max_interval=timedelta(hours=2), thrift=3.0)
