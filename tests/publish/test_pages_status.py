@@ -126,10 +126,10 @@ def test_who_tells_us_and_until_when() -> None:
     ]
     page = status(pushes=pushes)
     text = Read(page).text
-    assert "Push: hub.example last told us 5 minutes ago, lease until 22 Mar, 09:26." in text
+    assert "Push: hub.example last told us 5 minutes ago, its lease ends in 8 days." in text
     assert "Push: hub.example has been asked 3 hours ago and has not confirmed yet." in text
     assert "Push: hub.example would not (3 times in a row), asked again in 5 hours; polled as before." in text
-    assert "Push: hub.example has told us nothing lately, lease until" in text
+    assert "Push: hub.example has told us nothing lately, its lease ends in 8 days." in text
     cells = re.findall(r'<td class="number" data-label="\w+">(\d+)</td>', page.partition("hubs")[2])
     assert cells == ["4", "2", "1", "1"], "sources, subscribed, waiting, refused"
     assert "see that [site] url is an address at which the hub can reach this site" in text
@@ -143,8 +143,18 @@ def test_a_renewal_beside_the_lease_it_follows_is_one_subscription() -> None:
     assert "last told us" in page
 
 
+def test_thousands_of_hubs_are_a_few_rows_those_that_refuse_first() -> None:
+    pushes = [push(n, hub=f"https://h{n}.example/") for n in range(2000)]
+    pushes.append(push(2000, "resting", hub="https://no.example/"))
+    page = status(pushes=pushes)
+    names = re.findall(r"<bdi>([\w.]+\.example)</bdi>", page.partition("hubs")[2])
+    assert names[0] == "no.example"
+    assert len(names) == board.HUBS
+    assert "And 1,971 hubs more." in Read(page).text
+
+
 def test_hubs_that_nobody_can_ask() -> None:
-    assert "no hub can reach a [site] url on a private network" in status(unheard=True)
+    assert "can tell nobody whose [site] url is on a private network" in status(unheard=True)
     assert "Push" not in Read(status()).text
 
 

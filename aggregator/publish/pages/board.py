@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -12,6 +12,8 @@ from aggregator.publish.pages import advice, charts, phrases, pushing
 
 #: with more sources than these, those that are well are a list of names: 2,500 drawn would be a page of 3 MB
 DRAWN = 250
+#: rows of hubs, those that refuse first: every other blog is a hub of its own
+HUBS = 30
 #: among the well: what waits for its first poll stands before what posts, and that before what does not
 _ORDER = ("new", "ok", "quiet", "disabled")
 
@@ -63,7 +65,9 @@ class Board:
     well: tuple[SourceRow, ...] = ()
     #: too many for a table: (section, its sources that are well)
     named: tuple[tuple[str, tuple[SourceRow, ...]], ...] = ()
-    hubs: tuple[pushing.HubRow, ...] = field(default=())
+    hubs: tuple[pushing.HubRow, ...] = ()
+    #: hubs that are not shown
+    more_hubs: int = 0
 
 
 def board(sources: Sequence[SourceHealth], pushes: Iterable[Push], *, now: datetime) -> Board:
@@ -76,16 +80,19 @@ def board(sources: Sequence[SourceHealth], pushes: Iterable[Push], *, now: datet
     rest = [health for health in sources if health.state not in ("failing", "gone")]
     is_small = len(sources) <= DRAWN
 
-    def rows(healths: Sequence[SourceHealth], *, drawn: int) -> tuple[SourceRow, ...]:
+    hubs = pushing.hubs(told.values(), now=now)
+
+    def rows(healths: Sequence[SourceHealth], *, drawn: int = DRAWN) -> tuple[SourceRow, ...]:
         return tuple(
             row(health, told.get(health.ref.id), now=now, drawn=place < drawn) for place, health in enumerate(healths)
         )
 
     return Board(
-        troubled=tuple(_troubled(rows(acts, drawn=DRAWN), rows(waits, drawn=DRAWN))),
-        well=rows(sorted(rest, key=_place), drawn=DRAWN) if is_small else (),
+        troubled=tuple(_troubled(rows(acts), rows(waits))),
+        well=rows(sorted(rest, key=_place)) if is_small else (),
         named=() if is_small else tuple(_by_section(rows(rest, drawn=0))),
-        hubs=tuple(pushing.hubs(told, now=now)),
+        hubs=tuple(hubs[:HUBS]),
+        more_hubs=len(hubs[HUBS:]),
     )
 
 

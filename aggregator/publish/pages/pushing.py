@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -17,7 +17,10 @@ REFUSED = (
     "It is asked again, less and less often, and its sources are polled as before. If it never agrees, see that [site]"
     " url is an address at which the hub can reach this site."
 )
-UNHEARD = "These sources name a hub, but none has been asked: no hub can reach a [site] url on a private network."
+UNHEARD = (
+    "There are sources that name a hub, and none has been asked yet. A hub on the internet can tell nobody whose [site]"
+    " url is on a private network."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class HubRow:
     active: int
     waiting: int
     refused: int
-    #: the lease that ends first; "" without one
+    #: the end of the lease that ends first
     until: datetime | None
     last: str
     advice: str
@@ -55,23 +58,25 @@ def in_words(push: Push | None, *, now: datetime) -> str:
         again = f", asked again {phrases.ago(push.retry_at, now)}" if push.retry_at and push.retry_at > now else ""
         return f"Push: {hub} would not ({phrases.plural(push.failures, 'time')} in a row){again}; polled as before."
     last = f"last told us {phrases.ago(push.delivered_at, now)}" if push.delivered_at else "has told us nothing lately"
-    lease = f", lease until {phrases.short_date(push.until)}" if push.until else ""
+    lease = f", its lease ends {phrases.ago(push.until, now)}" if push.until else ""
     return f"Push: {hub} {last}{lease}."
 
 
-def hubs(pushes: Mapping[int, Push], *, now: datetime) -> list[HubRow]:
-    """The hubs, the one that speaks for most sources first."""
-    named = Counter(host(push.hub) for push in pushes.values() if push.state != "leaving")
-    return [
-        _hub(name, [push for push in pushes.values() if host(push.hub) == name], now) for name, _ in named.most_common()
-    ]
+def hubs(pushes: Iterable[Push], *, now: datetime) -> list[HubRow]:
+    """The hubs: those that refuse first, then those that speak for most sources."""
+    found: defaultdict[str, list[Push]] = defaultdict(list)
+    for push in pushes:
+        if push.state != "leaving":
+            found[host(push.hub)].append(push)
+    rows = [_hub(name, held, now) for name, held in found.items()]
+    return sorted(rows, key=lambda row: (-row.refused, -row.sources, row.name))
 
 
 def _hub(name: str, pushes: Sequence[Push], now: datetime) -> HubRow:
     states = Counter(push.state for push in pushes)
     return HubRow(
         name=name,
-        sources=len(pushes) - states["leaving"],
+        sources=len(pushes),
         active=states["active"],
         waiting=states["asked"],
         refused=states["resting"],
