@@ -158,14 +158,6 @@ class Shelf:
         """All of them, in no promised order."""
         return iter(self._held.values())
 
-    def __contains__(self, item_id: object) -> bool:
-        """Whether an item stands here."""
-        return item_id in self._held
-
-    def __getitem__(self, item_id: str) -> Candidate:
-        """A candidate that stands here."""
-        return self._held[item_id]
-
     def put(self, item: Candidate, *, worth: float, rate: float) -> None:
         """One more.
 

@@ -85,7 +85,7 @@ class Making:
         snapshot = self._kept.follow(followed, options.feeds, now=now, stopped=stopped)
         maker = Maker(snapshot=snapshot, options=options, vector=self._vectors.of(curator, snapshot.now))
         due = [reader for reader in self._store.readers() if self._is_due(reader, snapshot.now)]
-        made = list(gently(self._lists(maker, self._tastes(curator, due, now=snapshot.now))))
+        made = list(gently(self._lists(maker, self._tastes(curator, due, now=snapshot.now)), at_once=1))
         if stopped():
             return 0
         differing = [one for one in made if self._differs(one)]

@@ -173,7 +173,7 @@ def test_the_best_first_are_all_sorted(history: list[Step]) -> None:
         counts = scene.stock.counts[window]
         viewed = [item.item_id for item in shelf.viewed(window)]
         assert [counts[item_id] for item_id in viewed] == sorted(
-            (readers for item_id, readers in counts.items() if item_id in shelf), reverse=True
+            (readers for item_id, readers in counts.items() if item_id in scene.stock.crowd.items), reverse=True
         )
         ranked = rank(shelf, counts, now=scene.now, window=window, size=len(shelf), field=field).places
         chosen = {place.item_id for place in ranked if place.views is not None}
@@ -184,7 +184,8 @@ def test_the_best_first_are_all_sorted(history: list[Step]) -> None:
 def hottest(shelf: Shelf, field: Field, window: str, chosen: set[str]) -> list[str]:
     """Everything fresh in a window that may fill a place, by hand."""
     since, fades = field.now - max(WINDOWS[window], 24 * HOUR), max(6 * HOUR, WINDOWS[window] / 4)
-    told = {shelf[item_id].story for item_id in chosen}
+    listed = [item for item in shelf if item.item_id in chosen]
+    told = {item.story for item in listed}
     fresh = [
         item
         for item in shelf
@@ -195,7 +196,7 @@ def hottest(shelf: Shelf, field: Field, window: str, chosen: set[str]) -> list[s
         score = field.lift(item) + favour(item) - field.age(item) / fades
         return (-score, -item.sources, -item.published.timestamp(), item.item_id)
 
-    taken = Counter(shelf[item_id].source_id for item_id in chosen)
+    taken = Counter(item.source_id for item in listed)
     share = max(2, round(len(shelf) / 5))
     hot = sorted(fresh, key=heat)
     return [item.item_id for item in hot if taken[item.source_id] < share] or [item.item_id for item in hot]
