@@ -84,10 +84,11 @@ class Curator:
         former = {item.item_id: self._forget(item.item_id) for item in items}
         documents = [self._read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
-            self._decide(document, former[item.item_id] or item.story, decided)
+            self._decide(document, decided.present(document, former[item.item_id] or item.story), decided)
+        curation = decided.curation(batch, self._stories)
         if items:
             self._let_go(items[-1].published)
-        return decided.curation(batch, self._stories)
+        return curation
 
     def _decide(self, document: Document, story: str | None, decided: Decided) -> None:
         hits = self._index.ask(document, since=document.published - related.LOOKS_BACK)
@@ -105,6 +106,7 @@ class Curator:
         self._keep(document)
         if twin is not None and theirs == twin[0].item_id:
             self._placing.unite(own, theirs, twin[1], decided)
+            own = self._stories.of(document.item_id) or own
         decided.related += related.most_alike(
             document, probe, hits, index=self._index, siblings=own.ids, meaning=self._meaning
         )
@@ -150,12 +152,12 @@ class Curator:
         self, document: Document, story: str | None, theirs: str | None, found: Likeness, decided: Decided
     ) -> str | None:
         """The story to be placed in: that of the copy, if others stand in it and the document has none of that kind."""
-        size = self._placing.size
-        if theirs is None or not size(theirs) or (story and size(story)):
+        others = self._stories.get(theirs) if theirs else None
+        if others is None or (story and self._stories.get(story)):
             return story
         decided.join(document.item_id, found.figures)
         if story is not None:
-            decided.merge_stories(keep=theirs, absorb=story, figures=found.figures)
+            decided.merge_stories(keep=others, absorb=story, figures=found.figures)
         return theirs
 
     # --- what is known ------------------------------------------------------------

@@ -49,7 +49,7 @@ class Placing:
             return self._found(document, decided)
         own = self._join(document, fits, decided)
         if story is not None:
-            decided.merge_stories(keep=own.id, absorb=story, figures=fits[0].figures)
+            decided.merge_stories(keep=own, absorb=story, figures=fits[0].figures)
         return own
 
     def size(self, story: str) -> int:
@@ -85,7 +85,7 @@ class Placing:
         for other in fits[1:]:
             if self._stories.unites(best, other):
                 story, gone = self._stories.unite(best.story, other.story)
-                decided.merge_stories(keep=story.id, absorb=gone.id, figures=other.figures)
+                decided.merge_stories(keep=story, absorb=gone.id, figures=other.figures)
                 break
         decided.join(document.item_id, best.figures)
         return self._stories.put(story.id, document)
@@ -102,7 +102,7 @@ class Placing:
             left = self._join(document, better, decided)
             if held.id == document.item_id and self._stories.get(held.id) is held:
                 self._rename(held, decided)
-                decided.merge_stories(keep=left.id, absorb=document.item_id, figures=better[0].figures)
+                decided.merge_stories(keep=left, absorb=document.item_id, figures=better[0].figures)
         elif own < join * STAYS:
             left = self._found(document, decided)
         else:
@@ -112,9 +112,10 @@ class Placing:
 
     def _rename(self, story: Story, decided: Decided) -> None:
         """Its founder stands elsewhere: its oldest item gives it its id."""
-        self._stories.rename(story, min(story.members, key=_age).item_id)
-        for member in story.members:
-            decided.join(member.item_id)
+        heir = min(story.members, key=_age).item_id
+        decided.renamed(story.id, heir)
+        self._stories.rename(story, heir)
+        decided.part(story)
 
     def _look_through(self, story: Story, decided: Decided) -> None:
         """Does what an item has left still hang together? Parts without its founder are stories of their own."""
@@ -126,8 +127,8 @@ class Placing:
                 for member in part:
                     self._stories.take_out(member)
                 for member in part:
-                    self._stories.put(min(part, key=_age).item_id, member)
-                    decided.join(member.item_id)
+                    own = self._stories.put(min(part, key=_age).item_id, member)
+                decided.part(own)
 
     def _parts(self, members: Sequence[Document]) -> list[list[Document]]:
         """Items in groups without anything that would make an item of one join an item of another."""
@@ -165,18 +166,23 @@ class Placing:
         self._stories.put(fit.story.id, document)
         decided.join(document.item_id, fit.figures)
         if not present.members:
-            decided.merge_stories(keep=fit.story.id, absorb=present.id, figures=fit.figures)
+            decided.merge_stories(keep=fit.story, absorb=present.id, figures=fit.figures)
 
     # --- the same article -----------------------------------------------------------------------------
     def unite(self, own: Story, story: str, found: Likeness, decided: Decided) -> None:
-        """The item that founded `story`, if it founded one, is one with an item of `own`, and so are the stories."""
+        """The item that founded `story` is one with an item of `own`: so are the stories, if they are alike.
+
+        If not, an edit has made it another article, and the others of its story go on without it.
+        """
         other = self._stories.get(story)
         if own.id == story:
             return
-        if other is not None:
+        if other is not None and self._stories.alike(own, other):
             own, other = self._stories.unite(own, other)
             story = other.id
-        decided.merge_stories(keep=own.id, absorb=story, figures=found.figures)
+        elif other is not None:
+            self._rename(other, decided)
+        decided.merge_stories(keep=own, absorb=story, figures=found.figures)
 
 
 def _age(document: Document) -> tuple[datetime, str]:

@@ -242,15 +242,16 @@ class Stories:
 
     def unites(self, best: Fit, other: Fit) -> bool:
         """The item that fits both shows that they are one story: it fits both well, and they fit each other."""
-        strictness = self.thresholds.strictness
-        if min(best.cosine, other.cosine) < FITS_BOTH * strictness:
-            return False
-        one, two = best.story, other.story
+        well = min(best.cosine, other.cosine) >= FITS_BOTH * self.thresholds.strictness
+        return well and self.alike(best.story, other.story)
+
+    def alike(self, one: Story, two: Story) -> bool:
+        """As much as stories are that are one."""
         if any(two.holds_series_of(member) for member in one.members):
             return False
         (first, length), (second, other_length) = self._centroid(one), self._centroid(two)
         dot = sum(weight * second.get(term, 0.0) for term, weight in first.items())
-        return dot / (length * other_length) >= UNITE * strictness
+        return dot / (length * other_length) >= UNITE * self.thresholds.strictness
 
     def unite(self, one: Story, two: Story) -> tuple[Story, Story]:
         """(kept, absorbed): the older takes over the members of the younger."""

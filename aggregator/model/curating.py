@@ -91,6 +91,7 @@ class StoryJoin:
 
     item_id: str
     story: str
+    #: what brought it there; empty: as before
     figures: Mapping[str, float] = field(default_factory=dict)
 
 

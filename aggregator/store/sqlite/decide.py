@@ -36,6 +36,8 @@ def put(connection: Connection, curation: Curation, handed: Handed, now_ms: int)
         stories |= _merge_stories(connection, story_merge)
     for join in sorted(curation.joins, key=lambda join: join.item_id != join.story):
         stories |= _join(connection, join)
+    for join in curation.joins:
+        _follow(connection, join)
     _put_related(connection, curation.curated, curation.related)
     for story_id in stories:
         refresh_story(connection, story_id)
@@ -174,10 +176,22 @@ def _join(connection: Connection, join: StoryJoin) -> set[int]:
     )
     before = connection.execute("SELECT story_id FROM items WHERE id = ?", (item,)).fetchone()[0]
     connection.execute(
-        "UPDATE items SET story_id = ?, story_figures = ? WHERE id = ?",
-        (story, codec.pack_or_none(dict(join.figures)), item),
+        "UPDATE items SET story_id = ?1, story_figures = iif(?2, NULL, coalesce(?3, story_figures)) WHERE id = ?4",
+        (story, founds, codec.pack_or_none(dict(join.figures)), item),
     )
     return {story} if before is None else {story, before}
+
+
+#: a story's id stands for something as long as its item does
+_FOLLOW = """
+UPDATE stories SET merged_into = ?1 WHERE (id = ?2 OR merged_into = ?2) AND ?1 <> ?2
+    AND NOT EXISTS (SELECT 1 FROM items WHERE story_id = ?2)
+"""
+
+
+def _follow(connection: Connection, join: StoryJoin) -> None:
+    """The id of a story that all have left leads to where the item is that founded it."""
+    connection.execute(_FOLLOW, (_story_row(connection, join.story), _row(connection, join.item_id)))
 
 
 def _merge_stories(connection: Connection, merge: StoryMerge) -> set[int]:
