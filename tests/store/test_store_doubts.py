@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import subprocess
+import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -254,3 +258,28 @@ def test_merges_of_before_this_was_known_can_be_undone(tmp_path: Path) -> None:
     split(store, a, c)
     assert shown(store) == {a: {"a", "b"}, c: {"c"}}
     store.close()
+
+
+def test_kill_9_leaves_an_item_whole_or_apart_and_every_id_answers(tmp_path: Path) -> None:
+    store = open_store("sqlite:a.db", base=tmp_path)
+    a, b, c = three(store)
+    store.close()
+    dice = random.Random(5)
+    for round_number in range(6):
+        victim = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("doubts_victim.py")), str(tmp_path), a, b, str(round_number)],
+            stdout=subprocess.PIPE,
+        )
+        assert victim.stdout is not None
+        assert victim.stdout.readline(), "it had begun"
+        time.sleep(dice.uniform(0.0, 0.2))
+        victim.kill()
+        victim.communicate()
+        store = open_store("sqlite:a.db", base=tmp_path)
+        found = shown(store)
+        assert found in ({a: {"a", "b"}, c: {"c"}}, {a: {"a"}, b: {"b"}, c: {"c"}})
+        assert store.resolve(b) == (b if b in found else a)
+        assert len(store.items([a, b, c])) == len(found)
+        if store.doubted(limit=9):  # killed between the edit and the undoing
+            assert b not in found
+        store.close()
