@@ -312,6 +312,10 @@ def test_what_was_changed_says_when() -> None:
     changed = samples.NOW - timedelta(minutes=3)
     assert "Changed: 2026-03-14 09:23:53" in Read(article(0, updated=changed)).text
     assert "Changed:" not in article()
+    shown = replace(samples.item(0).copies[0], first_seen=changed)
+    assert "Changed:" not in article(0, updated=changed, copies=(shown,)), (
+        "another copy was seen first, and is not shown"
+    )
 
 
 def test_a_picture_that_asks_this_site_is_left_out() -> None:
