@@ -12,6 +12,18 @@ from aggregator.model import Candidate, Curation, ItemText, Upstream
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
+#: two articles about different events, by their titles and leads
+SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
+AGENCY = (
+    "A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its steering failed in "
+    "heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
+)
+BRIDGE = "Old swing bridge at Mill Quay opens for the last time"
+FAREWELL = (
+    "A swing bridge that was built in 1887 opened for the last time at Mill Quay on Tuesday, as engineers who had kept "
+    "it moving for three decades watched from the bank and the mayor read out a farewell."
+)
+
 #: the words that fill a language, so that the telling ones of a test are rare
 _FILLER = (
     "The council met on Tuesday to discuss the budget for {a} and said that {b} would be decided after the summer.",

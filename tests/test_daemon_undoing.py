@@ -8,19 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from curating import AGENCY, BRIDGE, FAREWELL, SHIP
 from daemon_process import Running, command, config_text, daemon, rows, start
 from origin import Answer, Origin
-
-SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
-AGENCY = (
-    "A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its steering failed in "
-    "heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
-)
-BRIDGE = "Old swing bridge at Mill Quay opens for the last time"
-FAREWELL = (
-    "A swing bridge that was built in 1887 opened for the last time at Mill Quay on Tuesday, as engineers who had kept "
-    "it moving for three decades watched from the bank and the mayor read out a farewell."
-)
 
 
 @pytest.fixture
@@ -85,6 +75,8 @@ def test_a_copy_that_is_edited_into_another_article_is_an_item_of_its_own_again(
             assert page.status == 200
             assert escape(title) in page.body.decode()
         for item_id in found:
+            (undone,) = rows(running.config, "explain", item_id)[0]["undone"]
+            assert (undone["item"], undone["restored"]) == (item["id"], former)
             told = command(running.config, "explain", item_id).stdout
             assert "undone when a text was edited" in told
             assert "no longer the same text" in told

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from curating import NOON, decide_singly, seasoned, text
+from curating import AGENCY, BRIDGE, FAREWELL, NOON, SHIP, decide_singly, seasoned, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.curate.curator import Curator
 from aggregator.model import Curation, ItemText
 
-SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
-AGENCY = (
-    "A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its steering failed in "
-    "heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
-)
 OTHER_PAPER = (
     "The grounding of a grain freighter has shut the shipping channel at Harbour Town. The coast guard blames fog and "
     "a broken steering gear; tugs are on their way."
@@ -24,11 +19,6 @@ OTHER_PAPER = (
 THIRD_PAPER = (
     "Tugs have begun to pull at the freighter that blocks the channel at Harbour Town; its grain may have to be "
     "pumped out first, the coast guard fears."
-)
-BRIDGE = "Old swing bridge at Mill Quay opens for the last time"
-FAREWELL = (
-    "A swing bridge that was built in 1887 opened for the last time at Mill Quay on Tuesday, as engineers who had kept "
-    "it moving for three decades watched from the bank and the mayor read out a farewell."
 )
 MILL = (
     "Engineers have locked the bridge over the river at Mill Quay, which had swung aside for ships since 1887. The "
@@ -151,38 +141,27 @@ def test_a_story_that_one_article_held_together_falls_into_two_without_it() -> N
     assert book.story == {"a": "a", "b": "a", "x": "x", "y": "y", "z": "y"}
 
 
-def test_an_item_is_drawn_into_a_story_that_it_fits_better_than_its_own() -> None:
-    """It was placed beside an article that has turned out to be about something else."""
+def stray(story: str, *, before: timedelta = timedelta()) -> Book:
+    """An article `e` in one story with `m`, which is about something else, when another comes to the story it is of."""
     curator, book = seasoned(), Book()
-    early = text("e", "Ship blocks Harbour Town", OTHER_PAPER)
-    curator.load(
-        [replace(early, story="m"), text("m", BRIDGE, FAREWELL, story="m"), text("a", SHIP, AGENCY, story="a")]
-    )
-    book.story = {"e": "m", "m": "m", "a": "a"}
+    pair = text("e", "Ship blocks Harbour Town", OTHER_PAPER), text("m", BRIDGE, FAREWELL)
+    placed = [replace(item, story=story, published=NOON - before) for item in pair]
+    curator.load([*placed, text("a", SHIP, AGENCY, story="a")])
+    book.story = {"e": story, "m": story, "a": "a"}
     book.note(curator.decide([text("c", "Tugs pull at freighter in Harbour Town channel", THIRD_PAPER)]))
-    assert book.story == {"e": "a", "m": "m", "a": "a", "c": "a"}
+    return book
+
+
+def test_an_item_is_drawn_into_a_story_that_it_fits_better_than_its_own() -> None:
+    assert stray("m").story == {"e": "a", "m": "m", "a": "a", "c": "a"}
 
 
 def test_a_founder_stays_with_those_who_joined_it() -> None:
-    curator, book = seasoned(), Book()
-    early = text("e", "Ship blocks Harbour Town", OTHER_PAPER)
-    curator.load(
-        [replace(early, story="e"), text("m", BRIDGE, FAREWELL, story="e"), text("a", SHIP, AGENCY, story="a")]
-    )
-    book.story = {"e": "e", "m": "e", "a": "a"}
-    book.note(curator.decide([text("c", "Tugs pull at freighter in Harbour Town channel", THIRD_PAPER)]))
-    assert book.story["e"] == "e"
+    assert stray("e").story["e"] == "e"
 
 
 def test_what_is_older_than_a_day_stays_where_it_is() -> None:
-    curator, book = seasoned(), Book()
-    before = NOON - timedelta(hours=30)
-    early = text("e", "Ship blocks Harbour Town", OTHER_PAPER, published=before)
-    bridge = text("m", BRIDGE, FAREWELL, story="m", published=before)
-    curator.load([replace(early, story="m"), bridge, text("a", SHIP, AGENCY, story="a")])
-    book.story = {"e": "m", "m": "m", "a": "a"}
-    book.note(curator.decide([text("c", "Tugs pull at freighter in Harbour Town channel", THIRD_PAPER)]))
-    assert book.story == {"e": "m", "m": "m", "a": "a", "c": "a"}
+    assert stray("m", before=timedelta(hours=30)).story == {"e": "m", "m": "m", "a": "a", "c": "a"}
 
 
 def test_what_is_decided_about_items_too_old_to_be_remembered_is_not_lost() -> None:

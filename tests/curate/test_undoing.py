@@ -1,23 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from curating import seasoned, text
+from curating import AGENCY, BRIDGE, FAREWELL, SHIP, seasoned, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.curate.undoing import settle
 from aggregator.model import Curation, Doubt, ItemText
-
-SHIP = "Grain freighter runs aground off Harbour Town, closing the channel"
-AGENCY = (
-    "A freighter carrying 900 tons of grain ran aground off Harbour Town early on Monday after its steering failed in "
-    "heavy fog, the coast guard said, closing the main channel to all ships for at least two days."
-)
-BRIDGE = "Old swing bridge at Mill Quay opens for the last time"
-FAREWELL = (
-    "A swing bridge that was built in 1887 opened for the last time at Mill Quay on Tuesday, as engineers who had kept "
-    "it moving for three decades watched from the bank and the mayor read out a farewell."
-)
 
 
 def look(*parts: ItemText, item_id: str = "a") -> Curation:
