@@ -37,7 +37,7 @@ FLOOR = 0.9
 #: the most of all clicks that one item may have
 RUNAWAY = 0.15
 #: what a reader's own feed is to bring, against the common list
-OWN_FLOOR = 1.15
+OWN_FLOOR = 1.1
 #: one reader in so many has a feed of their own; all others see the common list, by which they teach it
 FANS_EVERY, OWN_READERS, OWN_DAYS = 5, 60, 21
 REACHES = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
