@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 #: beyond it every interval is at its longest
 _MOST = 10_000.0
 _STEPS = 40
-#: of the budget, what the estimate may come to: a day of much news costs a tenth more (bench/polling)
+#: of the budget, what the estimate may come to: a day of much news costs up to a tenth more (bench/polling)
 _SHARE = 0.9
 
 
