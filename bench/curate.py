@@ -20,12 +20,12 @@ from itertools import islice
 from pathlib import Path
 from statistics import fmean, median, quantiles
 
+import alike
 import labelled
 import measures
 from labelled import MOMENT, Labelled
 
 from aggregator.curate.curator import Curator
-from aggregator.curate.document import Document
 from aggregator.curate.duplicates import SHARED_TERMS, jaccard, likeness
 from aggregator.curate.index import Index
 from aggregator.curate.text import tokens
@@ -147,38 +147,7 @@ def _by_titles(one: Labelled) -> dict[str, str]:
 
 # --- alike ----------------------------------------------------------------------------
 def related(data: Path, verdicts: Verdicts) -> None:
-    print("related: the items of the same story first (NeuS), of the same subject (15 languages)")
-    folds = [_search(one) for one in labelled.neus(data, folds=4)]
-    verdicts.line("nDCG@10", fmean(gain for gain, _ in folds), FLOORS["nDCG@10"], "")
-    for one in labelled.subjects(data):
-        chance = (
-            sum(list(one.label.values()).count(kind) ** 2 for kind in set(one.label.values())) / len(one.label) ** 2
-        )
-        print(f"  {one.name:<28}{_search(one)[1]:7.3f}  P@10 of what is found, by chance {chance:.3f}", flush=True)
-
-
-def _search(one: Labelled) -> tuple[float, float]:
-    """(nDCG@10, P@10) of asking the index for each item; below the floor there is nothing, which P@10 leaves out."""
-    index = Index()
-    documents = [index.read(item) for item in one.items]
-    for document in documents:
-        index.add(document)
-    sizes = {label: list(one.label.values()).count(label) for label in set(one.label.values())}
-    gains, precisions = [], []
-    for document in documents:
-        label = one.label[document.item_id]
-        hits = [one.label[other.item_id] == label for other in _best(index, document)]
-        gains.append(measures.ndcg(hits, sizes[label] - 1))
-        if hits:
-            precisions.append(fmean(hits))
-    return fmean(gains), fmean(precisions)
-
-
-def _best(index: Index, document: Document) -> list[Document]:
-    probe = index.probe(document)
-    hits = [hit.document for hit in index.ask(document, since=MOMENT)[:80]]
-    scored = sorted(((index.cosine(probe, other), other.item_id) for other in hits), reverse=True)[:10]
-    return [found for score, item_id in scored if score >= 0.08 and (found := index.get(item_id))]
+    verdicts.line("nDCG@10", alike.run(data), FLOORS["nDCG@10"], "of related, NeuS")
 
 
 # --- cost -----------------------------------------------------------------------------

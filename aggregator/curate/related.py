@@ -32,7 +32,7 @@ PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
 #: this many of the best candidates are compared exactly
-COMPARED = 40
+COMPARED = 30
 #: so many of the best by their words are put in a new order, in which words count this much and what is said the rest
 REORDERED, BY_WORDS = 12, 0.6
 

@@ -22,8 +22,8 @@ BORN_WITH = 300
 HALVED_EVERY = timedelta(days=30)
 #: a word in more than this share of a language's items says nothing about the subject (CURATE.md 4)
 COMMON_SHARE = 0.02
-#: with few items a share means little: this many occurrences are never "common" … (nDCG@10 .84 with 20, .88 with 100)
-RARE_AT_MOST = 100
+#: with few items a share means little: this many occurrences are never "common" … (nDCG@10 .84 with 20, .87 with 50)
+RARE_AT_MOST = 50
 #: … unless it is this share of all, which keeps function words out of a young site
 YOUNG_SHARE = 0.25
 
