@@ -12,6 +12,7 @@ from aggregator.model import (
     Enclosure,
     Item,
     PollError,
+    Push,
     SourceHealth,
     SourceRef,
     StoreStats,
@@ -166,6 +167,21 @@ def health(number: int, state: str = "ok", **changes: object) -> SourceHealth:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def many(count: int) -> tuple[SourceHealth, ...]:
+    """So many sources that those that are well are a list of names; one in forty fails."""
+    made = (health(n % 4) if n % 40 else replace(HEALTHS[5]) for n in range(count))
+    return tuple(
+        replace(one, ref=replace(one.ref, id=n, slug=f"many-{n}", name=f"{one.ref.name} {n}"))
+        for n, one in enumerate(made)
+    )
+
+
+PUSHES = (
+    Push(token="t0ken1", source_id=1, hub="https://hub.example/", topic="https://s1.example/feed.xml", state="active",
+         asked_at=NOW - timedelta(hours=3), until=NOW + timedelta(days=8), delivered_at=NOW - timedelta(minutes=5)),
+    Push(token="t0ken2", source_id=2, hub="https://no.example/", topic="https://s2.example/feed.xml", state="resting",
+         asked_at=NOW - timedelta(hours=3), failures=4, retry_at=NOW + timedelta(hours=8)),
+)  # fmt: skip
 HEALTHS = (
     *(health(n) for n in range(4)),
     health(4, "quiet", last_item=NOW - timedelta(days=40), daily=(0,) * 30, items_per_day=0.0),

@@ -105,6 +105,9 @@ EVERY: dict[str, Callable[[Pages], str]] = {
     "listing by time": lambda pages: pages.listing(samples.LATEST),
     "feeds": lambda pages: pages.feeds(sources=samples.SOURCES),
     "status": lambda pages: pages.status(sources=samples.HEALTHS, stats=samples.STATS, now=samples.NOW),
+    "status of many": lambda pages: pages.status(
+        sources=samples.many(300), stats=samples.STATS, now=samples.NOW, pushes=samples.PUSHES
+    ),
     "about": lambda pages: pages.about(stats=samples.STATS, ranking=samples.RANKING, sources=8),
     "error": lambda pages: pages.error(404),
     "empty": lambda pages: front(
