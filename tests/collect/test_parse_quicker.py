@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import plain_feedparser
 import pytest
 from plain_feedparser import said
 
@@ -101,7 +102,7 @@ ODD = {
 
 def plainly(documents: Sequence[bytes]) -> list[Any]:
     """What feedparser says as it comes."""
-    script = Path(__file__).with_name("plain_feedparser.py")
+    script = Path(plain_feedparser.__file__)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(script)], input=pickle.dumps(documents), stdout=subprocess.PIPE, check=True
     )

@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import feedparser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_feedparser import parse
 from publishing import NOON, SITE, make_item, source
 
 from aggregator.model import Copy, Enclosure, Item
@@ -33,13 +33,6 @@ def listing(*items: Item, kind: Any = "latest", path: str = "/feeds/latest", **c
     places = tuple(Place(item=item) for item in items)
     values: dict[str, Any] = {"title": "Latest", "description": "By time.", "page": "/", "places": places}
     return Listing(kind=kind, path=path, **{**values, **changes})
-
-
-def parse(document: bytes) -> Any:
-    headers = {"content-location": "http://127.0.0.1/", "content-type": "application/xml; charset=utf-8"}
-    parsed = feedparser.parse(document, response_headers=headers)
-    assert not parsed.bozo, parsed.bozo_exception
-    return parsed
 
 
 @XML
