@@ -167,7 +167,7 @@ class Rss2email(FeedReader):
 
 
 def _mail(message: Message) -> Shown:
-    body = bytes(message.get_payload(decode=True)).decode()
+    body = bytes(message.get_payload(decode=True)).decode(message.get_content_charset("utf-8"))
     enclosure = next((line.split()[-1] for line in body.splitlines() if line.startswith("Enclosure:")), "")
     subject = str(make_header(decode_header(message["Subject"])))
     return Shown(message["X-RSS-ID"], " ".join(subject.split()), message["X-RSS-URL"], body, enclosure)
