@@ -52,14 +52,19 @@ _DROP_WITH_CONTENT = {
     "video", "canvas", "map",
 }  # fmt: skip
 #: those among them that hold elements, not raw text: where the end is missing, only the tag is what nobody wants
-_FRAMES = re.compile(r"<(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?", re.IGNORECASE)
+_FRAMES = re.compile(
+    r"<(?=[iofsbavcm])(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?", re.IGNORECASE
+)
+#: sides of a picture that nobody sees
+_PIXELS = frozenset({"0", "1", "2"})
+_ADDRESSES = frozenset({"href", "src"})
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
 #: elements as nh3 writes them: attributes quoted, quotes inside them escaped
 _ELEMENT = re.compile(r"</?[a-z][a-z0-9]*(?:[^\"<>]|\"[^\"]*\")*>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 _IMAGE = re.compile(r"<img((?: [a-z-]+=\"[^\"]*\")*)>")
-_LINK = re.compile(r"<a((?: [a-z-]+=\"[^\"]*\")*)>")
+_LINK = re.compile(r"<a(?: (?!href=)[a-z-]+=\"[^\"]*\")* href=\"([^\"]*)\"")
 _OPENING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _NOT_NESTING = frozenset({
     "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr",
@@ -71,7 +76,9 @@ _LINE_BREAKING = frozenset({
     "th", "details", "summary", "caption", "center",
 })  # fmt: skip
 _LINE_BREAK = re.compile(rf"</?(?:{'|'.join(sorted(_LINE_BREAKING))})(?![a-z0-9])(?:[^\"<>]|\"[^\"]*\")*>")
-_EMPTY = re.compile(r"<(p|div|span|a|b|i|em|strong|center|figure|h[1-6])(?: [^<>]*)?>(?:\s|&nbsp;|<br>)*</\1>")
+_EMPTY = re.compile(
+    r"<(p|div|span|a|b|i|em|strong|center|figure|h[1-6])(?: [^<>]*+)?>\s*+(?:(?:&nbsp;|<br>)\s*+)*+</\1>"
+)
 _TRACKERS = re.compile(
     r"^https?://(?:[^/]*\.)?(?:feedburner\.com/~|feeds\.feedburner\.com/~|feedsportal\.com/|pixel\.wp\.com/"
     r"|stats\.wordpress\.com/|pixel\.quantserve\.com/|doubleclick\.net/|google-analytics\.com/|scorecardresearch\.com/"
@@ -102,10 +109,11 @@ def clean_html(source: str, *, base: str) -> CleanHtml:
         return _clean_text(source)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base)
-    cleaned = _without_empty(_images_checked(_cleaner(base).clean(_without_open_frames(source)), base))
+    cleaned, images = _images_checked(_cleaner(base).clean(_without_open_frames(source)), base)
+    cleaned = _without_empty(cleaned)
     if len(cleaned) > MAX_HTML_CHARS:
-        cleaned = _cut(cleaned, base)
-    return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=_images(cleaned))
+        cleaned, images = _images_checked(_cut(cleaned, base), base)
+    return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=images)
 
 
 def _clean_text(source: str) -> CleanHtml:
@@ -139,7 +147,7 @@ def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
     """Decides about one attribute: its new value, or None to take it away."""
 
     def decide(_tag: str, name: str, value: str) -> str | None:
-        if name in {"href", "src"}:
+        if name in _ADDRESSES:
             return safe_url(value, base)
         if name in _NUMERIC:
             return value.strip() if value.strip().isdecimal() and len(value) < 6 else None
@@ -164,6 +172,8 @@ def _without_open_frames(source: str) -> str:
 
 
 def _too_deep(source: str) -> bool:
+    if source.count("<") <= _MAX_DEPTH:
+        return False
     depth = 0
     for closing, name in _OPENING.findall(source):
         if name.lower() not in _NOT_NESTING:
@@ -173,27 +183,35 @@ def _too_deep(source: str) -> bool:
     return False
 
 
-def _images_checked(cleaned: str, base: str) -> str:
-    """Without pictures that have no address, count readers, or would make a browser ask a private network."""
+def _images_checked(cleaned: str, base: str) -> tuple[str, tuple[str, ...]]:
+    """Without pictures that have no address, count readers, or would make a browser ask a private network.
+
+    And the addresses of the others, each once.
+    """
+    if "<img" not in cleaned:
+        return cleaned, ()
+    found: list[str] = []
 
     def keep(image: re.Match[str]) -> str:
         attributes = dict(_ATTRIBUTE.findall(image[1]))
         address = html.unescape(attributes.get("src", ""))
-        pixel = any(attributes.get(side, "9") in {"0", "1", "2"} for side in ("width", "height"))
+        pixel = attributes.get("width") in _PIXELS or attributes.get("height") in _PIXELS
         if not address or pixel or _TRACKERS.match(address):
             return ""
-        return "" if is_private_host(address) and not is_private_host(base) else image.group()
+        if is_private_host(address) and not is_private_host(base):
+            return ""
+        found.append(address)
+        return image.group()
 
-    return _IMAGE.sub(keep, cleaned) if "<img" in cleaned else cleaned
+    return _IMAGE.sub(keep, cleaned), tuple(dict.fromkeys(found))[:_MAX_LINKS]
 
 
 def _without_empty(cleaned: str) -> str:
     """Without the empty paragraphs and links that taking things away leaves behind (three layers of them)."""
     for _ in range(3):
-        shorter = _EMPTY.sub("", cleaned)
-        if shorter == cleaned:
+        cleaned, found = _EMPTY.subn("", cleaned)
+        if not found:
             break
-        cleaned = shorter
     return cleaned.strip()
 
 
@@ -214,11 +232,4 @@ def _words(cleaned: str) -> str:
 
 
 def _links(cleaned: str) -> tuple[str, ...]:
-    attributes = (dict(_ATTRIBUTE.findall(link)) for link in _LINK.findall(cleaned))
-    found = (html.unescape(link["href"]) for link in attributes if "href" in link)
-    return tuple(dict.fromkeys(found))[:_MAX_LINKS]
-
-
-def _images(cleaned: str) -> tuple[str, ...]:
-    attributes = (dict(_ATTRIBUTE.findall(image)) for image in _IMAGE.findall(cleaned))
-    return tuple(dict.fromkeys(html.unescape(image["src"]) for image in attributes))[:_MAX_LINKS]
+    return tuple(dict.fromkeys(map(html.unescape, _LINK.findall(cleaned))))[:_MAX_LINKS]
