@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import click
 
 from aggregator import assemble
-from aggregator.cli.configure.words import count
 from aggregator.cli.output import local, print_table
 from aggregator.cli.progress import Progress
 from aggregator.config import Settings
+from aggregator.curate.reasons import counted
 from aggregator.curate.rules import RuleTrial, Subject, Trial, judge, try_rules, verdicts_of_items
 from aggregator.curate.wording import list_name
 from aggregator.model import Verdict, duration_text
@@ -76,7 +76,7 @@ def _entries(store: Store, settings: Settings, *, since: datetime) -> Iterator[_
 
 def _show_trial(trial: Trial, period: timedelta) -> None:
     click.echo(
-        f"Of {count(trial.subjects, 'entry', 'entries')} in the last {duration_text(period)}"
+        f"Of {counted(trial.subjects, 'entry', 'entries')} in the last {duration_text(period)}"
         f" the rules would have dropped {trial.dropped:,}."
     )
     rows = [_trial_row(place, one) for place, one in enumerate(trial.rules, 1)]
@@ -100,7 +100,7 @@ def _show_lists(lists: Sequence[ListTrial], store: Store, settings: Settings) ->
     """The lists that would have been others; of each feed of the operator's own, what it would hold."""
     changed = [one for one in lists if one.changed]
     click.echo(
-        f"Of {count(len(lists), 'list')}, those of each day among them, {len(changed):,} would have been others."
+        f"Of {counted(len(lists), 'list')}, those of each day among them, {len(changed):,} would have been others."
     )
     if not changed:
         return

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aggregator.cli.configure.words import count, has_store
+from aggregator.cli.configure.words import has_store
 from aggregator.cli.context import Context, pass_context
+from aggregator.curate.reasons import counted
 from aggregator.errors import StoreUnavailable
 from aggregator.model import duration
 
@@ -65,10 +66,10 @@ def check(context: Context, backtest: timedelta | None) -> int:
 def _contents(settings: Settings) -> str:
     followed = sum(source.enabled for source in settings.sources)
     counts = [
-        count(followed, "source"),
-        count(len(settings.sections), "section"),
-        count(len(settings.rules), "rule"),
-        count(len(settings.feeds), "own feed"),
+        counted(followed, "source"),
+        counted(len(settings.sections), "section"),
+        counted(len(settings.rules), "rule"),
+        counted(len(settings.feeds), "own feed"),
     ]
     return ", ".join(counts) + "."
 

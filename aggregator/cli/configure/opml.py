@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from aggregator.cli.configure.words import count, has_store, spelled
+from aggregator.cli.configure.words import has_store, spelled
 from aggregator.cli.context import Context, pass_context
+from aggregator.curate.reasons import counted
 from aggregator.errors import CollectError, StoreError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
     if new:
         add_sources(context.path, new)
     known = len(outlines) - len(new) - len(refused)
-    click.echo(f"{count(len(new), 'source')} added, {known:,} followed already, {len(refused):,} refused.")
+    click.echo(f"{counted(len(new), 'source')} added, {known:,} followed already, {len(refused):,} refused.")
     for line in refused:
         click.echo(line, err=True)
     return 1 if refused else 0
@@ -79,7 +80,7 @@ def export(context: Context) -> None:
     sources = settings.subscriptions()
     hidden = sum(public_url(source.url) != source.url for source in sources)
     if hidden:
-        click.echo(f"warning: passwords or tokens are left out of {count(hidden, 'address')}", err=True)
+        click.echo(f"warning: passwords or tokens are left out of {counted(hidden, 'address', 'addresses')}", err=True)
     document = opml.render_sources(sources, title=settings.site.title, names=_titles(context))
     sys.stdout.buffer.write(document)
 

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     from aggregator.config import Settings
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 source``, ``2 sources``."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
-
-
 def has_store(settings: Settings) -> bool:
     """Whether there is a store to look into: opening one that is not there would make it."""
     _, _, place = settings.store.url.partition(":")
