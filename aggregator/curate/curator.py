@@ -13,7 +13,7 @@ from itertools import islice
 from aggregator.curate import duplicates, related
 from aggregator.curate.decided import Decided
 from aggregator.curate.document import Document
-from aggregator.curate.duplicates import Likeness, likeness
+from aggregator.curate.duplicates import Likeness, cannot_be, likeness
 from aggregator.curate.index import Hit, Index
 from aggregator.curate.meaning import Meaning
 from aggregator.curate.placing import Placing
@@ -118,11 +118,14 @@ class Curator:
         if self._series.recurs(document):
             return None
         best: tuple[Document, Likeness] | None = None
+        pairs, duplicate = frozenset(document.pairs), self.thresholds.duplicate
         for hit in hits:
             other = hit.document
             if hit.shared < duplicates.SHARED_TERMS or not self._comparable(document, other):
                 continue
-            found = likeness(document, other, duplicate=self.thresholds.duplicate)
+            if cannot_be(pairs, other, duplicate=duplicate):
+                continue
+            found = likeness(document, other, duplicate=duplicate)
             if found.is_copy and (best is None or found.score > best[1].score):
                 best = (other, found)
         return best

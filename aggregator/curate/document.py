@@ -33,7 +33,7 @@ class Document:
     counts: bytes
     #: the words of the title in order, without decoration, as terms
     title: array[int]
-    #: hashes of the word pairs of the text, in order
+    #: hashes of the word pairs of the text, each once
     pairs: array[int]
     #: the numbers of title and text, and those of the title; each once
     numbers: array[int]
@@ -43,7 +43,7 @@ class Document:
     #: its text at its source: what an empty phrase, said under many titles, shares; None where there is none
     phrase: int | None
     #: its place in the index, and how many of its terms it is found by
-    number: int = 0
+    number: int = -1
     found_by: int = 0
     #: the length of its vector, and the size of its language when that was computed
     norm: float = 0.0

@@ -15,7 +15,7 @@ from operator import ne
 from aggregator.curate.document import Document
 from aggregator.curate.thresholds import DUPLICATE
 
-__all__ = ["COPIED_WITHIN", "SHARED_TERMS", "Likeness", "likeness", "still_alike"]
+__all__ = ["COPIED_WITHIN", "SHARED_TERMS", "Likeness", "cannot_be", "likeness", "still_alike"]
 
 #: copies of an agency story appear within days
 COPIED_WITHIN = timedelta(days=7)
@@ -79,6 +79,18 @@ def likeness(one: Document, other: Document, *, duplicate: float = DUPLICATE) ->
     return _by_text(one, other, titles, duplicate)
 
 
+def cannot_be(pairs: frozenset[int], other: Document, *, duplicate: float = DUPLICATE) -> bool:
+    """Too little of one text stands in the other to be a copy, whatever titles and numbers say: for most, all one asks.
+
+    `pairs`: the word pairs of the one.
+    """
+    fewer = min(len(pairs), len(other.pairs))
+    if fewer < OTHER_TITLE_WORDS:
+        return False
+    contained = len(pairs.intersection(other.pairs)) / fewer
+    return contained * _weight(fewer, titles=1.0) < _least(fewer, duplicate)
+
+
 def still_alike(one: Document, other: Document, *, duplicate: float = DUPLICATE) -> Likeness:
     """The same of items that were merged once: `is_copy` says whether that still holds, and holds longer."""
     titles = jaccard(one.title, other.title)
@@ -95,15 +107,22 @@ def _by_text(
     pairs = min(len(one.pairs), len(other.pairs))
     contained = containment(one.pairs, other.pairs)
     same_numbers = _agree(one, other, tolerated=OTHER_NUMBERS if pairs >= LONG else 0.0)
-    weight = SHORT_WEIGHT + (1.0 - SHORT_WEIGHT) * _between(SHORT, pairs, LONG) + TITLE_WEIGHT * titles
-    score = min(1.0, contained * weight) * (1.0 if same_numbers else differ)
+    score = min(1.0, contained * _weight(pairs, titles=titles)) * (1.0 if same_numbers else differ)
     figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers)}
     if pairs < LONG and _exchanged(one.title, other.title):
         score *= WORDS_EXCHANGED
         figures["exchanged"] = 1.0
     figures["score"] = score
-    least = duplicate - LONG_LESS * _between(LONG, pairs, VERY_LONG)
-    return Likeness(score=score, figures=_rounded(figures), least=least)
+    return Likeness(score=score, figures=_rounded(figures), least=_least(pairs, duplicate))
+
+
+def _weight(pairs: int, *, titles: float) -> float:
+    """What containment counts, by the word pairs of the shorter text and the likeness of the titles."""
+    return SHORT_WEIGHT + (1.0 - SHORT_WEIGHT) * _between(SHORT, pairs, LONG) + TITLE_WEIGHT * titles
+
+
+def _least(pairs: int, duplicate: float) -> float:
+    return duplicate - LONG_LESS * _between(LONG, pairs, VERY_LONG)
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
@@ -138,9 +157,9 @@ def jaccard(one: Collection[object], other: Collection[object]) -> float:
 
 
 def containment(one: Collection[int], other: Collection[int]) -> float:
-    """How much of the shorter text's word pairs stands in the longer."""
-    shorter, longer = sorted((set(one), set(other)), key=len)
-    return len(shorter & longer) / len(shorter) if shorter else 0.0
+    """How much of the shorter text's word pairs, each named once, stands in the longer."""
+    fewer = min(len(one), len(other))
+    return len(set(one).intersection(other)) / fewer if fewer else 0.0
 
 
 def _agree(one: Document, other: Document, *, tolerated: float = 0.0) -> bool:

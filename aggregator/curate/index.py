@@ -11,10 +11,10 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nlargest
-from itertools import repeat
+from itertools import filterfalse, pairwise, repeat
 from operator import mul
 from typing import NamedTuple
 
@@ -44,7 +44,8 @@ COMPARED_CHARS = 2_000
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: crowds are counted in steps of six hours
 CROWD_STEP_S = 21_600
-_HASH = 0xFFFF_FFFF
+#: a pair of words is one number
+_SPREAD_OUT, _HASH = 1_000_003, 0xFFFF_FFFF
 _count_weight = COUNT_WEIGHTS.__getitem__
 
 
@@ -63,6 +64,8 @@ class Probe:
     vector: Mapping[int, float]
     #: by term, the weight times its idf
     scaled: Mapping[int, float]
+    #: by number of a document, what was found: each is asked about for several reasons
+    cosines: dict[int, float] = field(default_factory=dict)
 
 
 class Index:
@@ -107,7 +110,9 @@ class Index:
         counts = self._counts(item, language)
         title = strip_title(item.title, source_name=item.source_name)
         lead = strip_lead(item.text[:COMPARED_CHARS])
-        words = list(self.lexicon.ids(language, tokens(lead)))
+        title_words = tokens(title)
+        words = self.lexicon.ids(language, tokens(lead))
+        pairs = dict.fromkeys([(one * _SPREAD_OUT + next_) & _HASH for one, next_ in pairwise(words)])
         return Document(
             item_id=item.item_id,
             source_id=item.source_id,
@@ -116,12 +121,12 @@ class Index:
             first_seen=item.first_seen,
             terms=array("I", list(counts)),
             counts=bytes([min(255, round(count)) for count in counts.values()]),
-            title=array("I", list(self.lexicon.ids(language, tokens(title)))),
-            pairs=array("I", list(map(_pair, words, words[1:]))),
+            title=array("I", self.lexicon.ids(language, title_words)),
+            pairs=array("I", list(pairs)),
             numbers=numbers_of(_NUMBER.findall(f"{title} {lead}")),
             title_numbers=numbers_of(_NUMBER.findall(title)),
             phrase=hash((item.source_id, -1, *words)) if len(words) > 1 else None,
-            series=hash((item.source_id, *self.lexicon.ids(language, _wordy(title)))),
+            series=hash((item.source_id, *self.lexicon.ids(language, filterfalse(_has_digit, title_words)))),
         )
 
     def _counts(self, item: ItemText, language: str) -> dict[int, float]:
@@ -238,14 +243,21 @@ class Index:
 
     def probe(self, document: Document) -> Probe:
         """The document's unit vector, ready for being compared with others (`cosine`)."""
-        vector = self.vector(document)
-        idfs = self.lexicon.idfs(vector, self.lexicon.size(document.language))
+        return self.probe_of(self.vector(document), document.language)
+
+    def probe_of(self, vector: Mapping[int, float], language: str) -> Probe:
+        """Any unit vector, ready for being compared."""
+        idfs = self.lexicon.idfs(vector, self.lexicon.size(language))
         return Probe(vector, dict(zip(vector, map(mul, vector.values(), idfs), strict=True)))
 
     def cosine(self, probe: Probe, document: Document) -> float:
-        """How alike a probe and a document are, 0…1."""
-        shared = map(probe.scaled.get, document.terms, repeat(0.0))
-        return float(sum(map(mul, map(_count_weight, document.counts), shared))) / (self._norm(document) or 1.0)
+        """How alike a probe and a document that is held are, 0…1."""
+        found = probe.cosines.get(document.number)
+        if found is None:
+            shared = map(probe.scaled.get, document.terms, repeat(0.0))
+            dot = float(sum(map(mul, map(_count_weight, document.counts), shared)))
+            found = probe.cosines[document.number] = dot / (self._norm(document) or 1.0)
+        return found
 
     def _norm(self, document: Document) -> float:
         size = self.lexicon.size(document.language)
@@ -263,10 +275,5 @@ def _slot(document: Document) -> tuple[str, int]:
     return document.language, int(document.published.timestamp()) // CROWD_STEP_S
 
 
-def _pair(first: int, second: int) -> int:
-    return (first * 1_000_003 + second) & _HASH
-
-
-def _wordy(title: str) -> Iterable[str]:
-    """The words of a title that hold no digit."""
-    return [word for word in tokens(title) if not any(map(str.isdigit, word))]
+def _has_digit(word: str) -> bool:
+    return not word.isalpha() and any(map(str.isdigit, word))

@@ -149,14 +149,21 @@ class Placing:
         A founder stays as long as others stand with it.
         """
         near = [hit for hit in hits if abs(hit.document.published - document.published) <= REASSIGNED_WITHIN]
+        centre: Probe | None = None
         for hit in near[:CANDIDATES]:
             present = self._stories.of(hit.document.item_id)
-            if present is not None and present is not story and self._may_leave(hit.document, present):
-                probe = self._index.probe(hit.document)
-                join = self._join_from(hit.document) + CLEARLY
-                better = self._stories.fits_one(story, hit.document, probe, hit.shared, join=join)
-                if better is not None and better.cosine > self._stories.fit_without(present, hit.document, probe):
-                    self._move(hit.document, present, better, decided)
+            if present is None or present is story or not self._may_leave(hit.document, present):
+                continue
+            centre = centre or self._stories.probe(story)
+            cosine, join = self._index.cosine(centre, hit.document), self._join_from(hit.document) + CLEARLY
+            better = self._stories.fits_one(story, hit.document, cosine, hit.shared, join=join)
+            if better is not None and better.cosine > self._fit_of(hit.document, present):
+                self._move(hit.document, present, better, decided)
+                centre = None
+
+    def _fit_of(self, document: Document, story: Story) -> float:
+        """How well it fits the others where it stands."""
+        return self._stories.fit_without(story, document, self._index.probe(document))
 
     def _may_leave(self, document: Document, story: Story) -> bool:
         return story.comparable and (len(story.members) == 1 or story.id != document.item_id)

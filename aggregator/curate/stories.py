@@ -206,20 +206,25 @@ class Stories:
             story = self._of.get(other.item_id)
             if story is not None and terms >= SHARED_TERMS:
                 shared[story.id] = max(shared.get(story.id, 0), terms)
-        found = [
-            self.fits_one(self._stories[name], document, probe, terms, join=join) for name, terms in shared.items()
-        ]
+        moment, window = document.published, self.thresholds.window
+        alive = {story: terms for name, terms in shared.items() if (story := self._stories[name]).near(moment, window)}
+        found = [self.fits_one(story, document, self.fit(story, probe), n, join=join) for story, n in alive.items()]
         return sorted(filter(None, found), key=lambda fit: (-fit.cosine, fit.story.rank))
 
-    def fits_one(self, story: Story, document: Document, probe: Probe, shared: int, *, join: float) -> Fit | None:
-        """How well it fits this story, if it may join it."""
+    def fits_one(self, story: Story, document: Document, cosine: float, shared: int, *, join: float) -> Fit | None:
+        """How well it fits this story, if it may join it. `cosine`: with the story."""
         moment = document.published
-        if shared < SHARED_TERMS or not story.near(moment, self.thresholds.window):
+        if shared < SHARED_TERMS or cosine < join + AFTER_SILENCE * story.silent(moment):
             return None
-        cosine = self.fit(story, probe)
-        if cosine < join + AFTER_SILENCE * story.silent(moment) or story.holds_series_of(document):
+        if not story.near(moment, self.thresholds.window) or story.holds_series_of(document):
             return None
         return Fit(story=story, cosine=cosine, shared=shared)
+
+    def probe(self, story: Story) -> Probe:
+        """Its centroid, ready for being compared with many items."""
+        total, length = self._centroid(story)
+        vector = {term: weight / length for term, weight in total.items()}
+        return self._index.probe_of(vector, story.members[0].language)
 
     def fit(self, story: Story, probe: Probe) -> float:
         """The cosine of an item with a story that it does not stand in."""

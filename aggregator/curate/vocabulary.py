@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from aggregator.curate.commonest import commonest
@@ -33,11 +34,15 @@ def tongue(language: str | None) -> str:
     return (language or "").partition("-")[0].lower()
 
 
+#: words of a language, numbered when they are first asked for
+_Words = defaultdict[str, int]
+
+
 class Lexicon:
     """Words as integers, with the number of items each stands in; `size` of a language counts its items."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, dict[str, int]] = {}
+        self._ids: dict[str, _Words] = {}
         self._sizes: dict[str, int] = {}
         self._spread = array("I")
         self._halved: datetime | None = None
@@ -46,26 +51,25 @@ class Lexicon:
         """How many items of this language have been counted."""
         return self._sizes.get(language, 0)
 
-    def ids(self, language: str, words: Iterable[str]) -> Iterator[int]:
+    def ids(self, language: str, words: Iterable[str]) -> list[int]:
         """The numbers of these words; unknown words get one."""
         known = self._ids.get(language)
         if known is None:
             known = self._begin(language)
-        for word in words:
-            number = known.get(word)
-            if number is None:
-                number = known[word] = len(self._spread)
-                self._spread.append(0)
-            yield number
+        return list(map(known.__getitem__, words))
 
-    def _begin(self, language: str) -> dict[str, int]:
+    def _begin(self, language: str) -> _Words:
         """A language nobody has written in yet: what is known of its commonest words beforehand."""
-        known = self._ids[language] = {}
+        known = self._ids[language] = _Words(self._number)
         for word, share in commonest(language):
-            known[word] = len(self._spread)
-            self._spread.append(round(share * BORN_WITH))
+            self._spread[known[word]] = round(share * BORN_WITH)
             self._sizes[language] = BORN_WITH
         return known
+
+    def _number(self) -> int:
+        """One that no word has."""
+        self._spread.append(0)
+        return len(self._spread) - 1
 
     def count(self, language: str, terms: Iterable[int], *, at: datetime) -> None:
         """One more item of this language, holding these terms (each named once)."""
@@ -117,4 +121,5 @@ class Lexicon:
     def _forget_words(self) -> None:
         """Words nobody uses any more lose their name; their numbers are never given to others."""
         for language, known in self._ids.items():
-            self._ids[language] = {word: term for word, term in known.items() if self._spread[term]}
+            used = ((word, term) for word, term in known.items() if self._spread[term])
+            self._ids[language] = _Words(self._number, used)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 from curating import text
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aggregator.curate.duplicates import Likeness, likeness
+from aggregator.curate.duplicates import Likeness, cannot_be, likeness
 from aggregator.curate.index import Index
 
 #: 130 different words, and as many others
@@ -44,3 +46,14 @@ def test_a_short_text_with_another_figure_is_another_text(figures: tuple[str, st
 def test_one_corrected_figure_of_many_leaves_a_long_text_the_same() -> None:
     numbers = " ".join(str(n * 37) for n in range(1, 17))
     assert compare(("One title", f"{LONG} {numbers} 5"), ("One title", f"{LONG} {numbers} 7")).is_copy
+
+
+@given(kept=st.integers(0, 130), size=st.integers(1, 130), title=st.sampled_from(["One title", "Quite another"]))
+def test_what_is_not_even_compared_would_not_have_been_a_copy(kept: int, size: int, title: str) -> None:
+    index = Index()
+    words, others = LONG.split()[:size], OTHER.split()[:size]
+    one = index.compared(text("a", "One title", " ".join(words)))
+    other = index.compared(text("b", title, " ".join([*words[:kept], *others[kept:]])))
+    passed_over = cannot_be(frozenset(one.pairs), other)
+    assert not (passed_over and likeness(one, other).is_copy)
+    assert passed_over or kept * 3 > size or size <= 20, "a third of a text is not enough"
