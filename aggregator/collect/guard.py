@@ -10,6 +10,7 @@ its answer changed between Python versions for 6to4, NAT64, 192.0.0.0/24 and mul
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -119,10 +120,10 @@ class Guard:
 
 def is_private(host: str) -> bool:
     """Whether a host is written as those of one's own network are: a numeric address, or a name without a dot."""
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return "." not in host
+    if host[-1:].isdigit() or ":" in host:  # no other is numeric
+        with contextlib.suppress(ValueError):
+            return bool(ip_address(host))
+    return "." not in host
 
 
 def _special_use(ip: IPv4Address | IPv6Address) -> str | None:

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from aggregator.collect import backoff, cadence, revalidation
+from aggregator.collect import backoff, cadence, learnt, revalidation
 from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.completing import Completions
 from aggregator.collect.fetch import Fetches, NotModified, Response
@@ -38,9 +38,9 @@ from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLe
 from aggregator.model import (
     Document,
     Entry,
-    FeedInfo,
     KnownEntry,
     Lease,
+    Outcome,
     ParsedEntry,
     ParsedFeed,
     PollResult,
@@ -110,6 +110,8 @@ class Poller:
 
         A bad feed raises nothing; StoreError only, when what happened cannot be recorded.
         """
+        if len(lease.sources) == 1:  # as nearly always: a task less
+            return [await self._poll_one(lease, lease.sources[0])]
         return list(await asyncio.gather(*(self._poll_one(lease, source) for source in lease.sources)))
 
     async def _poll_one(self, lease: Lease, source: Source) -> Polled:
@@ -154,16 +156,16 @@ class Poller:
         known = revalidation.noted(source, sent, now=now)
         if isinstance(answer, NotModified):
             known = revalidation.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
-            return replace(self._unchanged(source, answer, known), outcome="not-modified")
+            return self._unchanged(source, answer, known, "not-modified")
         digest = await _digest(answer.body)
         same = digest == source.body_hash
         known = revalidation.after_body(known, same=same and sent != Validators(), now=now, fresh_for=answer.fresh_for)
         if same:
-            return replace(self._unchanged(source, answer, known), outcome="same", size_bytes=len(answer.body))
+            return self._unchanged(source, answer, known, "same", size_bytes=len(answer.body))
         feed, held = await self._read(source, answer.document)
         if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)
-        return replace(self._parsed(source, answer, feed, held, digest), revalidation=known)
+        return self._parsed(source, answer, feed, held, known, digest)
 
     async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
@@ -175,13 +177,27 @@ class Poller:
             known = await remembered(self._store, source.id, feed.entries)
         return feed, known
 
-    def _unchanged(self, source: Source, answer: Response | NotModified, known: Revalidation) -> PollResult:
+    def _unchanged(
+        self,
+        source: Source,
+        answer: Response | NotModified,
+        revalidates: Revalidation,
+        outcome: Outcome,
+        *,
+        size_bytes: int = 0,
+    ) -> PollResult:
         """A 304, or a 200 with the very body that was parsed last time: in both cases the new validators count."""
-        hints = _hints(source.info, answer)
-        return replace(self._good(source, answer, source.rhythm, hints), revalidation=known)
+        hints = learnt.hints(source.info, answer)
+        return self._good(source, answer, source.rhythm, hints, revalidates, outcome=outcome, size_bytes=size_bytes)
 
-    def _parsed(
-        self, source: Source, answer: Response, feed: ParsedFeed, known: Sequence[KnownEntry], digest: bytes
+    def _parsed(  # noqa: PLR0917 - what is known of a source and of its document
+        self,
+        source: Source,
+        answer: Response,
+        feed: ParsedFeed,
+        known: Sequence[KnownEntry],
+        revalidates: Revalidation,
+        digest: bytes,
     ) -> PollResult:
         now = self._clock()
         found = identify(
@@ -191,33 +207,41 @@ class Poller:
             now=now,
             unstable_ids=source.unstable_ids,
         )
-        rhythm = _observed(source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta)
-        hints = _hints(feed.info, answer)
+        rhythm = learnt.observed(source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta)
+        hints = learnt.hints(feed.info, answer)
         truncated = answer.truncated or feed.truncated
         return replace(
-            self._good(source, answer, rhythm, hints),
-            outcome="new",
+            self._good(source, answer, rhythm, hints, revalidates, outcome="new", size_bytes=len(answer.body)),
             entries=tuple(self._judged(source, entry) for entry in found.entries),
             info=None if feed.truncated else with_links(feed.info, answer.link),
             # half a document must be asked for again in full
-            validators=None if truncated else _held(source, answer),
+            validators=None if truncated else learnt.held(source, answer),
             body_hash=None if truncated or answer.delta else digest,
             rhythm=rhythm,
             insert_only=feed.truncated,
-            warnings=_warnings(answer, feed, found.warnings),
+            warnings=learnt.warnings(answer, feed, found.warnings),
             unstable_ids=found.unstable_ids,
-            size_bytes=len(answer.body),
         )
 
     def _judged(self, source: Source, entry: Entry) -> Entry:
         return replace(entry, verdict=self._judge(source, entry.parsed))
 
-    def _good(self, source: Source, answer: Response | NotModified, rhythm: Rhythm, hints: Hints) -> PollResult:
+    def _good(
+        self,
+        source: Source,
+        answer: Response | NotModified,
+        rhythm: Rhythm,
+        hints: Hints,
+        revalidates: Revalidation,
+        *,
+        outcome: Outcome,
+        size_bytes: int,
+    ) -> PollResult:
         """What all polls that worked have in common."""
         now = self._clock()
         return PollResult(
             source_id=source.id,
-            outcome="new",
+            outcome=outcome,
             polled_at=now,
             next_poll=cadence.next_poll(
                 rhythm,
@@ -228,11 +252,13 @@ class Poller:
                 fixed=source.subscription.interval,
                 weight=source.subscription.weight,
             ),
-            validators=_held(source, answer),
+            validators=learnt.held(source, answer),
+            revalidation=revalidates,
             unstable_ids=source.unstable_ids,
             moved_to=answer.permanent_target,
             adopt_url=rhythm.overlapped and adopts(source, answer.permanent_target, now=now),
             status=answer.status,
+            size_bytes=size_bytes,
         )
 
     def _failed(self, source: Source, sent: Validators, error: CollectError) -> PollResult:
@@ -251,46 +277,3 @@ async def _digest(body: bytes) -> bytes:
     """In a thread only where that is quicker than to wake one."""
     digest = hashlib.sha256(body) if len(body) < _THREAD_FROM_BYTES else await asyncio.to_thread(hashlib.sha256, body)
     return digest.digest()
-
-
-def _hints(info: FeedInfo, answer: Response | NotModified) -> Hints:
-    conditional = bool(answer.validators.etag or answer.validators.last_modified)
-    return cadence.hints_of(info, fresh_for=answer.fresh_for, has_validators=conditional)
-
-
-def _held(source: Source, answer: Response | NotModified) -> Validators:
-    """The pair to hold from now on. A 304 and a delta bring what has changed of it, a body brings both or clears."""
-    brought = answer.validators
-    if isinstance(answer, Response) and not answer.delta:
-        return brought
-    held = source.validators
-    return Validators(
-        etag=brought.etag or held.etag,
-        last_modified=brought.last_modified or held.last_modified,
-    )
-
-
-def _observed(
-    source: Source, entries: Sequence[Entry], known: Sequence[KnownEntry], now: datetime, *, unchanged: int, delta: bool
-) -> Rhythm:
-    """The rhythm with what this document adds. A first document overlaps with nothing and has lost nothing.
-
-    A delta holds new entries only, and says nothing of how long the document is.
-    """
-    held = {entry.entry_id for entry in known}
-    new = [entry for entry in entries if entry.entry_id not in held and entry.replaces is None]
-    overlapped = unchanged > 0 or len(new) < len(entries) or not entries or source.last_success is None
-    return cadence.observe(
-        source.rhythm,
-        published=[entry.parsed.published for entry in new],
-        now=now,
-        previous_poll=source.last_success,
-        window_entries=source.rhythm.window_entries if delta else len(entries) + unchanged,
-        overlapped=source.rhythm.overlapped if delta else overlapped,
-    )
-
-
-def _warnings(answer: Response, feed: ParsedFeed, found: Sequence[str]) -> tuple[str, ...]:
-    cut = ("truncated",) if answer.truncated or feed.truncated else ()
-    moved = ("moved-permanently",) if answer.permanent_target else ("redirected",) if answer.hops else ()
-    return tuple(dict.fromkeys((*feed.warnings, *found, *cut, *moved)))

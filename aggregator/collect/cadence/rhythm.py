@@ -12,14 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from aggregator.model import Rhythm
 
 _DAY = timedelta(days=1)
-_HOUR = timedelta(hours=1)
+_DAY_S, _HOUR_S = 86_400.0, 3600.0
+_SATURDAY = 5
 _HALF_LIFE = timedelta(days=10)
 _HOURS_HALF_LIFE = timedelta(days=60)
 _RECENT_HALF_LIFE = timedelta(hours=6)
+_RECENT_HALF_LIFE_S = _RECENT_HALF_LIFE.total_seconds()
 #: how much of the expected rate is that of the last hours; the rest is the usual one of the hour
 _RECENT_SHARE = 1 / 3
 #: the prior: as if one item had been seen in a week
@@ -51,12 +54,11 @@ class Policy:
     thrift: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hour:
+class _Hour(NamedTuple):
     """A piece of the future that lies within one hour of the day: relative to now, with the items a day expected."""
 
-    start: timedelta
-    length: timedelta
+    start_s: float
+    length_s: float
     expected: float
 
 
@@ -98,10 +100,10 @@ def interval(
     rhythm: Rhythm, *, now: datetime, policy: Policy, weight: float = 1.0, has_validators: bool = True
 ) -> timedelta:
     """The adaptive interval: how long from `now` until one poll is worth its while, within floor and cap."""
-    cap = _cap(rhythm, now, policy)
-    hours = _expected(rhythm, now, cap)
+    cap, usual = _cap(rhythm, now, policy), items_per_day(rhythm, now=now)
+    hours = _expected(rhythm, now, cap, usual)
     wanted = _behind_peak(hours, _integrated(hours, cap, density=_DENSITY * _root(weight) / policy.thrift))
-    if (turnover := _turnover(rhythm, now)) is not None:
+    if (turnover := _turnover(rhythm, usual)) is not None:
         wanted = min(wanted, turnover * policy.thrift)
     if not rhythm.overlapped:
         wanted /= 2
@@ -114,9 +116,10 @@ def usual_interval(
     rhythm: Rhythm, *, now: datetime, policy: Policy, weight: float = 1.0
 ) -> tuple[timedelta, timedelta, timedelta]:
     """What `interval` comes to over the next day, without thrift: unbounded, and its bounds. For estimates."""
-    roots = sum(math.sqrt(hour.expected) * (hour.length / _DAY) for hour in _expected(rhythm, now, _DAY))
+    usual = items_per_day(rhythm, now=now)
+    roots = sum(math.sqrt(hour.expected) * (hour.length_s / _DAY_S) for hour in _expected(rhythm, now, _DAY, usual))
     wanted = _DAY / (_DENSITY * _root(weight) * roots)
-    if (turnover := _turnover(rhythm, now)) is not None:
+    if (turnover := _turnover(rhythm, usual)) is not None:
         wanted = min(wanted, turnover)
     return wanted / (1 if rhythm.overlapped else 2), policy.min_interval, _cap(rhythm, now, policy)
 
@@ -125,11 +128,11 @@ def _root(weight: float) -> float:
     return math.sqrt(max(weight, 0.01))
 
 
-def _turnover(rhythm: Rhythm, now: datetime) -> timedelta | None:
+def _turnover(rhythm: Rhythm, usual: float) -> timedelta | None:
     """In which the document must be polled so that it does not turn over completely (Horincar's saturation)."""
     if not rhythm.window_entries:
         return None
-    return _DAY * (0.5 * rhythm.window_entries / items_per_day(rhythm, now=now))
+    return _DAY * (0.5 * rhythm.window_entries / usual)
 
 
 def _times(published: Sequence[datetime | None], previous_poll: datetime | None, now: datetime) -> list[datetime]:
@@ -166,17 +169,7 @@ def _decay(since: datetime | None, now: datetime, half_life: timedelta) -> float
 
 
 def _is_weekend(moment: datetime) -> bool:
-    return moment.weekday() >= 5
-
-
-def _profile(rhythm: Rhythm) -> tuple[list[float], list[float]]:
-    """How much busier each hour is than the mean, on weekdays and weekends; flat while little is known."""
-    total = sum(rhythm.hours) + sum(rhythm.weekend_hours)
-    weekdays, weekend = (
-        [(24 * count / share + _PROFILE_PRIOR) / (total + _PROFILE_PRIOR) for count in counts]
-        for counts, share in ((rhythm.hours, _WEEKDAYS), (rhythm.weekend_hours, _WEEKEND))
-    )
-    return weekdays, weekend
+    return moment.weekday() >= _SATURDAY
 
 
 def _cap(rhythm: Rhythm, now: datetime, policy: Policy) -> timedelta:
@@ -195,41 +188,49 @@ def _integrated(hours: Sequence[_Hour], cap: timedelta, *, density: float) -> ti
     total = 0.0
     for hour in hours:
         rate = density * math.sqrt(hour.expected)
-        gain = rate * (hour.length / _DAY)
+        gain = rate * (hour.length_s / _DAY_S)
         if total + gain >= 1:
-            return hour.start + _DAY * ((1 - total) / rate)
+            return timedelta(seconds=hour.start_s + _DAY_S * ((1 - total) / rate))
         total += gain
     return cap
 
 
 def _behind_peak(hours: Sequence[_Hour], wanted: timedelta) -> timedelta:
     """The end of a busy hour that is followed by a much quieter one, if there is one close to `wanted`."""
+    wanted_s = wanted.total_seconds()
     ends = [
-        (before.expected / after.expected, after.start)
+        (before.expected / after.expected, after.start_s)
         for before, after in pairwise(hours)
-        if wanted * _PEAK_FROM <= after.start <= wanted * _PEAK_TO
+        if wanted_s * _PEAK_FROM <= after.start_s <= wanted_s * _PEAK_TO
     ]
-    drop, end = max(ends, default=(0.0, wanted))
-    return end if drop >= _PEAK else wanted
+    drop, end_s = max(ends, default=(0.0, 0.0))
+    return timedelta(seconds=end_s) if drop >= _PEAK else wanted
 
 
-def _expected(rhythm: Rhythm, now: datetime, span: timedelta) -> list[_Hour]:
-    """What is to be expected of the hours that `span` from `now` covers."""
-    usual, (weekdays, weekend) = items_per_day(rhythm, now=now), _profile(rhythm)
+def _expected(rhythm: Rhythm, now: datetime, span: timedelta, usual: float) -> list[_Hour]:
+    """What is to be expected of the hours that `span` from `now` covers; `usual`: items a day over all of them.
+
+    In plain numbers: every poll asks for it.
+    """
     recent = rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE) * math.log(2) * (_DAY / _RECENT_HALF_LIFE)
+    total = sum(rhythm.hours) + sum(rhythm.weekend_hours)
     hours = []
-    for moment, start, length in _hours_from(now, span):
-        expected = usual * (weekend if _is_weekend(moment) else weekdays)[moment.hour]
-        expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start / _RECENT_HALF_LIFE)
-        hours.append(_Hour(start=start, length=length, expected=expected))
+    for weekend, hour, start_s, length_s in _hours_from(now, span.total_seconds()):
+        counts, share = (rhythm.weekend_hours, _WEEKEND) if weekend else (rhythm.hours, _WEEKDAYS)
+        # how much busier the hour is than the mean; as busy while little is known
+        busier = (24 * counts[hour] / share + _PROFILE_PRIOR) / (total + _PROFILE_PRIOR)
+        expected = usual * busier
+        expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start_s / _RECENT_HALF_LIFE_S)
+        hours.append(_Hour(start_s, length_s, expected))
     return hours
 
 
-def _hours_from(now: datetime, span: timedelta) -> Iterator[tuple[datetime, timedelta, timedelta]]:
-    """The hours that `span` from `now` covers: a moment in each, its start relative to now, its length."""
-    start = timedelta(0)
-    rest = _HOUR - timedelta(minutes=now.minute, seconds=now.second, microseconds=now.microsecond)
-    while start < span:
-        length = min(rest, span - start)
-        yield now + start, start, length
-        start, rest = start + length, _HOUR
+def _hours_from(now: datetime, span_s: float) -> Iterator[tuple[bool, int, float, float]]:
+    """The hours that a span from `now` covers: at a weekend or not, which of the day, start relative to now, length."""
+    at = now.weekday() * 24 + now.hour
+    start_s, rest_s = 0.0, _HOUR_S - (now.minute * 60 + now.second + now.microsecond / 1e6)
+    while start_s < span_s:
+        weekday, hour = divmod(at, 24)
+        length_s = min(rest_s, span_s - start_s)
+        yield weekday % 7 >= _SATURDAY, hour, start_s, length_s
+        at, start_s, rest_s = at + 1, start_s + length_s, _HOUR_S

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -80,12 +80,9 @@ class Fetcher:
         self, url: str, *, validators: Validators | None = None, accept: str = ACCEPT
     ) -> Response | NotModified:
         """What is at `url`, following redirects; conditional if there are `validators`. Raises FetchError."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
         request = {"Accept": accept, "Accept-Encoding": ACCEPT_ENCODING} | headers.conditional(validators)
         sent = validators or Validators()
-        answer = await self._in_time(lambda clock: self._follow(address(url), request, sent, clock))
-        return replace(answer, duration=timedelta(seconds=clock() - started))
+        return await self._in_time(lambda clock: self._follow(address(url), request, sent, clock))
 
     async def send(
         self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -128,12 +125,16 @@ class Fetcher:
     async def _follow(
         self, url: URL, request: dict[str, str], sent: Validators, clock: asyncio.Timeout
     ) -> Response | NotModified:
+        time = asyncio.get_running_loop().time
+        started = time()
         chain = Chain(url, max_hops=self._limits.max_hops)
-        while True:
-            answer = await self._ask(chain.url, request | chain.cookies(), sent, None if chain.hops else clock)
-            if not isinstance(answer, Redirect):
-                return replace(answer, hops=tuple(chain.hops), permanent_target=chain.permanent_target)
+        while isinstance(
+            answer := await self._ask(chain.url, request | chain.cookies(), sent, None if chain.hops else clock),
+            Redirect,
+        ):
             chain.follow(answer)
+        took = timedelta(seconds=time() - started)
+        return replace(answer, hops=tuple(chain.hops), permanent_target=chain.permanent_target, duration=took)
 
     async def _ask(
         self, url: URL, request: dict[str, str], sent: Validators, clock: asyncio.Timeout | None
@@ -142,7 +143,8 @@ class Fetcher:
         host = str(url.host)
         session = self._opened()
         try:
-            turn = self._turn(host.rstrip("."), url.port or 0, clock)  # its final dot is no part of a name
+            # none on one's own network; the final dot of a name is no part of it
+            turn = nullcontext() if is_private(host) else self._turn(host.rstrip("."), url.port or 0, clock)
             async with turn, session.get(url, headers=request, allow_redirects=False) as answer:
                 return await self._take(answer, url, sent)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -150,10 +152,8 @@ class Fetcher:
 
     @asynccontextmanager
     async def _turn(self, host: str, port: int, clock: asyncio.Timeout | None) -> AsyncIterator[None]:
-        """A turn at the address of `host`; `clock` stands still while we wait for it. None on one's own network."""
-        if self._resolver is None or is_private(host):
-            yield
-            return
+        """A turn at the address of `host`; `clock` stands still while we wait for it."""
+        assert self._resolver is not None, "there is a session"  # noqa: S101
         (found, *_) = await self._resolver.resolve(host, port)
         due_s = clock.when() if clock else None
         began_s = asyncio.get_running_loop().time()

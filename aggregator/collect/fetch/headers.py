@@ -22,8 +22,11 @@ Headers = Mapping[str, str]
 
 
 def dated(headers: Headers, received: datetime | None) -> Headers:
-    """The same headers, with a Date: the time of receipt where the server sent none (RFC 9110 6.6.1)."""
-    if received is None or "Date" in headers:
+    """The same headers, with a Date: the time of receipt where the server sent none (RFC 9110 6.6.1).
+
+    Where no other header is measured against it, none is made.
+    """
+    if received is None or "Date" in headers or not ("Expires" in headers or "Retry-After" in headers):
         return headers
     return ChainMap({"Date": format_datetime(received, usegmt=True)}, cast("MutableMapping[str, str]", headers))
 
@@ -59,7 +62,8 @@ def fresh_for(headers: Headers) -> timedelta | None:
 
     Uncapped. s-maxage is for shared caches, and the local clock plays no part.
     """
-    directives = _directives(headers.get("Cache-Control", ""))
+    said = headers.get("Cache-Control")
+    directives = _directives(said) if said else {}
     if directives.keys() & {"no-cache", "no-store"}:
         return None
     if "max-age" in directives:
