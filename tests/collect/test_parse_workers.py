@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -193,3 +193,50 @@ def test_everything_survives_the_wire() -> None:
     header, _ = LENGTHS.unpack(request[: LENGTHS.size])
     body = request[LENGTHS.size :]
     assert decode_request(body[:header], body[header:]) == GOOD
+
+
+#: no field as it is by default, and texts that a careless format would lose: empty, beyond 16 bits, with its own signs
+FULL = ParsedEntry(
+    guid="\n",
+    link="https://l.example/",
+    title="\U0001f600 é \ud800",
+    summary_html='"\\',
+    content_html="{",
+    text="\0\x1f",
+    author="a",
+    published=datetime(2026, 3, 3, 10, 0, 0, 123456, tzinfo=UTC),
+    updated=datetime(1990, 1, 1, tzinfo=UTC),
+    language="de",
+    categories=("", "c", "d"),
+    image_url="https://i.example/",
+    enclosures=(Enclosure(url="https://e.example/"), Enclosure(url="https://e.example/b", type="t", size_bytes=0)),
+    outlinks=("https://o.example/", "https://o.example/2"),
+    upstream=Upstream(comments=0, views=2, votes=3),
+    content_hash=b"\n\0",
+)
+
+
+def test_every_field_of_an_entry_survives_the_wire() -> None:
+    usual = ParsedEntry()
+    assert all(getattr(FULL, field.name) != getattr(usual, field.name) for field in fields(FULL))
+    feed = ParsedFeed(version="v", info=FeedInfo(), entries=(FULL, usual, FULL), unchanged=1, fingerprint=b"\n\xff")
+    assert decode_answer(encode_feed(feed)[LENGTHS.size :]) == feed
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(lambda answer: answer[:-1], id="cut"),
+        pytest.param(lambda answer: answer + b"x", id="too long"),
+        pytest.param(lambda answer: answer.replace(b'"texts":[', b'"texts":[1,'), id="a text too many"),
+        pytest.param(lambda answer: answer.replace(b'"texts":[1,', b'"texts":['), id="a text too few"),
+        pytest.param(lambda answer: answer.replace(b'"entries":[[', b'"entries":[[null,'), id="no number"),
+        pytest.param(lambda answer: b'{"feed":{}}\n', id="nothing in it"),
+        pytest.param(lambda answer: b"\xff", id="no text"),
+    ],
+)
+def test_an_answer_that_was_damaged_is_none(damaged: Callable[[bytes], bytes]) -> None:
+    answer = encode_feed(ParsedFeed(version="v", info=FeedInfo(), entries=(FULL,)))[LENGTHS.size :]
+    assert damaged(answer) != answer
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        decode_answer(damaged(answer))
