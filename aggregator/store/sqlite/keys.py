@@ -6,6 +6,7 @@ import ipaddress
 import re
 import unicodedata
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ def _is_literal(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)  # asked at every poll
 def host_key(url: str) -> str:
     """What is polled one request at a time: a host, a platform of many hosts, or host:port for literal addresses."""
     try:

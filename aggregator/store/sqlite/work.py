@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from sqlite3 import Row
 
 from aggregator.errors import StaleLease, StoreError
 from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
@@ -32,11 +33,34 @@ WHERE s.configured AND s.enabled AND (NOT s.gone OR (:force AND :only IS NOT NUL
     AND max(h.leased_until, h.free_at, h.parked_until) <= :now
 GROUP BY s.host ORDER BY min(s.due_at), s.host LIMIT :limit
 """
+#: of these hosts, in this order; of each the sources that have waited longest
 _DUE_SOURCES = """
-SELECT * FROM sources s WHERE s.host = :host AND s.configured AND s.enabled
-    AND (NOT s.gone OR (:force AND :only IS NOT NULL)) AND (:force OR s.due_at <= :now)
-    AND (:only IS NULL OR s.url IN (SELECT value FROM json_each(:only)))
-ORDER BY s.due_at, s.id LIMIT :room
+SELECT s.* FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
+    SELECT id FROM sources WHERE host = asked.value AND due_at <= :now AND configured AND enabled AND NOT gone
+    ORDER BY due_at, id LIMIT :per_host)
+ORDER BY asked.key, s.due_at, s.id
+"""
+_ASKED_SOURCES = """
+SELECT s.* FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
+    SELECT id FROM sources WHERE host = asked.value AND configured AND enabled
+        AND (NOT gone OR (:force AND :only IS NOT NULL)) AND (:force OR due_at <= :now)
+        AND (:only IS NULL OR url IN (SELECT value FROM json_each(:only)))
+    ORDER BY due_at, id LIMIT :per_host)
+ORDER BY asked.key, s.due_at, s.id
+"""
+_LEASE = """
+UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1 WHERE host IN (SELECT value FROM json_each(?2))
+RETURNING host, token
+"""
+_HELD_SOURCE = "SELECT h.token AS host_token, s.* FROM hosts h LEFT JOIN sources s ON s.id = ?2 WHERE h.host = ?1"
+#: the pauses that a host is owed
+_PAUSES = "parked_until = max(parked_until, :parked), free_at = max(free_at, :free_at)"
+#: the same, and it is nobody's any more: due with its first source, never within its pauses
+_FREE = f"""
+UPDATE hosts SET {_PAUSES}, leased_until = 0, due_at = (
+    SELECT max(min(s.due_at), hosts.free_at, :free_at, hosts.parked_until, :parked)
+    FROM sources s WHERE s.host = hosts.host AND {POLLABLE})
+WHERE host = :host
 """
 
 
@@ -84,23 +108,20 @@ class Work:
         asked = {
             "now": codec.to_ms(now),
             "limit": limit,
+            "per_host": per_host,
             "force": force,
             "only": None if only is None else json.dumps(sorted(only)),
         }
         until = codec.to_ms(now + lease)
-        hosts_of = _ASKED_HOSTS if force or only is not None else _DUE_HOSTS
+        queries = (_ASKED_HOSTS, _ASKED_SOURCES) if force or only is not None else (_DUE_HOSTS, _DUE_SOURCES)
 
         def run(connection: Connection) -> list[Lease]:
-            leases: list[Lease] = []
-            room = limit
-            for (host,) in connection.execute(hosts_of, asked).fetchall():
-                if room <= 0:
-                    break
-                taken = _lease(connection, host, {**asked, "host": host, "room": min(per_host, room)}, until)
-                if taken is not None:
-                    leases.append(taken)
-                    room -= len(taken.sources)
-            return leases
+            hosts_of, sources_of = queries
+            hosts = [host for (host,) in connection.execute(hosts_of, asked)]
+            rows = connection.execute(sources_of, {**asked, "hosts": json.dumps(hosts)}).fetchall() if hosts else []
+            for host in set(hosts).difference(row["host"] for row in rows):
+                refresh_host(connection, host)
+            return _leased(connection, rows[:limit], until)
 
         return self._engine.write(run) if limit > 0 else []
 
@@ -161,30 +182,32 @@ def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         yield keys[start : start + _CHUNK]
 
 
-def _lease(connection: Connection, host: str, asked: dict[str, object], until: int) -> Lease | None:
-    """Takes the host and at most `room` of its sources; their due times move behind the lease."""
-    rows = connection.execute(_DUE_SOURCES, asked).fetchall()
-    if not rows:
-        refresh_host(connection, host)
-        return None
-    (token,) = connection.execute(
-        "UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1 WHERE host = ?2 RETURNING token",
-        (until, host),
-    ).fetchone()
+def _leased(connection: Connection, rows: Sequence[Row], until: int) -> list[Lease]:
+    """Takes the hosts of these sources, in their order; the due times of both move behind the lease."""
+    by_host: dict[str, list[Row]] = {}
+    for row in rows:
+        by_host.setdefault(row["host"], []).append(row)
+    tokens = dict(connection.execute(_LEASE, (until, json.dumps(list(by_host)))).fetchall())
     connection.executemany(
         "UPDATE sources SET due_at = max(due_at, ?1), lease_token = ?2 WHERE id = ?3",
-        [(until, token, row["id"]) for row in rows],
+        [(until, tokens[row["host"]], row["id"]) for row in rows],
     )
-    sources = tuple(codec.source(row) for row in rows)
-    return Lease(host=host, token=token, until=codec.from_ms(until), sources=sources)
+    return [
+        Lease(
+            host=host,
+            token=tokens[host],
+            until=codec.from_ms(until),
+            sources=tuple(codec.source(row) for row in own),
+        )
+        for host, own in by_host.items()
+    ]
 
 
 def _complete(connection: Connection, lease: Lease, result: PollResult) -> Stored:
-    token = connection.execute("SELECT token FROM hosts WHERE host = ?", (lease.host,)).fetchone()
-    if token is None or token[0] != lease.token:
+    source = connection.execute(_HELD_SOURCE, (lease.host, result.source_id)).fetchone()
+    if source is None or source["host_token"] != lease.token:
         raise StaleLease(f"{lease.host} has been leased by another worker since; this poll is not stored")
-    source = connection.execute("SELECT * FROM sources WHERE id = ?", (result.source_id,)).fetchone()
-    if source is None:
+    if source["id"] is None:
         raise StoreError(f"there is no source {result.source_id}")
     if source["lease_token"] != lease.token or all(one.id != result.source_id for one in lease.sources):
         return Stored()  # completed before: the second time changes nothing
@@ -192,26 +215,35 @@ def _complete(connection: Connection, lease: Lease, result: PollResult) -> Store
     if health.record_poll(connection, source, result) or visible:
         bump(connection)
     _release(connection, lease, result)
+    _settle(connection, source, lease, result)
     return stored
 
 
 def _release(connection: Connection, lease: Lease, result: PollResult) -> None:
     """Frees the host with the last source of its lease, after the pause it is owed."""
-    parked = codec.to_ms_or_none(result.park_host_until) or 0
-    free_at = codec.to_ms(result.polled_at + result.duration + request_gap(lease.host))
-    connection.execute(
-        "UPDATE hosts SET parked_until = max(parked_until, ?), free_at = max(free_at, ?) WHERE host = ?",
-        (parked, free_at, lease.host),
+    pauses = {
+        "host": lease.host,
+        "parked": codec.to_ms_or_none(result.park_host_until) or 0,
+        "free_at": codec.to_ms(result.polled_at + result.duration + request_gap(lease.host)),
+    }
+    others = [source.id for source in lease.sources if source.id != result.source_id]
+    waiting = (
+        others
+        and connection.execute(
+            "SELECT 1 FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND lease_token = ?",
+            (json.dumps(others), lease.token),
+        ).fetchone()
     )
-    waiting = connection.execute(
-        "SELECT 1 FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND lease_token = ?",
-        (json.dumps([source.id for source in lease.sources]), lease.token),
-    ).fetchone()
-    if waiting is None:
-        refresh_host(connection, lease.host)
-    moved = connection.execute("SELECT host, fetch_url FROM sources WHERE id = ?", (result.source_id,)).fetchone()
-    host = host_key(moved["fetch_url"])
-    if host != moved["host"]:
-        sync.move(connection, result.source_id, host)
+    connection.execute(f"UPDATE hosts SET {_PAUSES} WHERE host = :host" if waiting else _FREE, pauses)
+
+
+def _settle(connection: Connection, source: Row, lease: Lease, result: PollResult) -> None:
+    """A source whose address leads to another host than before is polled from there."""
+    address = source["fetch_url"]
+    if result.adopt_url:
+        (address,) = connection.execute("SELECT fetch_url FROM sources WHERE id = ?", (source["id"],)).fetchone()
+    host = host_key(address)
+    if host != source["host"]:
+        sync.move(connection, source["id"], host)
         refresh_host(connection, lease.host)
         refresh_host(connection, host)
