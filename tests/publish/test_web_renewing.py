@@ -17,6 +17,7 @@ from publishing import MemoryStore, make_item
 from test_web import SAME_ORIGIN, Client, play
 
 from aggregator.model import Item, Scope
+from aggregator.publish.web.unhurried import Unhurried
 
 #: answers may be given once more for eight times as long
 FRESHNESS = timedelta(seconds=0.25)
@@ -108,3 +109,41 @@ def test_a_renewal_that_began_before_a_like_is_not_taken_for_right(tmp_path: Pat
         assert b"With the like" in (await client.get("/"))[1]
 
     play(tmp_path, story, store=store, freshness=timedelta(seconds=0.2))
+
+
+def test_what_nobody_waits_for_takes_a_share_of_the_time() -> None:
+    def work() -> float:
+        began = time.thread_time()
+        while time.thread_time() - began < 0.01:
+            pass
+        return time.monotonic()
+
+    pool = Unhurried(0.2)
+    first, second, third = (done.result() for done in [pool.submit(work) for _ in range(3)])
+    pool.shutdown()
+    assert second - first >= 0.049
+    assert third - second >= 0.049
+
+
+def test_one_that_fails_is_followed_by_the_next() -> None:
+    pool = Unhurried(0.2)
+    failing, next_one = pool.submit(lambda: 1 // 0), pool.submit(lambda: 7)
+    assert isinstance(failing.exception(), ZeroDivisionError)
+    assert next_one.result() == 7
+    pool.shutdown()
+
+
+def test_a_page_in_a_long_line_is_given_until_its_turn_comes(tmp_path: Path) -> None:
+    store = Gated()
+
+    async def story(client: Client) -> None:
+        await client.get("/")
+        store.edit("Edited")
+        await asyncio.sleep(FRESHNESS.total_seconds())
+        with store.held_up():
+            await client.get("/")
+            await asyncio.sleep(GRACE_S)
+            assert b"Title 9" in (await asyncio.wait_for(client.get("/"), AT_ONCE_S))[1]
+        await shown(client, "Edited")
+
+    play(tmp_path, story, store=store, freshness=FRESHNESS)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from store_values import HOUR, NOW, A, follow, make_entry, poll
@@ -40,6 +42,27 @@ class TestViews:
         store.record_views([view(ids[0], 1, at=2 * HOUR), view(ids[0], 1, at=DAY)])
         assert store.fold_views() == 1
         assert store.items(ids[:1])[0].views == 2
+
+    def test_many_at_once_are_counted_as_one_after_the_other(self, store: Store, ids: list[str]) -> None:
+        dice = random.Random(7)
+        views = [
+            view(dice.choice(ids), dice.randrange(150), at=timedelta(minutes=dice.randrange(3 * 24 * 60)))
+            for _ in range(2_500)
+        ]
+        first: dict[tuple[str, bytes, date], View] = {}
+        for one in views:
+            first.setdefault((one.item_id, one.visitor, one.at.date()), one)
+        counted = 0
+        for start in range(0, len(views), 900):
+            store.record_views(views[start : start + 900])
+            counted += store.fold_views()
+        assert counted == len(first) == store.stats().views
+        tally = Counter(one.item_id for one in first.values())
+        assert [item.views for item in store.items(ids)] == [tally[item_id] for item_id in ids]
+        for hours in (1, 30, 60):
+            until = NOW + timedelta(hours=hours)
+            within = Counter(one.item_id for one in first.values() if one.at < until)
+            assert store.view_counts(since=NOW, until=until) == within
 
     def test_waiting_views_survive_reopening(self, store: Store, ids: list[str], reopen: Callable[[], Store]) -> None:
         store.record_views([view(ids[0], 1)])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Opened:
     """One request for an item, as the server saw it."""
 
@@ -27,6 +27,11 @@ class Opened:
     def user_agent(self) -> str:
         """What the client calls itself, as it says it; "" if it says nothing."""
         return self.headers.get("user-agent", "").strip()
+
+    @cached_property
+    def refused(self) -> str | None:
+        """What `refusal` says of it: a browser sends the same headers with every item that is opened in it."""
+        return _refusal(self)
 
 
 #: words in a User-Agent that no browser of a person has; our own list, by what they do
@@ -63,6 +68,10 @@ def refusal(opened: Opened) -> str | None:
     prefetch     fetched ahead, perhaps never looked at (Purpose, Sec-Purpose, X-Purpose, X-Moz)
     sub-resource asked for by another page as a picture, frame, style or script (Fetch Metadata, else Accept)
     """
+    return opened.refused
+
+
+def _refusal(opened: Opened) -> str | None:
     if opened.method != "GET":
         return "method"
     if is_bot(opened.user_agent):

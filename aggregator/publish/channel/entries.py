@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aggregator.model import Enclosure, Item
 from aggregator.model.redact import public_url
 from aggregator.publish.channel.values import ChannelEntry, Origin
-from aggregator.publish.fragments import Fragments
+from aggregator.publish.fragments import Fragments, same_but_counts
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.markup import (
     address,
@@ -115,11 +115,8 @@ def entry(place: Place, rank: int, listing: Listing, site: Site, fragments: Frag
 
 
 def _tells_the_same(known: tuple[Item, Site], asked: tuple[Item, Site]) -> bool:
-    """All but the counts: feeds tell the readers of a window, which stand in the place, not those of all times."""
     (one, under), (other, site) = known, asked
-    if under is not site and under != site:
-        return False
-    return one == other or replace(one, views=other.views, likes=other.likes) == other
+    return (under is site or under == site) and same_but_counts(one, other)
 
 
 def _told(item: Item, site: Site) -> _Told:

@@ -14,6 +14,7 @@ from aggregator.publish.listing import Listing, Place
 from aggregator.publish.lists import words
 from aggregator.publish.pages import body, phrases
 from aggregator.publish.pages.assets import style_path
+from aggregator.publish.pages.boards import Boards
 from aggregator.publish.site import Site, slugify
 
 #: languages that are written from right to left (BCP 47 primary subtags)
@@ -55,6 +56,7 @@ def make_environment(site: Site, *, static: bool = False) -> Environment:
         days=_Days(site).group,
         thousands=phrases.thousands,
     )
+    environment.globals["board"] = Boards(environment).html
     return environment
 
 

@@ -18,6 +18,7 @@ from aggregator.errors import StoreError
 from aggregator.publish.compress import pack
 from aggregator.publish.rendering import Made
 from aggregator.publish.web.services import Services
+from aggregator.publish.web.unhurried import Unhurried
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ _MAKERS = 2
 _CALLERS = 2
 #: an answer that was right so many times `freshness` ago is given while it is made anew
 _GRACE = 8
+#: and for so long while its turn has not come
+_GRACE_IN_LINE_S = 10.0
+#: of a core: what making ahead of being waited for may take
+_RENEWING = 0.2
 
 T = TypeVar("T")
 #: reloads of the configuration, generation of the store
@@ -60,7 +65,7 @@ class Contents:
         self._services = services
         self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="web")
         #: makes what nobody waits for, one after the other
-        self._renewer = ThreadPoolExecutor(1, thread_name_prefix="web-renews")
+        self._renewer = Unhurried(_RENEWING, thread_name_prefix="web-renews")
         #: neither is ever behind what is being made
         self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="web-calls")
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
@@ -176,6 +181,8 @@ class Contents:
     def _was_right(self, key: str, kept: Content) -> bool:
         """Whether it was what the store said so little ago that it may be given once more."""
         grace_s = self._services.freshness.total_seconds() * _GRACE
+        if key in self._renewing:
+            grace_s = max(grace_s, _GRACE_IN_LINE_S)
         right = self._right.get(key, float("-inf"))
         is_young = time.monotonic() - right < grace_s
         return is_young and right >= self._changed and kept.stamp[0] == self._services.epoch

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
 
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
@@ -20,6 +21,9 @@ from aggregator.publish.web.services import Services
 from aggregator.publish.web.shortcut import REPEATABLE, Counting, Repeatable
 
 _log = logging.getLogger(__name__)
+
+#: readers who open one item after the other
+_REMEMBERED: Final = 256
 
 
 class Opening:
@@ -67,7 +71,7 @@ class Opening:
     async def like(self, request: web.Request) -> web.Response:
         """``POST /item/<id>/like``: back to the page, which says thank you. 403 from elsewhere, 429 for too many."""
         item_id, now = request.match_info["id"], self._services.clock()
-        opened = _opened(request.method, request.headers, request.remote)
+        opened = _opened(request.method, request.raw_headers, request.remote)
         found = await self._contents.call(lambda: self._item(item_id))
         if isinstance(found, Made):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
@@ -91,7 +95,7 @@ class Opening:
 
     async def _count(self, request: web.Request, item_id: str) -> None:
         """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""
-        opened, now = _opened(request.method, request.headers, request.remote), self._services.clock()
+        opened, now = _opened(request.method, request.raw_headers, request.remote), self._services.clock()
         self._services.audience.view(opened, item_id, now=now)
         token = request.query.get("r")
         if not token or refusal(opened) is not None:
@@ -105,17 +109,23 @@ class Opening:
         """A view by somebody who is given the page without a handler."""
 
         def count(message: RawRequestMessage, peer: str) -> None:
-            opened = _opened(message.method, message.headers, peer)
+            opened = _opened(message.method, message.raw_headers, peer)
             self._services.audience.view(opened, item_id, now=self._services.clock())
 
         return count
 
 
-def _opened(method: str, headers: Mapping[str, str], peer: str | None) -> Opened:
-    joined = {name.lower(): value for name, value in headers.items()}
-    if len(joined) < len(headers):  # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
-        joined.clear()
-        for name, value in headers.items():
-            key = name.lower()
-            joined[key] = f"{joined[key]}, {value}" if key in joined else value
+@lru_cache(_REMEMBERED)
+def _opened(method: str, headers: tuple[tuple[bytes, bytes], ...], peer: str | None) -> Opened:
+    """The request as it is judged; remembered, since a browser says the same of itself with every item."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key, text = _name(name), value.decode("utf-8", "surrogateescape")
+        # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
+        joined[key] = f"{joined[key]}, {text}" if key in joined else text
     return Opened(method=method, peer=peer or "", headers=joined)
+
+
+@lru_cache(_REMEMBERED)
+def _name(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape").lower()

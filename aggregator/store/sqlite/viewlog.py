@@ -77,7 +77,8 @@ class ViewLog:
             if written != len(data):
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
                 raise StoreUnavailable(f"{self._path}: the disk is full; {len(records)} views were not recorded")
-        self._dirty.set()
+        if not self._dirty.is_set():  # asking is ten times cheaper than setting; if it is set, the sync is yet to come
+            self._dirty.set()
 
     def read(self, known: tuple[bytes, int] | None) -> tuple[bytes, int, list[Record]]:
         """(log id, its end, the records behind what is `known` of it: log id and offset)."""

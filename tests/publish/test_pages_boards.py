@@ -1,0 +1,97 @@
+"""Lists are rendered once for all pages that show them, again when readers would see a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import page_samples as samples
+import pytest
+
+from aggregator.model import Item
+from aggregator.publish.fragments import Fragments
+from aggregator.publish.listing import Listing, Place
+from aggregator.publish.pages import Pages
+
+ITEMS = [samples.item(number) for number in range(8)]
+
+
+def page(pages: Pages, ranking: Listing, recommended: Listing, latest: Listing) -> tuple[str, str, str]:
+    """All pages that hold the three lists."""
+    item = latest.places[0].item
+    return (
+        pages.front(latest=latest, ranking=ranking, recommended=recommended, older="/?before=x"),
+        pages.section(name="World", latest=latest, ranking=ranking, recommended=recommended),
+        pages.article(item=item, story=(), related=latest, ranking=ranking, recommended=recommended),
+    )
+
+
+def lists(items: Sequence[Item] = ITEMS, *, views: int = 3, window: str = "1d") -> tuple[Listing, Listing, Listing]:
+    """A ranking, a recommendation and the latest."""
+    places = tuple(Place(item=item, views=views, reasons=("4 sources",)) for item in items)
+    ranking = Listing(
+        kind="ranking",
+        title="Ranking",
+        description="",
+        path=f"/feeds/ranking-{window}",
+        page="/",
+        places=places,
+        window=window,
+        since=samples.NOW,
+        basis="views",
+    )
+    recommended = replace(ranking, kind="recommended", path="/feeds/recommended", window=None)
+    return ranking, recommended, replace(recommended, kind="latest", path="/feeds/latest")
+
+
+def changed(**change: Any) -> tuple[Listing, Listing, Listing]:
+    return lists([ITEMS[0], replace(ITEMS[1], **change), *ITEMS[2:]])
+
+
+def without_readers() -> tuple[Listing, Listing, Listing]:
+    ranking, recommended, latest = lists()
+    return replace(ranking, basis="signals"), recommended, latest
+
+
+SEEN: dict[str, Callable[[], tuple[Listing, Listing, Listing]]] = {
+    "title": lambda: changed(title="Another title"),
+    "source": lambda: changed(source=replace(ITEMS[1].source, name="Renamed")),
+    "language": lambda: changed(language="ar"),
+    "published": lambda: changed(published=ITEMS[1].published + timedelta(minutes=1)),
+    "readers": lambda: lists(views=4),
+    "order": lambda: lists(ITEMS[::-1]),
+    "one less": lambda: lists(ITEMS[:-1]),
+    "window": lambda: lists(window="7d"),
+    "nobody has opened anything": without_readers,
+    "counts of all times": lambda: changed(views=77, likes=8),
+}
+
+
+@pytest.mark.parametrize("change", SEEN)
+def test_what_readers_see_is_rendered_again(change: str) -> None:
+    pages = Pages(samples.SITE)
+    for given in (lists(), SEEN[change](), lists()):
+        assert page(pages, *given) == page(Pages(samples.SITE), *given)
+
+
+def test_what_is_opened_meanwhile_costs_no_list_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    get = Fragments.get
+
+    def counting(self: Fragments, key: Any, value: Any, make: Callable[[], Any], **how: Any) -> Any:
+        def counted() -> Any:
+            made.append(key)
+            return make()
+
+        return get(self, key, value, counted, **how)
+
+    monkeypatch.setattr(Fragments, "get", counting)
+    pages = Pages(samples.SITE)
+    page(pages, *lists())
+    assert len(made) == len({str(key) for key in made}) > 0
+    made.clear()
+    opened = [replace(item, views=item.views + 1) for item in ITEMS]
+    page(pages, *(replace(one, since=samples.NOW + timedelta(minutes=5)) for one in lists(opened)))
+    assert made == []
