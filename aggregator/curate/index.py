@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nlargest
@@ -18,7 +19,7 @@ from itertools import filterfalse, pairwise, repeat
 from operator import mul
 from typing import NamedTuple
 
-from aggregator.curate.document import COUNT_WEIGHTS, NOTHING, Document, numbers_of
+from aggregator.curate.document import COUNT_WEIGHTS, Document, numbers_of
 from aggregator.curate.text import strip_lead, strip_title, terms, tokens
 from aggregator.curate.vocabulary import Lexicon, tongue
 from aggregator.model import ItemText
@@ -154,8 +155,7 @@ class Index:
         """The document is found no more and its words no longer count: its text has changed or it was merged."""
         if self._documents.pop(document.item_id, None):
             self._crowd[_slot(document)] -= 1
-            del self._numbered[document.number]
-            self._sweep(document.terms[: document.found_by])
+            self._drop(document)
         self.lexicon.uncount(document.language, document.terms)
 
     def evict(self, before: datetime) -> list[Document]:
@@ -163,21 +163,22 @@ class Index:
         old = [document for document in self._documents.values() if document.published < before]
         for document in old:
             del self._documents[document.item_id]
-            del self._numbered[document.number]
             self._crowd[_slot(document)] -= 1
+            self._drop(document)
         self._crowd = +self._crowd
-        self._sweep({term for document in old for term in document.terms[: document.found_by]})
         return old
 
-    def _sweep(self, terms: Iterable[int]) -> None:
-        """Takes what is no longer held off the lists of these terms."""
-        for term in terms:
-            held = self._postings.get(term, NOTHING)
-            kept = [number for number in ((held,) if isinstance(held, int) else held) if number in self._numbered]
-            if not kept:
-                self._postings.pop(term, None)
-            else:
-                self._postings[term] = array("I", kept) if len(kept) > 1 else kept[0]
+    def _drop(self, document: Document) -> None:
+        """Takes it off the lists of its terms, in which numbers ascend: what is old stands at their beginning."""
+        del self._numbered[document.number]
+        for term in document.terms[: document.found_by]:
+            held = self._postings[term]
+            if isinstance(held, int):
+                del self._postings[term]
+                continue
+            del held[bisect_left(held, document.number)]
+            if len(held) == 1:
+                self._postings[term] = held[0]
 
     def shrink(self, before: datetime) -> None:
         """What was published before then is not compared word by word any more."""
@@ -187,7 +188,7 @@ class Index:
 
     def since(self, newest: int) -> datetime:
         """When the oldest of the `newest` newest items was published."""
-        return min(nlargest(newest, (document.published for document in self._documents.values())))
+        return sorted(document.published for document in self._documents.values())[-newest:][0]
 
     def rarest(self, document: Document) -> list[int]:
         """Its terms that are not common in its language, rarest first."""

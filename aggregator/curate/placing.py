@@ -149,13 +149,15 @@ class Placing:
         A founder stays as long as others stand with it.
         """
         near = [hit for hit in hits if abs(hit.document.published - document.published) <= REASSIGNED_WITHIN]
+        # nearly the same moment for all of them, so nearly the same number in the air
+        join = self._join_from(document) + CLEARLY
         centre: Probe | None = None
         for hit in near[:CANDIDATES]:
             present = self._stories.of(hit.document.item_id)
             if present is None or present is story or not self._may_leave(hit.document, present):
                 continue
             centre = centre or self._stories.probe(story)
-            cosine, join = self._index.cosine(centre, hit.document), self._join_from(hit.document) + CLEARLY
+            cosine = self._index.cosine(centre, hit.document)
             better = self._stories.fits_one(story, hit.document, cosine, hit.shared, join=join)
             if better is not None and better.cosine > self._fit_of(hit.document, present):
                 self._move(hit.document, present, better, decided)
