@@ -61,7 +61,7 @@ _ADDRESSES = frozenset({"href", "src"})
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
 #: elements as nh3 writes them: attributes quoted, quotes inside them escaped
-_ELEMENT = re.compile(r"</?[a-z][a-z0-9]*(?:[^\"<>]|\"[^\"]*\")*>")
+_ELEMENT = re.compile(r"</?[a-z](?:[^\"<>]++|\"[^\"]*+\")*+>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 _IMAGE = re.compile(r"<img((?: [a-z-]+=\"[^\"]*\")*)>")
 _LINK = re.compile(r"<a(?: (?!href=)[a-z-]+=\"[^\"]*\")* href=\"([^\"]*)\"")
@@ -75,7 +75,7 @@ _LINE_BREAKING = frozenset({
     "blockquote", "pre", "hr", "figure", "figcaption", "article", "section", "header", "footer", "aside", "td",
     "th", "details", "summary", "caption", "center",
 })  # fmt: skip
-_LINE_BREAK = re.compile(rf"</?(?:{'|'.join(sorted(_LINE_BREAKING))})(?![a-z0-9])(?:[^\"<>]|\"[^\"]*\")*>")
+_LINE_BREAK = re.compile(rf"</?(?:{'|'.join(sorted(_LINE_BREAKING))})(?![a-z0-9])(?:[^\"<>]++|\"[^\"]*+\")*+>")
 _EMPTY = re.compile(
     r"<(p|div|span|a|b|i|em|strong|center|figure|h[1-6])(?: [^<>]*+)?>\s*+(?:(?:&nbsp;|<br>)\s*+)*+</\1>"
 )

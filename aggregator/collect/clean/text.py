@@ -37,8 +37,10 @@ def printable(text: str) -> str:
 
 def _is_printable(text: str) -> bool:
     """Whether there is nothing to be done about a text: most have no character that `str` calls unprintable."""
-    if not text.isprintable() and not text.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable():
-        return False
+    if not text.isprintable():
+        lines = text.replace("\t", "").replace("\xa0", "").split("\n")
+        if not all(map(str.isprintable, lines)):
+            return False
     if text.isascii():
         return True
     # one mark is looked for in a third of the time that a run of them takes

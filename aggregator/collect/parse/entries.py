@@ -45,8 +45,8 @@ def clean_entry(raw: RawEntry, *, language: str | None = None) -> ParsedEntry:
         summary = CleanHtml()
     text = summary.text or content.text
     title = _title(raw.title, text)
-    links = [link for link in (safe_url(link, raw.base) for link in raw.links) if link]
-    enclosures = tuple(_enclosures(raw))
+    links = [link for written in raw.links if (link := safe_url(written, raw.base))]
+    enclosures = tuple(_enclosures(raw)) if raw.enclosures else ()
     return ParsedEntry(
         guid=_guid(raw.guid),
         link=links[0] if links else None,
@@ -61,7 +61,7 @@ def clean_entry(raw: RawEntry, *, language: str | None = None) -> ParsedEntry:
         categories=_categories(raw.categories),
         image_url=_image(raw, content, summary),
         enclosures=enclosures,
-        outlinks=tuple(dict.fromkeys(link for link in (*summary.links, *content.links) if link not in links)),
+        outlinks=tuple(dict.fromkeys([link for link in (*summary.links, *content.links) if link not in links])),
         upstream=raw.upstream,
         content_hash=_content_hash(title, summary.text, content.text, enclosures),
     )
@@ -78,7 +78,9 @@ def plain_words(piece: RawContent) -> str:
 
 def language_tag(value: str | None) -> str | None:
     """A BCP 47 tag in lower case; None for what is none."""
-    tag = (value or "").strip().replace("_", "-").lower()
+    if not value:
+        return None
+    tag = value.strip().replace("_", "-").lower()
     return tag if _LANGUAGE.fullmatch(tag) and tag not in {"und", "xx"} else None
 
 
@@ -117,8 +119,12 @@ def _cut(text: str) -> str:
 
 def _author(value: str) -> str | None:
     """Names only: addresses of people are not for republishing."""
-    name = clean_line(_E_MAIL.sub("", html.unescape(value[:_MAX_AUTHOR_CHARS])), graphemes=120).strip("()<>,;: ")
-    return name or None
+    if not value:
+        return None
+    name = html.unescape(value[:_MAX_AUTHOR_CHARS])
+    if "@" in name or "mailto" in name:
+        name = _E_MAIL.sub("", name)
+    return clean_line(name, graphemes=120).strip("()<>,;: ") or None
 
 
 def _date(date: RawDate | None) -> datetime | None:
@@ -126,8 +132,8 @@ def _date(date: RawDate | None) -> datetime | None:
 
 
 def _categories(values: Iterable[str]) -> tuple[str, ...]:
-    names = (clean_line(html.unescape(value[:500]), graphemes=80) for value in values)
-    return tuple(dict.fromkeys(name for name in names if name))[:_MAX_CATEGORIES]
+    names = dict.fromkeys([clean_line(html.unescape(value[:500]), graphemes=80) for value in values])
+    return tuple(filter(None, names))[:_MAX_CATEGORIES]
 
 
 def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml) -> str | None:
@@ -151,7 +157,5 @@ def _size(length: str) -> int | None:
 
 def _content_hash(title: str, summary: str, content: str, enclosures: Iterable[Enclosure]) -> bytes:
     """What a reader would call the content: words and media, without ids, dates, counters and markup."""
-    digest = hashlib.sha256(_HASH_VERSION)
-    for part in (title, summary, content, *(enclosure.url.partition("?")[0] for enclosure in enclosures)):
-        digest.update(part.encode("utf-8", "replace") + b"\0")
-    return digest.digest()
+    parts = (title, summary, content, *[enclosure.url.partition("?")[0] for enclosure in enclosures], "")
+    return hashlib.sha256(_HASH_VERSION + "\0".join(parts).encode("utf-8", "replace")).digest()

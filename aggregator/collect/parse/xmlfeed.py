@@ -19,7 +19,7 @@ import feedparser
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.entries import language_tag, plain_words
-from aggregator.collect.parse.quicker import UnreadDate, make_quicker
+from aggregator.collect.parse.quicker import UTF8, UnreadDate, make_quicker
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo, Upstream
@@ -49,6 +49,10 @@ _PERIODS = {
 }
 _MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
 _MAX_IMAGES = 8
+_ALTERNATE = frozenset({"alternate", ""})
+#: what an entry may report of itself
+_REPORTS = frozenset({"media_statistics", "media_starrating", "slash_comments", "thr_total"})
+_NO_REPORT = Upstream()
 
 #: feedparser's dictionaries, which are only ever read by `_value`
 Fields = dict[str, Any]
@@ -80,7 +84,7 @@ def _run_plainly(text: str, url: str) -> Fields:
 
 
 def _run(text: str, url: str) -> Fields:
-    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    headers = {"content-type": UTF8, "content-location": url}
     if "<link uri" in text:
         text = _LINK_URI.sub("<link", text)
     document = io.BytesIO(text.encode("utf-8", "replace"))
@@ -112,14 +116,14 @@ def _dicts(fields: Fields, key: str) -> list[Fields]:
 
 def _entry(fields: Fields, url: str) -> RawEntry:
     links = _dicts(fields, "links")
-    enclosures = [link for link in links if _text(link, "rel") == "enclosure"]
+    enclosures = [link for link in links if _value(link, "rel") == "enclosure"]
     title, summary, content = _content(fields, "title", url), _content(fields, "summary", url), _body(fields, url)
     if summary and content and summary.value == content.value:
         summary = None  # feedparser's copy, which has lost its base
     return RawEntry(
         base=next((piece.base for piece in (content, summary, title) if piece and piece.base), url),
         guid=_text(fields, "id"),
-        links=tuple(_links(fields, links)),
+        links=_links(fields, links, enclosures),
         title=title,
         summary=summary,
         content=content,
@@ -128,11 +132,13 @@ def _entry(fields: Fields, url: str) -> RawEntry:
         updated=_date(fields, "updated"),
         language=_text(fields, "language")
         or next((p.language for p in (content, summary, title) if p and p.language), None),
-        categories=tuple(_text(tag, "label") or _text(tag, "term") for tag in _dicts(fields, "tags")),
+        categories=tuple([_text(tag, "label") or _text(tag, "term") for tag in _dicts(fields, "tags")]),
         images=tuple(_images(fields, enclosures))[:_MAX_IMAGES],
         enclosures=tuple(
-            (_text(each, "href") or _text(each, "url"), _text(each, "type"), _text(each, "length"))
-            for each in enclosures
+            [
+                (_text(each, "href") or _text(each, "url"), _text(each, "type"), _text(each, "length"))
+                for each in enclosures
+            ]
         ),
         upstream=_upstream(fields),
     )
@@ -174,12 +180,11 @@ def _date(fields: Fields, key: str) -> RawDate | None:
     return RawDate(raw=raw, otherwise=unread.read if isinstance(unread, UnreadDate) else None) if raw else None
 
 
-def _links(fields: Fields, links: Sequence[Fields]) -> Iterator[str]:
+def _links(fields: Fields, links: Sequence[Fields], enclosures: Sequence[Fields]) -> tuple[str, ...]:
     """FeedBurner's record of the original, the entry's link, other alternates, and at last its media file."""
-    yield _text(fields, "feedburner_origlink")
-    yield _text(fields, "link")
-    for rels in (("alternate", ""), ("enclosure",)):
-        yield from (_text(link, "href") for link in links if _text(link, "rel") in rels)
+    own = (_text(fields, "feedburner_origlink"), _text(fields, "link"))
+    alternates = [_text(link, "href") for link in links if _text(link, "rel") in _ALTERNATE]
+    return (*own, *alternates, *[_text(link, "href") for link in enclosures])
 
 
 def _author(fields: Fields) -> str:
@@ -204,6 +209,8 @@ def _is_image(media: Fields) -> bool:
 
 
 def _upstream(fields: Fields) -> Upstream:
+    if _REPORTS.isdisjoint(fields):  # nearly always
+        return _NO_REPORT
     statistics, stars = _dict(fields, "media_statistics"), _dict(fields, "media_starrating")
     comments = [_count(fields, "slash_comments"), _count(fields, "thr_total")]
     votes = [_count(stars, "count"), _count(statistics, "favorites")]

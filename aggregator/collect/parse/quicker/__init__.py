@@ -20,8 +20,9 @@ from aggregator.collect.parse.quicker.bounds import set_bounds
 from aggregator.collect.parse.quicker.dates import UnreadDate, unread
 from aggregator.collect.parse.quicker.driver import create_parser
 from aggregator.collect.parse.quicker.elements import QuickParser
+from aggregator.collect.parse.quicker.encoding import UTF8, convert_to_utf8
 
-__all__ = ["UnreadDate", "create_parser", "make_quicker"]
+__all__ = ["UTF8", "UnreadDate", "create_parser", "make_quicker"]
 
 
 def make_quicker() -> None:
@@ -30,6 +31,7 @@ def make_quicker() -> None:
     # xml.sax asks a module of this name for `create_parser`
     feedparser.api.PREFERRED_XML_PARSERS = [__name__]
     feedparser.api.StrictFeedParser = QuickParser
+    feedparser.api.convert_to_utf8 = convert_to_utf8
     feedparser.mixin.make_safe_absolute_uri = addresses.make_safe_absolute_uri
     feedparser.namespaces._base._parse_date = unread  # noqa: SLF001 - what is replaced has no public name
     feedparser.namespaces.dc._parse_date = unread  # noqa: SLF001

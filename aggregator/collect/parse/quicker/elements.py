@@ -7,7 +7,8 @@ methods and attributes are feedparser's: `parsers.strict`, `mixin`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 from xml.sax.xmlreader import AttributesNSImpl
 
 from aggregator.collect.parse.quicker.addresses import make_safe_absolute_uri
@@ -24,6 +25,8 @@ _SCOPED = frozenset({"base", "lang"})
 #: elements of their own names in which a text input or a picture goes on
 _IN_TEXT_INPUT = frozenset({"title", "link", "description", "name"})
 _IN_IMAGE = frozenset({"title", "link", "description", "url", "href", "width", "height"})
+#: what is remembered from document to document: no feed that is meant to be read has more names, or that many spaces
+_MOST_NAMES, _MOST_NAMESPACES = 500, 50
 #: to these feedparser gives an attribute
 _ISLANDS = frozenset({("http://www.w3.org/1998/Math/MathML", "math"), ("http://www.w3.org/2000/svg", "svg")})
 
@@ -51,70 +54,77 @@ class _End(NamedTuple):
     svg: bool
 
 
+#: (prefix, address) in the order in which they were declared
+Namespaces = tuple[tuple[Any, str], ...]
+_Learnt = TypeVar("_Learnt", _Start, _End)
+
+
 class QuickParser(QuickValues):
     """feedparser's strict parser."""
 
     def __init__(self, *arguments: Any) -> None:
-        self._starts: dict[str, _Start] = {}
-        self._ends: dict[str, _End] = {}
+        self._starts, self._ends = _learnt((), ())
         #: a base address that comes out of being resolved against itself as it went in
         self._settled_base: str | None = None
         super().__init__(*arguments)
 
     def track_namespace(self, prefix: str | None, uri: str) -> None:
-        """A namespace is declared: what was found out of names may be another thing now."""
+        """A namespace is declared: names may be other things now, or what they were in a document like this one."""
         super().track_namespace(prefix, uri)
-        self._starts.clear()
-        self._ends.clear()
+        if len(self.namespaces_in_use) > _MOST_NAMESPACES or len(self.namespacemap) > _MOST_NAMESPACES:
+            self._starts, self._ends = {}, {}
+        else:
+            self._starts, self._ends = _learnt(tuple(self.namespaces_in_use.items()), tuple(self.namespacemap.items()))
 
     def begin(self, name: str, attributes: Attributes) -> None:
         """An element begins; its name and those of its attributes are "namespace local prefix", as expat gives them."""
-        start = self._starts.get(name) or self._learnt_start(name)
-        plain = None if self.incontent or self.decls or start.island else _plain(attributes)
+        tag, key, method, ends_text_input, ends_image, island = self._starts.get(name) or self._learnt_start(name)
+        plain = None if self.incontent or self.decls or island else _plain(attributes)
         if plain is None:
             self.startElementNS(_pair(name), None, _as_sax(bounded(attributes)))
             return
         self.depth += 1
         if self.baseuri != self._settled_base:
             self._settle_base()
-        if self.lang and start.tag in _ROOTS:
+        if self.lang and tag in _ROOTS:
             self.feeddata["language"] = self.lang.replace("_", "-")
         self.basestack.append(self.baseuri)
         self.langstack.append(self.lang)
-        if start.ends_text_input:
+        if ends_text_input:
             self.intextinput = 0
-        if start.ends_image:
+        if ends_image:
             self.inimage = 0
-        if start.method is None:
-            self._begin_unknown(start.key, plain)
+        if method is None:
+            self._begin_unknown(key, plain)
             return
         try:
-            start.method(self, plain)
+            method(self, plain)
         except AttributeError:  # as feedparser does
-            self._begin_unknown(start.key, plain)
+            self._begin_unknown(key, plain)
 
     def finish(self, name: str) -> None:
         """An element ends."""
-        end = self._ends.get(name) or self._learnt_end(name)
-        if end.svg and self.svgOK:
+        tag, key, method, svg = self._ends.get(name) or self._learnt_end(name)
+        if svg and self.svgOK:
             self.svgOK -= 1
-        if end.method is None or self.svgOK:
-            self.pop(end.key)
+        if method is None or self.svgOK:
+            self.pop(key)
         else:
             try:
-                end.method(self)
+                method(self)
             except AttributeError:  # as feedparser does
-                self.pop(end.key)
-        if self.incontent and not self._finish_inside(end.tag):
+                self.pop(key)
+        if self.incontent and not self._finish_inside(tag):
             return
-        if self.basestack:
-            self.basestack.pop()
-            if self.basestack and self.basestack[-1]:
-                self.baseuri = self.basestack[-1]
-        if self.langstack:
-            self.langstack.pop()
-            if self.langstack:
-                self.lang = self.langstack[-1]
+        bases, languages = self.basestack, self.langstack
+        if bases:
+            bases.pop()
+            if bases and bases[-1]:
+                self.baseuri = bases[-1]
+        if languages:
+            languages.pop()
+            if languages:
+                self.lang = languages[-1]
         self.depth -= 1
 
     def _begin_unknown(self, key: str, plain: dict[str, str]) -> None:
@@ -153,7 +163,7 @@ class QuickParser(QuickValues):
             ends_image=own and tag not in _IN_IMAGE,
             island=(namespace, local.lower()) in _ISLANDS,
         )
-        self._starts[name] = found
+        _remember(self._starts, name, found)
         return found
 
     def _learnt_end(self, name: str) -> _End:
@@ -162,7 +172,7 @@ class QuickParser(QuickValues):
         found = _End(
             tag, key, getattr(type(self), f"_end_{key}", None), svg=tag.partition(":")[2] == "svg" or tag == "svg"
         )
-        self._ends[name] = found
+        _remember(self._ends, name, found)
         return found
 
     def _tag(self, namespace: str | None, local: str) -> str:
@@ -182,6 +192,18 @@ class QuickParser(QuickValues):
             prefix, suffix = "", tag
         prefix = self.namespacemap.get(prefix, prefix)
         return prefix, f"{prefix}_{suffix}" if prefix else suffix
+
+
+@lru_cache(maxsize=64)
+def _learnt(*_namespaces: Namespaces) -> tuple[dict[str, _Start], dict[str, _End]]:
+    """What is known of names where the namespaces in use, and what they are mapped to, are these. To be filled."""
+    return {}, {}
+
+
+def _remember(learnt: dict[str, _Learnt], name: str, found: _Learnt) -> None:
+    if len(learnt) >= _MOST_NAMES:
+        learnt.clear()
+    learnt[name] = found
 
 
 def _plain(attributes: Attributes) -> dict[str, str] | None:
