@@ -3,9 +3,13 @@
     python bench/rendering.py [--items 200] [--size 50] [--changes 20]
 
 A store of its own, filled and changed through the contract: ten sources, each item with ten related ones, everything
-in every list. After each change all lists are made anew in all formats and compressed, as the web server does it when
-somebody asks for them. Entries rendered are those that had to be made; the rest was taken over from other lists and
-from before the change. Time is CPU time of this process, the median of the changes.
+in every list. After each change all lists are made anew in all formats and compressed with gzip, as the web server does
+it when feed readers ask for them. Entries rendered are those that had to be made: as many, however many lists hold
+them; the rest was taken over from other lists and from before the change.
+
+Beside that every list costs what a document costs: its places and what is related to each are read from the store, each
+entry gets its id, its address, its reasons and its links, which are the list's own, the document is put together and
+compressed. Time is CPU time of this process, the median of the changes.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -109,8 +114,20 @@ class Counting(Fragments):
         return super().get(key, value, counted, **how)
 
 
-def cost(town: Town, lists: int, *, size: int, changes: int, versions: Sequence[int]) -> tuple[float, float]:
-    """(milliseconds of CPU, entries rendered) of making all lists anew after a change."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Of making all lists anew after a change."""
+
+    #: milliseconds of CPU: reading the lists with what is related, making documents of them, compressing these
+    reading: float
+    making: float
+    packing: float
+    #: entries that were rendered
+    rendered: float
+
+
+def cost(town: Town, lists: int, *, size: int, changes: int, versions: Sequence[int]) -> Cost:
+    """What a change costs with so many lists."""
     feeds = tuple(
         OwnFeed(name=f"list-{number}", title=f"List {number}", order="latest", size=size) for number in range(lists)
     )
@@ -118,31 +135,47 @@ def cost(town: Town, lists: int, *, size: int, changes: int, versions: Sequence[
     found = Lists(town.store, site)
     rendering = Rendering(store=town.store, site=site, lists=found, pages=Pages(site), fragments=fragments)
 
-    def make() -> None:
+    def make() -> tuple[float, float, float]:
+        reading = making = packing = 0.0
         for feed in feeds:
             for suffix in site.formats:
-                pack(rendering.feed(found.named(feed.name), suffix).body)
+                began = time.process_time()
+                found.with_related(found.named(feed.name))
+                read = time.process_time()
+                body = rendering.feed(found.named(feed.name), suffix).body
+                made = time.process_time()
+                pack(body, {"gzip"})
+                packing += time.process_time() - made
+                making += made - read
+                reading += read - began
+        return reading * 1000, (making - reading) * 1000, packing * 1000
 
     make()
     took, before = [], fragments.rendered
     for version in versions:
         town.change(version)
-        began = time.process_time()
-        make()
-        took.append((time.process_time() - began) * 1000)
-    return median(took), (fragments.rendered - before) / changes
+        took.append(make())
+    reading, making, packing = (median(part) for part in zip(*took, strict=True))
+    rendered = (fragments.rendered - before) / changes
+    return Cost(reading=reading, making=making, packing=packing, rendered=rendered)
 
 
 def report(*, items: int = 200, size: int = 50, changes: int = 20) -> None:
     """Prints the table."""
-    print(f"{'one item of ' + str(size) + ' has changed':<26}{'ms CPU':>10}{'ms a list':>12}{'entries rendered':>18}")
+    heads = ("ms CPU", "a list", "reading", "making", "gzip", "entries rendered")
+    print(
+        f"{'one item of ' + str(size) + ' has changed':<26}" + "".join(f"{head:>9}" for head in heads[:-1]), heads[-1]
+    )
     with tempfile.TemporaryDirectory() as folder:
         store = open_store("sqlite:bench.db", base=Path(folder))
         town = Town(store, items)
         for turn, lists in enumerate(LISTS):
             versions = range(turn * changes + 1, (turn + 1) * changes + 1)
-            whole, rendered = cost(town, lists, size=size, changes=changes, versions=versions)
-            print(f"{lists:>2} lists in 3 formats{whole:>16.1f}{whole / lists:>12.2f}{rendered:>18.1f}")
+            spent = cost(town, lists, size=size, changes=changes, versions=versions)
+            whole = spent.reading + spent.making + spent.packing
+            parts = (whole, whole / lists, spent.reading / lists, spent.making / lists, spent.packing / lists)
+            print(f"{lists:>2} lists in 3 formats       " + "".join(f"{part:>9.1f}" for part in parts), end="")
+            print(f"{spent.rendered:>17.1f}")
         store.close()
 
 

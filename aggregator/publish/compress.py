@@ -6,7 +6,7 @@ That is brotli, and compression.zstd (Python 3.14) or backports.zstd: the extra 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -36,11 +36,14 @@ def codings() -> tuple[Coding, ...]:
     return (*found, Coding("gzip", ".gz", lambda body: gzip.compress(body, compresslevel=6, mtime=0)))
 
 
-def pack(body: bytes) -> dict[str, bytes]:
-    """The body in every coding that makes it smaller, by the coding's name, the one to be preferred first."""
+def pack(body: bytes, names: Collection[str] | None = None) -> dict[str, bytes]:
+    """The body in every coding that makes it smaller, by the coding's name, the one to be preferred first.
+
+    `names`: in these only.
+    """
     if len(body) < _WORTH_COMPRESSING:
         return {}
-    packed = {coding.name: coding.pack(body) for coding in codings()}
+    packed = {coding.name: coding.pack(body) for coding in codings() if names is None or coding.name in names}
     return {name: smaller for name, smaller in packed.items() if len(smaller) < len(body)}
 
 

@@ -68,6 +68,11 @@ def choose(content: Content, accepted: str) -> tuple[str, bytes]:
     return "", content.made.body
 
 
+def asked_coding(headers: Mapping[str, str]) -> str:
+    """The content coding that the client likes best; "" if it takes none."""
+    return next(iter(preferred(headers.get("Accept-Encoding", ""))), "")
+
+
 def is_unchanged(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
     """Whether the client holds what it would get (RFC 9110, 13.2.2): the entity tag decides if it sent one."""
     if (tags := headers.get("If-None-Match")) is not None:

@@ -43,8 +43,10 @@ class Content:
     """A rendered answer with its validators."""
 
     made: Made
-    #: the body in every content coding that makes it smaller
+    #: the body in those content codings that somebody has asked for and that make it smaller
     packed: Mapping[str, bytes]
+    #: those that somebody has asked for
+    tried: frozenset[str]
     #: strong, without quotes; that of a compressed representation has its coding behind it
     etag: str
     #: since when the bytes are what they are, as far as this process knows
@@ -76,6 +78,7 @@ class Contents:
         #: how each is made
         self._makes: dict[str, Callable[[], Made]] = {}
         self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
+        self._packing: dict[tuple[str, str, str], asyncio.Task[Content]] = {}
         self._renewing: dict[str, asyncio.Task[Content]] = {}
         self._asking: asyncio.Task[tuple[int, float]] | None = None
         #: the store's generation and when it was asked for
@@ -87,8 +90,11 @@ class Contents:
         """Runs something that blocks in one of the server's own threads."""
         return await asyncio.get_running_loop().run_in_executor(self._callers, function)
 
-    async def get(self, key: str, make: Callable[[], Made]) -> Content:
+    async def get(self, key: str, make: Callable[[], Made], *, coding: str = "") -> Content:
         """The answer under `key`, made anew if the data has changed since; many who ask at once wait for one making.
+
+        It has been tried in this content `coding`: the first who asks for one waits for it, and from then on it is
+        there as soon as the answer is.
 
         What was right a moment ago is given once more while the store is asked and the answer made anew: a page that
         is asked for all the time keeps nobody waiting, and one that is asked for again after a while is not out of
@@ -100,6 +106,8 @@ class Contents:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 self._makes[key] = make
+        if coding and coding not in kept.tried and kept.made.status == HTTPStatus.OK:
+            kept = await asyncio.shield(self._pack_once(key, kept, coding))
         return kept
 
     def fresh(self, key: str) -> Content | None:
@@ -202,6 +210,25 @@ class Contents:
         self._keep(key, content)
         return content
 
+    def _pack_once(self, key: str, content: Content, coding: str) -> asyncio.Task[Content]:
+        asked = (key, content.etag, coding)
+        flight = self._packing.get(asked)
+        if flight is None:
+            flight = self._packing[asked] = _task(self._pack(key, content, coding))
+            flight.add_done_callback(lambda _: self._packing.pop(asked, None))
+        return flight
+
+    async def _pack(self, key: str, content: Content, coding: str) -> Content:
+        loop = asyncio.get_running_loop()
+        more = await loop.run_in_executor(self._makers, lambda: pack(content.made.body, {coding}))
+        current = self._kept.get(key)  # it may have been put into another coding meanwhile
+        is_kept = current is not None and current.etag == content.etag
+        content = current if current is not None and is_kept else content
+        content = replace(content, packed={**content.packed, **more}, tried=content.tried | {coding})
+        if is_kept:
+            self._keep(key, content)
+        return content
+
     def _keep(self, key: str, content: Content) -> None:
         """Remembers a good answer and forgets those not asked for the longest while, until all fit."""
         former = self._kept.get(key)
@@ -235,9 +262,11 @@ def _content(made: Made, former: Content | None, stamp: _Stamp, now: datetime) -
     etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
     if former is not None and former.etag == etag and former.made == made:
         return replace(former, stamp=stamp)
+    tried = frozenset[str]() if former is None else former.tried
     return Content(
         made=made,
-        packed=pack(made.body),
+        packed=pack(made.body, tried),
+        tried=tried,
         etag=etag,
         modified=now.astimezone(UTC).replace(microsecond=0),
         stamp=stamp,

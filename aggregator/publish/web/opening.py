@@ -14,7 +14,7 @@ from aggregator.model import Item
 from aggregator.publish.audience import Opened, refusal
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Made
-from aggregator.publish.web.answer import answer, redirect
+from aggregator.publish.web.answer import answer, asked_coding, redirect
 from aggregator.publish.web.caching import NO_CACHING, PAGE_CACHING
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
@@ -45,7 +45,11 @@ class Opening:
         """``/item/<id>``: the page; opening it is a view."""
         item_id, liked = request.match_info["id"], "liked" in request.query
         key = f"/item/{item_id}{'?liked' if liked else ''}"
-        content = await self._contents.get(key, lambda: self._services.rendering().article(item_id, liked=liked))
+        content = await self._contents.get(
+            key,
+            lambda: self._services.rendering().article(item_id, liked=liked),
+            coding=asked_coding(request.headers),
+        )
         if content.made.status == 200:
             await self._count(request, item_id)
             if not request.query_string:

@@ -12,7 +12,7 @@ from aggregator.errors import NotFound
 from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Before, read_place
 from aggregator.publish.rendering import Made, Rendering
-from aggregator.publish.web.answer import answer
+from aggregator.publish.web.answer import answer, asked_coding
 from aggregator.publish.web.caching import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING
 from aggregator.publish.web.content import Contents
 from aggregator.publish.web.services import Services
@@ -199,7 +199,8 @@ class Routes:
         *,
         repeatable: bool = False,
     ) -> web.Response:
-        content = await self._contents.get(key, lambda: make(self._services.rendering()))
+        coding = asked_coding(request.headers)
+        content = await self._contents.get(key, lambda: make(self._services.rendering()), coding=coding)
         if repeatable:
             request[REPEATABLE] = Repeatable(key=key, content=content)
         return answer(request, content, now=self._now(), caching=caching, vary=vary)

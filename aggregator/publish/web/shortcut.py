@@ -20,7 +20,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from aggregator.publish.web.answer import choose, is_dated, is_unchanged
+from aggregator.publish.web.answer import asked_coding, choose, is_dated, is_unchanged
 from aggregator.publish.web.content import Content, Contents
 
 #: targets that are remembered; beyond that all are forgotten and learnt anew
@@ -94,6 +94,8 @@ class Shortcuts:
         given, headers = target.given, message.headers
         content = self._contents.fresh(given.key)
         if content is None or not _same(content, given.content):
+            return None
+        if (asked := asked_coding(headers)) and asked not in content.tried:
             return None
         if not target.dated and is_dated(content, self._clock()):
             target.date()
