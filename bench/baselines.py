@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from aggregator.curate.text import tokens
+from aggregator.curate.text import LEAD_CHARS, tokens
 from aggregator.model import ItemText
 
 #: the number of an item among those given → the numbers of the others, best first
@@ -20,8 +20,8 @@ Ranker = Callable[[int], list[int]]
 
 #: the usual constants of BM25 (Robertson and Zaragoza 2009)
 K1, B = 1.2, 0.75
-#: characters of the lead that count, and how often the title does: as in ours
-LEAD_CHARS, TITLE_WEIGHT = 300, 2
+#: how often the title counts: as in ours, and as much of the lead
+TITLE_WEIGHT = 2
 _WORD = re.compile(r"\w+")
 #: Thai to Khmer, Kana, Han, Hangul: where "words" between spaces are none, pairs of characters stand in
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")

@@ -20,7 +20,7 @@ from operator import mul
 from typing import NamedTuple
 
 from aggregator.curate.document import COUNT_WEIGHTS, Document, numbers_of
-from aggregator.curate.text import strip_lead, strip_title, terms, tokens
+from aggregator.curate.text import counted, strip_lead, strip_title, terms, tokens
 from aggregator.curate.vocabulary import Lexicon, tongue
 from aggregator.model import ItemText
 
@@ -108,10 +108,10 @@ class Index:
     def compared(self, item: ItemText) -> Document:
         """The document of an item, its words not counted: for comparing it with another and nothing else."""
         language = tongue(item.language)
-        counts = self._counts(item, language)
         title = strip_title(item.title, source_name=item.source_name)
         lead = strip_lead(item.text[:COMPARED_CHARS])
         title_words = tokens(title)
+        counts = self._numbered_words(language, counted(title_words, lead))
         words = self.lexicon.ids(language, tokens(lead))
         pairs = dict.fromkeys([(one * _SPREAD_OUT + next_) & _HASH for one, next_ in pairwise(words)])
         return Document(
@@ -130,8 +130,7 @@ class Index:
             series=hash((item.source_id, *self.lexicon.ids(language, filterfalse(_has_digit, title_words)))),
         )
 
-    def _counts(self, item: ItemText, language: str) -> dict[int, float]:
-        found = terms(item.title, item.text, source_name=item.source_name)
+    def _numbered_words(self, language: str, found: Mapping[str, float]) -> dict[int, float]:
         return dict(zip(self.lexicon.ids(language, found), found.values(), strict=True))
 
     def add(self, document: Document) -> None:
@@ -240,7 +239,8 @@ class Index:
     def weigh(self, item: ItemText) -> dict[int, float]:
         """The unit vector of any text, without keeping or counting it."""
         language = tongue(item.language)
-        return self.lexicon.weigh(language, self._counts(item, language))
+        found = terms(item.title, item.text, source_name=item.source_name)
+        return self.lexicon.weigh(language, self._numbered_words(language, found))
 
     def probe(self, document: Document) -> Probe:
         """The document's unit vector, ready for being compared with others (`cosine`)."""

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from operator import mul
 
 from aggregator.curate.sentences import Encoder
-from aggregator.curate.text import LEAD_CHARS, strip_lead, strip_title
+from aggregator.curate.text import strip_lead, strip_title
 from aggregator.curate.vocabulary import tongue
 from aggregator.model import ItemText
 
@@ -19,6 +19,8 @@ __all__ = ["Meaning"]
 
 #: the model knows this language well; in others words alone do better (CURATE.md 1)
 LANGUAGE = "en"
+#: how much of the lead is read: the time a vector takes grows with it
+READ_CHARS = 300
 #: about 0.5 KB each
 TEXTS_AT_MOST = 100_000
 #: 1.5 KB each
@@ -41,7 +43,7 @@ class Meaning:
         if tongue(item.language) != LANGUAGE:
             return
         title = strip_title(item.title, source_name=item.source_name)
-        self._texts[item.item_id] = f"{title}. {strip_lead(item.text[: LEAD_CHARS * 2])[:LEAD_CHARS]}"
+        self._texts[item.item_id] = f"{title}. {strip_lead(item.text[: READ_CHARS * 2])[:READ_CHARS]}"
         if len(self._texts) > self._texts_at_most:
             self._vectors.pop(self._texts.popitem(last=False)[0], None)
 

@@ -11,12 +11,13 @@ import html
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["LEAD_CHARS", "normalise", "strip_lead", "strip_title", "terms", "tokens"]
+__all__ = ["LEAD_CHARS", "counted", "normalise", "strip_lead", "strip_title", "terms", "tokens"]
 
-#: how much of the lead counts
-LEAD_CHARS = 300
+#: how much of the lead counts (B³ on ECB+, NeuS, H11: .868 .828 .890 with 300, .874 .835 .897 with 450, less with 600)
+LEAD_CHARS = 450
 #: a title's words count this often
 TITLE_WEIGHT = 2
 #: words are cut to this many letters
@@ -155,9 +156,13 @@ def strip_lead(lead: str) -> str:
 
 
 def terms(title: str, lead: str, *, source_name: str = "") -> dict[str, float]:
-    """How often each word stands in an item: twice for the title, once for the first 300 characters of the lead."""
-    counts = Counter(tokens(strip_title(title, source_name=source_name)))
-    found = {term: float(TITLE_WEIGHT * count) for term, count in counts.items()}
-    for term in tokens(strip_lead(lead[: LEAD_CHARS * 2])[:LEAD_CHARS]):
+    """How often each word stands in an item: twice for the title, once for the beginning of the lead."""
+    return counted(tokens(strip_title(title, source_name=source_name)), strip_lead(lead[: LEAD_CHARS * 2]))
+
+
+def counted(title: Iterable[str], lead: str) -> dict[str, float]:
+    """The same of the words of a title and a lead without decoration."""
+    found = {term: float(TITLE_WEIGHT * count) for term, count in Counter(title).items()}
+    for term in tokens(lead[:LEAD_CHARS]):
         found[term] = found.get(term, 0.0) + 1.0
     return found
