@@ -12,15 +12,25 @@ import pytest
 
 from aggregator.collect.completing import Completions
 from aggregator.errors import StaleLease, StoreUnavailable
-from aggregator.model import Lease, PollResult
+from aggregator.model import Entry, Lease, Outcome, ParsedEntry, PollResult
 from aggregator.store import Stored, WorkStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEASE = Lease(host="a.example", token=1, until=NOW + timedelta(minutes=2), sources=())
+ENTRY = Entry(
+    entry_id="1",
+    id_basis="guid",
+    parsed=ParsedEntry(guid="1", link=None, title="One", content_hash=b"1"),
+    canonical_url=None,
+    published=NOW,
+)
 
 
-def result_of(number: int) -> PollResult:
-    return PollResult(source_id=number, outcome="not-modified", polled_at=NOW, next_poll=NOW + timedelta(hours=1))
+def result_of(number: int, *, brings: bool = False) -> PollResult:
+    entries = (ENTRY,) if brings else ()
+    outcome: Outcome = "new" if brings else "not-modified"
+    later = NOW + timedelta(hours=1)
+    return PollResult(source_id=number, outcome=outcome, polled_at=NOW, next_poll=later, entries=entries)
 
 
 class SlowStore:
@@ -61,6 +71,22 @@ def test_what_ends_while_the_store_writes_is_written_together() -> None:
     assert store.batches == [[1], [2, 3, 4, 5]]
     assert [type(outcome) for outcome in outcomes] == [Stored, Stored, StaleLease, asyncio.CancelledError, Stored]
     assert outcomes[4] == Stored(new_entries=5)
+
+
+@pytest.mark.parametrize(("brings", "batches"), [(True, [[1, 2]]), (False, [[1], [2]])])
+def test_polls_with_entries_wait_a_moment_for_each_other(brings: bool, batches: list[list[int]]) -> None:
+    store = SlowStore()
+    store.may_write.set()
+
+    async def run() -> None:
+        completions = Completions(cast("WorkStore", store))
+        first = asyncio.create_task(completions.complete(LEASE, result_of(1, brings=brings)))
+        await asyncio.sleep(0 if brings else 0.01)
+        second = asyncio.create_task(completions.complete(LEASE, result_of(2, brings=brings)))
+        await asyncio.gather(first, second)
+
+    asyncio.run(run())
+    assert store.batches == batches
 
 
 def test_a_store_that_raises_is_told_to_all() -> None:

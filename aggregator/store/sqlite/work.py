@@ -52,6 +52,8 @@ _LEASE = """
 UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1 WHERE host IN (SELECT value FROM json_each(?2))
 RETURNING host, token
 """
+#: without the text, which is most of an entry
+_KNOWN = "id, entry_id, guid, canonical_url, title, first_seen, published"
 _HELD_SOURCE = "SELECT h.token AS host_token, s.* FROM hosts h LEFT JOIN sources s ON s.id = ?2 WHERE h.host = ?1"
 #: the pauses that a host is owed
 _PAUSES = "parked_until = max(parked_until, :parked), free_at = max(free_at, :free_at)"
@@ -133,7 +135,7 @@ class Work:
             for column, texts in (("guid_key", guids), ("link_key", links)):
                 for keys in _chunks([digest(text) for text in dict.fromkeys(texts)]):
                     marks = ", ".join("?" * len(keys))
-                    query = f"SELECT * FROM entries WHERE {column} IN ({marks}) AND source_id = ?"
+                    query = f"SELECT {_KNOWN} FROM entries WHERE {column} IN ({marks}) AND source_id = ?"
                     for row in connection.execute(query, (*keys, source_id)):
                         found[row["id"]] = KnownEntry(
                             entry_id=row["entry_id"],
