@@ -3,9 +3,11 @@
     python bench/collect.py [--data ../shared/data] [--sources 500] [--workers 1,4,16] [--venv DIR] [--profile]
 
 Four rounds over all sources: cold; two of fifty entries new; nothing new and a server that says so (304); nothing new
-and a server that does not (the same body again, without validators). Ours is the real pump, fetcher, parse processes
-and store; reader has the number of workers that suits it best in each round. A document is fifty entries of real feeds
-(of made-up ones where the data is missing), under one RSS head, with guids and links of their own.
+and a server that does not (the same body again, without validators). The last two are over in half a second and are
+done five times. Ours is the real pump, fetcher, parse processes and store; reader has the number of workers that suits
+it best in each round. The server tells what it was asked for, and closes every connection between two rounds, as the
+half hour between two polls does. A document is fifty entries of real feeds (of made-up ones where the data is
+missing), under one RSS head, with guids and links of their own.
 
 With `--profile` the rates mean nothing; instead each side says by round where its CPU went, and so does what a child
 process of ours does with the documents.
@@ -27,16 +29,14 @@ import tempfile
 import time
 import urllib.request
 import venv
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 from xml.parsers import expat
 
 from profiles import Profiles
-
-if TYPE_CHECKING:
-    from aggregator.store import Store
 
 PORT = 18490
 #: a round, what it shows, and how many times reader's rate ours is to be
@@ -47,6 +47,10 @@ MEANING = {
     "unmodified": "304",
     "same": "same body, no validators",
 }
+#: how often a round is done: the short ones more often, so that their begin and end weigh less
+TIMES = {"cold": 1, "new": 1, "unmodified": 5, "same": 5}
+#: for ours between two rounds; longer than any interval, and in all too short for a 304 to be doubted
+STEP, LONG_STEP = timedelta(hours=7), timedelta(days=2)
 ENTRIES, NEW = 50, 2
 NAMESPACES = {
     "content": "http://purl.org/rss/1.0/modules/content/",
@@ -116,34 +120,53 @@ def documents(data: Path, sources: int) -> list[tuple[bytes, bytes]]:
 
 # --- the server ---------------------------------------------------------------
 class Answers(asyncio.Protocol):
-    """One connection; `GET /<source>` and `GET /round/<name>`."""
+    """One connection; `GET /<source>`, `/round/<name>` begins a round, `/asked` tells what was asked in it."""
 
     stage = "cold"
     documents: Sequence[tuple[bytes, bytes]] = ()
+    asked: ClassVar = Counter[str]()
+    #: connections over which a source was asked for
+    sources: ClassVar = set[asyncio.Transport]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to listen."""
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._received = b""
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forgets it."""
+        Answers.sources.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Answers what has arrived whole."""
         self._received += data
         while b"\r\n\r\n" in self._received:
             head, _, self._received = self._received.partition(b"\r\n\r\n")
-            assert isinstance(self._transport, asyncio.Transport)
             self._transport.write(self._answer(head))
 
     def _answer(self, head: bytes) -> bytes:
         path = head.split(b" ", 2)[1].decode()
         if path.startswith("/round/"):
             Answers.stage = path.removeprefix("/round/")
+            for transport in list(Answers.sources):
+                transport.close()
             return b"HTTP/1.1 204 No Content\r\n\r\n"
-        source = int(path[1:])
+        if path == "/asked":
+            told = json.dumps(Answers.asked).encode()
+            Answers.asked.clear()
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told)
+        Answers.asked["connections"] += self._transport not in Answers.sources
+        Answers.sources.add(self._transport)
+        return self._document(head, int(path[1:]))
+
+    def _document(self, head: bytes, source: int) -> bytes:
         body = self.documents[source][Answers.stage != "cold"]
         tag = f'"{source}-{Answers.stage != "cold"}"'
         if Answers.stage == "unmodified" and tag.encode() in head:
+            Answers.asked["304"] += 1
             return f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode()
+        Answers.asked["200"] += 1
         validators = "" if Answers.stage == "same" else f"ETag: {tag}\r\n"
         fields = f"Content-Type: application/rss+xml\r\n{validators}Content-Length: {len(body)}\r\n\r\n"
         return f"HTTP/1.1 200 OK\r\n{fields}".encode() + body
@@ -193,12 +216,17 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     from aggregator.model import Subscription, Verdict
     from aggregator.store import open_store
 
-    days, failed = 0, list[str]()
+    now, failed = datetime(2026, 6, 2, tzinfo=UTC), list[str]()
+    left, over = 0, asyncio.Event()
 
     def clock() -> datetime:
-        return datetime(2026, 6, 2, tzinfo=UTC) + timedelta(days=days)
+        return now
 
     def note(polled: Polled) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            over.set()
         if polled.result.error is not None:
             failed.append(str(polled.result.error))
 
@@ -213,18 +241,20 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     if profiles:
         profiles.spent(1)  # what loading and starting took
     print(json.dumps({"ready": True}), flush=True)
-    for _ in range(len(GOALS)):
-        await asyncio.to_thread(sys.stdin.readline)
-        began = time.perf_counter()
-        while pump.in_flight or await asyncio.to_thread(is_due, store, clock()):
+    while stage := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        left = sources
+        over.clear()
+        began, used = time.perf_counter(), time.process_time()
+        while left > 0:  # as the daemon does it: a look at the store every second, and whenever a slot becomes free
             await pump.fill()
-            await pump.progress(within=timedelta(milliseconds=10))
-        took_s = time.perf_counter() - began
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), 1)
+        took_s, own_s = time.perf_counter() - began, time.process_time() - used
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         entries = await asyncio.to_thread(lambda: store.stats().entries)
-        answer = {"s": took_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}
+        answer = {"s": took_s, "own": own_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}
         print(json.dumps(answer | ({"profile": profiles.spent(sources)} if profiles else {})), flush=True)
-        days += 2
+        now += STEP if TIMES[stage] > 1 else LONG_STEP
     await pump.stop(within=timedelta(seconds=2))
     await parser.close()
     await fetcher.close()
@@ -250,40 +280,57 @@ def child(data: Path, sources: int) -> None:
     print(f"a child process of ours, ms a document\n{profiles.spent(sources)}")
 
 
-def is_due(store: Store, now: datetime) -> bool:
-    """Whether any source is still to be polled."""
-    at = store.next_due(now=now)
-    return at is not None and at <= now
-
-
 # --- the comparison -----------------------------------------------------------
 def measure(command: Sequence[str], sources: int, progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """The answers of one side, by round."""
     answers: dict[str, dict[str, Any]] = {}
+    tell("asked")  # by those before us
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
-        spent = cpu_s(process.pid)
         for stage in GOALS:
-            urllib.request.urlopen(f"http://{address(0)}:{PORT}/round/{stage}", timeout=10).close()
-            process.stdin.write(stage + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-            if not line:
-                raise SystemExit(f"{command[1]} ended in round {stage}")
-            answers[stage] = json.loads(line)
-            spent, before = cpu_s(process.pid), spent
-            answers[stage] |= {"own": spent[0] - before[0], "children": spent[1] - before[1]}
-            answers[stage]["cpu"] = answers[stage]["own"] + answers[stage]["children"]
-            if told := answers[stage].get("profile"):
-                progress(f"  {stage}, ms a poll\n{told}")
+            times = 1 if "--profile" in command else TIMES[stage]
+            rounds = [one_round(process, stage, progress) for _ in range(times)]
+            means = {name: sum(one[name] for one in rounds) / len(rounds) for name in ("s", "own", "children")}
+            answers[stage] = rounds[-1] | means | {"asked": ", ".join(dict.fromkeys(one["asked"] for one in rounds))}
             answers[stage]["ms"] = cpu_ms(answers[stage], sources)
-            progress("  {:11} {s:7.2f} s, {mb:4.0f} MB, {ms} ms CPU a poll".format(stage, **answers[stage]))
+            progress(
+                "  {:11} {s:7.2f} s, {mb:4.0f} MB, {ms} ms CPU a poll; asked: {asked}".format(stage, **answers[stage])
+            )
         process.stdin.close()
         if rest := process.stdout.readline():
             answers["end"] = json.loads(rest)
     return answers
+
+
+def one_round(process: subprocess.Popen[str], stage: str, progress: Callable[[str], None]) -> dict[str, Any]:
+    """What one side says of one round, with the CPU of its children and what the server was asked for."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    tell(f"round/{stage}")
+    before = children_cpu_s(process.pid)
+    process.stdin.write(stage + "\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{process.args!r} ended in round {stage}")
+    answer: dict[str, Any] = json.loads(line)
+    if told := answer.get("profile"):
+        progress(f"  {stage}, ms a poll\n{told}")
+    asked = json.loads(tell("asked"))
+    said = [f"{asked[status]} times {status}" for status in ("200", "304") if status in asked]
+    return answer | {
+        "children": children_cpu_s(process.pid) - before,
+        "asked": f"{' and '.join(said)} over {asked['connections']} connections",
+    }
+
+
+def tell(path: str) -> bytes:
+    """What the server says there."""
+    with urllib.request.urlopen(f"http://{address(0)}:{PORT}/{path}", timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
 
 
 def cpu_ms(answer: dict[str, Any], sources: int) -> str:
@@ -292,14 +339,12 @@ def cpu_ms(answer: dict[str, Any], sources: int) -> str:
     return f"{own:.1f} + {children:.1f}" if children else f"{own:.1f}"
 
 
-def cpu_s(pid: int) -> tuple[float, float]:
-    """CPU that a process has used, and that its children have, those that are gone included."""
+def children_cpu_s(pid: int) -> float:
+    """CPU that the children of a process have used, those that are gone included."""
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     own, *others = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in (pid, *children))
-    ticks = os.sysconf("SC_CLK_TCK")
     gone = int(own[13]) + int(own[14])
-    alive = sum(int(stat[11]) + int(stat[12]) for stat in others)
-    return (int(own[11]) + int(own[12])) / ticks, (gone + alive) / ticks
+    return (gone + sum(int(stat[11]) + int(stat[12]) for stat in others)) / os.sysconf("SC_CLK_TCK")
 
 
 def environment(place: Path) -> Path | None:
