@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -21,6 +22,7 @@ from aggregator.collect.clean import (
     urls,
 )
 from aggregator.collect.clean.html import MAX_HTML_CHARS
+from aggregator.collect.clean.text import printable
 
 BASE = "https://example.org/a/b?c=d"
 
@@ -305,3 +307,22 @@ def test_any_date_is_answered(raw: str) -> None:
 def test_addresses_that_need_nothing_done_come_out_as_they_are(url: str) -> None:
     base = "https://example.org/feed/"
     assert safe_url(url, base) == urls._ascii(urljoin(base, url)) == url
+
+
+def test_what_is_taken_for_printable_at_a_glance_has_nothing_to_be_taken_out() -> None:
+    """A character that none is printable with comes out as it does behind one that makes the long way necessary."""
+    marks = "\u0301" * 5
+    for code in (*range(0x10000), *range(0xE0000, 0xE0200), sys.maxunicode):
+        char = chr(code)
+        usual, thorough = printable(f"a{char}b{marks}"), printable(f"\x00a{char}b{marks}")
+        assert usual == thorough, hex(code)
+
+
+def test_runs_of_marks_are_cut_wherever_they_stand() -> None:
+    assert printable("a\nb" + "\u0301" * 9 + "\n") == "a\nb" + "\u0301" * 6 + "\n"
+    assert printable("\u0301" * 6) == "\u0301" * 6
+
+
+def test_nesting_is_found_whatever_ends_without_having_begun() -> None:
+    assert clean_html("</i>" * 1000 + "<div>" * 500 + "x", base="").html == "<p>x</p>"
+    assert clean_html("<div></div>" * 5000 + "<p>x</p>", base="").html == "<p>x</p>"

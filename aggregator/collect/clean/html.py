@@ -172,7 +172,7 @@ def _without_open_frames(source: str) -> str:
 
 
 def _too_deep(source: str) -> bool:
-    if source.count("<") <= _MAX_DEPTH:
+    if source.count("<") - source.count("</") <= _MAX_DEPTH:  # nothing nests deeper than it opens
         return False
     depth = 0
     for closing, name in _OPENING.findall(source):

@@ -10,6 +10,8 @@ from aggregator.collect.parse.quicker.elements import QuickParser
 __all__ = ["create_parser"]
 
 _BUFFER_BYTES = 64 * 1024
+#: how much expat is given at once: any document as a whole, which it need not copy then to go on where it stopped
+_DOCUMENT_BYTES = 1024 * 1024 * 1024
 
 
 class _Reader(expatreader.ExpatParser):
@@ -29,4 +31,4 @@ class _Reader(expatreader.ExpatParser):
 
 def create_parser() -> expatreader.ExpatParser:
     """What `xml.sax.make_parser` asks a driver module for."""
-    return _Reader()
+    return _Reader(bufsize=_DOCUMENT_BYTES)
