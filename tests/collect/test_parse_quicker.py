@@ -80,6 +80,15 @@ ODD = {
     "a prefix that changes its meaning": rss(
         '<a:title xmlns:a="urn:a">1</a:title><a:title xmlns:a="http://purl.org/dc/elements/1.1/">2</a:title>'
     ),
+    "more names than are remembered": rss("".join(f"<e{n}>{n}</e{n}>" for n in (*range(600), *range(300)))
+        + "<title>t</title>"),
+    "more namespaces than are remembered": rss("".join(f'<x{n}:y xmlns:x{n}="urn:{n}">{n}</x{n}:y>' for n in range(60))
+        + '<dc:creator>c</dc:creator><x1:y xmlns:x1="http://purl.org/dc/elements/1.1/">2</x1:y>'),
+    "a prefix that is another one's in the document before": rss('<a:creator xmlns:a="urn:other">1</a:creator>'),
+    "a prefix that was another one's in the document before": rss(
+        '<a:creator xmlns:a="http://purl.org/dc/elements/1.1/">1</a:creator>'
+    ),
+    "a declaration that lies": '<?xml version="1.0" encoding="utf-16"?>' + rss("<title>\u20ac</title>"),
     "xlink": atom('<link xmlns:k="http://www.w3.org/1999/xlink" k:href="z" href="y"/>'),
     "source": rss('<source url="s">S</source>') + "",
     "source of atom": atom("<source><title>S</title><id>i</id><link href='l'/></source><title>t</title>"),
