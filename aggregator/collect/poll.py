@@ -21,6 +21,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -142,7 +143,7 @@ class Poller:
             return self._failed(source, sent, CollectError("internal-error", f"{type(error).__name__}: {error}"))
 
     async def _fetch(self, source: Source, sent: Validators) -> Response | NotModified:
-        host = urlsplit(source.fetch_url).hostname or ""
+        host = _host(source.fetch_url)
         try:
             answer = await self._fetcher.get(source.fetch_url, validators=sent)
         except FetchError as error:
@@ -271,6 +272,11 @@ class Poller:
             our_fault=self._network.explains(error.code),
             known=revalidation.noted(source, sent, now=self._clock()),
         )
+
+
+@lru_cache(maxsize=4096)  # the same ones, poll after poll
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 async def _digest(body: bytes) -> bytes:

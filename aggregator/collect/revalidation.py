@@ -71,10 +71,12 @@ def _doubts(source: Source, now: datetime) -> bool:
     known = source.revalidation
     if known.last_body_at is None or known.limited_at is not None:
         return False
+    silence = now - max(known.last_body_at, known.doubted_at or known.last_body_at)
+    if silence <= _DOUBT_AFTER:
+        return False
     # as it posted when it was last seen to: what is in doubt is whether the silence since then is real
     usual = timedelta(days=1) / cadence.items_per_day(source.rhythm, now=source.rhythm.as_of or now)
-    latest = max(known.last_body_at, known.doubted_at or known.last_body_at)
-    return now - latest > max(_DOUBT_AFTER, _DOUBT_GAPS * usual)
+    return silence > _DOUBT_GAPS * usual
 
 
 def _tries_dates(known: Revalidation) -> bool:
