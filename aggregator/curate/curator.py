@@ -110,7 +110,7 @@ class Curator:
         decided.related += related.most_alike(
             document, probe, hits, index=self._index, siblings=own.ids, meaning=self._meaning
         )
-        self._placing.draw(document, own, hits, decided)
+        self._placing.draw(document, probe, own, hits, decided)
 
     # --- the same article ---------------------------------------------------------
     def _twin(self, document: Document, hits: Iterable[Hit]) -> tuple[Document, Likeness] | None:

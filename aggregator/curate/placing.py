@@ -19,8 +19,8 @@ from aggregator.curate.stories import Fit, Stories, Story, join_from
 
 __all__ = ["Placing"]
 
-#: this many of the best candidates decide which stories are looked at
-CANDIDATES = 20
+#: so many of the best candidates decide which stories are looked at (B³ is the same with 10, 14 and 20)
+CANDIDATES = 12
 #: an item of the last day moves to a story that it fits better than its own, and so much better than joining takes
 REASSIGNED_WITHIN = timedelta(days=1)
 CLEARLY = 0.05
@@ -143,7 +143,7 @@ class Placing:
         return parts
 
     # --- what is around it has changed --------------------------------------------------------------
-    def draw(self, document: Document, story: Story, hits: Iterable[Hit], decided: Decided) -> None:
+    def draw(self, document: Document, probe: Probe, story: Story, hits: Iterable[Hit], decided: Decided) -> None:
         """An item has come to a story: items of the last day that resemble it may fit there better than where they are.
 
         A founder stays as long as others stand with it.
@@ -156,7 +156,7 @@ class Placing:
             present = self._stories.of(hit.document.item_id)
             if present is None or present is story or not self._may_leave(hit.document, present):
                 continue
-            centre = centre or self._stories.probe(story)
+            centre = centre or (probe if story.members == [document] else self._stories.probe(story))
             cosine = self._index.cosine(centre, hit.document)
             better = self._stories.fits_one(story, hit.document, cosine, hit.shared, join=join)
             if better is not None and better.cosine > self._fit_of(hit.document, present):
@@ -165,6 +165,8 @@ class Placing:
 
     def _fit_of(self, document: Document, story: Story) -> float:
         """How well it fits the others where it stands."""
+        if len(story.members) == 1:
+            return 0.0
         return self._stories.fit_without(story, document, self._index.probe(document))
 
     def _may_leave(self, document: Document, story: Story) -> bool:
