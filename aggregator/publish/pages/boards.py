@@ -6,7 +6,6 @@ and three quarters of that was rendering the same twenty rows once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from jinja2 import Environment
@@ -17,9 +16,10 @@ from aggregator.publish.listing import Listing, Place
 
 __all__ = ["Boards"]
 
-#: in characters: about a thousand lists
-_MOST: Final = 8_000_000
-_PER_PLACE: Final = 500
+#: in characters: of summaries about two hundred lists, of whole articles a dozen
+_MOST: Final = 4_000_000
+#: what a place takes beside the texts of its item, which are kept to be compared
+_PER_PLACE: Final = 1_500
 
 
 class Boards:
@@ -32,14 +32,17 @@ class Boards:
     def html(self, macro: str, listing: Listing, **options: str | bool | None) -> Markup:
         """What the macro makes of the list; made again when readers would see a difference."""
         key = (macro, listing.path, listing.query, *sorted(options.items()))
-        size = _PER_PLACE * len(listing.places)
-        return self._fragments.get(key, listing, self._making(macro, listing, options), size=size, same=_looks_the_same)
 
-    def _making(self, macro: str, listing: Listing, options: dict[str, str | bool | None]) -> Callable[[], Markup]:
         def make() -> Markup:
-            return Markup(getattr(self._environment.get_template("parts.html").module, macro)(listing, **options))  # noqa: S704 (a template has escaped it)
+            parts = self._environment.get_template("parts.html").module
+            return Markup(getattr(parts, macro)(listing, **options))  # noqa: S704 - a template has escaped it
 
-        return make
+        return self._fragments.get(key, listing, make, size=sum(map(_size, listing.places)), same=_looks_the_same)
+
+
+def _size(place: Place) -> int:
+    item = place.item
+    return _PER_PLACE + len(item.content_html) + len(item.summary_html) + len(item.text)
 
 
 def _looks_the_same(one: Listing, other: Listing) -> bool:
