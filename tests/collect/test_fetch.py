@@ -481,6 +481,21 @@ def test_a_name_is_resolved_once_a_request(origin: Origin) -> None:
     assert asked == ["name.example"]
 
 
+@pytest.mark.parametrize("name", ["feeds", "feeds."])
+def test_on_ones_own_network_nobody_takes_turns(origin: Origin, name: str) -> None:
+    def look_up(_: str, port: int, __: socket.AddressFamily) -> list[AddressInfo]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def run() -> None:
+        fetcher = Fetcher(LIMITS, Guard(LOOPBACK), "test", look_up=look_up)
+        url = origin.on("/feed", Answer(body=FEED, delay_s=0.3)).replace("127.0.0.1", name)
+        await asyncio.gather(*(fetcher.get(url) for _ in range(8)))
+        await fetcher.close()
+
+    asyncio.run(run())
+    assert origin.most_at_once > 4, "four at a time is for the addresses of others"
+
+
 def test_fifty_at_once_while_ten_are_silent(origin: Origin) -> None:
     origin.on("/good", Answer(body=FEED))
     origin.on("/bad", Answer(delay_s=9))

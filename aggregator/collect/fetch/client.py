@@ -143,8 +143,8 @@ class Fetcher:
         host = str(url.host)
         session = self._opened()
         try:
-            # none on one's own network; the final dot of a name is no part of it
-            turn = nullcontext() if is_private(host) else self._turn(host.rstrip("."), url.port or 0, clock)
+            name = host.rstrip(".")  # its final dot is no part of it
+            turn = nullcontext() if is_private(name) else self._turn(name, url.port or 0, clock)
             async with turn, session.get(url, headers=request, allow_redirects=False) as answer:
                 return await self._take(answer, url, sent)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -152,7 +152,7 @@ class Fetcher:
 
     @asynccontextmanager
     async def _turn(self, host: str, port: int, clock: asyncio.Timeout | None) -> AsyncIterator[None]:
-        """A turn at the address of `host`; `clock` stands still while we wait for it."""
+        """A turn at the address of `host`, of a public one; `clock` stands still while we wait for it."""
         assert self._resolver is not None, "there is a session"  # noqa: S101
         (found, *_) = await self._resolver.resolve(host, port)
         due_s = clock.when() if clock else None
