@@ -1,7 +1,7 @@
 """An entry as its format gave it, before cleaning: what XML and JSON feeds have in common.
 
-Nobody changes these; they are not frozen because that makes making them three times as slow, and there are hundreds in
-a document.
+Nobody changes these. They are not frozen because there are hundreds in a document, and making them would take a third
+longer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What passes between the parser's two processes: JSON, and text behind its lengths; nothing that could run on arrival.
 
 A request is a header and the body as it came. An answer is a line of JSON, the feed or the error; behind a feed follow
-the texts of its entries, one after the other and as they are: quoting and reading them as JSON takes longer than all
-the rest. The line says how long each is, in characters.
+the texts of its entries, one after the other and as they are: quoting them as JSON takes longer than all the rest. The
+line says how long each is, in characters.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "FEED",
     "LENGTHS",
     "MAX_ANSWER_BYTES",
+    "NO_ANSWER",
     "PIPE_BYTES",
     "decode_answer",
     "decode_request",
@@ -36,6 +37,8 @@ __all__ = [
 LENGTHS = struct.Struct(">II")
 #: how an answer begins that is no error
 FEED = b'{"feed":'
+#: what reading an answer raises that is none
+NO_ANSWER = (ValueError, LookupError, TypeError, AttributeError)
 #: room in each pipe for most documents and answers as a whole, so that the processes need not take turns at them
 PIPE_BYTES = 512 * 1024
 #: a feed of 1,000 entries at their caps is far below; a larger answer is not believed
@@ -103,7 +106,7 @@ def encode_error(error: ParseError) -> bytes:
 
 
 def decode_answer(answer: bytes) -> ParsedFeed:
-    """The feed of an answer. Raises the ParseError it carries; ValueError, KeyError, TypeError if it is no answer."""
+    """The feed of an answer. Raises the ParseError it carries; one of `NO_ANSWER` if it is none."""
     line, _, texts = answer.decode("utf-8", "surrogatepass").partition("\n")
     said = json.loads(line)
     if error := said.get("error"):

@@ -11,7 +11,15 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from aggregator.collect.parse.wire import FEED, LENGTHS, MAX_ANSWER_BYTES, PIPE_BYTES, decode_answer, encode_request
+from aggregator.collect.parse.wire import (
+    FEED,
+    LENGTHS,
+    MAX_ANSWER_BYTES,
+    NO_ANSWER,
+    PIPE_BYTES,
+    decode_answer,
+    encode_request,
+)
 from aggregator.errors import ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -102,7 +110,7 @@ class ParseWorkers:
             if error.code == "parse-memory":
                 await self._give_up(child)
             raise
-        except (ValueError, KeyError, TypeError) as error:
+        except NO_ANSWER as error:
             self.restarts += 1
             child.retire()  # not killed: it may have the next document already
             raise ParseError(

@@ -143,7 +143,7 @@ def _mended(output: str) -> str:
     """Text that was encoded twice, and controls that are letters of Windows-1252."""
     with suppress(UnicodeError):
         output = output.encode("iso-8859-1").decode("utf-8")
-    # to `str` a control is not printable: nearly all texts are done with in a tenth of the time of a search
+    # to `str` a control is not printable: nearly all texts are done with sooner than a search is
     lines = output.replace("\t", "").replace("\xa0", "").split("\n")
     if all(map(str.isprintable, lines)):
         return output
