@@ -68,6 +68,7 @@ bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/conformance.py --data $(DATA)
 	$(BIN)/python bench/collect.py --data $(DATA)
 	$(BIN)/python bench/curate.py --data $(DATA)
+	$(BIN)/python bench/curate.py --data /nowhere --items 1000000
 	$(BIN)/python bench/recommend.py
 	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/store.py
