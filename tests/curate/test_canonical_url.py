@@ -38,7 +38,7 @@ DIFFERENT = [
 NONE = [
     "", "javascript:alert(1)", "file:///etc/passwd", "http://", "http:///x", "https://[::1", "http://a..b/",
     "/relative", "https://example.com/" + "a" * 3000, "http://example.com:99999/", "http://good\\@evil/",
-    "http://exa mple.com/", "mailto:x@example.com", "http://exa\x00mple.com/",
+    "http://exa mple.com/", "mailto:x@example.com", "http://exa\x00mple.com/", "http://x[::1]@/",
 ]  # fmt: skip
 
 

@@ -97,7 +97,10 @@ def _read(text: str) -> URL:
         raise ValueError(f"it is {len(text)} characters long")
     if "\\" in text or not text.isprintable():
         raise ValueError("it contains a backslash or a control character")
-    return URL(text, encoded=text.isascii() and " " not in text)
+    try:
+        return URL(text, encoded=text.isascii() and " " not in text)
+    except IndexError as error:  # what yarl has to say of brackets before an @ with nothing behind it
+        raise ValueError("its host is none") from error
 
 
 def _fetchable(url: URL) -> URL:

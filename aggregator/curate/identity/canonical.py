@@ -110,7 +110,7 @@ def _parse(url: str) -> URL | None:
         parsed = URL(url)
         # a host that IDNA refuses, a port out of range: found out when asked for
         usable = parsed.scheme in {"http", "https"} and bool(parsed.raw_host) and parsed.explicit_port != 0
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError):  # the last of brackets before an @ with nothing behind it
         return None
     return parsed if usable else None
 
