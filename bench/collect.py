@@ -207,6 +207,16 @@ def server(data: Path, sources: int) -> Iterator[None]:
 
 
 # --- our side -----------------------------------------------------------------
+def run_ours(arguments: argparse.Namespace) -> None:
+    """With the interpreter set as `aggregator run` sets it."""
+    from aggregator.cli.run import SWITCH_S
+    from aggregator.daemon.garbage import short_collections
+
+    sys.setswitchinterval(SWITCH_S)
+    with short_collections():
+        asyncio.run(ours(arguments.scratch, arguments.sources, Profiles() if arguments.profile else None))
+
+
 async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None:
     """Polls every source once for each line of stdin; answers as collect_reader.py does."""
     from aggregator.collect.cadence import Policy
@@ -433,7 +443,7 @@ def main() -> int:
     if arguments.role == "server":
         asyncio.run(serve(arguments.data, arguments.sources))
     elif arguments.role == "ours":
-        asyncio.run(ours(arguments.scratch, arguments.sources, Profiles() if arguments.profile else None))
+        run_ours(arguments)
     else:
         if arguments.profile:
             child(arguments.data, min(arguments.sources, 100))

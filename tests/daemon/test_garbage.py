@@ -23,6 +23,13 @@ def test_what_has_survived_a_long_collection_is_not_looked_at_again() -> None:
     assert not [callback for callback in gc.callbacks if isinstance(callback, Collector)]
 
 
+def test_the_youngest_are_looked_at_less_often_within() -> None:
+    before = gc.get_threshold()
+    with short_collections():
+        assert gc.get_threshold()[0] > 10 * before[0]
+    assert gc.get_threshold() == before
+
+
 def test_short_ones_put_nothing_aside() -> None:
     with short_collections(Collector(long_s=60.0)):
         gc.collect()
