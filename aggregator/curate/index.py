@@ -32,7 +32,7 @@ FOUND_BY = 32
 SEARCHED_BY = 32
 #: how many places are looked at for one term, newest first, and for all terms of a search, the rarest first
 LOOKED_AT = 150
-LOOKED_AT_IN_ALL = 700
+LOOKED_AT_IN_ALL = 500
 #: sharing one rare word is chance
 SHARED_AT_LEAST = 2
 #: an answer has no more than this many items
