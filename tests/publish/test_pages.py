@@ -189,7 +189,8 @@ def test_the_lists_of_an_article_are_complete_and_in_order() -> None:
     items = re.compile(r'<h3><a href="/item/(\w+)"')
     assert items.findall(related) == [place.item.id for place in samples.RELATED.places]
     assert items.findall(ranking) == [place.item.id for place in samples.RANKING.places]
-    assert items.findall(recommendation) == [place.item.id for place in samples.RECOMMENDED.places]
+    recommended = [place.item.id for place in samples.RECOMMENDED.places]
+    assert items.findall(recommendation) == [each for each in recommended if each != samples.item(0).id]
     assert "Most viewed in the last 24 hours" in ranking
 
 
@@ -205,6 +206,17 @@ def test_the_first_recommendation_has_picture_and_lead() -> None:
     assert 'src="https://s4.example/bee.jpg"' in featured
     assert 'class="lead"' in featured
     assert page.count('class="picture"') == 1
+
+
+def test_an_item_is_not_recommended_on_its_own_page() -> None:
+    first, *others = [place.item for place in samples.RECOMMENDED.places]
+    page = PAGES.article(
+        item=first, story=[], related=samples.RELATED, ranking=samples.RANKING, recommended=samples.RECOMMENDED
+    )
+    recommendation = page.split('id="recommendation"')[1]
+    assert f"/item/{first.id}" not in recommendation
+    assert all(f"/item/{other.id}" in recommendation for other in others)
+    assert f"/item/{first.id}" in front(recommended=samples.RECOMMENDED).split('id="recommendation"')[1]
 
 
 def test_the_item_itself_is_not_among_those_that_also_cover_it() -> None:

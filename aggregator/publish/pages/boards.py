@@ -6,6 +6,7 @@ and three quarters of that was rendering the same twenty rows once more.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from jinja2 import Environment
@@ -29,9 +30,17 @@ class Boards:
         self._environment = environment
         self._fragments = Fragments(_MOST)
 
-    def html(self, macro: str, listing: Listing, **options: str | bool | None) -> Markup:
-        """What the macro makes of the list; made again when readers would see a difference."""
-        key = (macro, listing.path, listing.query, *sorted(options.items()))
+    def html(self, macro: str, listing: Listing, *, without: str = "", **options: str | bool | None) -> Markup:
+        """What the macro makes of the list; made again when readers would see a difference.
+
+        `without` is the id of the item whose page it is, which is not advised there.
+        """
+        others = tuple(place for place in listing.places if place.item.id != without)
+        if len(others) == len(listing.places):
+            without = ""
+        else:
+            listing = replace(listing, places=others)
+        key = (macro, listing.path, listing.query, without, *sorted(options.items()))
 
         def make() -> Markup:
             parts = self._environment.get_template("parts.html").module
