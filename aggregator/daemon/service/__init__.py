@@ -36,12 +36,13 @@ from aggregator.daemon.pump import Pump, lease_length
 from aggregator.daemon.pushing import Pushing
 from aggregator.daemon.refreshing import Refreshing
 from aggregator.daemon.reload import Reload, keep_fixed
-from aggregator.daemon.upkeep import Backups, RulesMark, retain, short_of_room
+from aggregator.daemon.service.chores import Chores
+from aggregator.daemon.upkeep import RulesMark
 from aggregator.errors import AggregatorError, StoreUnavailable
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.web import WebServer, create_app, serve
-from aggregator.schedule import Job, Schedule
+from aggregator.schedule import Schedule
 from aggregator.sdnotify import Notifier
 from aggregator.store import Store, Stored
 
@@ -51,9 +52,6 @@ log = logging.getLogger(__name__)
 THREADS = 32
 #: from the signal to the end; the unit allows 30 s
 STOP_WITHIN = timedelta(seconds=5)
-
-SECOND = timedelta(seconds=1)
-MINUTE = timedelta(minutes=1)
 
 
 class Daemon:
@@ -81,14 +79,14 @@ class Daemon:
             clock=self.clock,
             on_polled=self._polled,
         )
-        self._reload = Reload(
+        self.reload = Reload(
             settings.path,
             take_over=self._take_over,
             notifier=notifier,
             status=self.status,
             counters=self.counters,
         )
-        self.schedule = Schedule(self._jobs())
+        self.schedule = Schedule(Chores(self).jobs())
         self.pulse = Pulse(
             progress=self.schedule.progress,
             serving=lambda: self._web is not None,
@@ -143,7 +141,7 @@ class Daemon:
         for problem in self.settings.warnings:
             log.warning("configuration", extra={"problem": problem})
         await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
-        await self._pace()
+        await self.pace()
         await asyncio.to_thread(self.services.audience.start, now=now)
         await self.pushing.start()
         try:
@@ -174,7 +172,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.want)
+        loop.add_signal_handler(signal.SIGHUP, self.reload.want)
 
     @staticmethod
     def _ignore_signals() -> None:
@@ -184,26 +182,6 @@ class Daemon:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 
-    def _jobs(self) -> list[Job]:
-        watchdog = self.notifier.watchdog
-        backup = Job(name="backup", every=5 * MINUTE, run=self._backup, deadline=30 * MINUTE, delay=MINUTE)
-        retention = Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE)
-        jobs = [
-            Job(name="poll", every=SECOND, run=self._poll, deadline=30 * SECOND),
-            Job(name="push", every=30 * SECOND, run=self.pushing.tick, deadline=10 * MINUTE, delay=5 * SECOND),
-            Job(name="views", every=SECOND, run=self._fold, deadline=30 * SECOND),
-            Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
-            Job(name="config", every=SECOND, run=self._reload.look, deadline=MINUTE),
-            Job(name="figures", every=10 * SECOND, run=self._figures, deadline=30 * SECOND),
-            Job(name="pace", every=15 * MINUTE, run=self._pace, deadline=MINUTE, delay=15 * MINUTE),
-            Job(name="midnight", every=MINUTE, run=self._roll, deadline=MINUTE),
-            backup,
-            retention,
-        ]
-        if watchdog is not None:
-            jobs.append(Job(name="watchdog", every=watchdog / 3, run=self._feed_watchdog, deadline=SECOND))
-        return jobs
-
     async def _take_over(self, new: Settings) -> None:
         """Replaces what depends on the settings. StoreError: nothing has been replaced."""
         old, new = self.settings, keep_fixed(self.settings, new)
@@ -212,7 +190,7 @@ class Daemon:
         await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
         self.settings = new
         self._replace_fetching(new)
-        await self._pace()
+        await self.pace()
         await self.pushing.take_over(new)
         site = assemble.site(new)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
@@ -264,40 +242,6 @@ class Daemon:
         if stored.new_items or stored.updated:
             self.refreshing.want()
 
-    async def _poll(self) -> None:
-        if full := short_of_room(assemble.state_dir(self.settings)):
-            self.pump.hold(full)
-        else:
-            await self.pump.fill()
-
-    async def _fold(self) -> None:
-        if await asyncio.to_thread(self.store.fold_views):
-            self.refreshing.want()
-
-    async def _pace(self) -> None:
+    async def pace(self) -> None:
+        """Looks whether polls keep within the budget."""
         await self.pacing.look(self.poller)
-
-    async def _ping(self) -> None:
-        await asyncio.to_thread(self.store.ping)
-
-    async def _figures(self) -> None:
-        await asyncio.to_thread(self.figures.read, self.store, self.clock())
-
-    async def _roll(self) -> None:
-        await asyncio.to_thread(self.services.audience.roll, now=self.clock())
-
-    async def _retain(self) -> None:
-        await asyncio.to_thread(retain, self.store, self.settings.retention.items, self.clock())
-
-    async def _backup(self) -> None:
-        backup, now = self.settings.backup, self.clock()
-        backups = Backups(directory=assemble.state_dir(self.settings) / "backup", every=backup.every, keep=backup.keep)
-        if backups.due(now):
-            await asyncio.to_thread(backups.make, self.store, now)
-
-    async def _feed_watchdog(self) -> None:
-        health = self.pulse.health()
-        if health.live:
-            self.notifier.alive()
-        else:
-            log.error("no progress; the watchdog is not fed", extra=dict(health.checks))
