@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 import threading
 
 import click
 
 from aggregator.cli.context import Context, pass_context
-
-#: how long a thread may keep the interpreter to itself while others wait
-SWITCH_S = 0.001
 
 
 @click.command()
@@ -27,18 +22,14 @@ def run(context: Context, verbose: bool) -> None:
     """
     # Everything is imported now: a process that has run out of file descriptors can import nothing any more.
     from aggregator import logs, sdnotify
-    from aggregator.daemon import Daemon
-    from aggregator.daemon.garbage import short_collections
+    from aggregator.daemon import Daemon, interpreter
 
     settings = context.settings
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
     sockets = sdnotify.inherited_sockets(os.environ, pid=os.getpid())
     running = logs.set_up(environ=os.environ, verbose=verbose)
-    # Curating burns processor time in a thread; pages are answered in another, and must not wait 5 ms for each turn.
-    sys.setswitchinterval(SWITCH_S)
     try:
-        with short_collections():
-            asyncio.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
+        interpreter.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
     finally:
         running.close()
     _leave_hung_threads()
