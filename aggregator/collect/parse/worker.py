@@ -41,10 +41,14 @@ def main(memory_bytes: int, cpu_s: int, niceness: int) -> int:
 
 
 def _channel() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes, out of reach of anything that prints: what a library writes to stdout goes to stderr."""
+    """The pipes, out of reach of anything that prints: what a library writes to stdout goes to stderr.
+
+    With room for most documents as a whole, so that parent and child need not take turns at them.
+    """
     answers = os.fdopen(os.dup(1), "wb")
-    with suppress(OSError):  # no pipe, or beyond what the system allows: it stays as it is
-        fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    for pipe in (sys.stdin.buffer, answers):
+        with suppress(OSError):  # a socket, or beyond what the system allows: it stays as it is
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.dup2(2, 1)
     return sys.stdin.buffer, answers
 

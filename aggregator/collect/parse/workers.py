@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -149,21 +148,12 @@ class _Child:
             *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True, limit=PIPE_BYTES
         )
         self._documents = 0
-        self._widen(self._process)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await self._stdout().readexactly(1)
         except (TimeoutError, EOFError) as error:
             code = await self.kill()
             raise ParseError("parse-crash", f"The parse process could not be started (status {code}).") from error
-
-    @staticmethod
-    def _widen(process: Process) -> None:
-        """Room in the pipe for most documents as a whole, so that parent and child need not take turns at them."""
-        assert process.stdin is not None, "started with a pipe"  # noqa: S101
-        pipe = process.stdin.transport.get_extra_info("pipe")
-        with suppress(OSError):  # beyond what the system allows: the pipe stays as it is
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     async def exchange(self, request: bytes) -> bytes:
         """Sends a request and returns the header of its answer. EOFError, ConnectionError: the child has ended."""
