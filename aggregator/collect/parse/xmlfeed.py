@@ -12,17 +12,28 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any
 
 import feedparser
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.entries import language_tag, plain_words
-from aggregator.collect.parse.quicker import UTF8, UnreadDate, make_quicker
+from aggregator.collect.parse.fields import (
+    ALTERNATE,
+    MAX_IMAGES,
+    Fields,
+    base_of,
+    count_at,
+    dict_at,
+    dicts_at,
+    is_image,
+    text_at,
+    upstream_of,
+    value_at,
+)
+from aggregator.collect.parse.quicker import UTF8, UnreadDate, make_quicker, read
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError
-from aggregator.model import FeedInfo, Upstream
+from aggregator.model import FeedInfo
 
 __all__ = ["parse_xml"]
 
@@ -48,21 +59,20 @@ _PERIODS = {
     "yearly": timedelta(days=365),
 }
 _MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
-_MAX_IMAGES = 8
-_ALTERNATE = frozenset({"alternate", ""})
-#: what an entry may report of itself
-_REPORTS = frozenset({"media_statistics", "media_starrating", "slash_comments", "thr_total"})
-_NO_REPORT = Upstream()
-
-#: feedparser's dictionaries, which are only ever read by `_value`
-Fields = dict[str, Any]
 
 
 def parse_xml(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry], bool]:
     """Version, feed, entries in document order, and whether the document is ill-formed."""
     parsed = _feedparser(text, url)
-    entries = [_entry(entry, url) for entry in _dicts(parsed, "entries")]
-    return _text(parsed, "version"), _info(_dict(parsed, "feed"), text, url), entries, bool(_value(parsed, "bozo"))
+    entries = [
+        entry if isinstance(entry, RawEntry) else _entry(entry, url) for entry in value_at(parsed, "entries") or ()
+    ]
+    return (
+        text_at(parsed, "version"),
+        _info(dict_at(parsed, "feed"), text, url),
+        entries,
+        bool(value_at(parsed, "bozo")),
+    )
 
 
 def _feedparser(text: str, url: str) -> Fields:
@@ -87,42 +97,25 @@ def _run(text: str, url: str) -> Fields:
     headers = {"content-type": UTF8, "content-location": url}
     if "<link uri" in text:
         text = _LINK_URI.sub("<link", text)
-    document = io.BytesIO(text.encode("utf-8", "replace"))
+    body = text.encode("utf-8", "replace")
+    if quick := read(body, url):
+        return {"version": quick.version, "feed": quick.feeddata, "entries": quick.entries}
+    document = io.BytesIO(body)
     parsed: Fields = feedparser.parse(
         document, response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
     return parsed
 
 
-def _value(fields: Fields, key: str) -> Any:
-    """What is stored under a key: no alias stands in for what is not there."""
-    return dict.get(fields, key)
-
-
-def _text(fields: Fields, key: str) -> str:
-    value = dict.get(fields, key)
-    return value if isinstance(value, str) else ""
-
-
-def _dict(fields: Fields, key: str) -> Fields:
-    value = dict.get(fields, key)
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(fields: Fields, key: str) -> list[Fields]:
-    value = dict.get(fields, key)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list | tuple) else []
-
-
 def _entry(fields: Fields, url: str) -> RawEntry:
-    links = _dicts(fields, "links")
-    enclosures = [link for link in links if _value(link, "rel") == "enclosure"]
+    links = dicts_at(fields, "links")
+    enclosures = [link for link in links if value_at(link, "rel") == "enclosure"]
     title, summary, content = _content(fields, "title", url), _content(fields, "summary", url), _body(fields, url)
     if summary and content and summary.value == content.value:
         summary = None  # feedparser's copy, which has lost its base
     return RawEntry(
         base=next((piece.base for piece in (content, summary, title) if piece and piece.base), url),
-        guid=_text(fields, "id"),
+        guid=text_at(fields, "id"),
         links=_links(fields, links, enclosures),
         title=title,
         summary=summary,
@@ -130,113 +123,86 @@ def _entry(fields: Fields, url: str) -> RawEntry:
         author=_author(fields),
         published=_date(fields, "published") or _date(fields, "created") or _date(fields, "updated"),
         updated=_date(fields, "updated"),
-        language=_text(fields, "language")
+        language=text_at(fields, "language")
         or next((p.language for p in (content, summary, title) if p and p.language), None),
-        categories=tuple([_text(tag, "label") or _text(tag, "term") for tag in _dicts(fields, "tags")]),
-        images=tuple(_images(fields, enclosures))[:_MAX_IMAGES],
+        categories=tuple([text_at(tag, "label") or text_at(tag, "term") for tag in dicts_at(fields, "tags")]),
+        images=tuple(_images(fields, enclosures))[:MAX_IMAGES],
         enclosures=tuple(
             [
-                (_text(each, "href") or _text(each, "url"), _text(each, "type"), _text(each, "length"))
+                (text_at(each, "href") or text_at(each, "url"), text_at(each, "type"), text_at(each, "length"))
                 for each in enclosures
             ]
         ),
-        upstream=_upstream(fields),
+        upstream=upstream_of(fields),
     )
 
 
 def _content(fields: Fields, key: str, url: str) -> RawContent | None:
-    value = _text(fields, key)
-    return _raw(_dict(fields, f"{key}_detail"), value, url) if value else None
+    value = text_at(fields, key)
+    return _raw(dict_at(fields, f"{key}_detail"), value, url) if value else None
 
 
 def _body(fields: Fields, url: str) -> RawContent | None:
     """The longest of an entry's contents that is text: alternatives in several types are the same words."""
-    pieces = [_raw(each, _text(each, "value"), url) for each in _dicts(fields, "content") if _is_text(each)]
+    pieces = [_raw(each, text_at(each, "value"), url) for each in dicts_at(fields, "content") if _is_text(each)]
     return max(pieces, key=lambda piece: len(piece.value), default=None)
 
 
 def _is_text(detail: Fields) -> bool:
-    kind = _text(detail, "type")
+    kind = text_at(detail, "type")
     return not kind or kind.startswith("text/") or kind == "application/xhtml+xml"
 
 
 def _raw(detail: Fields, value: str, url: str) -> RawContent:
     return RawContent(
         value=value,
-        html=_text(detail, "type") != "text/plain",
-        base=_base(_text(detail, "base"), url),
-        language=_text(detail, "language") or None,
+        html=text_at(detail, "type") != "text/plain",
+        base=base_of(text_at(detail, "base"), url),
+        language=text_at(detail, "language") or None,
     )
 
 
-@lru_cache(maxsize=64)  # nearly always the document's own
-def _base(base: str, url: str) -> str:
-    return safe_url(base, url) or url
-
-
 def _date(fields: Fields, key: str) -> RawDate | None:
-    raw = _text(fields, key)
-    unread = _value(fields, f"{key}_parsed")
+    raw = text_at(fields, key)
+    unread = value_at(fields, f"{key}_parsed")
     return RawDate(raw=raw, otherwise=unread.read if isinstance(unread, UnreadDate) else None) if raw else None
 
 
 def _links(fields: Fields, links: Sequence[Fields], enclosures: Sequence[Fields]) -> tuple[str, ...]:
     """FeedBurner's record of the original, the entry's link, other alternates, and at last its media file."""
-    own = (_text(fields, "feedburner_origlink"), _text(fields, "link"))
-    alternates = [_text(link, "href") for link in links if _text(link, "rel") in _ALTERNATE]
-    return (*own, *alternates, *[_text(link, "href") for link in enclosures])
+    own = (text_at(fields, "feedburner_origlink"), text_at(fields, "link"))
+    alternates = [text_at(link, "href") for link in links if text_at(link, "rel") in ALTERNATE]
+    return (*own, *alternates, *[text_at(link, "href") for link in enclosures])
 
 
 def _author(fields: Fields) -> str:
-    detail = _dict(fields, "author_detail")
-    names = [_text(each, "name") for each in _dicts(fields, "authors")]
-    return ", ".join(dict.fromkeys(filter(None, names))) or _text(detail, "name") or _text(fields, "author")
+    detail = dict_at(fields, "author_detail")
+    names = [text_at(each, "name") for each in dicts_at(fields, "authors")]
+    return ", ".join(dict.fromkeys(filter(None, names))) or text_at(detail, "name") or text_at(fields, "author")
 
 
 def _images(fields: Fields, enclosures: Sequence[Fields]) -> Iterator[str]:
     yield from _media_images(fields)
-    yield from (_text(each, "href") for each in enclosures if _is_image(each))
-    yield _text(_dict(fields, "image"), "href")
+    yield from (text_at(each, "href") for each in enclosures if is_image(each))
+    yield text_at(dict_at(fields, "image"), "href")
 
 
 def _media_images(fields: Fields) -> Iterator[str]:
-    yield from (_text(each, "url") for each in _dicts(fields, "media_content") if _is_image(each))
-    yield from (_text(each, "url") for each in _dicts(fields, "media_thumbnail"))
-
-
-def _is_image(media: Fields) -> bool:
-    return _text(media, "medium") == "image" or _text(media, "type").startswith("image/")
-
-
-def _upstream(fields: Fields) -> Upstream:
-    if _REPORTS.isdisjoint(fields):  # nearly always
-        return _NO_REPORT
-    statistics, stars = _dict(fields, "media_statistics"), _dict(fields, "media_starrating")
-    comments = [_count(fields, "slash_comments"), _count(fields, "thr_total")]
-    votes = [_count(stars, "count"), _count(statistics, "favorites")]
-    return Upstream(
-        comments=max((n for n in comments if n is not None), default=None),
-        views=_count(statistics, "views"),
-        votes=max((n for n in votes if n is not None), default=None),
-    )
-
-
-def _count(fields: Fields, key: str) -> int | None:
-    value = _text(fields, key).strip()
-    return int(value) if value.isdecimal() and len(value) < 16 else None
+    yield from (text_at(each, "url") for each in dicts_at(fields, "media_content") if is_image(each))
+    yield from (text_at(each, "url") for each in dicts_at(fields, "media_thumbnail"))
 
 
 def _info(feed: Fields, text: str, url: str) -> FeedInfo:
-    links = _dicts(feed, "links")
+    links = dicts_at(feed, "links")
     return FeedInfo(
         title=_one_line(_content(feed, "title", url)),
-        link=safe_url(_text(feed, "link"), url) or next(iter(_related(links, "alternate", url)), None),
+        link=safe_url(text_at(feed, "link"), url) or next(iter(_related(links, "alternate", url)), None),
         description=_one_line(_content(feed, "subtitle", url) or _content(feed, "summary", url)),
-        language=language_tag(_text(feed, "language")),
+        language=language_tag(text_at(feed, "language")),
         image_url=next(filter(None, (safe_url(image, url) for image in _feed_images(feed, text))), None),
         self_url=next(iter(_related(links, "self", url)), None),
         hubs=tuple(dict.fromkeys(_related(links, "hub", url)))[:5],
-        ttl=_ttl(_text(feed, "ttl")),
+        ttl=_ttl(text_at(feed, "ttl")),
         skip_hours=_skip_hours(text),
         skip_days=_skip_days(text),
         update_every=_update_every(feed),
@@ -248,16 +214,16 @@ def _one_line(piece: RawContent | None) -> str:
 
 
 def _feed_images(feed: Fields, text: str) -> Iterator[str]:
-    yield _text(_dict(feed, "image"), "href")
-    yield _text(feed, "logo")
+    yield text_at(dict_at(feed, "image"), "href")
+    yield text_at(feed, "logo")
     yield from _media_images(feed)
     if rdf := _RDF_IMAGE.search(text):
         yield html.unescape(rdf[1])
-    yield _text(feed, "icon")
+    yield text_at(feed, "icon")
 
 
 def _related(links: list[Fields], rel: str, url: str) -> list[str]:
-    found = (safe_url(_text(link, "href"), url) for link in links if _text(link, "rel") == rel)
+    found = (safe_url(text_at(link, "href"), url) for link in links if text_at(link, "rel") == rel)
     return [link for link in found if link]
 
 
@@ -282,6 +248,6 @@ def _skip_days(text: str) -> frozenset[int]:
 
 
 def _update_every(feed: Fields) -> timedelta | None:
-    period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
-    frequency = _count(feed, "sy_updatefrequency") or 1
+    period = _PERIODS.get(text_at(feed, "sy_updateperiod").strip().lower())
+    frequency = count_at(feed, "sy_updatefrequency") or 1
     return period / frequency if period else None

@@ -21,8 +21,9 @@ from aggregator.collect.parse.quicker.dates import UnreadDate, unread
 from aggregator.collect.parse.quicker.driver import create_parser
 from aggregator.collect.parse.quicker.elements import QuickParser
 from aggregator.collect.parse.quicker.encoding import UTF8, convert_to_utf8
+from aggregator.collect.parse.quicker.reading import read
 
-__all__ = ["UTF8", "UnreadDate", "create_parser", "make_quicker"]
+__all__ = ["UTF8", "UnreadDate", "create_parser", "make_quicker", "read"]
 
 
 def make_quicker() -> None:

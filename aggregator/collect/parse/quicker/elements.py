@@ -12,16 +12,15 @@ from typing import Any, NamedTuple, TypeVar
 from xml.sax.xmlreader import AttributesNSImpl
 
 from aggregator.collect.parse.quicker.addresses import make_safe_absolute_uri
+from aggregator.collect.parse.quicker.attributes import plain_attributes
 from aggregator.collect.parse.quicker.bounds import bounded
+from aggregator.collect.parse.quicker.plainly import Meaning, meaning_of
 from aggregator.collect.parse.quicker.values import QuickValues
 
 __all__ = ["QuickParser"]
 
 _XHTML = "application/xhtml+xml"
 _ROOTS = frozenset({"feed", "rss", "rdf:RDF"})
-_LOWERED = frozenset({"rel", "type"})
-#: attributes by which the addresses and words of all elements inside are read
-_SCOPED = frozenset({"base", "lang"})
 #: elements of their own names in which a text input or a picture goes on
 _IN_TEXT_INPUT = frozenset({"title", "link", "description", "name"})
 _IN_IMAGE = frozenset({"title", "link", "description", "url", "href", "width", "height"})
@@ -43,6 +42,8 @@ class _Start(NamedTuple):
     ends_text_input: bool
     ends_image: bool
     island: bool
+    #: what it means within an entry that is read without feedparser
+    meaning: Meaning | None
 
 
 class _End(NamedTuple):
@@ -78,8 +79,8 @@ class QuickParser(QuickValues):
 
     def begin(self, name: str, attributes: Attributes) -> None:
         """An element begins; its name and those of its attributes are "namespace local prefix", as expat gives them."""
-        tag, key, method, ends_text_input, ends_image, island = self._starts.get(name) or self._learnt_start(name)
-        plain = None if self.incontent or self.decls or island else _plain(attributes)
+        tag, key, method, ends_text_input, ends_image, island, _ = self._starts.get(name) or self._learnt_start(name)
+        plain = None if self.incontent or self.decls or island else plain_attributes(attributes)
         if plain is None:
             self.startElementNS(_pair(name), None, _as_sax(bounded(attributes)))
             return
@@ -127,6 +128,18 @@ class QuickParser(QuickValues):
                 self.lang = languages[-1]
         self.depth -= 1
 
+    def meaning(self, name: str) -> Meaning | None:
+        """What an element of this name means within an entry that is read without feedparser."""
+        return (self._starts.get(name) or self._learnt_start(name)).meaning
+
+    def is_at_fresh_entry(self) -> bool:
+        """Whether an entry has just begun, of which nothing is known but an id, within nothing that colours it."""
+        inside = (
+            self.incontent, self.insource, self.inimage, self.intextinput, self.inauthor, self.incontributor,
+            self.inpublisher, self.svgOK, self.decls, self.hasContent, self._summaryKey,
+        )  # fmt: skip
+        return not any(inside) and self.entries[-1].keys() <= {"id"} and self.elementstack[-1][0] == "item"
+
     def _begin_unknown(self, key: str, plain: dict[str, str]) -> None:
         if plain:
             self._get_context()[key] = plain
@@ -155,13 +168,17 @@ class QuickParser(QuickValues):
         tag = self._tag(namespace, local)
         prefix, key = self._stored(tag)
         own = not prefix
+        method = getattr(type(self), f"_start_{key}", None)
+        known = method is not None or hasattr(type(self), f"_end_{key}")
+        island = (namespace, local.lower()) in _ISLANDS
         found = _Start(
             tag=tag,
             key=key,
-            method=getattr(type(self), f"_start_{key}", None),
+            method=method,
             ends_text_input=own and tag not in _IN_TEXT_INPUT,
             ends_image=own and tag not in _IN_IMAGE,
-            island=(namespace, local.lower()) in _ISLANDS,
+            island=island,
+            meaning=None if island else meaning_of(key, known=known),
         )
         _remember(self._starts, name, found)
         return found
@@ -204,17 +221,6 @@ def _remember(learnt: dict[str, _Learnt], name: str, found: _Learnt) -> None:
     if len(learnt) >= _MOST_NAMES:
         learnt.clear()
     learnt[name] = found
-
-
-def _plain(attributes: Attributes) -> dict[str, str] | None:
-    """Attributes as feedparser's methods want them; None where there is more to them than names and values."""
-    plain: dict[str, str] = {}
-    for given, value in attributes.items():
-        name = given.lower()
-        if " " in name or name in _SCOPED:
-            return None
-        plain[name] = value.lower() if name in _LOWERED else value
-    return plain
 
 
 def _pair(name: str) -> tuple[str | None, str]:

@@ -17,7 +17,7 @@ from feedparser.util import FeedParserDict
 from aggregator.collect.parse.quicker.addresses import is_plain
 from aggregator.collect.parse.quicker.fields import STORED
 
-__all__ = ["QuickValues"]
+__all__ = ["QuickValues", "mended", "without_references"]
 
 _XHTML = "application/xhtml+xml"
 _KEPT_APART = frozenset({"category", "tags", "itunes_keywords"})
@@ -80,7 +80,7 @@ class QuickValues(feedparser.api.StrictFeedParser):  # type: ignore[misc] # a cl
         if self.contentparams:
             self._settle_type(output)
         if not output.isascii():
-            output = _mended(output)
+            output = mended(output)
         if element in _KEPT_APART or (element == "title" and -1 < self.title_depth <= self.depth):
             return output
         if self.inentry and not self.insource:
@@ -100,7 +100,7 @@ class QuickValues(feedparser.api.StrictFeedParser):  # type: ignore[misc] # a cl
         entry = self.entries[-1]
         if element == "link":
             if not self.inimage:
-                output = _REFERENCE.sub(r"&\g<1>", output.replace("&amp;", "&")) if "&" in output else output
+                output = without_references(output)
                 dict.__setitem__(entry, "link", output)
                 if output:
                     entry["links"][-1]["href"] = output
@@ -139,7 +139,12 @@ class QuickValues(feedparser.api.StrictFeedParser):  # type: ignore[misc] # a cl
         return detail
 
 
-def _mended(output: str) -> str:
+def without_references(output: str) -> str:
+    """An address without what its query was taken for."""
+    return _REFERENCE.sub(r"&\g<1>", output.replace("&amp;", "&")) if "&" in output else output
+
+
+def mended(output: str) -> str:
     """Text that was encoded twice, and controls that are letters of Windows-1252."""
     with suppress(UnicodeError):
         output = output.encode("iso-8859-1").decode("utf-8")
