@@ -316,11 +316,16 @@ def test_what_is_taken_for_printable_at_a_glance_has_nothing_to_be_taken_out() -
         char = chr(code)
         usual, thorough = printable(f"a{char}b{marks}"), printable(f"\x00a{char}b{marks}")
         assert usual == thorough, hex(code)
+    for code in range(0x80):
+        assert printable(f"a{chr(code)}b") == printable(f"\x00a{chr(code)}b"), hex(code)
 
 
 def test_runs_of_marks_are_cut_wherever_they_stand() -> None:
     assert printable("a\nb" + "\u0301" * 9 + "\n") == "a\nb" + "\u0301" * 6 + "\n"
     assert printable("\u0301" * 6) == "\u0301" * 6
+    for before in range(8):
+        for behind in range(8):
+            assert printable("a" * before + "\u0301" * 7 + "a" * behind) == "a" * before + "\u0301" * 6 + "a" * behind
 
 
 def test_nesting_is_found_whatever_ends_without_having_begun() -> None:
