@@ -12,7 +12,7 @@ from __future__ import annotations
 from xml.parsers import expat
 
 from aggregator.collect.parse.quicker.elements import QuickParser
-from aggregator.collect.parse.quicker.plainly import Event, Found, Unusual, understand
+from aggregator.collect.parse.quicker.plainly import Event, Found, Meaning, Unusual, understand
 
 __all__ = ["read"]
 
@@ -50,10 +50,14 @@ class _Reader:
         #: what was taken down of an entry
         self._events: list[Event] = []
         self._takes_down = False
-        #: elements that are open within it
+        #: elements that are open within it; below 0 where it has ended
         self._depth = 0
+        #: its name, and whether feedparser knows that it has begun
+        self._name, self._is_begun = "", False
         #: entries that have begun so far
-        self._begun = 0
+        self._seen = 0
+        #: what elements mean, by the names that expat gives them
+        self._meanings: dict[str, Meaning | None] = {}
 
     def feed(self, document: bytes) -> None:
         """Reads all of it."""
@@ -67,51 +71,86 @@ class _Reader:
         self._expat.EndElementHandler = self._parser.finish
         self._expat.CharacterDataHandler = self._parser.characters
 
-    def _take_down(self) -> None:
-        """What comes is taken down; text by the list itself, which no line of ours is run for."""
-        self._takes_down, self._events, self._depth = True, [], 0
-        self._expat.StartElementHandler = self._take_begin
-        self._expat.EndElementHandler = self._take_end
-        self._expat.CharacterDataHandler = self._events.append
-
     def _declare(self, prefix: str | None, uri: str) -> None:
-        if self._takes_down:  # names will mean something else
+        if self._takes_down:
             self._give_up()
+        self._meanings = {}  # names may mean something else
         self._parser.startPrefixMapping(prefix, uri)
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         parser = self._parser
         parser.begin(name, attributes)
-        if len(parser.entries) > self._begun:
-            self._begun = len(parser.entries)
+        if len(parser.entries) > self._seen:
+            self._seen = len(parser.entries)
             if parser.is_at_fresh_entry():
-                self._take_down()
+                self._take_down(name)
+
+    def _take_down(self, name: str) -> None:
+        """What comes is taken down; text by the list itself, which no line of ours is run for."""
+        self._takes_down, self._events, self._depth = True, [], 0
+        self._name, self._is_begun = name, True
+        self._expat.StartElementHandler = self._take_begin
+        self._expat.EndElementHandler = self._take_end
+        self._expat.CharacterDataHandler = self._events.append
 
     def _take_begin(self, name: str, attributes: dict[str, str]) -> None:
+        if self._depth < 0:
+            self._begin_next(name, attributes)
+            return
         self._depth += 1
         self._events.append((name, attributes))
         if len(self._events) > _MOST_EVENTS:
             self._give_up()
 
     def _take_end(self, name: str) -> None:
-        if self._depth:
+        if self._depth > 0:
             self._depth -= 1
             self._events.append(None)
+        elif self._depth < 0:
+            self._give_up()
+            self._parser.finish(name)
+        else:
+            self._end_entry()
+
+    def _begin_next(self, name: str, attributes: dict[str, str]) -> None:
+        """Behind an entry that we read. Of another like it feedparser need not know: it would be as it is now."""
+        if name != self._name or attributes:
+            self._give_up()
+            self._begin(name, attributes)
             return
+        self._pass_on()
+        self._depth = 0
+
+    def _end_entry(self) -> None:
         parser = self._parser
         found = Found(parser.baseuri, parser.lang, parser.resolve_uri, is_atom=parser.version.startswith("atom"))
-        found.guid = dict.get(parser.entries[-1], "id", "")  # RDF has it as an attribute of the entry
+        if self._is_begun:
+            found.guid = dict.get(parser.entries[-1], "id", "")  # RDF has it as an attribute of the entry
         try:
-            understand(self._events, parser.meaning, found)
-            parser.entries[-1] = found.entry(self._url)
-            self._hand_over()
+            understand(self._events, self._meanings, parser.meaning, found)
+            entry = found.entry(self._url)
         except Unusual:
             self._give_up()
-        parser.finish(name)
+            parser.finish(self._name)
+            return
+        if self._is_begun:
+            parser.entries[-1] = entry
+            parser.finish(self._name)
+        else:
+            parser.entries.append(entry)
+        self._seen = len(parser.entries)
+        self._depth, self._is_begun = -1, False
+        self._events.clear()
 
     def _give_up(self) -> None:
-        """What was taken down is feedparser's as well."""
+        """What was taken down is feedparser's, and so is what follows."""
         self._hand_over()
+        if self._depth >= 0 and not self._is_begun:
+            self._parser.begin(self._name, {})
+            self._seen = len(self._parser.entries)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         names: list[str] = []
         for event in self._events:
             if event is None:
@@ -121,3 +160,4 @@ class _Reader:
             else:
                 names.append(event[0])
                 self._parser.begin(*event)
+        self._events.clear()

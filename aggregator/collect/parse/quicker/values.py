@@ -6,7 +6,6 @@ What they do beside that is left to them: XHTML content, base64, and feedparser'
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -146,10 +145,11 @@ def without_references(output: str) -> str:
 
 def mended(output: str) -> str:
     """Text that was encoded twice, and controls that are letters of Windows-1252."""
-    with suppress(UnicodeError):
+    try:  # noqa: SIM105 - `suppress` takes as long as all the rest
         output = output.encode("iso-8859-1").decode("utf-8")
+    except UnicodeError:
+        pass
     # to `str` a control is not printable: nearly all texts are done with sooner than a search is
-    lines = output.replace("\t", "").replace("\xa0", "").split("\n")
-    if all(map(str.isprintable, lines)):
+    if output.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable():
         return output
     return output.translate(_cp1252) if _CONTROL.search(output) else output

@@ -75,6 +75,8 @@ _RULES = {
         Meaning(labels.nothing),
     ),
 }  # fmt: skip
+#: whose meaning is remembered: no feed that is meant to be read has more
+_MOST_NAMES = 500
 _UNKNOWN = Meaning(labels.nothing, nests=True)
 
 
@@ -85,8 +87,13 @@ def meaning_of(key: str, *, known: bool) -> Meaning | None:
     return None if known or STORED.get(key, key) in _READ else _UNKNOWN
 
 
-def understand(events: Sequence[Event], meaning: Callable[[str], Meaning | None], found: Found) -> None:
-    """Puts what an entry says into `found`. Raises Unusual."""
+def understand(
+    events: Sequence[Event],
+    meanings: dict[str, Meaning | None],
+    meaning: Callable[[str], Meaning | None],
+    found: Found,
+) -> None:
+    """Puts what an entry says into `found`; `meanings` holds what `meaning` was asked for before. Raises Unusual."""
     open_elements: list[Meaning] = []
     at, end = 0, len(events)
     while at < end:
@@ -96,7 +103,11 @@ def understand(events: Sequence[Event], meaning: Callable[[str], Meaning | None]
             _end(open_elements.pop(), found)
         elif not isinstance(event, str):
             name, attributes = event
-            known = meaning(name)
+            if name not in meanings:
+                if len(meanings) >= _MOST_NAMES:
+                    meanings.clear()
+                meanings[name] = meaning(name)
+            known = meanings[name]
             if known is None:
                 raise Unusual
             text = ""
