@@ -12,7 +12,7 @@ from __future__ import annotations
 from xml.parsers import expat
 
 from aggregator.collect.parse.quicker.elements import QuickParser
-from aggregator.collect.parse.quicker.plainly import Event, Found, Meaning, Unusual, understand
+from aggregator.collect.parse.quicker.plainly import Event, Found, Meanings, Unusual, understand
 
 __all__ = ["read"]
 
@@ -56,8 +56,7 @@ class _Reader:
         self._name, self._is_begun = "", False
         #: entries that have begun so far
         self._seen = 0
-        #: what elements mean, by the names that expat gives them
-        self._meanings: dict[str, Meaning | None] = {}
+        self._meanings = Meanings(parser.meaning)
 
     def feed(self, document: bytes) -> None:
         """Reads all of it."""
@@ -74,7 +73,7 @@ class _Reader:
     def _declare(self, prefix: str | None, uri: str) -> None:
         if self._takes_down:
             self._give_up()
-        self._meanings = {}  # names may mean something else
+        self._meanings.clear()  # names may mean something else
         self._parser.startPrefixMapping(prefix, uri)
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
@@ -127,7 +126,7 @@ class _Reader:
         if self._is_begun:
             found.guid = dict.get(parser.entries[-1], "id", "")  # RDF has it as an attribute of the entry
         try:
-            understand(self._events, self._meanings, parser.meaning, found)
+            understand(self._events, self._meanings, found)
             entry = found.entry(self._url)
         except Unusual:
             self._give_up()

@@ -17,7 +17,7 @@ from aggregator.collect.parse.quicker.fields import STORED
 from aggregator.collect.parse.quicker.plainly import facts, labels, words
 from aggregator.collect.parse.quicker.plainly.found import Found, Rule, Unusual
 
-__all__ = ["Event", "Found", "Meaning", "Unusual", "meaning_of", "understand"]
+__all__ = ["Event", "Found", "Meaning", "Meanings", "Unusual", "meaning_of", "understand"]
 
 #: an element begins (its name, its attributes), text, or None where an element ends
 Event = tuple[str, dict[str, str]] | str | None
@@ -87,13 +87,21 @@ def meaning_of(key: str, *, known: bool) -> Meaning | None:
     return None if known or STORED.get(key, key) in _READ else _UNKNOWN
 
 
-def understand(
-    events: Sequence[Event],
-    meanings: dict[str, Meaning | None],
-    meaning: Callable[[str], Meaning | None],
-    found: Found,
-) -> None:
-    """Puts what an entry says into `found`; `meanings` holds what `meaning` was asked for before. Raises Unusual."""
+class Meanings(dict[str, Meaning | None]):
+    """What elements mean, by the names that expat gives them."""
+
+    def __init__(self, learn: Callable[[str], Meaning | None]) -> None:
+        self._learn = learn
+
+    def __missing__(self, name: str) -> Meaning | None:
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        self[name] = found = self._learn(name)
+        return found
+
+
+def understand(events: Sequence[Event], meanings: Meanings, found: Found) -> None:
+    """Puts what an entry says into `found`. Raises Unusual."""
     open_elements: list[Meaning] = []
     at, end = 0, len(events)
     while at < end:
@@ -103,10 +111,6 @@ def understand(
             _end(open_elements.pop(), found)
         elif not isinstance(event, str):
             name, attributes = event
-            if name not in meanings:
-                if len(meanings) >= _MOST_NAMES:
-                    meanings.clear()
-                meanings[name] = meaning(name)
             known = meanings[name]
             if known is None:
                 raise Unusual
