@@ -22,7 +22,7 @@ from aggregator.model import (
 )
 from aggregator.store.sqlite import candidates, codec, decide, doubts, load, movement
 from aggregator.store.sqlite.connection import Connection, Engine
-from aggregator.store.sqlite.ingest import verdict_columns
+from aggregator.store.sqlite.ingest import linked_keys, verdict_columns
 from aggregator.store.sqlite.keys import digest, encode_id
 from aggregator.store.sqlite.shown import bump, cited_items, refresh_item
 
@@ -36,12 +36,6 @@ SELECT e.id AS row_id, e.entry_id, e.title, e.text, e.language, e.published, e.f
 FROM entries e JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
     LEFT JOIN items st ON st.id = i.story_id
 WHERE e.id > ? AND e.first_seen >= ? AND NOT e.tombstone ORDER BY e.id LIMIT {_CHUNK}
-"""
-
-#: what an entry may vote for: what it links to and, if it is a signal's, what it is about
-_LINKED = """
-SELECT link_key FROM outlinks WHERE entry_id = ?1
-UNION SELECT link_key FROM entries WHERE id = ?1 AND link_key IS NOT NULL
 """
 
 
@@ -200,10 +194,15 @@ def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Ver
             changed.append(row["id"])
             items.add(row["item_id"])
     for row_id in changed:
-        links = connection.execute(_LINKED, (row_id,)).fetchall()
-        items |= cited_items(connection, [link[0] for link in links])
+        items |= cited_items(connection, _voted_for(connection, row_id))
     for item_id in items:
         refresh_item(connection, item_id)
     if changed:
         bump(connection)
     return len(changed)
+
+
+def _voted_for(connection: Connection, row_id: int) -> set[bytes]:
+    """What an entry may vote for: what it links to and, if it is a signal's, what it is about."""
+    (own,) = connection.execute("SELECT link_key FROM entries WHERE id = ?", (row_id,)).fetchone()
+    return linked_keys(connection, row_id) | ({own} if own else set())

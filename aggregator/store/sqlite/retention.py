@@ -6,6 +6,7 @@ from aggregator.store.sqlite import changes
 from aggregator.store.sqlite.audience import BUCKET_MS
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.decide import forget_related
+from aggregator.store.sqlite.ingest import forget_links
 from aggregator.store.sqlite.shown import bump, refresh_item
 
 #: items in one transaction: others write in between
@@ -15,11 +16,15 @@ BUCKETS_MS = 60 * 86_400_000
 #: free pages go back to the file system once they are more than this part of the file
 FREE_SHARE = 0.25
 
-_ENTRIES = "(SELECT id FROM entries WHERE item_id = ? AND NOT tombstone)"
+#: items with content, oldest first; what is shown has some
+_OLD = """
+SELECT id, published FROM items WHERE shown AND published < ?1
+UNION ALL SELECT id, published FROM items WHERE live AND NOT shown AND published < ?1 ORDER BY published LIMIT ?2
+"""
+_ENTRIES = "SELECT id FROM entries WHERE item_id = ? AND NOT tombstone"
 _APART = (
-    f"DELETE FROM bodies WHERE entry_id IN {_ENTRIES}",
-    f"DELETE FROM search_text WHERE id IN {_ENTRIES}",
-    f"DELETE FROM outlinks WHERE entry_id IN {_ENTRIES}",
+    f"DELETE FROM bodies WHERE entry_id IN ({_ENTRIES})",
+    f"DELETE FROM search_text WHERE id IN ({_ENTRIES})",
     (
         "UPDATE entries SET tombstone = 1, text = '', author = NULL, image_url = NULL, categories = NULL,"
         " enclosures = NULL, outlinks = NULL, upstream_comments = NULL, upstream_views = NULL, upstream_votes = NULL"
@@ -30,10 +35,10 @@ _APART = (
 
 def batch(connection: Connection, before_ms: int) -> int:
     """Turns at most `BATCH` items published before then into tombstones; how many."""
-    rows = connection.execute(
-        "SELECT id FROM items WHERE live AND published < ? ORDER BY published LIMIT ?", (before_ms, BATCH)
-    ).fetchall()
-    for (item_id,) in rows:
+    rows = connection.execute(_OLD, (before_ms, BATCH)).fetchall()
+    for item_id, _ in rows:
+        for (row_id,) in connection.execute(_ENTRIES, (item_id,)).fetchall():
+            forget_links(connection, row_id)
         for statement in _APART:
             connection.execute(statement, (item_id,))
         forget_related(connection, item_id)

@@ -1,7 +1,7 @@
 """The schema, as numbered steps. Each runs once, in order, all that are pending in one transaction.
 
-Tables are STRICT, times INTEGER milliseconds since 1970 UTC, ids INTEGER, structures JSON text, dedup keys 16-byte
-hashes. A released step is never edited: the next change is a new function at the end.
+Tables are STRICT, times INTEGER milliseconds since 1970 UTC, ids INTEGER, structures JSON text, keys hashes. A released
+step is never edited: the next change is a new function at the end.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from aggregator.store.sqlite import changes, doubts
+from aggregator.store.sqlite import changes, doubts, lookups
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 11
+SCHEMA = 12
 
 steps = Migrations("aggregator")
 
@@ -298,3 +298,4 @@ def _poll_days(db: Database) -> None:
 
 steps(name="0010_changes")(changes.install)
 steps(name="0011_doubts")(doubts.install)
+steps(name="0012_lookups")(lookups.install)

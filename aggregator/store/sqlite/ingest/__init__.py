@@ -15,11 +15,12 @@ from aggregator.store.sqlite.codec import to_ms
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.ingest.fresh import Poll, insert
 from aggregator.store.sqlite.ingest.held import held, put_held, rekey
+from aggregator.store.sqlite.ingest.outlinks import forget_links, linked_keys
 from aggregator.store.sqlite.ingest.rows import Row, column, entry_row, verdict_columns
 from aggregator.store.sqlite.keys import digest
 from aggregator.store.sqlite.shown import cited_items, refresh_item
 
-__all__ = ["store_entries", "verdict_columns"]
+__all__ = ["forget_links", "linked_keys", "store_entries", "verdict_columns"]
 
 DAY_MS = 86_400_000
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aggregator.model import Entry
 from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.ingest.outlinks import put_links
 from aggregator.store.sqlite.ingest.rows import COLUMNS, Row, column, searched
-from aggregator.store.sqlite.keys import digest, public_id
+from aggregator.store.sqlite.keys import public_id
 
 __all__ = ["Inserted", "Poll", "insert"]
 
@@ -56,7 +57,7 @@ class Inserted:
     #: items that are still to be made anew from their entries
     unsettled: frozenset[int] = frozenset()
     #: keys of the addresses that the entries link to
-    cited: frozenset[bytes] = frozenset()
+    cited: set[bytes] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _item(poll: Poll, item_id: int, public: int, lead_id: int, row: Row) -> tupl
     )
 
 
-def _put_apart(connection: Connection, source_id: int, first_id: int, entries: Sequence[Entry]) -> frozenset[bytes]:
+def _put_apart(connection: Connection, source_id: int, first_id: int, entries: Sequence[Entry]) -> set[bytes]:
     """What belongs to entries and stands in tables of its own: bodies, searchable words, outgoing links.
 
     Gives the keys of the addresses that they link to.
@@ -187,13 +188,8 @@ def _put_apart(connection: Connection, source_id: int, first_id: int, entries: S
         "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?)",
         [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry in numbered],
     )
-    words = [value for row_id, entry in numbered for value in (row_id, searched(entry))]
-    for chunk in _chunks(words):
-        # one statement: with each that fires a trigger the full-text index writes out what it has gathered
-        rows = ", ".join(["(?, ?)"] * (len(chunk) // 2))
-        connection.execute(f"INSERT INTO search_text(id, words) VALUES {rows}", chunk)
-    links = [(digest(link), source_id, row_id) for row_id, entry in numbered for link in entry.outlinks]
-    connection.executemany(
-        "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)", sorted(links)
-    )
-    return frozenset(key for key, _, _ in links)
+    words = [(row_id, searched(entry)) for row_id, entry in numbered]
+    connection.executemany("INSERT INTO search_text(id, words) VALUES (?, ?)", words)
+    # not by a trigger: after each statement with one the full-text index writes out what it has gathered
+    connection.executemany("INSERT INTO search_text_fts(rowid, words) VALUES (?, ?)", words)
+    return put_links(connection, source_id, [(row_id, entry.outlinks) for row_id, entry in numbered])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aggregator.model import Entry
 from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.ingest.outlinks import forget_links, put_links
 from aggregator.store.sqlite.ingest.rows import CONTENT, UPSTREAM, Row, column, searched, upstream_counts
 from aggregator.store.sqlite.keys import digest
 
@@ -92,6 +93,7 @@ def _put_upstream(connection: Connection, stored: sqlite3.Row, entry: Entry) -> 
 
 
 def _edit(connection: Connection, row_id: int, entry: Entry, row: Row) -> set[bytes]:
+    before = forget_links(connection, row_id)
     connection.execute(_EDIT, (*(column(row, name) for name in (*CONTENT, "updated")), row_id))
     parsed = entry.parsed
     connection.execute(
@@ -99,16 +101,5 @@ def _edit(connection: Connection, row_id: int, entry: Entry, row: Row) -> set[by
         " SET summary_html = excluded.summary_html, content_html = excluded.content_html",
         (row_id, parsed.summary_html, parsed.content_html),
     )
-    connection.execute(
-        "INSERT INTO search_text(id, words) VALUES (?, ?) ON CONFLICT(id) DO UPDATE SET words = excluded.words"
-        " WHERE words <> excluded.words",
-        (row_id, searched(entry)),
-    )
-    forget = "DELETE FROM outlinks WHERE entry_id = ? RETURNING link_key"
-    before = {key for (key,) in connection.execute(forget, (row_id,)).fetchall()}
-    links = {digest(link) for link in entry.outlinks}
-    connection.executemany(
-        "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)",
-        [(link, column(row, "source_id"), row_id) for link in links],
-    )
-    return links | before
+    connection.execute("UPDATE search_text SET words = ?2 WHERE id = ?1 AND words <> ?2", (row_id, searched(entry)))
+    return before | put_links(connection, column(row, "source_id"), [(row_id, entry.outlinks)])
