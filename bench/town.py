@@ -77,9 +77,10 @@ class Site:
     counted: Counter[str] = field(default_factory=Counter)
     impressions: Counter[int] = field(default_factory=Counter)
     visits: int = 0
-    #: by reader, after the first day: visits, and clicks
+    #: by reader, after the first day: visits, and the clicks that were to be expected of what was shown at them. Chance
+    #: decides of each look and each want, and would need ten times the visits for the same certainty
     visits_of: Counter[int] = field(default_factory=Counter)
-    clicks_of: Counter[int] = field(default_factory=Counter)
+    expected_of: dict[int, float] = field(default_factory=lambda: defaultdict(float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +200,16 @@ def _look(town: Town, site: Site, visit: Visit, shown: Shown) -> None:
     for place, article in enumerate(shown):
         item, reader = article.item, visit.reader
         site.impressions[item.source_id] += counts
-        if item.item_id in site.read[reader] or chance("look", visit.number, place) > looks_at(place):
+        if item.item_id in site.read[reader]:
             continue
         wants = article.draw(visit.at) * town.tastes[reader][article.topic]
         wants *= TOLD_ALREADY if item.story in site.stories[reader] else 1.0
+        site.expected_of[reader] += counts * looks_at(place) * wants
+        if chance("look", visit.number, place) > looks_at(place):
+            continue
         if chance("want", reader, item.item_id, visit.number) < wants:
             site.clicks[item.item_id] += 1
             site.counted[item.item_id] += counts
-            site.clicks_of[reader] += counts
             site.times.append(visit.at)
             site.read[reader].add(item.item_id)
             site.stories[reader].add(item.story)

@@ -23,11 +23,11 @@ GRAVITY = 1.8
 YOUNG = timedelta(hours=2)
 RARE_SOURCE_LASTS = 3.0
 #: what one standard deviation of likeness to what a reader opened is worth, in powers of two
-TASTE = 1.5
+TASTE = 1.0
 #: a reader's own list is chosen from so many that are worth most to everybody
 CONSIDERED = 1_000
 #: what a reader's favourite source is worth
-LOYALTY = 2.0
+LOYALTY = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,11 +144,12 @@ def test_the_more_is_read_the_more_a_taste_counts() -> None:
     assert 0.0 < likes(5) < likes(20) < likes(80)
 
 
-def test_a_taste_is_what_recurs_in_different_stories() -> None:
+def test_a_story_counts_once_in_a_taste_however_many_of_its_articles_were_opened() -> None:
     weigh = {"a": {1: 0.6, 10: 0.8}, "b": {1: 0.6, 10: 0.8}, "c": {1: 0.6, 30: 0.8}}
     opened = [(text(name, "x", story=story), NOON) for name, story in (("a", "s1"), ("b", "s1"), ("c", "s2"))]
     profile = learn(opened, weigh=lambda item: weigh[item.item_id], now=NOON)
-    assert profile.terms == {1: 1.0}, "the words of one event are not a subject"
+    assert profile.terms[10] == profile.terms[30], "the words of one event are not a subject because they are repeated"
+    assert round(profile.terms[1] / profile.terms[10], 3) == 1.5, "what recurs in different stories adds up"
 
 
 def test_what_all_items_have_in_common_is_no_taste() -> None:
@@ -157,8 +158,8 @@ def test_what_all_items_have_in_common_is_no_taste() -> None:
     assert profile.likes({1: 1.0}) == 0.0, "nor is there any before it is known what others have"
 
 
-def test_taste_fades_with_a_half_life_of_a_week() -> None:
-    old = NOON - timedelta(days=7)
+def test_taste_fades_with_a_half_life_of_a_month() -> None:
+    old = NOON - timedelta(days=30)
     opened = [
         (text(name, "x", source_id=int(name < "c")), at)
         for name, at in zip("abcd", (NOON, NOON, old, old), strict=True)
@@ -169,10 +170,10 @@ def test_taste_fades_with_a_half_life_of_a_week() -> None:
     assert profile.sources == {1: 1.0, 0: 0.5}
 
 
-def test_a_taste_is_64_terms() -> None:
-    weigh = {n: 1.0 / (n + 1) for n in range(500)}
+def test_a_taste_is_1024_terms_the_heaviest() -> None:
+    weigh = {n: 1.0 / (n + 1) for n in range(5000)}
     profile = learn([(text("a", "x"), NOON)], weigh=lambda _: weigh, now=NOON)
-    assert len(profile.terms) == 64
+    assert profile.terms.keys() == set(range(1024))
 
 
 def test_every_term_of_a_score_is_in_its_figures() -> None:
