@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from aggregator.collect.poll import Polled
+from aggregator.model.redact import public_url
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Counters:
 
     def _tell(self, polled: Polled) -> None:
         source, result = polled.source, polled.result
-        where = {"url": source.fetch_url, "source": source.slug}
+        where = {"url": public_url(source.fetch_url), "source": source.slug}
         if result.error is not None and result.counts_as_error and not source.error_count:
             log.warning("source fails", extra={**where, "code": result.error.code, "why": result.error.message})
         elif result.outcome == "gone":
@@ -42,4 +43,4 @@ class Counters:
         elif result.error is None and source.error_count:
             log.info("source recovered", extra={**where, "after_failures": source.error_count})
         if result.adopt_url:
-            log.info("source moved", extra={**where, "to": result.moved_to})
+            log.info("source moved", extra={**where, "to": public_url(result.moved_to or "")})

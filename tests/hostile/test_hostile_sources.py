@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,8 @@ from origin import Answer, Request, rss
 from publishing import SITE
 
 from aggregator.collect.parse import parse_sync
+from aggregator.daemon.counters import Counters
+from aggregator.logs import KeyValue
 from aggregator.model import Document, Scope, Subscription
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -104,17 +108,29 @@ def test_u6_secrets_of_an_address_are_sent_and_never_shown(
     desk.origin.on("/feed", answer)
     url = desk.origin.url("/feed?token=t0k3n").replace("//", "//me:s3cret@")
     desk.follow(Subscription(url=url))
-    desk.poll()
+    counters = Counters()
+    with caplog.at_level(logging.INFO):
+        for polled in desk.poll():
+            counters.polled(polled)
+            counters.polled(replace(polled, result=replace(polled.result, outcome="gone", error=None)))
+            counters.polled(replace(polled, result=replace(polled.result, adopt_url=True, moved_to=url)))
+    assert caplog.records
     (request,) = desk.origin.requests
     assert "t0k3n" in request.path
     assert "authorization" in request.headers
     site = Rendering(store=desk.store, site=SITE, lists=Lists(desk.store, SITE), pages=Pages(SITE))
+    slug = desk.health().ref.slug
     shown = {
+        "source": site.source(slug, now=desk.now).body,
+        "source feed": site.feed(site.lists.source(slug, now=desk.now), "json").body,
+        "latest": site.feed(site.lists.latest(), "atom").body,
+        "feeds": site.feeds(now=desk.now).body,
+        "feeds.opml": site.feeds_opml().body,
         "status": site.status(now=desk.now).body,
         "sources.opml": site.sources_opml(now=desk.now).body,
         "status feed": site.status_feed("atom", now=desk.now).body,
         "front": site.front().body,
-        "log": caplog.text.encode(),
+        "log": "\n".join(map(KeyValue().format, caplog.records)).encode(),
         **{item.id: site.article(item.id).body for item in desk.store.latest(Scope(), limit=0)},
     }
     for secret in SECRETS:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from aggregator.model import Item, Push, SourceHealth, SourceRef, StoreStats
+from aggregator.model.redact import public_url
 from aggregator.publish.listing import Listing
 from aggregator.publish.pages import advice, board, body, catalogue, desk, linked_data, merged, pushing
 from aggregator.publish.pages.assets import Asset, load_assets
@@ -78,6 +79,7 @@ class Pages:
             state=advice.STATES[health.state],
             advice=advice.advice(health.error.code) if health.error else "",
             charts=charts,
+            feed=public_url(health.ref.url),
             latest=latest,
             older=older,
         )
