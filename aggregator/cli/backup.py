@@ -21,6 +21,8 @@ def backup(context: Context, file: Path) -> None:
     """
     from aggregator.cli.progress import Progress
 
+    if not file.absolute().parent.is_dir():
+        raise click.ClickException(f"{file.absolute().parent} is not a directory: make it first")
     with context.store() as store, Progress("copying and verifying"):
         store.backup(file.absolute())
     click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB, verified")

@@ -133,6 +133,7 @@ def _refresh(settings: Settings, store: Store, now: datetime) -> None:
 def _summary(done: list[Polled], wanted: set[str]) -> int:
     """Says what came of it; the exit code."""
     from aggregator.cli.output import print_table, stderr
+    from aggregator.model.redact import public_url
 
     outcomes = Counter(polled.result.outcome for polled in done)
     new_items = sum(polled.stored.new_items for polled in done if polled.stored)
@@ -143,7 +144,9 @@ def _summary(done: list[Polled], wanted: set[str]) -> int:
     print_table(["polled", "outcomes", "new items", "edited"], [[len(done), counts, new_items, updated]])
     for polled in failed:
         error = polled.result.error
-        stderr().print(f"{polled.source.subscription.url}: {error and error.message}", markup=False, soft_wrap=True)
+        where = public_url(polled.source.subscription.url)
+        stderr().print(f"{where}: {error and error.message}", markup=False, soft_wrap=True)
     for url in missing:
-        stderr().print(f"{url}: not polled, its host is busy or has asked for silence", markup=False, soft_wrap=True)
+        why = "not polled, its host is busy or has asked for silence"
+        stderr().print(f"{public_url(url)}: {why}", markup=False, soft_wrap=True)
     return 1 if failed or missing else 0

@@ -10,6 +10,7 @@ import click
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import json_option, limit_option, local, print_json, print_table, source_row, stdout
 from aggregator.model import SourceHealth
+from aggregator.publish.advice import advice, remarks
 
 #: failing sources first, sources without news last
 _ORDER = {state: place for place, state in enumerate(("failing", "gone", "new", "ok", "quiet", "disabled"))}
@@ -26,7 +27,8 @@ _SPARE = frozenset({"section", "items", "http"})
 def status(context: Context, as_json: bool, limit: int) -> None:
     """Show the health of each source.
 
-    Last success, next poll, items a day, HTTP state, error and since when. A quiet source posts rarely; it is not dead.
+    Last success, next poll, items a day, HTTP state, error and since when, and what to do about it. A quiet source
+    posts rarely; it is not dead.
     """
     now = context.now()
     with context.store() as store:
@@ -79,5 +81,6 @@ def _wrong(health: SourceHealth, zone: ZoneInfo) -> str:
     if health.error is not None:
         since = f" since {local(health.error_since, zone)}" if health.error_since else ""
         times = f" ({health.error_count} times{since})" if health.error_count > 1 else ""
-        return f"{health.error.code}: {health.error.message}{times}"
-    return ", ".join([*health.warnings, *(["unstable ids"] if health.unstable_ids else [])])
+        what = health.error.message.rstrip(".")
+        return f"{health.error.code}: {what}{times}. {advice(health.error.code)}"
+    return "\n".join(f"{code}: {sentence}" for code, sentence in remarks(health))

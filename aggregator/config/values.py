@@ -79,7 +79,8 @@ def _address_hint(text: str, scheme: str) -> str:
     if not scheme and re.match(r"[\w-]+(\.[\w-]+)+", text):
         return f": did you mean 'https://{text}'?"
     if scheme == "feed":
-        return f": did you mean 'https:{text.removeprefix('feed:')}'?"
+        rest = text.removeprefix("feed:")
+        return f": did you mean '{rest if rest.startswith('http') else f'https:{rest}'}'?"
     return ""
 
 

@@ -49,6 +49,8 @@ def parse(document: bytes) -> list[Outline]:
     """The feeds in an OPML document, in its order, each address once. ParseError ``not-opml`` says what is wrong."""
     if len(document) > MAX_SIZE_BYTES:
         raise ParseError("not-opml", f"larger than {MAX_SIZE_BYTES // 1_000_000} MB", permanent=True)
+    if not document.strip():
+        raise ParseError("not-opml", "not well-formed XML: it is empty", permanent=True)
     try:
         return _outlines(document.lstrip(b" \t\r\n"))
     except expat.ExpatError:

@@ -9,9 +9,9 @@ from typing import Final
 
 from aggregator.model import SourceHealth
 from aggregator.model.redact import public_url
+from aggregator.publish.advice import advice
 from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, tag
 from aggregator.publish.markup import address, heading
-from aggregator.publish.pages.advice import advice
 from aggregator.publish.site import Site
 
 _WORDS: Final = {
@@ -62,7 +62,7 @@ def _entry(health: SourceHealth, site: Site) -> ChannelEntry:
     since = _since(health)
     name = heading(health.ref.name)
     stamp = f"/{int(since.timestamp())}" if health.state in ("failing", "gone") else ""
-    todo = advice(health.error.code) if health.state == "failing" and health.error else _ADVICE[health.state]
+    todo = advice(health.error.code) if health.error else _ADVICE[health.state]
     summary = f"{name} {_WORDS[health.state]}. {_error(health)}{todo}"
     return ChannelEntry(
         id=tag(site, f"status/{health.ref.slug}/{health.state}{stamp}"),

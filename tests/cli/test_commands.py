@@ -119,6 +119,7 @@ def test_a_ranking_as_it_stood_then(site: Path, rows: Rows) -> None:
         (["poll", "http://unknown.example/"], 1, "http://unknown.example/"),
         (["count", "/no/such/log"], 1, "/no/such/log"),
         (["restore", "/no/such/backup"], 78, "/no/such/backup"),
+        (["backup", "/no/such/place/copy"], 1, "/no/such/place is not a directory: make it first"),
     ],
 )
 def test_what_cannot_be_done_is_named(run: Run, arguments: list[str], code: int, said: str) -> None:
@@ -139,6 +140,7 @@ def test_status_names_what_is_wrong(rows: Rows, run: Run) -> None:
     code, out, _ = run("status")
     assert code == 0
     assert "http-500" in out
+    assert "It is asked again, less and less often." in " ".join(out.split())
     assert "3 sources, 3 items" in out
 
 

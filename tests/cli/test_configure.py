@@ -28,6 +28,9 @@ name = "Paper A"
 url = "http://127.0.0.1:1/b"
 section = "Tech"
 """
+DEAD = """<!doctype html><html><head><title>News</title>
+<link rel="alternate" type="application/rss+xml" href="{}" title="All">
+<link rel="alternate" type="application/atom+xml" href="/sport" title="Sport"></head><body></body></html>"""
 PAGE = """<!doctype html><html><head><title>News</title>
 <link rel="alternate" type="application/rss+xml" href="/main" title="All">
 <link rel="alternate" type="application/atom+xml" href="/sport" title="Sport">
@@ -237,6 +240,83 @@ def test_what_cannot_be_added_says_why(run: Run, path: Path, origin: Origin, cas
     assert path.read_text() == TEXT
 
 
+def test_a_first_source_is_asked_once_too(run: Run, path: Path, origin: Origin) -> None:
+    """Where there is no store yet: `add` makes it, and a daemon has nothing to ask for when it starts."""
+    path.write_text('[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n')
+    assert run("add", origin.url("/main"))[0] == 0
+    code, out, _ = run("poll")
+    assert code == 0
+    assert "nothing was due" in out
+    assert [request.path for request in origin.requests] == ["/main"]
+    assert "One" in run("list", "latest")[1]
+
+
+def test_the_feed_that_a_page_declares_is_asked_once(run: Run, path: Path, origin: Origin) -> None:
+    path.write_text('[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n')
+    code, out, _ = run("add", origin.url("/"))
+    assert code == 0
+    assert "“The main feed”" in out, "its own title, not that of the link"
+    assert "nothing was due" in run("poll")[1]
+    assert [request.path for request in origin.requests] == ["/", "/main"]
+    assert "already followed" in run("add", origin.url("/"))[2]
+    assert [request.path for request in origin.requests] == ["/", "/main", "/"], "what is followed is not looked at"
+
+
+@pytest.mark.parametrize(
+    ("declared", "why"), [("/none", "404"), ("/bare", "web page itself"), ("http://10.0.0.1/", "private")]
+)
+def test_a_declared_feed_that_is_none_is_not_added(
+    run: Run, path: Path, origin: Origin, declared: str, why: str
+) -> None:
+    origin.on("/dead", Answer(body=DEAD.format(declared).encode(), headers={"Content-Type": "text/html"}))
+    code, out, err = run("add", origin.url("/dead"))
+    assert (code, out) == (1, "")
+    assert "declares the feed" in err
+    assert why in err
+    assert f"Also found there:\n  {origin.url('/sport')}  Atom Sport\n" in err
+    assert path.read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "https://name:password@host/"),
+        (403, "ask the publisher"),
+        (404, "its feed is found there"),
+        (410, "has ended it"),
+        (500, "--no-check"),
+        (429, "--no-check"),
+    ],
+)
+def test_each_refusal_says_what_can_be_done(run: Run, origin: Origin, status: int, words: str) -> None:
+    err = run("add", origin.on("/x", Answer(status=status)))[2]
+    assert f"answered {status}" in err
+    assert words in err
+    assert words == "--no-check" or "--no-check" not in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("", "it is empty"),
+        ("  ", "it is empty"),
+        ("mailto:me@a.example", '"mailto:me@a.example" is not an http or https address'),
+        ("feed:https://a.example/f", "did you mean 'https://a.example/f'"),
+        ("feed://a.example/f", "did you mean 'https://a.example/f'"),
+    ],
+)
+def test_what_is_no_address_is_not_asked_for(run: Run, path: Path, typed: str, words: str) -> None:
+    code, _, err = run("add", typed)
+    assert code == 2
+    assert words in err
+    assert path.read_text() == TEXT
+
+
+def test_a_port_is_no_scheme(run: Run, path: Path) -> None:
+    assert run("add", "--no-check", "localhost:8080/feed")[0] == 0
+    assert config.load(path).sources[-1].url == "https://localhost:8080/feed"
+
+
 def test_what_is_followed_already_is_not_added(run: Run, path: Path) -> None:
     code, _, err = run("add", "--no-check", "https://127.0.0.1:1/a/")
     assert code == 1
@@ -294,6 +374,19 @@ def test_import(run: Run, path: Path, tmp_path: Path) -> None:
     code, _, err = run("import", str(file))
     assert code == 1
     assert "is <rss>, not <opml>" in err
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [("", "it is empty"), ("<opml><body><outline text='no address'/></body></opml>", "no <outline> has an xmlUrl")],
+)
+def test_an_import_of_nothing_says_so(run: Run, path: Path, tmp_path: Path, document: str, words: str) -> None:
+    file = tmp_path / "feeds.opml"
+    file.write_text(document)
+    code, out, err = run("import", str(file))
+    assert (code, out) == (1, "")
+    assert words in err
+    assert path.read_text() == TEXT
 
 
 def test_import_from_standard_input(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

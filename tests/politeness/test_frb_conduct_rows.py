@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import socket
 import ssl
 import zlib
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from desk import DAY, HOUR, LIMITS, MINUTE, START, Desk, InProcess
 from origin import Answer, rss
+from publishing import SITE
 from rows import frb
 from year import NEW, OLD, Year
 
@@ -21,10 +23,13 @@ from aggregator import __version__, assemble, config
 from aggregator.cli import run_command
 from aggregator.collect.discover import FoundFeed, discover
 from aggregator.collect.fetch import Fetcher
+from aggregator.collect.fetch.dial import LookUp
 from aggregator.collect.guard import Guard
 from aggregator.errors import CollectError
 from aggregator.model import PollResult, Subscription
-from aggregator.model.redact import public_url
+from aggregator.publish.lists import Lists
+from aggregator.publish.pages import Pages
+from aggregator.publish.rendering import Rendering
 
 CONTACT = "https://reader.dev/about"
 SETTINGS = f'[site]\ncontact = "{CONTACT}"\n[[sources]]\nurl = "https://news.example/feed"\n'
@@ -35,11 +40,11 @@ def user_agent() -> str:
     return assemble.user_agent(config.parse(SETTINGS))
 
 
-def look_at(url: str) -> list[FoundFeed]:
+def look_at(url: str, *, look_up: LookUp | None = None) -> list[FoundFeed]:
     """The feeds found at `url`, as `aggregator add` finds them."""
 
     async def run() -> list[FoundFeed]:
-        fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), "test")
+        fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), "test", look_up=look_up)
         try:
             return await discover(fetcher, InProcess(), url)
         finally:
@@ -134,12 +139,14 @@ def test_frb_090_no_fake_contact_is_sent() -> None:
 @frb("100", "do not add bad addresses")
 def test_frb_100_bad_addresses_are_not_added(desk: Desk, tmp_path: Path) -> None:
     """`aggregator add` looks before it writes: an address that does not answer with a feed leaves config.toml as it
-    was."""
+    was, and so does a page whose declared feed does not."""
     path = tmp_path / "config.toml"
     path.write_text('[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n')
     before = path.read_text()
     desk.origin.on("/shop", Answer(body=PAGE))
-    for bad in ("/shop", "/nothing"):
+    declares = b'<html><link rel="alternate" type="application/rss+xml" href="/nothing"></html>'
+    desk.origin.on("/blog", Answer(body=declares))
+    for bad in ("/shop", "/nothing", "/blog"):
         assert run_command(["--config", str(path), "add", desk.origin.url(bad)]) == 1
         assert path.read_text() == before
 
@@ -180,20 +187,49 @@ def test_frb_104_no_paths_are_guessed(desk: Desk) -> None:
 
 
 @frb("105", "no guessing of hosts")
-def test_frb_105_no_hosts_are_guessed(desk: Desk) -> None:
+def test_frb_105_no_hosts_are_guessed() -> None:
     """No www. before it, no feeds. instead, no http for https: a host that does not answer is an error, once."""
-    with pytest.raises(CollectError):
-        look_at("http://127.0.0.1:9/feed")
-    assert desk.origin.requests == []
+    asked: list[tuple[str, int]] = []
+
+    def nobody(host: str, port: int, _: object) -> OSError:
+        asked.append((host, port))
+        return socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    for url in ("https://news.example/feed", "https://www.news.example/"):
+        with pytest.raises(CollectError, match="no host"):
+            look_at(url, look_up=nobody)
+    assert asked == [("news.example", 443), ("www.news.example", 443)]
 
 
 @frb("106", "addresses are private")
-def test_frb_106_addresses_are_private() -> None:
-    """Passwords and keys within the addresses of feeds are shown nowhere: pages, feeds, logs and errors have them
-    redacted."""
-    shown = public_url("https://me:secret@paid.example/feed?token=0123456789abcdef0123456789abcdef")
-    assert "secret" not in shown
-    assert "0123456789abcdef" not in shown
+@pytest.mark.parametrize("status", [200, 500])
+def test_frb_106_addresses_are_private(desk: Desk, capsys: pytest.CaptureFixture[str], status: int) -> None:
+    """Passwords and keys within the addresses of feeds are shown nowhere: pages, feeds, logs, errors and commands have
+    them redacted."""
+    secret = desk.origin.on("/feed", Answer(body=rss("One"), status=status)).replace("//", "//me:s3cret@")
+    path = desk.folder / "config.toml"
+    path.write_text('[store]\nurl = "sqlite:test.db"\n[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n')
+    for command in (["add", "--no-check", f"{secret}?token=t0k3n"], ["poll"], ["status"], ["export"], ["check"]):
+        assert run_command(["--config", str(path), *command]) == int(command == ["poll"] and status == 500)
+    assert [request.path for request in desk.origin.requests] == ["/feed?token=t0k3n"]
+    said = capsys.readouterr()
+    for text in (said.out, said.err, *told(desk, capsys).values()):
+        assert "s3cret" not in text
+        assert "t0k3n" not in text
+
+
+def told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What an operator is told of the sources, and where."""
+    path = desk.folder / "config.toml"
+    path.write_text('[store]\nurl = "sqlite:test.db"\n')
+    assert run_command(["--config", str(path), "status"]) == 0
+    site = Rendering(store=desk.store, site=SITE, lists=Lists(desk.store, SITE), pages=Pages(SITE))
+    shown = {
+        "page": site.status(now=desk.now).body.decode(),
+        "feed": site.status_feed("atom", now=desk.now).body.decode(),
+        "command": capsys.readouterr().out,
+    }
+    return {where: " ".join(text.split()) for where, text in shown.items()}
 
 
 # --- back-off -------------------------------------------------------------------------------------------------------
@@ -201,7 +237,11 @@ def test_frb_106_addresses_are_private() -> None:
 
 def waits(desk: Desk, answer: Answer, times: int = 6) -> list[timedelta]:
     """How long the source is left alone after each of so many failures; it is hourly by configuration."""
-    desk.follow(Subscription(url=desk.origin.on("/feed", answer), interval=HOUR))
+    return waits_at(desk, desk.origin.on("/feed", answer), times)
+
+
+def waits_at(desk: Desk, url: str, times: int) -> list[timedelta]:
+    desk.follow(Subscription(url=url, interval=HOUR))
     found = []
     for _ in range(times):
         result = desk.once()
@@ -226,11 +266,15 @@ def test_frb_110_no_feed_any_more(desk: Desk) -> None:
 
 
 @frb("111", "tell about 410")
-def test_frb_111_gone_is_told(desk: Desk) -> None:
+def test_frb_111_gone_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """A feed that is gone is shown as gone on the status page, in its feed, and by `aggregator status`."""
     desk.follow(Subscription(url=desk.origin.on("/feed", Answer(status=410))))
     desk.live(3 * DAY)
     assert desk.health().state == "gone"
+    for where, text in told(desk, capsys).items():
+        assert "gone" in text.lower(), where
+        assert "answered 410" in text, where
+        assert "has ended this feed" in text, where
 
 
 @frb("112", "slow down on 403")
@@ -272,9 +316,14 @@ def test_frb_116_names(desk: Desk) -> None:
 
 
 @frb("117", "slow down on connections that fail")
-def test_frb_117_connections(desk: Desk) -> None:
+@pytest.mark.parametrize("how", ["refused", "reset", "silent"])
+def test_frb_117_connections(desk: Desk, how: str) -> None:
     """The same doubling for refused, reset and silent connections."""
-    assert waits(desk, Answer(raw=b"", end="reset"), times=3) == DOUBLING[:3]
+    answers = {"reset": Answer(raw=b"", end="reset"), "silent": Answer(delay_s=9)}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]  # nobody listens there any more below
+    url = f"http://127.0.0.1:{port}/feed" if how == "refused" else desk.origin.on("/feed", answers[how])
+    assert waits_at(desk, url, times=3) == DOUBLING[:3]
 
 
 @frb("118", "slow down on 5xx")
@@ -286,7 +335,13 @@ def test_frb_118_server_errors(desk: Desk, status: int) -> None:
 
 @frb("119", "slow down on other errors")
 @pytest.mark.parametrize(
-    "raw", [b"rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8bxxxxxxxx"]
+    "raw",
+    [
+        b"rubbish\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8bxxxxxxxx",
+        b"HTTP/1.1 302 Found\r\nLocation: /feed\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: javascript:1\r\nContent-Length: 0\r\n\r\n",
+    ],
 )
 def test_frb_119_other_errors(desk: Desk, raw: bytes) -> None:
     """The same doubling for all that goes wrong besides: bad HTTP, damaged compression, endless redirects."""
@@ -294,9 +349,15 @@ def test_frb_119_other_errors(desk: Desk, raw: bytes) -> None:
 
 
 @frb("120", "communicate errors")
-def test_frb_120_errors_are_told(desk: Desk) -> None:
-    """The status page and `aggregator status` show each error with a stable code, a sentence, since when, how often."""
+def test_frb_120_errors_are_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """The status page, its feed and `aggregator status` show each error with a sentence and what to do; the page and
+    the command also since when and how often, the feed and the command also a stable code."""
     waits(desk, Answer(status=500), times=3)
+    for where, text in told(desk, capsys).items():
+        assert "answered 500 Internal Server Error" in text, where
+        assert "a fault of its own" in text, where
+        assert where == "page" or "http-500" in text, where
+        assert where == "feed" or "3 times" in text, where
     health = desk.health()
     assert health.error is not None
     assert (health.state, health.error.code, health.error_count, health.error_since) == (

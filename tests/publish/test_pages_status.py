@@ -16,7 +16,8 @@ from page_samples import NOW, health
 from test_pages import Read
 
 from aggregator.model import PollError, Push, SourceHealth
-from aggregator.publish.pages import Pages, advice, board, charts
+from aggregator.publish import advice
+from aggregator.publish.pages import Pages, board, charts
 
 PAGES = Pages(samples.SITE)
 HUB = "https://hub.example/?secret=s3cret"
@@ -66,6 +67,16 @@ def test_nothing_in_trouble() -> None:
 def test_what_never_posted_is_not_said_to_be_old() -> None:
     text = Read(status((health(1, "quiet", last_item=None),))).text
     assert "it has never posted" in text
+
+
+def test_what_is_odd_about_a_source_that_works_is_said_in_words() -> None:
+    odd = health(1, warnings=("moved-permanently", "ill-formed", "never-heard-of"), unstable_ids=True)
+    text = Read(status((odd,))).text
+    assert "Its address says that it has moved for good." in text
+    assert "not well-formed XML" in text
+    assert "Its ids change" in text
+    assert "it has never posted" in Read(status((health(1, "quiet", last_item=None, warnings=("redirected",)),))).text
+    assert advice.remarks(odd)[2] == ("never-heard-of", "")
 
 
 def test_a_poll_that_waits_is_due() -> None:

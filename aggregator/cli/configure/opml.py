@@ -34,6 +34,8 @@ def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
         outlines = opml.parse(file.read(opml.MAX_SIZE_BYTES + 1))
     except CollectError as error:
         raise click.ClickException(f"{file.name}: {error}") from error
+    if not outlines:
+        raise click.ClickException(f"{file.name}: no feed in it (no <outline> has an xmlUrl); nothing was changed")
     new, refused = _sorted_out(outlines, settings, section)
     if new:
         add_sources(context.path, new)

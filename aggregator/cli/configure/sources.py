@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
-from aggregator.cli.configure.words import spelled
+from aggregator.cli.configure.words import has_store, place_of, spelled
 from aggregator.cli.context import Context, pass_context
 from aggregator.errors import CollectError, StoreError
+from aggregator.model.redact import public_url
 
 if TYPE_CHECKING:
-    from aggregator.collect.discover import FoundFeed
-    from aggregator.collect.fetch import Response
+    from aggregator.collect.discover import FoundFeed, Parser
+    from aggregator.collect.fetch import Fetcher, Response
     from aggregator.config import Settings
     from aggregator.store import Store
+
+#: a scheme that is no host before its port (``mailto:``, ``feed:``)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)
+#: between a page and the feed it declares, where they stand on one public host: as between two polls
+_PAUSE_S = 1.0
+#: by the first prefix of an error's code that fits: what whoever adds an address can do
+_HINTS = (
+    ("http-401", ": if you have a password, write it into the address (https://name:password@host/…)"),
+    ("http-403", ": it refuses us; see that [site] contact is a real address, or ask the publisher"),
+    ("http-404", ": try the address of the site's page, its feed is found there"),
+    ("http-410", ": its publisher has ended it"),
+    ("too-large", ": raise it if the feed is worth it"),
+    # what to do stands in the message, or there is nothing to be done
+    *((code, "") for code in ("challenge", "not-a-feed", "bad-redirect", "redirect-loop", "blocked-address")),
+    ("", " (to add it as it is: --no-check)"),
+)
 
 
 @click.command()
@@ -29,8 +50,8 @@ if TYPE_CHECKING:
 def add(context: Context, url: str, section: str | None, name: str | None, no_check: bool) -> None:
     """Follow a feed, or the feed of a web page.
 
-    URL is looked at once. The source is written into the configuration, whose comments are kept; a running daemon
-    takes it over.
+    URL is looked at once, and so is the feed that a page declares. The source is written into the configuration, whose
+    comments are kept; a running daemon takes it over.
     """
     from aggregator.config import add_source
 
@@ -45,7 +66,7 @@ def add(context: Context, url: str, section: str | None, name: str | None, no_ch
         _take_over(context, feed, found[0].answer)
     title = f" “{found[0].title}”" if found and found[0].title else ""
     hint = "" if section else " (choose another with --section)"
-    click.echo(f"Following {feed}{title} in section {section or 'News'}{hint}.")
+    click.echo(f"Following {public_url(feed)}{title} in section {section or 'News'}{hint}.")
     others = [one for one in found[1:] if "comment" not in one.title.lower()]
     if others:
         click.echo("Also found there:", err=True)
@@ -57,24 +78,32 @@ def _address(url: str) -> str:
     """`url` as a complete address; ``example.org`` means its https address."""
     from aggregator.config import http_url
 
+    url = url.strip()
+    if not url:
+        raise click.BadParameter("it is empty; give the address of a feed or of a web page", param_hint="URL")
     try:
-        return http_url(url if "://" in url else f"https://{url}")
+        return http_url(url if _SCHEME.match(url) else f"https://{url}")
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from error
 
 
 def _discovered(settings: Settings, url: str) -> list[FoundFeed]:
-    """The feeds at `url`, at least one."""
+    """The feeds at `url`, at least one; the first has been looked at."""
     from aggregator.cli.progress import Progress
 
+    shown = public_url(url)
     try:
-        with Progress(f"looking at {url}"):
+        with Progress(f"looking at {shown}"):
             found = asyncio.run(_discover(settings, url))
     except CollectError as error:
-        raise click.ClickException(f"{url}: {error} (to add it as it is: --no-check)") from error
+        raise click.ClickException(f"{shown}: {error}{_hint(error)}") from error
     if not found:
-        raise click.ClickException(f"{url} is a page that declares no feed; give the address of its feed")
+        raise click.ClickException(f"{shown} is a page that declares no feed; give the address of its feed")
     return found
+
+
+def _hint(error: CollectError) -> str:
+    return next(hint for code, hint in _HINTS if error.code.startswith(code))
 
 
 async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
@@ -83,21 +112,57 @@ async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
 
     fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
     try:
-        return await discover(fetcher, parser, url)
+        found = await discover(fetcher, parser, url)
+        if found and found[0].answer is None:
+            _refuse_followed(settings, found[0].url)
+            found[0] = await _declared(fetcher, parser, found, url)
+        return found
     finally:
         await asyncio.gather(fetcher.close(), parser.close())
+
+
+async def _declared(fetcher: Fetcher, parser: Parser, found: list[FoundFeed], page: str) -> FoundFeed:
+    """The first feed that a page declares, looked at: pages outlive the feeds they name (FRB100)."""
+    from aggregator.collect.discover import discover
+    from aggregator.collect.guard import is_private
+
+    first, *others = found
+    host = urlsplit(first.url).hostname or ""
+    if host == urlsplit(page).hostname and not is_private(host):
+        await asyncio.sleep(_PAUSE_S)
+    try:
+        there = await discover(fetcher, parser, first.url)
+    except CollectError as error:
+        raise _dead(page, first, others, str(error)) from error
+    if not there or there[0].answer is None:
+        raise _dead(page, first, others, "it is a web page itself")
+    return replace(there[0], title=there[0].title or first.title)
+
+
+def _dead(page: str, first: FoundFeed, others: list[FoundFeed], why: str) -> click.ClickException:
+    also = "".join(f"\n  {one.url}  {one.type} {one.title}" for one in others)
+    return click.ClickException(
+        f"{public_url(page)} declares the feed {public_url(first.url)}, which cannot be followed: {why}"
+        + (f"\nAlso found there:{also}" if also else "")
+    )
 
 
 def _take_over(context: Context, url: str, answer: Response) -> None:
     """Makes what was looked at the first poll of the new source, so that adding it is one request in all (FRB036).
 
-    Where there is no store yet, or none that can be written to, the daemon polls it when it comes to it.
+    Where there is no store that can be written to, the daemon polls it when it comes to it.
     """
     with contextlib.suppress(StoreError):
         fresh = Context(config=context.path)
-        with fresh.store() as store:
+        with fresh.store(create=_may_create(fresh.settings)) as store:
             store.sync_sources(fresh.settings.subscriptions(), now=fresh.now())
             asyncio.run(_complete(fresh.settings, store, url, answer))
+
+
+def _may_create(settings: Settings) -> bool:
+    """Whether a store that is made now is the daemon's, too: in a directory of one's own."""
+    directory = place_of(settings).parent
+    return has_store(settings) or (directory.is_dir() and directory.stat().st_uid == os.geteuid())
 
 
 async def _complete(settings: Settings, store: Store, url: str, answer: Response) -> None:
@@ -122,7 +187,7 @@ def _refuse_followed(settings: Settings, url: str) -> None:
 
     same = next((source.url for source in settings.sources if comparable(source.url) == comparable(url)), None)
     if same:
-        raise click.ClickException(f"already followed: {same}")
+        raise click.ClickException(f"already followed: {public_url(same)}")
 
 
 @click.command()
@@ -136,4 +201,4 @@ def remove(context: Context, url: str) -> None:
     from aggregator.config import remove_source
 
     remove_source(context.path, url)
-    click.echo(f"No longer following {url}. Its items stay until they are old ([retention] items).")
+    click.echo(f"No longer following {public_url(url)}. Its items stay until they are old ([retention] items).")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aggregator.config import section_key
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 
 def has_store(settings: Settings) -> bool:
     """Whether there is a store to look into: opening one that is not there would make it."""
-    _, _, place = settings.store.url.partition(":")
-    return (settings.base / place).is_file()
+    return place_of(settings).is_file()
+
+
+def place_of(settings: Settings) -> Path:
+    """Where the store is, or will be."""
+    return settings.base / settings.store.url.partition(":")[2]
 
 
 def spelled(section: str, known: Sequence[str]) -> str:

@@ -15,8 +15,9 @@ from datetime import datetime
 
 from aggregator.model import Item, Push, SourceHealth, SourceRef, StoreStats
 from aggregator.model.redact import public_url
+from aggregator.publish import advice
 from aggregator.publish.listing import Listing
-from aggregator.publish.pages import advice, board, body, catalogue, desk, linked_data, merged, pushing
+from aggregator.publish.pages import board, body, catalogue, desk, linked_data, merged, pushing
 from aggregator.publish.pages.assets import Asset, load_assets
 from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain

@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import groupby
 
 from aggregator.model import Push, SourceHealth
-from aggregator.publish.pages import advice, charts, phrases, pushing
+from aggregator.publish import advice
+from aggregator.publish.pages import charts, phrases, pushing
 
 #: with more sources than these, those that are well are a list of names: 2,500 drawn would be a page of 3 MB
 DRAWN = 250
@@ -166,11 +167,12 @@ def _note(health: SourceHealth, now: datetime) -> str:
         since = f", for {phrases.duration(now - health.error_since)}" if health.error_since else ""
         times = f" ({phrases.plural(health.error_count, 'time')} in a row{since})" if health.error_count > 1 else ""
         return health.error.message.rstrip(".") + times + "."
+    odd = " ".join(sentence for _, sentence in advice.remarks(health))
     if health.state == "quiet":
         last = (
             f"its last item is {phrases.ago(health.last_item, now).removesuffix(' ago')} old"
             if health.last_item
             else "it has never posted"
         )
-        return f"Answers as it should; {last}."
-    return "Its ids change; items are recognised by address and title." if health.unstable_ids else ""
+        return f"Answers as it should; {last}. {odd}".rstrip()
+    return odd

@@ -74,7 +74,9 @@ def refuse_unreachable(path: Path, *, create: bool) -> None:
         if not os.access(path, os.R_OK | os.W_OK):
             raise StoreUnusable(f"{path} cannot be read and written by {who}: change its owner or its mode")
     elif not create:
-        raise StoreUnusable(f"{path} does not exist: start the daemon once, or set [store] url")
+        raise StoreUnusable(
+            f"{path} does not exist: start the daemon or run `aggregator poll` once, or set [store] url"
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StoreUnusable(f"{path.parent} cannot be written by {who}: SQLite keeps its journal beside the file")
 
