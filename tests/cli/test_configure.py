@@ -227,7 +227,7 @@ def test_add_a_page_takes_its_first_feed_and_names_the_others(run: Run, path: Pa
     [
         ("/bare", 1, "declares no feed"),
         ("/none", 1, "404"),
-        ("http://127.0.0.1:1/a", 1, "--no-check"),
+        ("http://127.0.0.1:1/c", 1, "--no-check"),
         ("ftp://a.example/", 2, "not an http or https address"),
         ("a b", 2, "contains blanks"),
     ],
@@ -315,6 +315,22 @@ def test_what_is_no_address_is_not_asked_for(run: Run, path: Path, typed: str, w
 def test_a_port_is_no_scheme(run: Run, path: Path) -> None:
     assert run("add", "--no-check", "localhost:8080/feed")[0] == 0
     assert config.load(path).sources[-1].url == "https://localhost:8080/feed"
+
+
+def test_what_a_page_says_steers_no_terminal(run: Run, origin: Origin) -> None:
+    link = '<link rel="alternate" type="application/rss+xml" href="{}" title="\x1b[31m\x07red">'
+    for number, first in enumerate(("/main", "/gone\x1b[1m")):
+        page = "<html><head>" + link.format(first) + link.format("/sport\x9b1m") + "</head></html>"
+        url = origin.on(f"/{number}", Answer(body=page.encode(), headers={"Content-Type": "text/html"}))
+        err = run("add", url)[2]
+        assert "Also found there:" in err
+        assert err.replace("\n", "").isprintable()
+
+
+def test_what_is_followed_is_not_even_looked_at(run: Run, path: Path, origin: Origin) -> None:
+    path.write_text(f"{TEXT}[[sources]]\nurl = '{origin.url('/main')}'\n")
+    assert "already followed" in run("add", origin.url("/main"))[2]
+    assert origin.requests == []
 
 
 def test_what_is_followed_already_is_not_added(run: Run, path: Path) -> None:

@@ -57,6 +57,7 @@ def add(context: Context, url: str, section: str | None, name: str | None, no_ch
 
     settings = context.settings
     address = _address(url)
+    _refuse_followed(settings, address)
     found = [] if no_check else _discovered(settings, address)
     feed = found[0].url if found else address
     _refuse_followed(settings, feed)
@@ -69,9 +70,7 @@ def add(context: Context, url: str, section: str | None, name: str | None, no_ch
     click.echo(f"Following {public_url(feed)}{title} in section {section or 'News'}{hint}.")
     others = [one for one in found[1:] if "comment" not in one.title.lower()]
     if others:
-        click.echo("Also found there:", err=True)
-        for one in others:
-            click.echo(f"  {one.url}  {one.type} {one.title}", err=True)
+        click.echo(f"Also found there:{_named(others)}", err=True)
 
 
 def _address(url: str) -> str:
@@ -140,11 +139,19 @@ async def _declared(fetcher: Fetcher, parser: Parser, found: list[FoundFeed], pa
 
 
 def _dead(page: str, first: FoundFeed, others: list[FoundFeed], why: str) -> click.ClickException:
-    also = "".join(f"\n  {one.url}  {one.type} {one.title}" for one in others)
-    return click.ClickException(
-        f"{public_url(page)} declares the feed {public_url(first.url)}, which cannot be followed: {why}"
-        + (f"\nAlso found there:{also}" if also else "")
-    )
+    said = f"{public_url(page)} declares the feed {_shown(first.url)}, which cannot be followed: {why}"
+    return click.ClickException(said + (f"\nAlso found there:{_named(others)}" if others else ""))
+
+
+def _named(found: list[FoundFeed]) -> str:
+    """A line each; pages are strangers' work, and a title may hold what steers a terminal."""
+    return "".join(f"\n  {_shown(one.url)}  {one.type} {_shown(one.title)}".rstrip() for one in found)
+
+
+def _shown(text: str) -> str:
+    from aggregator.cli.output import printable
+
+    return printable(text)
 
 
 def _take_over(context: Context, url: str, answer: Response) -> None:
