@@ -76,6 +76,7 @@ WHOLE = {
     "an entry within an entry": rss([item(4), item(3), f"<item>{item(5)}</item>"]),
     "cut": rss([item(4), item(3)])[:-20],
     "a character that was taken out": rss([item(4, text="\x02"), item(3)]),
+    "a date that does not exist": rss([item(4).replace("</item>\n", "<pubDate>30 Feb 2026</pubDate></item>"), item(3)]),
 }
 
 

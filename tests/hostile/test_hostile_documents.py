@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -162,6 +162,11 @@ ROWS = [
     row("X20 page", LINKED, code="not-a-feed", new=()),
     row("X CDATA", document("X CDATA", "<description>" + "<![CDATA[" * 20_000)[:-30], new=()),
     # --- D and N: the way in whole; case by case they are tested where they are decided
+    row(
+        "D1",
+        document("D1", "<pubDate>Mon, 30 Feb 2026 10:00:00 GMT</pubDate>"),
+        warnings=frozenset({"impossible-dates"}),
+    ),
     row("D2", document("D2", "<pubDate>0001-01-01T00:00:00+14:00</pubDate>")),
     row("D4", document("D4", "<pubDate>Fri, 31 Dec 9999 23:59:59 GMT</pubDate>")),
     row("D5", document("D5", "<pubDate>Mon, 01 Jan 1900 00:00:00 +99:99</pubDate>")),
@@ -228,6 +233,12 @@ def test_x20_the_page_says_where_its_feed_is(suffered: dict[str, Suffered]) -> N
 def test_dates_that_nobody_can_mean_are_when_it_was_first_seen(suffered: dict[str, Suffered], row_id: str) -> None:
     (new,) = [one for one in suffered[row_id].items if one.title == f"{row_id} new"]
     assert new.published == new.first_seen == SECOND
+
+
+def test_d1_what_was_meant_is_near(suffered: dict[str, Suffered]) -> None:
+    (new,) = [one for one in suffered["D1"].items if one.title == "D1 new"]
+    assert new.published == datetime(2026, 3, 2, 10, tzinfo=UTC)
+    assert suffered["D1"].health.warnings == ("impossible-dates",)
 
 
 def test_n5_titles_have_an_end(suffered: dict[str, Suffered]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.collect.clean import clean_guid, clean_line, parse_date
+from aggregator.collect.clean import clean_guid, clean_line, is_impossible, parse_date
 from aggregator.collect.parse import parse_sync
 from aggregator.curate.identity import identify
 from aggregator.model import Document, KnownEntry, ParsedEntry
@@ -47,6 +47,34 @@ NONE = {
 def test_dates_that_can_be_read(name: str) -> None:
     raw, moment = READ[name]
     assert parse_date(raw) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("raw", "impossible"),
+    [
+        ("Mon, 30 Feb 2026 10:00:00 GMT", True),
+        ("2026-02-30", True),
+        ("2026-02-29T10:00:00Z", True),
+        ("31 April 2026", True),
+        ("31.11.2026", True),
+        ("Thu Feb 30 10:20:30 2026", True),
+        ("29 Feb 26", True),
+        ("2028-02-29", False),
+        ("Sat, 31 Jan 2026 10:00:00 +0100", False),
+        ("30 Smarch 2026", False),
+        ("2026-00-30", False),
+        ("yesterday, the 30th", False),
+        ("1772150400", False),
+        ("", False),
+    ],
+)
+def test_d1_a_day_that_its_month_does_not_have(raw: str, impossible: bool) -> None:
+    assert is_impossible(raw) is impossible
+
+
+@given(st.text(max_size=40), st.sampled_from(["", "30 Feb ", "2026-02-30", "31 ", "29.2."]))
+def test_d1_any_text_is_a_possible_date_or_not(text: str, front: str) -> None:
+    assert is_impossible(front + text) in {True, False}
 
 
 @pytest.mark.parametrize("name", NONE)

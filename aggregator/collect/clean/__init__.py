@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aggregator.collect.clean.dates import parse_date
+from aggregator.collect.clean.dates import is_impossible, parse_date
 from aggregator.collect.clean.html import CleanHtml, clean_html, html_from_text
 from aggregator.collect.clean.text import MAX_TEXT_CHARS, MAX_TITLE_GRAPHEMES, clean_guid, clean_line, cut_graphemes
 from aggregator.collect.clean.urls import safe_url
@@ -16,6 +16,7 @@ __all__ = [
     "clean_line",
     "cut_graphemes",
     "html_from_text",
+    "is_impossible",
     "parse_date",
     "safe_url",
 ]

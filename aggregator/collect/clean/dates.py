@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from time import struct_time
 
-__all__ = ["EARLIEST", "parse_date"]
+__all__ = ["EARLIEST", "is_impossible", "parse_date"]
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MAX_CHARS = 100
@@ -47,6 +47,8 @@ _USUAL = re.compile(
 )
 #: no place on Earth is further from Greenwich
 _WIDEST = timedelta(hours=14)
+#: only such a day can be one too many for its month
+_LATE_DAY = re.compile(r"(?<!\d)(?:29|3[01])(?!\d)")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")
 _TIME = r"(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?\s*(?P<half>[ap]\.?m\.?)?"
 _ZONE = r"(?P<zone>[+-]\d{1,2}:?\d{2}|[a-z]{1,5}(?:[+-]\d{1,2}(?::?\d{2})?)?)?"
@@ -73,6 +75,18 @@ def parse_date(raw: str | None, otherwise: Callable[[], struct_time | None] | No
     if moment is None and otherwise is not None and text.isascii() and (parsed := otherwise()):
         moment = _from_struct(parsed)
     return moment if moment is not None and moment >= EARLIEST else None
+
+
+def is_impossible(raw: str | None) -> bool:
+    """Whether `raw` names a day that its month does not have; `parse_date` reads 30 February as 2 March."""
+    text = " ".join((raw or "")[:_MAX_CHARS].split())
+    if not _LATE_DAY.search(text) or _usual(text) or _iso(text):
+        return False
+    found = _form(text)
+    month = _month(found["month"]) if found else None
+    if found is None or month is None or not 1 <= month <= 12:
+        return False
+    return int(found["day"]) > calendar.monthrange(_year(found["year"]), month)[1]
 
 
 def _usual(text: str) -> datetime | None:
@@ -111,21 +125,22 @@ def _iso(text: str) -> datetime | None:
 
 
 def _written(text: str) -> datetime | None:
+    found = _form(text)
+    return _moment(found) if found else None
+
+
+def _form(text: str) -> re.Match[str] | None:
+    """The day, month and year of a date that is written out, and whatever time stands with it."""
     if ctime := _CTIME.fullmatch(text):
         text = "{2} {1} {4} {3}".format(*[None, *ctime.groups()])
-    for form in _FORMS:
-        if found := form.fullmatch(text):
-            return _moment(found)
-    return None
+    return next((found for form in _FORMS if (found := form.fullmatch(text))), None)
 
 
 def _moment(found: re.Match[str]) -> datetime | None:
     month, zone = _month(found["month"]), _zone(found["zone"])
     if month is None or zone is None:
         return None
-    year = int(found["year"])
-    if len(found["year"]) == 2:
-        year += 2000 if year < 70 else 1900  # RFC 2822, 4.3
+    year = _year(found["year"])
     day_end = timedelta(0)
     hour = _hour(found["hour"], found["half"])
     if hour == 24:
@@ -138,6 +153,11 @@ def _moment(found: re.Match[str]) -> datetime | None:
         return (local + timedelta(days=day - 1) + day_end).astimezone(UTC) if 1 <= day <= 31 else None
     except (ValueError, OverflowError):
         return None
+
+
+def _year(text: str) -> int:
+    year = int(text)
+    return year if len(text) > 2 else year + (2000 if year < 70 else 1900)  # RFC 2822, 4.3
 
 
 def _month(text: str) -> int | None:

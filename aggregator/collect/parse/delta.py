@@ -29,7 +29,9 @@ _MARK = re.compile(r"<(?:!\[CDATA\[|!--|(/?)(?:[A-Za-z_][\w.-]*:)?(?:item|entry)
 #: tags in the head that say how to read what follows
 _NAMESPACED = re.compile(r"<[^<>]*\sxml(?:ns|:)[^<>]*>")
 #: a document with one of these was not read as it stands
-_MENDED = frozenset({"ill-formed", "truncated", "item-cap", "bad-bytes", "bad-references", "control-characters"})
+_MENDED = frozenset(
+    {"ill-formed", "truncated", "item-cap", "bad-bytes", "bad-references", "control-characters", "impossible-dates"}
+)
 
 #: where each entry begins and ends, in characters
 Spans = Sequence[tuple[int, int]]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aggregator.collect.clean import parse_date
+from aggregator.collect.clean import is_impossible, parse_date
 from aggregator.collect.parse.decode import decode
 from aggregator.collect.parse.delta import parse_delta
 from aggregator.collect.parse.entries import clean_entry, language_tag
 from aggregator.collect.parse.jsonfeed import parse_json
-from aggregator.collect.parse.raw import RawEntry
+from aggregator.collect.parse.raw import RawDate, RawEntry
 from aggregator.collect.parse.repair import Repaired, repair
 from aggregator.collect.parse.sniff import embedded_feed, kind_of, refuse
 from aggregator.collect.parse.xmlfeed import parse_xml
-from aggregator.model import Document, FeedInfo, ParsedFeed
+from aggregator.model import Document, FeedInfo, ParsedEntry, ParsedFeed
 
 __all__ = ["MAX_ENTRIES", "parse_document"]
 
@@ -78,13 +78,29 @@ def _feed(
 ) -> ParsedFeed:
     language = info.language or language_tag(document.content_language)
     capped = _newest(raw)
+    entries = tuple(clean_entry(entry, language=language) for entry in capped)
+    codes = (
+        *warnings,
+        *(["item-cap"] if len(capped) < len(raw) else []),
+        *(["impossible-dates"] if any(map(_is_misdated, capped, entries)) else []),
+    )
     return ParsedFeed(
         version=version,
         info=info,
-        entries=tuple(clean_entry(entry, language=language) for entry in capped),
+        entries=entries,
         truncated=truncated,
-        warnings=tuple(dict.fromkeys((*warnings, *(["item-cap"] if len(capped) < len(raw) else [])))),
+        warnings=tuple(dict.fromkeys(codes)),
     )
+
+
+def _is_misdated(raw: RawEntry, entry: ParsedEntry) -> bool:
+    """Whether it is dated to a day that there never was (HOSTILE D1)."""
+    return _is_beyond(raw.published, entry.published) or _is_beyond(raw.updated, entry.updated)
+
+
+def _is_beyond(date: RawDate | None, read: datetime | None) -> bool:
+    """Whether a date was read as one of the days after its month; by its zone that may still be the month's last."""
+    return date is not None and read is not None and not 4 < read.day < 28 and is_impossible(date.raw)
 
 
 def _newest(raw: list[RawEntry]) -> list[RawEntry]:
