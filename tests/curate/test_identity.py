@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.curate.identity import Identified, entry_keys, identify, tells_alone
+from aggregator.curate.identity.times import first_times
 from aggregator.model import KnownEntry, ParsedEntry
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -225,6 +226,34 @@ def test_times_are_clamped_and_then_kept(claimed: datetime | None, kept: datetim
     (first,) = memory.poll(replace(story(1, guid="a"), published=claimed)).entries
     (again,) = memory.poll(replace(story(1, guid="a"), published=NOW + timedelta(hours=2))).entries
     assert first.published == again.published == kept
+
+
+@pytest.mark.parametrize(
+    ("claims", "behind_ms"),
+    [
+        ((None, None, None), (0, 1, 2)),
+        ((NOW - timedelta(days=1),) * 3, (0, 1, 2)),
+        ((NOW + timedelta(days=9), None), (0, 1)),
+        ((NOW - timedelta(days=2), None, NOW - timedelta(days=2)), (0, 0, 1)),
+    ],
+)
+def test_of_entries_at_one_moment_the_first_is_the_newest(
+    claims: tuple[datetime | None, ...], behind_ms: tuple[int, ...]
+) -> None:
+    times = first_times(claims, NOW)
+    whole = [min(claim or NOW, NOW) for claim in claims]
+    tops = [max(time for time, at in zip(times, whole, strict=True) if at == moment) for moment in whole]
+    assert [(top - time) / timedelta(milliseconds=1) for top, time in zip(tops, times, strict=True)] == list(behind_ms)
+
+
+@given(st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), max_size=30))
+def test_times_are_apart_as_claimed_and_never_ahead(claims: list[datetime | None]) -> None:
+    times = first_times(claims, NOW)
+    assert all(time <= NOW for time in times)
+    claimed = [min(claim or NOW, NOW) for claim in claims]
+    assert all(abs(time - claim) < timedelta(milliseconds=30) for time, claim in zip(times, claimed, strict=True))
+    for number, one in enumerate(claimed):
+        assert all(times[number] > times[after] for after in range(number + 1, len(times)) if claimed[after] == one)
 
 
 def test_a_naive_clock_is_refused() -> None:

@@ -21,6 +21,7 @@ from datetime import datetime
 
 from aggregator.curate.identity.canonical import canonical_url
 from aggregator.curate.identity.pages import is_front_page, names_one_story
+from aggregator.curate.identity.times import first_times
 from aggregator.curate.text import normalise, tokens
 from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis
@@ -85,8 +86,8 @@ def identify(
 ) -> Identified:
     """Who the entries of a document are, given what the store remembers of their guids and addresses.
 
-    Times (DESIGN 3): a known entry keeps its first time; a new one has the time it claims, never later than `now`,
-    and `now` if it claims none. `source_url` is the feed's: an entry that only links to its feed has no address.
+    Times (DESIGN 3): a known entry keeps its first time; for those of new ones see `first_times`. `source_url` is the
+    feed's: an entry that only links to its feed has no address.
     """
     moment = utc(now)
     keyed = _keyed(feed_entries, canonical_url(source_url))
@@ -94,7 +95,10 @@ def identify(
     matches = _matched(keyed, remembered, trust_guids=not unstable_ids)
     unstable = unstable_ids or _changed(keyed, matches, again=True)
     ids = [_identity(each, matches.get(place), remembered.ids, unstable) for place, each in enumerate(keyed)]
-    entries = [_entry(each, matches.get(place), moment, *ids[place]) for place, each in enumerate(keyed)]
+    new = [place for place in range(len(keyed)) if place not in matches]
+    times = {place: match.known.published for place, match in matches.items()}
+    times |= zip(new, first_times([keyed[place].parsed.published for place in new], moment), strict=True)
+    entries = [_entry(each, times[place], *ids[place]) for place, each in enumerate(keyed)]
     return Identified(
         entries=tuple({entry.entry_id: entry for entry in reversed(entries)}.values())[::-1],
         unstable_ids=unstable,
@@ -211,13 +215,13 @@ def _alike(one: str, other: str) -> float:
     return len(words & others) / len(words | others) if words and others else 0.0
 
 
-def _entry(each: _Keyed, match: _Match | None, now: datetime, entry_id: str, replaces: str | None) -> Entry:
+def _entry(each: _Keyed, published: datetime, entry_id: str, replaces: str | None) -> Entry:
     return Entry(
         entry_id=entry_id,
         id_basis=_basis(entry_id),
         parsed=each.parsed,
         canonical_url=each.link,
-        published=match.known.published if match else min(each.parsed.published or now, now),
+        published=published,
         replaces=replaces,
         outlinks=_outlinks(each),
     )
