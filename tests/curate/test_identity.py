@@ -139,6 +139,14 @@ def test_a_page_whose_contents_change_is_not_one_story() -> None:
     assert len(memory.announced) == 4
 
 
+@pytest.mark.parametrize("link", ["https://a.example/feed?token=hidden#1", "https://a.example/feed?token=t0k3n"])
+def test_the_feed_is_nobodys_address(link: str) -> None:
+    """Its own address, with and without the secret in it: addresses are resolved against what may be shown."""
+    entry = story(1, guid="g", link=link)
+    (found,) = identify([entry], [], source_url="https://a.example/feed?token=t0k3n", now=NOW).entries
+    assert found.canonical_url is None
+
+
 def test_the_front_page_is_nobodys_address() -> None:
     memory = Memory()
     found = memory.poll(story(1, guid="a", link="https://example.org/"), story(2, guid="b", link=FEED))

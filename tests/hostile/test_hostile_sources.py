@@ -135,3 +135,17 @@ def test_u6_secrets_of_an_address_are_sent_and_never_shown(
     }
     for secret in SECRETS:
         assert [name for name, page in shown.items() if secret.encode() in page] == []
+
+
+def test_u6_footnotes_show_no_secret_of_their_feeds_address(desk: Desk) -> None:
+    footnote = '&lt;a href="#fn1"&gt;1&lt;/a&gt;'
+    entry = f"<item><title>One</title><link>#one</link><guid>#1</guid><description>{footnote}</description></item>"
+    body = f'<rss version="2.0"><channel><title>t</title><link>#top</link>{entry}</channel></rss>'
+    url = desk.origin.on("/feed", Answer(body=body.encode()))
+    desk.follow(Subscription(url=f"{url}?token=t0k3n&page=1".replace("//", "//me:s3cret@")))
+    desk.once()
+    (item,) = desk.store.latest(Scope(), limit=0)
+    assert item.url == f"{url}?token=hidden&page=1#one"
+    assert "#fn1" in item.summary_html
+    for shown in (item.summary_html, str(item.url), str(desk.health().ref.home)):
+        assert not [secret for secret in SECRETS if secret in shown]

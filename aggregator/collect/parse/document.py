@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aggregator.collect.clean import is_impossible, parse_date
@@ -14,6 +15,7 @@ from aggregator.collect.parse.repair import Repaired, repair
 from aggregator.collect.parse.sniff import embedded_feed, kind_of, refuse
 from aggregator.collect.parse.xmlfeed import parse_xml
 from aggregator.model import Document, FeedInfo, ParsedEntry, ParsedFeed
+from aggregator.model.redact import public_url
 
 __all__ = ["MAX_ENTRIES", "parse_document"]
 
@@ -26,6 +28,8 @@ _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 def parse_document(document: Document) -> ParsedFeed:
     """`document` as a feed. Raises ParseError: empty-body, not-a-feed, bad-json, xml-entity, parse-failed."""
+    # footnotes (`#fn1`) are resolved against it, and go out to readers: its secrets must not (HOSTILE U6)
+    document = replace(document, url=public_url(document.url))
     text, warnings = decode(document.body, document.content_type)
     # a parser that meets megabytes of blanks first takes quadratic time
     text = text.strip("\ufeff \t\r\n\x00")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from aggregator.curate.identity.times import first_times
 from aggregator.curate.text import normalise, tokens
 from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis
+from aggregator.model.redact import public_url
 
 __all__ = ["Identified", "entry_keys", "identify", "tells_alone"]
 
@@ -90,7 +91,7 @@ def identify(
     feed's: an entry that only links to its feed has no address.
     """
     moment = utc(now)
-    keyed = _keyed(feed_entries, canonical_url(source_url))
+    keyed = _keyed(feed_entries, {canonical_url(source_url), canonical_url(public_url(source_url))})
     remembered = _Known(known)
     matches = _matched(keyed, remembered, trust_guids=not unstable_ids)
     unstable = unstable_ids or _changed(keyed, matches, again=True)
@@ -115,12 +116,12 @@ def tells_alone(feed_entries: Sequence[ParsedEntry], known: Sequence[KnownEntry]
     return all(entry.guid is None or entry.guid in guids for entry in known)
 
 
-def _keyed(feed_entries: Sequence[ParsedEntry], source: str | None) -> list[_Keyed]:
+def _keyed(feed_entries: Sequence[ParsedEntry], source: Collection[str | None]) -> list[_Keyed]:
     """Entries with their keys; what a document repeats under the same keys counts once, as it stands first."""
     keys: dict[tuple[str | None, ...], ParsedEntry] = {}
     for parsed in feed_entries:
         guid, link = entry_keys(parsed)
-        link = None if link == source else link
+        link = None if link in source else link
         apart = (None, None) if guid and link else (parsed.title, None if guid or link else parsed.text)
         keys.setdefault((guid, link, *apart), parsed)
     guids, links = Counter(key[0] for key in keys), Counter(key[1] for key in keys)
