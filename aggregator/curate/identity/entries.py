@@ -91,7 +91,7 @@ def identify(
     feed's: an entry that only links to its feed has no address.
     """
     moment = utc(now)
-    keyed = _keyed(feed_entries, {canonical_url(source_url), canonical_url(public_url(source_url))})
+    keyed = _keyed(feed_entries, {canonical_url(url) for url in {source_url, public_url(source_url)}})
     remembered = _Known(known)
     matches = _matched(keyed, remembered, trust_guids=not unstable_ids)
     unstable = unstable_ids or _changed(keyed, matches, again=True)

@@ -18,9 +18,9 @@ def first_times(claimed: Sequence[datetime | None], now: datetime) -> list[datet
     several entries at one moment the first is the newest, by a millisecond each, which no reader sees.
     """
     times = [min(claim or now, now) for claim in claimed]
-    together = Counter(times)
-    if len(together) == len(times):
+    if len(set(times)) == len(times):
         return times
+    together = Counter(times)
     behind: Counter[datetime] = Counter()
     spaced = []
     for moment in times:
