@@ -12,7 +12,8 @@ from html.parser import HTMLParser
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from aggregator.collect.fetch import Fetcher, NotModified, Response
+from aggregator.collect.fetch import Fetches, NotModified, Response
+from aggregator.collect.moves import is_downgrade
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -48,7 +49,7 @@ class FoundFeed:
     answer: Response | None = field(default=None, compare=False, repr=False)
 
 
-async def discover(fetcher: Fetcher, parser: Parser, url: str) -> list[FoundFeed]:
+async def discover(fetcher: Fetches, parser: Parser, url: str) -> list[FoundFeed]:
     """The feed at `url`, or the feeds that the page there declares, best first; none: the page declares none.
 
     Raises FetchError, and ParseError if there is neither a feed nor a page.
@@ -63,8 +64,9 @@ async def discover(fetcher: Fetcher, parser: Parser, url: str) -> list[FoundFeed
         if found or _is_page(answer.body):
             return found
         raise
-    found_at = answer.permanent_target or url
-    answer = replace(answer, hops=(), permanent_target=None) if answer.permanent_target else answer
+    moved_to = answer.permanent_target
+    found_at = moved_to if moved_to and not is_downgrade(url, moved_to) else url
+    answer = replace(answer, hops=(), permanent_target=None) if found_at == moved_to else answer
     return [FoundFeed(url=found_at, title=feed.info.title, type=feed.version, answer=answer)]
 
 

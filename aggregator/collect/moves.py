@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Source
 
-__all__ = ["adopts"]
+__all__ = ["adopts", "is_downgrade"]
 
 _CONSISTENT_FOR = timedelta(days=7)
 _MIN_SIGHTINGS = 5
@@ -35,7 +35,7 @@ def adopts(source: Source, target: str | None, *, now: datetime) -> bool:
     if target is None or target != source.moved_to or source.moved_since is None:
         return False
     long_enough = now - source.moved_since >= _CONSISTENT_FOR and source.moved_count + 1 >= _MIN_SIGHTINGS
-    return long_enough and not _is_gate(target) and not _is_downgrade(source.fetch_url, target)
+    return long_enough and not _is_gate(target) and not is_downgrade(source.fetch_url, target)
 
 
 def _is_gate(url: str) -> bool:
@@ -43,6 +43,6 @@ def _is_gate(url: str) -> bool:
     return any(word in address for word in _GATES)
 
 
-def _is_downgrade(old: str, new: str) -> bool:
+def is_downgrade(old: str, new: str) -> bool:
     """From https to http for good: that would give up what the publisher once promised."""
     return urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https"

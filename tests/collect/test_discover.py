@@ -8,7 +8,8 @@ import pytest
 from origin import Answer, Origin, rss
 
 from aggregator.collect.discover import FoundFeed, discover, find_feeds
-from aggregator.collect.fetch import Fetcher, FetchLimits
+from aggregator.collect.fetch import Fetched, Fetcher, FetchLimits, Response
+from aggregator.collect.fetch.answers import Hop
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, FeedInfo, ParsedFeed
@@ -98,6 +99,22 @@ def test_a_feed_that_moved_for_good_is_named_by_its_new_address() -> None:
         origin.on("/new", Answer(body=rss("One")))
         assert look(origin.url("/old"))[0].url == origin.url("/new")
         assert look(origin.url("/now"))[0].url == origin.url("/now")
+
+
+@pytest.mark.parametrize(
+    ("typed", "moved_to", "followed"),
+    [
+        ("https://a.example/feed", "http://a.example/feed", "https://a.example/feed"),
+        ("http://a.example/feed", "https://a.example/feed", "https://a.example/feed"),
+    ],
+)
+def test_https_is_not_given_up_when_a_feed_is_added(typed: str, moved_to: str, followed: str) -> None:
+    hops = (Hop(status=301, url=typed),)
+    answer = Response(url=moved_to, body=rss("One"), hops=hops, permanent_target=moved_to)
+    (found,) = asyncio.run(discover(Fetched(answer), FakeParser(), typed))
+    assert found.url == followed
+    assert found.answer is not None
+    assert (found.answer.permanent_target is None) == (followed == moved_to)
 
 
 def test_neither_feed_nor_page() -> None:
