@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-from aggregator.collect.clean import clean_guid, clean_html, clean_line, parse_date, safe_url
+from aggregator.collect.clean import clean_guid, clean_html, clean_line, is_impossible, parse_date, safe_url
 from aggregator.collect.discover import find_feeds
 from aggregator.collect.fetch.inflate import inflate
 from aggregator.collect.parse import parse_sync
@@ -357,6 +357,7 @@ def values(given: bytes) -> None:
     assert key is None or canonical_url(key) == key
     moment = parse_date(text)
     assert moment is None or (moment.tzinfo is UTC and moment.year >= 1990)
+    assert is_impossible(text) in {True, False}
     line = clean_line(text)
     assert clean_line(line) == line
     assert line.encode() is not None
