@@ -396,10 +396,12 @@ def test_frb_131_308(desk: Desk) -> None:
 
 
 @frb("132", "tell about permanent redirects")
-def test_frb_132_permanent_redirects_are_told(desk: Desk) -> None:
-    """The source carries the note `moved-permanently` from the first sighting on."""
+def test_frb_132_permanent_redirects_are_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """The status page and `aggregator status` say so from the first sighting on (`moved-permanently`)."""
     redirected(desk, 301, span=timedelta(0))
     assert desk.health().warnings == ("moved-permanently",)
+    shown = told(desk, capsys)
+    assert all("it has moved for good. After a week" in shown[where] for where in ("page", "command"))
 
 
 @frb("133", "302 is temporary")
@@ -417,10 +419,12 @@ def test_frb_134_307(desk: Desk) -> None:
 
 
 @frb("135", "tell about temporary redirects")
-def test_frb_135_temporary_redirects_are_told(desk: Desk) -> None:
-    """The source carries the note `redirected`."""
+def test_frb_135_temporary_redirects_are_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """The status page and `aggregator status` say so (`redirected`)."""
     redirected(desk, 302, span=timedelta(0))
     assert desk.health().warnings == ("redirected",)
+    shown = told(desk, capsys)
+    assert all("Its address redirects, for now as it says" in shown[where] for where in ("page", "command"))
 
 
 @frb("136", "TLS problems")
