@@ -186,7 +186,7 @@ class Daemon:
         """Replaces what depends on the settings. StoreError: nothing has been replaced."""
         old, new = self.settings, keep_fixed(self.settings, new)
         for line in config.diff(old, new):
-            log.info("configuration changed", extra={"change": line})
+            log.info("configuration changed", extra={"change": line.removeprefix("would ")})
         await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
         self.settings = new
         self._replace_fetching(new)
