@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
 
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import json_option, limit_option, local, print_json, print_table, source_row, stdout
+from aggregator.cli.output import (
+    json_option,
+    limit_option,
+    local,
+    print_json,
+    print_table,
+    printable,
+    source_row,
+    stdout,
+)
+from aggregator.curate.reasons import counted
 from aggregator.model import SourceHealth
 from aggregator.publish.advice import advice, remarks
 
@@ -40,17 +51,29 @@ def status(context: Context, as_json: bool, limit: int) -> None:
         return
     zone = context.settings.site.timezone
     wide = stdout().width >= WIDE
-    table = [_cells(health, zone, now) for health in sorted(shown, key=lambda health: _ORDER[health.state])]
+    ordered = sorted(shown, key=lambda health: _ORDER[health.state])
+    table = [_cells(health, zone, now, wide=wide) for health in ordered]
     columns = [name for name in table[0] if wide or name not in _SPARE] if table else ["source"]
     print_table(columns, ([row[name] for name in columns] for row in table))
+    if not wide:
+        _explain(ordered, zone)
     stdout().print(
-        f"\n{len(sources)} sources, {stats.items} items in {stats.stories} stories, {stats.views} views, "
-        f"{stats.likes} likes, {stats.size_bytes / 1e6:.1f} MB"
+        f"\n{counted(len(sources), 'source')}, {counted(stats.items, 'item')} in "
+        f"{counted(stats.stories, 'story', 'stories')}, {counted(stats.views, 'view')}, "
+        f"{counted(stats.likes, 'like')}, {stats.size_bytes / 1e6:.1f} MB"
     )
 
 
-def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime) -> dict[str, object]:
+def _explain(sources: Sequence[SourceHealth], zone: ZoneInfo) -> None:
+    """Beneath a narrow table, what would not fit into it."""
+    for health in sources:
+        if wrong := _wrong(health, zone):
+            stdout().print(f"\n{printable(health.ref.name)}\n{printable(wrong)}", markup=False)
+
+
+def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime, *, wide: bool) -> dict[str, object]:
     """A row by column."""
+    codes = [health.error.code] if health.error else [code for code, _ in remarks(health)]
     return {
         "state": health.state,
         "source": health.ref.name,
@@ -60,7 +83,7 @@ def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime) -> dict[str, obj
         "items/day": f"{health.items_per_day:.1f}",
         "items": health.items,
         "http": health.http_status,
-        "what is wrong": _wrong(health, zone),
+        "what is wrong": _wrong(health, zone) if wide else ", ".join(codes),
     }
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,6 +150,23 @@ def test_status_names_what_is_wrong(rows: Rows, run: Run) -> None:
     assert "http-500" in out
     assert "It is asked again, less and less often." in " ".join(out.split())
     assert "3 sources, 3 items" in out
+
+
+def test_status_fits_a_narrow_terminal(site: Path) -> None:
+    """What is wrong stands beneath the table then, the whole width of it."""
+    command = [sys.executable, "-m", "aggregator", "--config", str(site), "status"]
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    with subprocess.Popen(command, stdout=child, env={**os.environ, "TERM": "dumb"}):
+        os.close(child)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while piece := os.read(parent, 65536):
+                shown += piece
+    os.close(parent)
+    lines = shown.decode().replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("http-500: 127.0.0.2 answered 500 Internal Server Error" in line for line in lines)
 
 
 def test_stories_and_related(rows: Rows) -> None:
