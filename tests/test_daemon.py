@@ -161,7 +161,7 @@ def test_a_saved_configuration_is_taken_over_and_a_bad_one_is_not(tmp_path: Path
         good = running.config.read_text()
         running.config.write_text(good + "\n[polling_]\n")
         running.wait_for(lambda: metric(running, "aggregator_config_ok") == 0)
-        assert "polling" in running.log
+        running.wait_for(lambda: "polling" in running.log, "a thread of its own writes the log")
         assert running.titles() == ["One"]
         polls = len(origin.asked("/1"))
         running.wait_for(lambda: len(origin.asked("/1")) > polls, "polling goes on")
