@@ -9,8 +9,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import nh3
 
@@ -53,15 +53,16 @@ _DROP_WITH_CONTENT = {
 }  # fmt: skip
 #: those among them that hold elements, not raw text: where the end is missing, only the tag is what nobody wants
 _FRAMES = re.compile(
-    r"<(?=[iofsbavcm])(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?", re.IGNORECASE
+    r"<(?=[iofsbavcm][fbpoeuia])(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?",
+    re.IGNORECASE,
 )
 #: sides of a picture that nobody sees
 _PIXELS = frozenset({"0", "1", "2"})
 _ADDRESSES = frozenset({"href", "src"})
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
-#: elements as nh3 writes them: attributes quoted, quotes inside them escaped
-_ELEMENT = re.compile(r"</?[a-z](?:[^\"<>]++|\"[^\"]*+\")*+>")
+#: tags as nh3 writes them: attributes quoted, quotes inside them escaped
+_TAG = re.compile(r"<(/?[a-z][a-z0-9]*+)[^\"<>]*+(?:\"[^\"]*+\"[^\"<>]*+)*+>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 _IMAGE = re.compile(r"<img((?: [a-z-]+=\"[^\"]*\")*)>")
 _LINK = re.compile(r"<a(?: (?!href=)[a-z-]+=\"[^\"]*\")* href=\"([^\"]*)\"")
@@ -75,7 +76,8 @@ _LINE_BREAKING = frozenset({
     "blockquote", "pre", "hr", "figure", "figcaption", "article", "section", "header", "footer", "aside", "td",
     "th", "details", "summary", "caption", "center",
 })  # fmt: skip
-_LINE_BREAK = re.compile(rf"</?(?:{'|'.join(sorted(_LINE_BREAKING))})(?![a-z0-9])(?:[^\"<>]++|\"[^\"]*+\")*+>")
+#: what is left of a tag among the words, by its name
+_LEFT = {f"{slash}{name}": " " if name in _LINE_BREAKING else "" for name in _TAGS for slash in ("", "/")}
 _EMPTY = re.compile(
     r"<(p|div|span|a|b|i|em|strong|center|figure|h[1-6])(?: [^<>]*+)?>\s*+(?:(?:&nbsp;|<br>)\s*+)*+</\1>"
 )
@@ -89,8 +91,7 @@ _TRACKERS = re.compile(
 _BLANK_LINES = re.compile(r"\s*\n\s*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanHtml:
+class CleanHtml(NamedTuple):
     """Harmless HTML and what stands in it."""
 
     html: str = ""
@@ -227,8 +228,9 @@ def _cut(cleaned: str, base: str) -> str:
 
 def _words(cleaned: str) -> str:
     """The text of HTML: elements that break a line part words, the others do not."""
-    text = _ELEMENT.sub("", _LINE_BREAK.sub(" ", cleaned)) if "<" in cleaned else cleaned
-    return " ".join(printable(html.unescape(text)).split())
+    pieces = _TAG.split(cleaned)
+    pieces[1::2] = [_LEFT.get(name, "") for name in pieces[1::2]]
+    return " ".join(printable(html.unescape("".join(pieces))).split())
 
 
 def _links(cleaned: str) -> tuple[str, ...]:

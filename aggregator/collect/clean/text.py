@@ -44,7 +44,8 @@ def _is_printable(text: str) -> bool:
     """
     if text.isascii():
         return not text.encode().translate(None, _PLAIN_ASCII)
-    if not text.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable():
+    # by one of the same length is twice as quick as by nothing
+    if not text.replace("\n", " ").replace("\t", " ").replace("\xa0", " ").isprintable():
         return False
     # of as many marks in a row as are too many, one stands at every so many-th place
     return not _has_fillers(text) and not (_MARK.search(text[_MAX_MARKS - 1 :: _MAX_MARKS]) and _MARK_RUN.search(text))

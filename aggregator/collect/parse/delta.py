@@ -25,7 +25,11 @@ __all__ = ["Fingerprint", "Spans", "entry_spans", "parse_delta"]
 _HASH_BYTES, _KEY_BYTES = 16, 8
 _RECORD_BYTES = _HASH_BYTES + 2 * _KEY_BYTES
 _NO_KEY = bytes(_KEY_BYTES)
-_MARK = re.compile(r"<(?:!\[CDATA\[|!--|(/?)(?:[A-Za-z_][\w.-]*:)?(?:item|entry)(?=[\s>/])[^<>]*>)")
+#: a CDATA section or a comment, as a whole; the tag of an entry; the start of what does not end
+_MARK = re.compile(
+    r"<(?:!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>|!--[^-]*+(?:-(?!->)[^-]*+)*+-->"
+    r"|(/?)(?:item|entry|[A-Za-z_][\w.-]*+:(?:item|entry))(?=[\s>/])[^<>]*>|(!)(?:\[CDATA\[|--))"
+)
 #: tags in the head that say how to read what follows
 _NAMESPACED = re.compile(r"<[^<>]*\sxml(?:ns|:)[^<>]*>")
 #: a document with one of these was not read as it stands
@@ -79,18 +83,15 @@ def parse_delta(text: str, document: Document, parse: Parse) -> ParsedFeed:
 def entry_spans(text: str) -> Spans:
     """Where the entries of a feed stand; nothing where that is not plain to see (nested, unclosed, own entities)."""
     spans: list[tuple[int, int]] = []
-    start, at = -1, 0
-    while mark := _MARK.search(text, at):
-        if mark[0] in {"<![CDATA[", "<!--"}:
-            at = text.find("]]>" if mark[0] == "<![CDATA[" else "-->", mark.end())
-            if at < 0:
-                return ()
+    start = -1
+    for mark in _MARK.finditer(text):
+        closing, endless = mark.groups()
+        if closing is None and not endless:
             continue
-        closing, at = bool(mark[1]), mark.end()
-        if closing == (start < 0) or mark[0].endswith("/>"):
+        if endless or bool(closing) == (start < 0) or text[mark.end() - 2] == "/":
             return ()
         if closing:
-            spans.append((start, at))
+            spans.append((start, mark.end()))
         start = -1 if closing else mark.start()
     return spans if start < 0 and spans and "<!ENTITY" not in text[: spans[0][0]] else ()
 

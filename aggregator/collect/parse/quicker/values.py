@@ -150,6 +150,6 @@ def mended(output: str) -> str:
     except UnicodeError:
         pass
     # to `str` a control is not printable: nearly all texts are done with sooner than a search is
-    if output.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable():
+    if output.replace("\n", " ").replace("\t", " ").replace("\xa0", " ").isprintable():
         return output
     return output.translate(_cp1252) if _CONTROL.search(output) else output
