@@ -116,7 +116,7 @@ NAMES = [
     "svg",
 ]  # fmt: skip
 TEXTS = [
-    "", " ", "words", " two words ", "12", "a@b.example (A B)", "A <a@b.example>", "relative/address",
+    "", " ", "words", " two words ", "12", "a@b.example (A B)", "A <a@b.example>", "a@b.example", "relative/address",
     "http://a.example/b",
     "http://a.example/?a=1&b=2&c;=3", "Mon, 01 Jan 2024 00:00:00 GMT", "<b>x</b> &amp; y", "<unheard>x</unheard>",
     "one, two,,three", "caf\xc3\xa9 \x93", "\u20ac \u3000", "http://[bad", "yes", "A" * 310,

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
-from functools import lru_cache
+import threading
 from typing import NamedTuple
 
 import nh3
@@ -110,7 +109,7 @@ def clean_html(source: str, *, base: str) -> CleanHtml:
         return _clean_text(source)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base)
-    cleaned, images = _images_checked(_cleaner(base).clean(_without_open_frames(source)), base)
+    cleaned, images = _images_checked(_sanitizer.clean(_without_open_frames(source), base), base)
     cleaned = _without_empty(cleaned)
     if len(cleaned) > MAX_HTML_CHARS:
         cleaned, images = _images_checked(_cut(cleaned, base), base)
@@ -130,33 +129,39 @@ def html_from_text(text: str) -> str:
     return "".join("<p>" + _BLANK_LINES.sub("<br>", paragraph) + "</p>" for paragraph in escaped)
 
 
-@lru_cache(maxsize=64)
-def _cleaner(base: str) -> nh3.Cleaner:
-    return nh3.Cleaner(
-        tags=set(_TAGS),
-        clean_content_tags=_DROP_WITH_CONTENT,
-        attributes=_ATTRIBUTES,
-        attribute_filter=_attribute_filter(base),
-        strip_comments=True,
-        link_rel="noopener noreferrer nofollow",
-        url_schemes={"http", "https"},
-        url_relative="pass_through",
-    )
+class _Sanitizer(threading.local):
+    """nh3 with the allow-list. One for all addresses, as making one takes as long as using it twice; one a thread."""
 
+    def __init__(self) -> None:
+        self._base = ""
+        self._cleaner = nh3.Cleaner(
+            tags=set(_TAGS),
+            clean_content_tags=_DROP_WITH_CONTENT,
+            attributes=_ATTRIBUTES,
+            attribute_filter=self._decide,
+            strip_comments=True,
+            link_rel="noopener noreferrer nofollow",
+            url_schemes={"http", "https"},
+            url_relative="pass_through",
+        )
 
-def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
-    """Decides about one attribute: its new value, or None to take it away."""
+    def clean(self, source: str, base: str) -> str:
+        """What of `source` is on the list; relative addresses are resolved against `base`."""
+        self._base = base
+        return self._cleaner.clean(source)
 
-    def decide(_tag: str, name: str, value: str) -> str | None:
+    def _decide(self, _tag: str, name: str, value: str) -> str | None:
+        """About one attribute: its new value, or None to take it away."""
         if name in _ADDRESSES:
-            return safe_url(value, base)
+            return safe_url(value, self._base)
         if name in _NUMERIC:
             return value.strip() if value.strip().isdecimal() and len(value) < 6 else None
         if name == "dir":
             return value.lower() if value.lower() in {"ltr", "rtl", "auto"} else None
         return value[:500]
 
-    return decide
+
+_sanitizer = _Sanitizer()
 
 
 def _without_open_frames(source: str) -> str:
@@ -223,7 +228,7 @@ def _cut(cleaned: str, base: str) -> str:
     opening = head.rfind("<")
     if opening > head.rfind(">"):
         head = head[:opening]
-    return _cleaner(base).clean(head)[:MAX_HTML_CHARS]
+    return _sanitizer.clean(head, base)[:MAX_HTML_CHARS]
 
 
 def _words(cleaned: str) -> str:

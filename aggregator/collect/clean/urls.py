@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -38,8 +39,12 @@ def safe_url(url: str | None, base: str = "") -> str | None:
     """
     if not url:
         return None
-    if len(url) <= MAX_URL_CHARS and _PLAIN.fullmatch(url):
-        return url
+    if len(url) > MAX_URL_CHARS:
+        return _resolved(url, base)
+    return url if _PLAIN.fullmatch(url) else _resolved_before(url, base)
+
+
+def _resolved(url: str, base: str) -> str | None:
     url = _SURROGATE.sub("\ufffd", _IGNORED.sub("", url.strip(_AROUND)))
     if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url) or _HOSTLESS.match(url):
         return None
@@ -47,6 +52,10 @@ def safe_url(url: str | None, base: str = "") -> str | None:
         return _ascii(urljoin(base, url) if base else url)
     except ValueError:  # brackets that do not close, a port that is no number, a name that IDNA refuses
         return None
+
+
+#: a site's address in each of its entries, a feed's as the base of everything; at most a megabyte of them
+_resolved_before = lru_cache(maxsize=256)(_resolved)
 
 
 def _ascii(url: str) -> str | None:

@@ -70,9 +70,10 @@ def repair(text: str, *, max_entries: int = 2000) -> Repaired:
     head, body = text[:at], text[at:]
     pieces, changed = _resolve(_pieces(body), _declared(head))
     warnings += ["bad-references"] if changed else []
-    body, thinned = _thinned("".join(pieces), max_entries)
-    warnings += ["item-cap"] if thinned else []
-    outside = "".join((_pieces(body) if thinned else pieces)[::2])
+    body, outside = "".join(pieces), "".join(pieces[::2])
+    if outside.count("</") > max_entries and (thinned := _thinned(body, max_entries)):
+        warnings.append("item-cap")
+        body, outside = thinned, "".join(_pieces(thinned)[::2])
     truncated = bool(root) and not _closed(outside, root)
     return Repaired(
         text='<?xml version="1.0" encoding="utf-8"?>' + _GUID.sub(r'<\1\2 isPermaLink="false">', body),
@@ -180,12 +181,13 @@ def _named(name: str) -> str:
     return html.escape(value) if value else f"&amp;{name};"
 
 
-def _thinned(body: str, most: int) -> tuple[str, bool]:
-    ends = [end.end() for end in _ENTRY_END.finditer(body)] if body.count("</") > most else []
+def _thinned(body: str, most: int) -> str | None:
+    """Without the entries in the middle; None where there are no more than so many."""
+    ends = [end.end() for end in _ENTRY_END.finditer(body)]
     if len(ends) <= most:
-        return body, False
+        return None
     half = most // 2
-    return body[: ends[half - 1]] + body[ends[-half - 1] :], True
+    return body[: ends[half - 1]] + body[ends[-half - 1] :]
 
 
 def _closed(outside: str, root: str) -> bool:

@@ -41,6 +41,8 @@ make_quicker()
 
 #: extensions whose odd values make feedparser raise; renamed, they are elements that it does not know
 _FRAGILE = re.compile(r"(</?)(georss|gml|geo|psc|cc|creativeCommons|itunes|media|podcast|slash|thr|admin|foaf)(?=:)")
+#: what starts one of those below that are looked for in the text of a document: nearly none has any
+_LOOKED_FOR = re.compile(r"<(?:[sS][kK][iI][pP]|image\s|link uri)")
 #: feedparser takes the attribute for the link, whatever its scheme
 _LINK_URI = re.compile(r"<link\s+uri\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 #: the picture of an RDF feed, which feedparser does not read
@@ -63,13 +65,14 @@ _MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
 
 def parse_xml(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry], bool]:
     """Version, feed, entries in document order, and whether the document is ill-formed."""
-    parsed = _feedparser(text, url)
+    looked_at = text if _LOOKED_FOR.search(text) else ""
+    parsed = _feedparser(_LINK_URI.sub("<link", text) if "<link uri" in looked_at else text, url)
     entries = [
         entry if isinstance(entry, RawEntry) else _entry(entry, url) for entry in value_at(parsed, "entries") or ()
     ]
     return (
         text_at(parsed, "version"),
-        _info(dict_at(parsed, "feed"), text, url),
+        _info(dict_at(parsed, "feed"), looked_at, url),
         entries,
         bool(value_at(parsed, "bozo")),
     )
@@ -95,8 +98,6 @@ def _run_plainly(text: str, url: str) -> Fields:
 
 def _run(text: str, url: str) -> Fields:
     headers = {"content-type": UTF8, "content-location": url}
-    if "<link uri" in text:
-        text = _LINK_URI.sub("<link", text)
     body = text.encode("utf-8", "replace")
     if quick := read(body, url):
         return {"version": quick.version, "feed": quick.feeddata, "entries": quick.entries}

@@ -26,6 +26,8 @@ _IN_TEXT_INPUT = frozenset({"title", "link", "description", "name"})
 _IN_IMAGE = frozenset({"title", "link", "description", "url", "href", "width", "height"})
 #: what is remembered from document to document: no feed that is meant to be read has more names, or that many spaces
 _MOST_NAMES, _MOST_NAMESPACES = 500, 50
+#: a namespace whose declaration is an attribute to feedparser, in lower case
+_TOLD_APART = frozenset({"http://www.w3.org/1999/xlink"})
 #: to these feedparser gives an attribute
 _ISLANDS = frozenset({("http://www.w3.org/1998/Math/MathML", "math"), ("http://www.w3.org/2000/svg", "svg")})
 
@@ -76,6 +78,19 @@ class QuickParser(QuickValues):
             self._starts, self._ends = {}, {}
         else:
             self._starts, self._ends = _learnt(tuple(self.namespaces_in_use.items()), tuple(self.namespacemap.items()))
+
+    def changes_names(self, prefix: str | None, uri: str | None) -> bool:
+        """Whether names may mean something else when this namespace is declared: not where it has been before, alike.
+
+        Nor where feedparser does not know it, and looks for it by prefixes: it has none.
+        """
+        lower = (uri or "").lower()
+        if not lower or not self.version or lower in _TOLD_APART or "backend.userland.com/rss" in lower:
+            return True
+        known = self._matchnamespaces.get(lower)
+        if known is None:
+            return bool(prefix and self.namespaces_in_use.get(prefix) != uri)
+        return bool(self.namespacemap.get(prefix) != known or self.namespaces_in_use.get(known) != uri)
 
     def begin(self, name: str, attributes: Attributes) -> None:
         """An element begins; its name and those of its attributes are "namespace local prefix", as expat gives them."""

@@ -70,7 +70,9 @@ class _Reader:
         self._expat.EndElementHandler = self._parser.finish
         self._expat.CharacterDataHandler = self._parser.characters
 
-    def _declare(self, prefix: str | None, uri: str) -> None:
+    def _declare(self, prefix: str | None, uri: str | None) -> None:
+        if not self._parser.changes_names(prefix, uri):  # said again in each entry
+            return
         if self._takes_down:
             self._give_up()
         self._meanings.clear()  # names may mean something else

@@ -98,16 +98,13 @@ def language(found: Found, _attributes: Attributes, text: str) -> None:
 def author(found: Found, _attributes: Attributes, text: str) -> None:
     """Who wrote it: a name, an address, or both."""
     top_only(found)
-    found.author = stripped(text)
+    found.author = stripped(text)[:MAX_AUTHOR_CHARS]
     if "@" not in found.author:
-        found.authors.append(found.author[:MAX_AUTHOR_CHARS])
+        found.authors.append(found.author)
         return
-    detail = _Detail(found.author[:MAX_AUTHOR_CHARS])
+    detail = _Detail(found.author)
     detail.sync()
-    name = dict.get(detail.context["authors"][0], "name")
-    if not name:
-        raise Unusual
-    found.authors.append(name)
+    found.authors.append(dict.get(detail.context["authors"][0], "name", ""))
 
 
 class _Detail:
