@@ -41,7 +41,7 @@ _MONTHS = (
     ("nov", "ноя"),
     ("dec", "dez", "déc", "dic", "дек"),
 )
-_ENGLISH = {starts[0].title(): number for number, starts in enumerate(_MONTHS, 1)}
+_ENGLISH = {starts[0].title(): f"{number:02}" for number, starts in enumerate(_MONTHS, 1)}
 _USUAL = re.compile(
     r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) ([12]\d{3}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+-])(\d\d):?(\d\d))"
 )
@@ -92,14 +92,14 @@ def is_impossible(raw: str | None) -> bool:
 def _usual(text: str) -> datetime | None:
     """The form that RSS 2.0 asks for, as nearly all write it; what is odd about others is found out below."""
     found = _USUAL.fullmatch(text)
-    if found is None or (month := _ENGLISH.get(found[2])) is None:
+    if found is None:
         return None
-    day, year, hour, minute, second, sign, hours, minutes = found.group(1, 3, 4, 5, 6, 7, 8, 9)
-    try:
-        local = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    day, month, year, hour, minute, second, sign, hours, minutes = found.groups()
+    try:  # half of what numbers made one by one take
+        local = datetime.fromisoformat(f"{year}-{_ENGLISH.get(month)}-{day:0>2}T{hour}:{minute}:{second}+00:00")
     except ValueError:
         return None
-    if sign is None:
+    if sign is None or hours == minutes == "00":
         return local
     offset = timedelta(hours=int(hours), minutes=int(minutes))
     if offset > _WIDEST:

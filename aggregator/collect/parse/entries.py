@@ -137,8 +137,10 @@ def _categories(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml) -> str | None:
-    candidates = [safe_url(image, raw.base) for image in raw.images if image]
-    return next((image for image in (*candidates, *content.images, *summary.images) if image), None)
+    for written in raw.images:
+        if written and (image := safe_url(written, raw.base)):
+            return image
+    return next(iter(content.images or summary.images), None)
 
 
 def _enclosures(raw: RawEntry) -> Iterator[Enclosure]:

@@ -109,15 +109,16 @@ def understand(events: Sequence[Event], meanings: Meanings, found: Found) -> Non
         at += 1
         if event is None:
             _end(open_elements.pop(), found)
-        elif not isinstance(event, str):
+        elif type(event) is not str:
             name, attributes = event
             known = meanings[name]
             if known is None:
                 raise Unusual
-            text = ""
-            while isinstance(piece := events[at], str):
+            text, piece = "", events[at]
+            while type(piece) is str:
                 text += piece
                 at += 1
+                piece = events[at]
             plain = plain_attributes(attributes) if attributes else {}
             if piece is None:
                 at += 1

@@ -77,13 +77,17 @@ class Found:
             title=title,
             summary=summary,
             content=content,
-            author=", ".join(dict.fromkeys(filter(None, self.authors))) or self.author,
+            author=self._author(),
             published=published or _date(self.created) or updated,
             updated=updated,
-            language=self.language or next((p.language for p in (content, summary, title) if p and p.language), None),
-            categories=tuple([label or term or "" for term, _, label in self.tags]),
-            images=tuple(self._images(enclosures))[:MAX_IMAGES],
-            enclosures=tuple([(e.get("href", ""), e.get("type", ""), e.get("length", "")) for e in enclosures]),
+            # each of them is in the same one, where it is in any
+            language=self.language or (content and content.language) or (title and title.language)
+            or (summary.language if summary else None),
+            categories=tuple([label or term or "" for term, _, label in self.tags]) if self.tags else (),
+            images=self._images(enclosures),
+            enclosures=tuple([(e.get("href", ""), e.get("type", ""), e.get("length", "")) for e in enclosures])
+            if enclosures
+            else (),
             upstream=upstream_of(self.reports),
         )
 
@@ -105,13 +109,20 @@ class Found:
         kind, value = self.content
         return RawContent(value=value, html=kind != PLAIN, base=base, language=self.lang)
 
-    def _images(self, enclosures: Sequence[Attributes]) -> list[str]:
-        return [
+    def _author(self) -> str:
+        names = self.authors
+        return (names[0] if len(names) == 1 else ", ".join(dict.fromkeys(filter(None, names)))) or self.author
+
+    def _images(self, enclosures: Sequence[Attributes]) -> tuple[str, ...]:
+        if not (self.media or self.thumbnails or enclosures):
+            return (self.image,)
+        found = [
             *[media.get("url", "") for media in self.media if is_image(media)],
             *[media.get("url", "") for media in self.thumbnails],
             *[link.get("href", "") for link in enclosures if is_image(link)],
             self.image,
         ]
+        return tuple(found[:MAX_IMAGES])
 
 
 def _date(written: str) -> RawDate | None:

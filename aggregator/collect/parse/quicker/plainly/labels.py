@@ -25,8 +25,11 @@ Tags = list[list[str | None]]
 
 def category(found: Found, attributes: Attributes, text: str) -> None:
     """A term, or a text, under which it is filed."""
-    scheme = attributes.get("scheme", attributes.get("domain"))
-    _tag(found, attributes.get("term"), scheme, attributes.get("label"), text)
+    if attributes:
+        scheme = attributes.get("scheme", attributes.get("domain"))
+        _tag(found, attributes.get("term"), scheme, attributes.get("label"), text)
+    else:
+        _tag(found, None, None, None, text)
 
 
 def media_category(found: Found, attributes: Attributes, text: str) -> None:
@@ -43,7 +46,8 @@ def itunes_category(found: Found, attributes: Attributes, text: str) -> None:
 def _tag(found: Found, term: str | None, scheme: str | None, label: str | None, text: str) -> None:
     """feedparser: the text is the term of the tag that was given last, if that has none."""
     tags = found.tags
-    _put_tag(tags, term, scheme, label)
+    if term or scheme or label:
+        _put_tag(tags, term, scheme, label)
     if not (text := stripped(text)):
         return
     if tags and not tags[-1][0]:
@@ -53,8 +57,8 @@ def _tag(found: Found, term: str | None, scheme: str | None, label: str | None, 
 
 
 def _put_tag(tags: Tags, term: str | None, scheme: str | None, label: str | None) -> None:
-    if (term or scheme or label) and len(tags) < MAX_TAGS and [term, scheme, label] not in tags:
-        tags.append([term, scheme, label])
+    if len(tags) < MAX_TAGS and (tag := [term, scheme, label]) not in tags:
+        tags.append(tag)
 
 
 def itunes_keywords(found: Found, attributes: Attributes, text: str) -> None:
