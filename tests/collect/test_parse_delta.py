@@ -119,7 +119,7 @@ def test_a_fingerprint_from_anywhere(data: bytes) -> None:
 
 @given(st.text(alphabet="<>!-/[]CDATAitementry ", max_size=60))
 def test_spans_of_anything(text: str) -> None:
-    spans = entry_spans(text)
+    spans = entry_spans(text.encode())
     assert all(text[start] == "<" and text[end - 1] == ">" for start, end in spans)
 
 

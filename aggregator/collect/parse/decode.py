@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-__all__ = ["decode"]
+__all__ = ["Decoded", "decode"]
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -41,23 +42,38 @@ _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:+-]
 _BARE_UTF16 = ((re.compile(rb"<\x00[?!a-zA-Z]\x00"), "utf-16-le"), (re.compile(rb"\x00<\x00[?!a-zA-Z]"), "utf-16-be"))
 
 
-def decode(body: bytes, content_type: str | None = None) -> tuple[str, tuple[str, ...]]:
-    """The text of `body`, with ``encoding-overridden`` when a label lied, ``bad-bytes`` when bytes were lost."""
+class Decoded(NamedTuple):
+    """The text of a body."""
+
+    text: str
+    #: ``encoding-overridden`` when a label lied, ``bad-bytes`` when bytes were lost
+    warnings: tuple[str, ...] = ()
+    #: the body, where it is the text as UTF-8
+    body: bytes | None = None
+
+    @property
+    def utf8(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode() if self.body is None else self.body
+
+
+def decode(body: bytes, content_type: str | None = None) -> Decoded:
+    """The text of `body`."""
     for mark, codec in _BOMS:
         if body.startswith(mark):
-            return _whole(body[len(mark) :], codec)
+            return Decoded(*_whole(body[len(mark) :], codec))
     for pattern, codec in _BARE_UTF16:
         if pattern.match(body):
-            return _whole(body, codec)
+            return Decoded(*_whole(body, codec))
     labels = list(_labels(body, content_type))
     candidates = [known for known in map(_codec, labels) if known]
     seven_bit = None if _SEVEN_BIT.isdisjoint(candidates) else _strict(body, candidates[0])
     if seven_bit is not None:
-        return seven_bit, ()
+        return Decoded(seven_bit)
     utf8 = _strict(body, "utf-8")
     if utf8 is not None:
-        return utf8, _overridden(labels) if not body.isascii() else ()
-    return _by_label(body, candidates)
+        return Decoded(utf8, _overridden(labels) if not body.isascii() else (), body)
+    return Decoded(*_by_label(body, candidates))
 
 
 def _whole(body: bytes, codec: str) -> tuple[str, tuple[str, ...]]:

@@ -27,21 +27,21 @@ _RECORD_BYTES = _HASH_BYTES + 2 * _KEY_BYTES
 _NO_KEY = bytes(_KEY_BYTES)
 #: a CDATA section or a comment, as a whole; the tag of an entry; the start of what does not end
 _MARK = re.compile(
-    r"<(?:!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>|!--[^-]*+(?:-(?!->)[^-]*+)*+-->"
-    r"|(/?)(?:item|entry|[A-Za-z_][\w.-]*+:(?:item|entry))(?=[\s>/])[^<>]*>|(!)(?:\[CDATA\[|--))"
+    rb"<(?:!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>|!--[^-]*+(?:-(?!->)[^-]*+)*+-->"
+    rb"|(/?)(?:item|entry|[A-Za-z_][\w.\x80-\xff-]*+:(?:item|entry))(?=[\s>/])[^<>]*>|(!)(?:\[CDATA\[|--))"
 )
 #: tags in the head that say how to read what follows
-_NAMESPACED = re.compile(r"<[^<>]*\sxml(?:ns|:)[^<>]*>")
+_NAMESPACED = re.compile(rb"<[^<>]*\sxml(?:ns|:)[^<>]*>")
 #: a document with one of these was not read as it stands
 _MENDED = frozenset(
     {"ill-formed", "truncated", "item-cap", "bad-bytes", "bad-references", "control-characters", "impossible-dates"}
 )
 
-#: where each entry begins and ends, in characters
+#: where each entry begins and ends, in bytes
 Spans = Sequence[tuple[int, int]]
 #: an entry's guid and address, hashed
 Keys = tuple[bytes, bytes]
-Parse = Callable[[str], ParsedFeed]
+Parse = Callable[[bytes], ParsedFeed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,57 +66,57 @@ class Fingerprint:
         return self.context + b"".join(text + guid + link for text, (guid, link) in self.entries.items())
 
 
-def parse_delta(text: str, document: Document, parse: Parse) -> ParsedFeed:
-    """The feed in `text` by `parse`; without the entries that `document.before` remembers, if it can be told so.
+def parse_delta(whole: bytes, document: Document, parse: Parse) -> ParsedFeed:
+    """The feed in `whole`, as UTF-8, by `parse`; without what `document.before` remembers, if it can be told so.
 
     Raises what `parse` raises.
     """
-    spans = entry_spans(text)
+    spans = entry_spans(whole)
     if not spans:
-        return parse(text)
-    marked = _Marked(text, spans, [_hash(text[start:end], _HASH_BYTES) for start, end in spans])
+        return parse(whole)
+    marked = _Marked(whole, spans, [_hash(whole[start:end], _HASH_BYTES) for start, end in spans])
     before = Fingerprint.load(document.before or b"")
     changed = _parse_changed(marked, before, document, parse) if before else None
-    return changed or _fingerprinted(parse(text), marked, document)
+    return changed or _fingerprinted(parse(whole), marked, document)
 
 
-def entry_spans(text: str) -> Spans:
+def entry_spans(whole: bytes) -> Spans:
     """Where the entries of a feed stand; nothing where that is not plain to see (nested, unclosed, own entities)."""
     spans: list[tuple[int, int]] = []
     start = -1
-    for mark in _MARK.finditer(text):
+    for mark in _MARK.finditer(whole):
         closing, endless = mark.groups()
         if closing is None and not endless:
             continue
-        if endless or bool(closing) == (start < 0) or text[mark.end() - 2] == "/":
+        if endless or bool(closing) == (start < 0) or whole[mark.end() - 2 : mark.end()] == b"/>":
             return ()
         if closing:
             spans.append((start, mark.end()))
         start = -1 if closing else mark.start()
-    return spans if start < 0 and spans and "<!ENTITY" not in text[: spans[0][0]] else ()
+    return spans if start < 0 and spans and b"<!ENTITY" not in whole[: spans[0][0]] else ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
     """A document with its entries marked."""
 
-    text: str
+    whole: bytes
     spans: Spans
     hashes: Sequence[bytes]
 
-    def without(self, places: Iterable[int]) -> str:
-        """The text without these entries."""
+    def without(self, places: Iterable[int]) -> bytes:
+        """The document without these entries."""
         pieces, at = [], 0
         for start, end in (self.spans[place] for place in places):
-            pieces.append(self.text[at:start])
+            pieces.append(self.whole[at:start])
             at = end
-        return "".join((*pieces, self.text[at:]))
+        return b"".join((*pieces, self.whole[at:]))
 
     def context(self, document: Document, feed: ParsedFeed) -> bytes:
         """A hash of all that lies outside an entry and has a part in what the entry becomes."""
-        tags = _NAMESPACED.findall(self.text[: self.spans[0][0]])
-        parts = (document.url, document.content_language or "", feed.version, feed.info.language or "", *tags)
-        return _hash("\0".join(parts), _HASH_BYTES)
+        tags = _NAMESPACED.findall(self.whole[: self.spans[0][0]])
+        said = (document.url, document.content_language or "", feed.version, feed.info.language or "")
+        return _hash(b"\0".join((*[_encoded(each) for each in said], *tags)), _HASH_BYTES)
 
 
 def _parse_changed(marked: _Marked, before: Fingerprint, document: Document, parse: Parse) -> ParsedFeed | None:
@@ -163,8 +163,12 @@ def _keys(entry: ParsedEntry) -> Keys:
 
 
 def _key(text: str | None) -> bytes:
-    return _NO_KEY if text is None else _hash(text, _KEY_BYTES)
+    return _NO_KEY if text is None else _hash(_encoded(text), _KEY_BYTES)
 
 
-def _hash(text: str, size_bytes: int) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size_bytes).digest()
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _hash(data: bytes, size_bytes: int) -> bytes:
+    return blake2b(data, digest_size=size_bytes).digest()

@@ -23,6 +23,8 @@ __all__ = ["MAX_ENTRIES", "parse_document"]
 MAX_ENTRIES = 1000
 _FEED_ROOTS = {"rss": "rss", "feed": "atom", "rdf": "rss10", "channel": "cdf", "entry": "atom"}
 _PAGE_ROOTS = frozenset({"html", "body"})
+#: a parser that meets megabytes of blanks first takes quadratic time
+_AROUND = "\ufeff \t\r\n\x00"
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -30,9 +32,8 @@ def parse_document(document: Document) -> ParsedFeed:
     """`document` as a feed. Raises ParseError: empty-body, not-a-feed, bad-json, xml-entity, parse-failed."""
     # footnotes (`#fn1`) are resolved against it, and go out to readers: its secrets must not (HOSTILE U6)
     document = replace(document, url=public_url(document.url))
-    text, warnings = decode(document.body, document.content_type)
-    # a parser that meets megabytes of blanks first takes quadratic time
-    text = text.strip("\ufeff \t\r\n\x00")
+    decoded = decode(document.body, document.content_type)
+    text, warnings = decoded.text.strip(_AROUND), decoded.warnings
     kind = kind_of(text)
     if kind == "json":
         return _json(text, document, warnings)
@@ -40,7 +41,12 @@ def parse_document(document: Document) -> ParsedFeed:
         refuse(text, document.url)
     if document.before is None:
         return _markup(text, document, warnings)
-    return parse_delta(text, document, lambda rest: _markup(rest, document, warnings))
+    whole = decoded.utf8
+
+    def parse(rest: bytes) -> ParsedFeed:
+        return _markup(text if rest is whole else rest.decode().strip(_AROUND), document, warnings)
+
+    return parse_delta(whole, document, parse)
 
 
 def _markup(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:

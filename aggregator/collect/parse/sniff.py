@@ -36,7 +36,7 @@ def kind_of(text: str) -> Kind:
         return "json"
     if _HTML.match(start) and not _FEED_START.search(text[:_LOOK_CHARS]):
         return "html"
-    return "xml" if "<" in text[:65536] else "other"
+    return "xml" if text.find("<", 0, 65536) >= 0 else "other"
 
 
 def embedded_feed(text: str) -> str | None:
