@@ -44,13 +44,15 @@ def parse_document(document: Document) -> ParsedFeed:
     whole = decoded.utf8
 
     def parse(rest: bytes) -> ParsedFeed:
-        return _markup(text if rest is whole else rest.decode().strip(_AROUND), document, warnings)
+        return _markup(text if rest is whole else rest.decode().strip(_AROUND), document, warnings, encoded=rest)
 
     return parse_delta(whole, document, parse)
 
 
-def _markup(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
-    repaired = repair(text, max_entries=2 * MAX_ENTRIES)
+def _markup(
+    text: str, document: Document, warnings: tuple[str, ...], *, encoded: bytes | None = None
+) -> ParsedFeed:
+    repaired = repair(text, max_entries=2 * MAX_ENTRIES, encoded=encoded)
     if repaired.root in _PAGE_ROOTS and (inside := embedded_feed(text)):
         repaired = repair(inside, max_entries=2 * MAX_ENTRIES)
     if repaired.root not in _FEED_ROOTS:

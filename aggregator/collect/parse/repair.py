@@ -21,7 +21,7 @@ _MAX_EXPANSION_CHARS = 1024 * 1024
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 #: what of it fits one byte, as bytes
 _FORBIDDEN_BYTES = bytes(code for code in range(0x20) if code not in b"\t\n\r")
-_CDATA = "<![CDATA["
+_SECTION = re.compile(r"(<!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>)")
 _REFERENCE = re.compile(r"&(?:#(\d+|[xX][0-9a-fA-F]+);|([A-Za-z][\w.-]*);)?")
 #: any but those that every XML parser reads, and that mean a character every document may hold
 _ODD_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#(?:3[2-9]|[4-9]\d|[1-9]\d{2,3}));)")
@@ -53,18 +53,18 @@ class Repaired:
     warnings: tuple[str, ...]
 
 
-def repair(text: str, *, max_entries: int = 2000) -> Repaired:
+def repair(text: str, *, max_entries: int = 2000, encoded: bytes | None = None) -> Repaired:
     """Trims, strips forbidden characters, resolves entities. Raises ParseError ``xml-entity`` for a bomb.
 
-    Of more than `max_entries` entries, those in the middle are cut out: feeds have their newest first, or last.
+    `encoded` is the text as UTF-8, and whatever stood around it, if somebody has that already. Of more than `max_entries` entries, those in the middle are cut out: feeds have their newest first, or last.
     """
     warnings: list[str] = []
     start = _START.search(text, 0, 65536)
     if start and start.start():
         warnings += ["leading-junk"] if text[: start.start()].strip("\ufeff \t\r\n") else []
         text = text[start.start() :]
-    if _has_forbidden(text):
-        text = _FORBIDDEN.sub("", text)
+    if _may_have_forbidden(text, encoded) and (allowed := _FORBIDDEN.sub("", text)) != text:
+        text = allowed
         warnings.append("control-characters")
     root, at = root_of(text)
     head, body = text[:at], text[at:]
@@ -84,12 +84,12 @@ def repair(text: str, *, max_entries: int = 2000) -> Repaired:
     )
 
 
-def _has_forbidden(text: str) -> bool:
-    """Whether any character of `text` is `_FORBIDDEN`; half of the time that looking for them takes."""
+def _may_have_forbidden(text: str, encoded: bytes | None) -> bool:
+    """Whether it is worth looking for characters that are `_FORBIDDEN`; half of the time that takes, or less."""
     if "\ufffe" in text or "\uffff" in text:
         return True
     try:
-        encoded = text.encode()
+        encoded = text.encode() if encoded is None else encoded
     except UnicodeEncodeError:  # surrogates
         return True
     return len(encoded.translate(None, _FORBIDDEN_BYTES)) < len(encoded)
@@ -153,18 +153,21 @@ def _resolve(parts: list[str], declared: dict[str, str]) -> tuple[list[str], boo
             return declared[name]
         return _named(name)
 
-    parts[::2] = [_REFERENCE.sub(resolved, part) if _ODD_REFERENCE.search(part) else part for part in parts[::2]]
+    for place in range(0, len(parts), 2):
+        if "&" in parts[place] and _ODD_REFERENCE.search(parts[place]):
+            parts[place] = _REFERENCE.sub(resolved, parts[place])
     return parts, wrong
 
 
 def _pieces(body: str) -> list[str]:
     """Markup and, at the odd places, CDATA sections."""
-    pieces: list[str] = []
-    at = 0
-    while (start := body.find(_CDATA, at)) >= 0 and (end := body.find("]]>", start + len(_CDATA))) >= 0:
-        pieces += (body[at:start], body[start : end + 3])
-        at = end + 3
-    return [*pieces, body[at:]]
+    last = body.rfind("]]>")
+    if last < 0:
+        return [body]
+    # what begins before this ends: none is looked through in vain
+    pieces = _SECTION.split(body[: last + 3])
+    pieces[-1] += body[last + 3 :]
+    return pieces
 
 
 def _character(number: str) -> str:
