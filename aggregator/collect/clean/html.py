@@ -239,4 +239,5 @@ def _words(cleaned: str) -> str:
 
 
 def _links(cleaned: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(html.unescape, _LINK.findall(cleaned))))[:_MAX_LINKS]
+    found = _LINK.findall(cleaned) if "<a " in cleaned else ()
+    return tuple(dict.fromkeys(map(html.unescape, found)))[:_MAX_LINKS]

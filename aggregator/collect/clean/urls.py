@@ -22,8 +22,8 @@ _SAFE = "%:/?#[]@!$&'()*+,;=-._~"
 _HOSTLESS = re.compile(r"https?:(?!//[^/?#])", re.IGNORECASE)
 #: addresses that come out of all this as they went in: most of them
 _PLAIN = re.compile(
-    r"https?://(?=[^/]{1,253}/)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*"
-    r"(?:\?[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?(?:#[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?"
+    r"https?://(?=[^/]{1,253}/)[a-z0-9_-]++(?:\.[a-z0-9_-]++)*+/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*+"
+    r"(?:\?[A-Za-z0-9%:/@!$&'()*+,=.~_-]++)?+(?:#[A-Za-z0-9%:/@!$&'()*+,=.~_-]++)?+"
 )
 _PRIVATE_ENDS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 #: an address with a name that no address in numbers has

@@ -49,9 +49,7 @@ def parse_document(document: Document) -> ParsedFeed:
     return parse_delta(whole, document, parse)
 
 
-def _markup(
-    text: str, document: Document, warnings: tuple[str, ...], *, encoded: bytes | None = None
-) -> ParsedFeed:
+def _markup(text: str, document: Document, warnings: tuple[str, ...], *, encoded: bytes | None = None) -> ParsedFeed:
     repaired = repair(text, max_entries=2 * MAX_ENTRIES, encoded=encoded)
     if repaired.root in _PAGE_ROOTS and (inside := embedded_feed(text)):
         repaired = repair(inside, max_entries=2 * MAX_ENTRIES)

@@ -56,7 +56,8 @@ class Repaired:
 def repair(text: str, *, max_entries: int = 2000, encoded: bytes | None = None) -> Repaired:
     """Trims, strips forbidden characters, resolves entities. Raises ParseError ``xml-entity`` for a bomb.
 
-    `encoded` is the text as UTF-8, and whatever stood around it, if somebody has that already. Of more than `max_entries` entries, those in the middle are cut out: feeds have their newest first, or last.
+    Of more than `max_entries` entries, those in the middle are cut out: feeds have their newest first, or last.
+    `encoded` is the text as UTF-8, with whatever stood around it, if somebody has that already.
     """
     warnings: list[str] = []
     start = _START.search(text, 0, 65536)

@@ -16,8 +16,8 @@ _CACHED_CHARS = 2048
 _LONGEST_BASE = 2048
 #: addresses that come out of being resolved as they went in: nothing that is taken apart and put together otherwise
 _PLAIN = re.compile(
-    r"https?://[a-z0-9_-]+(?:\.[a-z0-9_-]+)*/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*"
-    r"(?:\?[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?(?:#[A-Za-z0-9%:/@!$&'()*+,=.~_-]+)?"
+    r"https?://[a-z0-9_-]++(?:\.[a-z0-9_-]++)*+/[A-Za-z0-9%:/@!$&'()*+,=.~_-]*+"
+    r"(?:\?[A-Za-z0-9%:/@!$&'()*+,=.~_-]++)?+(?:#[A-Za-z0-9%:/@!$&'()*+,=.~_-]++)?+"
 )
 _cached = lru_cache(maxsize=256)(feedparser.urls.make_safe_absolute_uri)
 

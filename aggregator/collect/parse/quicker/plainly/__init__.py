@@ -109,13 +109,13 @@ def understand(events: Sequence[Event], meanings: Meanings, found: Found) -> Non
         at += 1
         if event is None:
             _end(open_elements.pop(), found)
-        elif type(event) is not str:
+        elif isinstance(event, tuple):
             name, attributes = event
             known = meanings[name]
             if known is None:
                 raise Unusual
             text, piece = "", events[at]
-            while type(piece) is str:
+            while isinstance(piece, str):
                 text += piece
                 at += 1
                 piece = events[at]

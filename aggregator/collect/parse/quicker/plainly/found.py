@@ -67,8 +67,7 @@ class Found:
         title, summary, content = self._title(base), self._summary(base, url), self._content(base)
         if summary and content and summary.value == content.value:
             summary = None  # a copy, which has lost its base
-        enclosures = [link for link in self.links if link["rel"] == "enclosure"]
-        written = [link.get("href", "") for link in self.links if link["rel"] in ALTERNATE]
+        enclosures, written = self._links()
         published, updated = _date(self.published), _date(self.updated)
         return RawEntry(
             base=content.base if content else summary.base if summary else base if title else url,
@@ -81,7 +80,9 @@ class Found:
             published=published or _date(self.created) or updated,
             updated=updated,
             # each of them is in the same one, where it is in any
-            language=self.language or (content and content.language) or (title and title.language)
+            language=self.language
+            or (content and content.language)
+            or (title and title.language)
             or (summary.language if summary else None),
             categories=tuple([label or term or "" for term, _, label in self.tags]) if self.tags else (),
             images=self._images(enclosures),
@@ -108,6 +109,16 @@ class Found:
             return None
         kind, value = self.content
         return RawContent(value=value, html=kind != PLAIN, base=base, language=self.lang)
+
+    def _links(self) -> tuple[list[Attributes], list[str]]:
+        """Those of enclosures, and the addresses of alternates."""
+        enclosures, alternates = [], []
+        for link in self.links:
+            if link["rel"] == "enclosure":
+                enclosures.append(link)
+            elif link["rel"] in ALTERNATE:
+                alternates.append(link.get("href", ""))
+        return enclosures, alternates
 
     def _author(self) -> str:
         names = self.authors
