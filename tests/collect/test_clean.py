@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -146,6 +147,20 @@ def test_pictures_that_are_none(image: str) -> None:
 def test_a_source_on_a_private_network_may_show_its_own_pictures() -> None:
     result = clean_html('<img src="/p.jpg">', base="http://127.0.0.1:8000/feed")
     assert result.images == ("http://127.0.0.1:8000/p.jpg",)
+
+
+def test_each_text_has_its_own_base() -> None:
+    def addresses(number: int) -> set[str]:
+        base = f"https://{number}.example/"
+        return {clean_html('<a href="x y">z</a>', base=base).links[0] for _ in range(50)}
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(addresses, range(20))) == [{f"https://{n}.example/x%20y"} for n in range(20)]
+
+
+def test_tags_that_break_lines_part_words() -> None:
+    source = '<p>a<b>b</b>c<br>d</p><ul><li>e<li title="&lt;br&gt; &quot;>">f</ul><h1>g</h1><i>h</i><hr/>j &amp; k'
+    assert clean_html(source, base=BASE).text == "abc d e f g h j & k"
 
 
 def test_empty_elements_go() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,40 @@ def test_any_two_documents(before: list[int], after: list[tuple[int, str]]) -> N
         assert len(delta.entries) + delta.unchanged == len(whole.entries)
     else:
         assert delta == whole
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_the_encoding_makes_no_difference(codec: str) -> None:
+    first, second = (rss([item(number, text="“café”") for number in some]) for some in ((3, 2, 1), (4, 3, 2)))
+    before = parse_sync(Document(body=first.encode(codec), url=URL, before=b"")).fingerprint
+    delta = parse_sync(Document(body=second.encode(codec) + b"\n" * (codec != "utf-16"), url=URL, before=before))
+    assert before == parse(first).fingerprint
+    assert (delta.unchanged, [entry.text for entry in delta.entries]) == (2, ["“café”"])
+
+
+@pytest.mark.parametrize(
+    ("inside", "entries"),
+    [
+        ("<![CDATA[ <item> ]] > ]]]]>", 1),
+        ("<!-- <item> - -- -->", 1),
+        ("<!--> <item> -->", 1),
+        ("<![CDATA[ ]] >", 0),
+        ("<!-- -- >", 0),
+        ("<item/>", 0),
+        ("<x:item>", 0),
+        ("<items>", 1),
+    ],
+)
+def test_entries_that_are_plain_to_see(inside: str, entries: int) -> None:
+    assert len(entry_spans(f"<rss><item>{inside}</item></rss>".encode())) == entries
+
+
+@pytest.mark.parametrize("part", ["<![CDATA[", "<!--", "-", "]", "<item ", "<a", "<a:", "<![CDATA[]]>"])
+def test_spans_are_found_in_linear_time(part: str) -> None:
+    for start in (b"", b"<item><![CDATA[", b"<item><!--"):
+        began = time.process_time()
+        entry_spans(start + part.encode() * 200_000)
+        assert time.process_time() - began < 1
 
 
 @given(st.binary(max_size=200))

@@ -351,6 +351,16 @@ def test_too_many_entries() -> None:
     assert "item-cap" in feed.warnings
 
 
+def test_what_looks_like_entries_within_a_text_is_none() -> None:
+    feed = parse(rss(f"<item><title>t</title><description><![CDATA[{'<item></item>' * 3000}x]]></description></item>"))
+    assert ([entry.text for entry in feed.entries], feed.warnings) == (["x"], ())
+
+
+@pytest.mark.parametrize("name", ["skipHours", "SKIPHOURS", "skiphours"])
+def test_hours_to_skip_in_any_letters(name: str) -> None:
+    assert parse(rss("", f"<{name}><hour>3</hour></{name}>")).info.skip_hours == {3}
+
+
 def test_odd_extensions_that_make_the_parser_raise_cost_only_themselves() -> None:
     point, chapters = "<georss:point>x y z</georss:point>", "<psc:chapters><psc:chapter start='no'/></psc:chapters>"
     items = f"<item><title>t</title>{point}{chapters}</item>"

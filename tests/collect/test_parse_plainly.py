@@ -85,6 +85,19 @@ def test_odd_documents() -> None:
     assert differing({name: text.encode() for name, text in ODD.items()}) == []
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">A</dc:creator>',
+        '<post-id xmlns="com-wordpress:feed-additions:1">1</post-id>',
+        "<author>a@b.example</author>",
+    ],
+)
+def test_what_some_write_in_each_entry_needs_no_feedparser(inside: str) -> None:
+    items = "".join(f"<item><title>T{n}</title>{inside}</item>" for n in range(5))
+    assert read_plainly({"": f'<rss version="2.0"{DECLARED}><channel>{items}</channel></rss>'.encode()}) == 1.0
+
+
 @pytest.mark.data
 def test_real_documents(shared_data: Path) -> None:
     documents = {str(path): path.read_bytes() for path in (shared_data / "real").rglob("*.xml")}
@@ -119,7 +132,7 @@ TEXTS = [
     "", " ", "words", " two words ", "12", "a@b.example (A B)", "A <a@b.example>", "a@b.example", "relative/address",
     "http://a.example/b",
     "http://a.example/?a=1&b=2&c;=3", "Mon, 01 Jan 2024 00:00:00 GMT", "<b>x</b> &amp; y", "<unheard>x</unheard>",
-    "one, two,,three", "caf\xc3\xa9 \x93", "\u20ac \u3000", "http://[bad", "yes", "A" * 310,
+    "one, two,,three", "caf\xc3\xa9 \x93", "\u20ac \u3000", "http://[bad", "yes", "A" * 310, "a" * 290 + "@b.example",
 ]  # fmt: skip
 VALUES = {
     "type": ["text", "html", "text/html", "TEXT/PLAIN", "xhtml", "image/png", "application/octet-stream", ""],

@@ -89,6 +89,23 @@ ODD = {
         '<a:creator xmlns:a="http://purl.org/dc/elements/1.1/">1</a:creator>'
     ),
     "a declaration that lies": '<?xml version="1.0" encoding="utf-16"?>' + rss("<title>\u20ac</title>"),
+    "namespaces said again in each entry": rss(
+        '<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">c</dc:creator><title>t</title></item><item>'
+        '<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">d</dc:creator><n xmlns="urn:n">1</n><title>u</title>'
+    ),
+    "a namespace said in other letters": rss(
+        '<dc:creator xmlns:dc="http://PURL.org/dc/elements/1.1/">c</dc:creator><dc:creator>d</dc:creator>'
+    ),
+    "a known namespace without a prefix": rss(
+        '<creator xmlns="http://purl.org/dc/elements/1.1/">c</creator><dc:creator>d</dc:creator>'
+    ),
+    "a known namespace under another prefix": rss(
+        '<d:creator xmlns:d="http://purl.org/dc/elements/1.1/">c</d:creator><title>t</title>'
+    ),
+    "no namespace any more": atom('<x xmlns="">1</x><title xmlns="">2</title><title>3</title>'),
+    "xlink within": atom('<link xmlns:k="http://www.w3.org/1999/xlink" href="a"/></entry><entry>'
+        '<link xmlns:k="http://www.w3.org/1999/xlink" href="b"/>'),
+    "people without names": rss("<author>a@b.example</author><dc:creator>c@d.example</dc:creator><title>t</title>"),
     "xlink": atom('<link xmlns:k="http://www.w3.org/1999/xlink" k:href="z" href="y"/>'),
     "source": rss('<source url="s">S</source>') + "",
     "source of atom": atom("<source><title>S</title><id>i</id><link href='l'/></source><title>t</title>"),
