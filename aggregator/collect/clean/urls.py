@@ -54,7 +54,7 @@ def _resolved(url: str, base: str) -> str | None:
         return None
 
 
-#: a site's address in each of its entries, a feed's as the base of everything; at most a megabyte of them
+#: a site's address in each of its entries, a feed's as the base of everything; 5 MB at most
 _resolved_before = lru_cache(maxsize=256)(_resolved)
 
 
