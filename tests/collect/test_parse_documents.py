@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -236,6 +237,24 @@ def test_json_that_cannot_be_read(body: str) -> None:
 ITEMS = "".join(
     f"<item><guid>{n}</guid><title>Title {n}</title><description>Words {n}</description></item>" for n in range(10)
 )
+
+
+def test_a_root_element_with_a_name_of_megabytes() -> None:
+    began = time.process_time()
+    error = refused(f"<{'r' * 4_000_000}><a/></{'r' * 4_000_000} >")
+    assert time.process_time() - began < 1
+    assert error.code == "not-a-feed"
+    assert len(str(error)) < 200
+
+
+@pytest.mark.parametrize("end", ["</rss>", "</rss >", "</rss\n>", "</rssx></rss>\n<!-- served by b7 -->"])
+def test_a_document_with_its_end_is_not_truncated(end: str) -> None:
+    assert not parse(rss(ITEMS).removesuffix("</rss>") + end).truncated
+
+
+@pytest.mark.parametrize("end", ["", "</rssx>", "</rss", "</ rss>"])
+def test_a_document_without_its_end_is_truncated(end: str) -> None:
+    assert parse(rss(ITEMS).removesuffix("</rss>") + end).truncated
 
 
 @given(cut=st.integers(60, len(rss(ITEMS)) - 7))

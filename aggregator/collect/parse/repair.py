@@ -37,6 +37,7 @@ _GUID = re.compile(
     r"<((?:[\w-]++:)?(?:guid|id))((?:\s+(?!is)[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*>(?!\s*(?:<!\[CDATA\[)?\s*https?:)"
 )
 _ENTRY_END = re.compile(r"</(?:[\w-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+_TAG_END = re.compile(r"\s*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,9 @@ def _thinned(body: str, most: int) -> str | None:
 def _closed(outside: str, root: str) -> bool:
     if outside.endswith(f"</{root}>"):
         return True
-    if re.search(rf"</{re.escape(root)}\s*>", outside):
-        return True
+    end, at = f"</{root}", len(outside)
+    while (at := outside.rfind(end, 0, at)) >= 0:  # no pattern: a name may be megabytes long
+        if _TAG_END.match(outside, at + len(end)):
+            return True
     opening_end = outside.find(">")
     return opening_end > 0 and outside[opening_end - 1] == "/"

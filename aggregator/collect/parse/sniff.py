@@ -71,7 +71,7 @@ def _about_page(text: str, url: str) -> str:
 
 def _about_other(text: str, root: str) -> str:
     if root:
-        return f"This is XML with the root element <{root}>, which is no feed format."
+        return f"This is XML with the root element <{root[:40]}>, which is no feed format."
     return f"This is no feed; it starts with {text.lstrip()[:40]!r}."
 
 
