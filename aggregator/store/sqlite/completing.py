@@ -73,27 +73,33 @@ def _independent(polls: Sequence[Poll]) -> Iterator[list[Poll]]:
 
 def _completed(connection: Connection, polls: Sequence[Poll]) -> list[Stored | Exception]:
     tokens, held = _read(connection, polls)
-    found: list[Stored | Exception] = []
-    taken: list[_Taken] = []
-    is_seen = False
-    for lease, result in polls:
-        source = held.get(result.source_id)
-        if tokens.get(lease.host) != lease.token:
-            found.append(StaleLease(f"{lease.host} has been leased by another worker since; this poll is not stored"))
-        elif source is None:
-            found.append(StoreError(f"there is no source {result.source_id}"))
-        elif source.lease_token != lease.token or all(one.id != source.id for one in lease.sources):
-            found.append(Stored())  # completed before: the second time changes nothing
-        else:
-            stored, visible = store_entries(connection, source.url, result)
-            values = outcomes.changes(source, result, same_feed=_same_feed(connection, result))
-            is_seen = is_seen or visible or outcomes.is_seen(source, values)
-            taken.append(_Taken(source, lease, result, values))
-            found.append(stored)
+    refusals = [_refusal(poll, tokens, held) for poll in polls]
+    counted = [poll for poll, refusal in zip(polls, refusals, strict=True) if refusal is None]
+    stored = [store_entries(connection, held[result.source_id].url, result) for _, result in counted]
+    taken = [_taken(connection, held[result.source_id], lease, result) for lease, result in counted]
     _write(connection, taken, held)
-    if is_seen:
+    if any(visible for _, visible in stored) or any(outcomes.is_seen(one.source, one.values) for one in taken):
         bump(connection)
-    return found
+    told = iter(stored)
+    return [next(told)[0] if refusal is None else refusal for refusal in refusals]
+
+
+def _refusal(poll: Poll, tokens: Mapping[str, int], held: Mapping[int, Held]) -> Stored | Exception | None:
+    """What becomes of a poll that changes nothing; None: it counts."""
+    lease, result = poll
+    if tokens.get(lease.host) != lease.token:
+        return StaleLease(f"{lease.host} has been leased by another worker since; this poll is not stored")
+    source = held.get(result.source_id)
+    if source is None:
+        return StoreError(f"there is no source {result.source_id}")
+    if source.lease_token != lease.token or all(one.id != source.id for one in lease.sources):
+        return Stored()  # completed before: the second time changes nothing
+    return None
+
+
+def _taken(connection: Connection, source: Held, lease: Lease, result: PollResult) -> _Taken:
+    other = _same_feed(connection, result) if result.adopt_url else None
+    return _Taken(source, lease, result, outcomes.changes(source, result, same_feed=other))
 
 
 def _read(connection: Connection, polls: Sequence[Poll]) -> tuple[dict[str, int], dict[int, Held]]:
@@ -107,8 +113,6 @@ def _read(connection: Connection, polls: Sequence[Poll]) -> tuple[dict[str, int]
 
 def _same_feed(connection: Connection, result: PollResult) -> str | None:
     """The name of another source that is polled from the address that this poll takes over."""
-    if not result.adopt_url:
-        return None
     row = connection.execute(_POLLED_FROM, (result.moved_to, result.source_id)).fetchone()
     return row and str(row["slug"])
 
