@@ -134,7 +134,11 @@ class Poller:
         return list(await asyncio.gather(*(self._poll_one(lease, source) for source in lease.sources)))
 
     async def _poll_one(self, lease: Lease, source: Source) -> Polled:
-        result = self._relax(source, await self._outcome(source))
+        self._completions.begin()
+        try:
+            result = self._relax(source, await self._outcome(source))
+        finally:
+            self._completions.end()
         try:
             stored = await self._completions.complete(lease, result)
         except StaleLease:

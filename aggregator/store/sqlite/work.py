@@ -99,7 +99,8 @@ class Work:
             hosts.refresh(connection, set(due).difference(row["host"] for row in rows), now_ms)
             return _leased(connection, rows[:limit], until)
 
-        return self._engine.write(run) if limit > 0 else []
+        # a disk that turns for each claim would have all slots wait for it
+        return self._engine.write(run, lasting=False) if limit > 0 else []
 
     def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
         """What is remembered of these guids and canonical links of this source, tombstones included."""

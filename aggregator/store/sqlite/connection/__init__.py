@@ -58,9 +58,12 @@ class Engine:
         with wrapped(self.path):
             return self._readers.read(run)
 
-    def write(self, run: Callable[[Connection], T]) -> T:
-        """What `run` returns, once its changes are durable; if it raises, nothing has changed."""
-        return self._written(run, within_s=None)
+    def write(self, run: Callable[[Connection], T], *, lasting: bool = True) -> T:
+        """What `run` returns, once its changes are durable; if it raises, nothing has changed.
+
+        Not `lasting`: a power cut may undo it, unless something else has been written since; nothing else can.
+        """
+        return self._written(run, lasting=lasting)
 
     def write_all(
         self, items: Sequence[One], run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]]
@@ -81,12 +84,12 @@ class Engine:
         except AggregatorError as error:
             raise StoreUnavailable(str(error)) from error
 
-    def _written(self, run: Callable[[Connection], T], *, within_s: float | None) -> T:
+    def _written(self, run: Callable[[Connection], T], *, lasting: bool = True, within_s: float | None = None) -> T:
         def alone(connection: Connection, _: Sequence[None]) -> list[T | Exception]:
             return [run(connection)]
 
         with wrapped(self.path):
-            (outcome,) = self._writer.submit([None], alone).result(within_s)
+            (outcome,) = self._writer.submit([None], alone, lasting=lasting).result(within_s)
             if isinstance(outcome, BaseException):
                 raise outcome
             return outcome

@@ -34,6 +34,8 @@ class _Job:
 
     run: Run
     items: Sequence[Any]
+    #: it is to survive a power cut, not only the end of the process
+    lasting: bool
     done: Future[list[Any]] = field(default_factory=Future)
     #: of each item what `run` gave, or its error
     outcomes: list[Any] = field(default_factory=list)
@@ -44,7 +46,7 @@ class _Job:
 
     def apart(self) -> list[_Job]:
         """The same, an item at a time."""
-        return [_Job(self.run, [item]) for item in self.items]
+        return [_Job(self.run, [item], self.lasting) for item in self.items]
 
 
 class Writer:
@@ -52,6 +54,7 @@ class Writer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._flushes = True
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -59,13 +62,18 @@ class Writer:
         self._thread.start()
 
     def submit(
-        self, items: Sequence[One], run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]]
+        self,
+        items: Sequence[One],
+        run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]],
+        *,
+        lasting: bool = True,
     ) -> Future[list[T | Exception]]:
         """Queues work: of each item what `run` gives, or the error for which it has changed nothing.
 
-        All of them in one transaction; each in one of its own where `run` fails half-way.
+        All of them in one transaction; each in one of its own where `run` fails half-way. What is not `lasting` is in
+        the file at once, and on the disk with the next write that is.
         """
-        job = _Job(run, items)
+        job = _Job(run, items, lasting)
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
@@ -120,6 +128,7 @@ class Writer:
         Where the commit itself fails nothing of the group is in the file, and each caller hears it.
         """
         try:
+            self._flush(any(job.lasting for job in group))
             self._connection.execute("BEGIN IMMEDIATE")
             if not all(map(self._try, group)):
                 self._undo()
@@ -141,6 +150,12 @@ class Writer:
             unchanged = self._connection.in_transaction and self._connection.total_changes == before
             return unchanged and len(job.items) == 1
         return True
+
+    def _flush(self, wanted: bool) -> None:
+        """Whether commits wait for the disk from now on."""
+        if wanted != self._flushes:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._flushes = wanted
 
     def _undo(self) -> None:
         with contextlib.suppress(sqlite3.Error):
