@@ -8,7 +8,7 @@ that of the hour, on weekdays and weekends apart, and partly that of the last ho
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -96,9 +96,8 @@ def interval(
 ) -> timedelta:
     """The adaptive interval: how long from `now` until one poll is worth its while, within floor and cap."""
     cap, usual = _cap(rhythm, now, policy), items_per_day(rhythm, now=now)
-    hours = _expected(rhythm, now, cap.total_seconds(), usual)
-    density = _DENSITY * _root(weight) / policy.thrift
-    wanted = timedelta(seconds=_behind_peak(hours, _integrated(hours, cap.total_seconds(), density=density)))
+    hours, cap_s = _expected(rhythm, now, cap.total_seconds(), usual), cap.total_seconds()
+    wanted = timedelta(seconds=_until_worth_it(hours, cap_s, density=_DENSITY * _root(weight) / policy.thrift))
     if (turnover := _turnover(rhythm, usual)) is not None:
         wanted = min(wanted, turnover * policy.thrift)
     if not rhythm.overlapped:
@@ -183,16 +182,25 @@ def _cap(rhythm: Rhythm, now: datetime, policy: Policy) -> timedelta:
     return max(cap, min(cap * policy.thrift, LONGEST_FOR_THRIFT))
 
 
-def _integrated(hours: Sequence[_Hour], cap_s: float, *, density: float) -> float:
-    """The time in which polls add up to one, the cap at the most; `density`: polls a day at one item a day."""
-    total = 0.0
-    for start_s, length_s, expected in hours:
-        rate = density * math.sqrt(expected)
-        gain = rate * (length_s / _DAY_S)
-        if total + gain >= 1:
-            return start_s + _DAY_S * ((1 - total) / rate)
-        total += gain
-    return cap_s
+def _until_worth_it(hours: Iterable[_Hour], cap_s: float, *, density: float) -> float:
+    """The time in which polls add up to one, the cap at the most; `density`: polls a day at one item a day.
+
+    It gives way to the end of a busy hour close to it; no hour is looked at that is later.
+    """
+    total, wanted_s = 0.0, None
+    near: list[_Hour] = []
+    for hour in hours:
+        start_s, length_s, expected = hour
+        if wanted_s is None:
+            rate = density * math.sqrt(expected)
+            gain = rate * (length_s / _DAY_S)
+            if total + gain >= 1:
+                wanted_s = start_s + _DAY_S * ((1 - total) / rate)
+            total += gain
+        elif start_s > wanted_s * _PEAK_TO:
+            break
+        near.append(hour)
+    return _behind_peak(near, cap_s if wanted_s is None else wanted_s)
 
 
 def _behind_peak(hours: Sequence[_Hour], wanted_s: float) -> float:
@@ -209,7 +217,7 @@ def _behind_peak(hours: Sequence[_Hour], wanted_s: float) -> float:
     return end_s if drop >= _PEAK else wanted_s
 
 
-def _expected(rhythm: Rhythm, now: datetime, span_s: float, usual: float) -> list[_Hour]:
+def _expected(rhythm: Rhythm, now: datetime, span_s: float, usual: float) -> Iterator[_Hour]:
     """What is to be expected of the hours that a span from `now` covers; `usual`: items a day over all of them.
 
     In plain numbers: every poll asks for it.
@@ -218,7 +226,6 @@ def _expected(rhythm: Rhythm, now: datetime, span_s: float, usual: float) -> lis
     known = sum(rhythm.hours) + sum(rhythm.weekend_hours) + _PROFILE_PRIOR
     at, start_s = now.weekday() * 24 + now.hour, 0.0
     length_s = _HOUR_S - (now.minute * 60 + now.second + now.microsecond / 1e6)
-    hours = []
     while start_s < span_s:
         weekday, hour = divmod(at, 24)
         is_weekend = weekday % 7 >= _SATURDAY
@@ -226,6 +233,5 @@ def _expected(rhythm: Rhythm, now: datetime, span_s: float, usual: float) -> lis
         # as much busier as the hour is than the mean; as busy while little is known
         expected = usual * (24 * counted + _PROFILE_PRIOR) / known
         expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start_s / _RECENT_HALF_LIFE_S)
-        hours.append((start_s, min(length_s, span_s - start_s), expected))
+        yield start_s, min(length_s, span_s - start_s), expected
         at, start_s, length_s = at + 1, start_s + length_s, _HOUR_S
-    return hours

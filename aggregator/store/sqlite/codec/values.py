@@ -6,6 +6,7 @@ import json
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -20,6 +21,8 @@ from aggregator.model import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _INT64 = 1 << 63
+#: sources whose structures are kept as they were read: they are the same, poll after poll
+_KEPT = 2048
 #: counts by the hour, of weekdays and weekends
 _HOURS = Struct("<48d")
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
@@ -102,6 +105,7 @@ def pack_rhythm(rhythm: Rhythm) -> str:
     )
 
 
+@lru_cache(_KEPT)
 def unpack_rhythm(text: str | None) -> Rhythm:
     """What `pack_rhythm` wrote, and what older versions did: lists of hours, or of those of all days alike."""
     if text is None:
@@ -140,6 +144,7 @@ def pack_revalidation(known: Revalidation) -> str:
     return _told(_revalidation(known), _NO_REVALIDATION)
 
 
+@lru_cache(_KEPT)
 def unpack_revalidation(text: str | None) -> Revalidation:
     """What `pack_revalidation` wrote."""
     if text is None:
@@ -175,6 +180,7 @@ def pack_info(info: FeedInfo) -> str:
     return _told(_info(info), _NO_INFO)
 
 
+@lru_cache(_KEPT)
 def unpack_info(text: str | None) -> FeedInfo:
     """What `pack_info` wrote."""
     if text is None:
