@@ -1,7 +1,8 @@
-"""Finished polls on their way into the store: those that end while it writes go in together.
+"""Finished polls on their way into the store: those that end together go in together.
 
 A write takes two threads, and a commit a turn of the disk; a poll that brought nothing new is cheaper than either. One
-that brought entries touches dozens of pages, most of them the same as the next one does: it waits a moment for others.
+that brought entries touches dozens of pages, most of them the same as the next one does. So whoever has ended waits a
+moment for those that are still under way.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ __all__ = ["Completions"]
 
 #: polls that are handed over at once; each is still whole in the store, or not at all
 _MOST: Final = 64
-#: how long polls with entries wait for more of them, as long as there are no others
+#: how long polls with entries wait for more of them, as long as there are no others; and how long others wait, while
+#: polls are under way that may end meanwhile, for so many
 _GATHER_S: Final = 0.03
+_ENOUGH: Final = 32
 
 
 class Completions:
@@ -27,19 +30,34 @@ class Completions:
         self._store = store
         self._waiting: list[tuple[Lease, PollResult, asyncio.Future[Stored]]] = []
         self._writing: asyncio.Task[None] | None = None
+        #: polls that have begun and not ended
+        self._under_way = 0
+        #: nothing more is worth waiting for
+        self._enough = asyncio.Event()
+
+    def begin(self) -> None:
+        """A poll is under way."""
+        self._under_way += 1
+
+    def end(self) -> None:
+        """It has ended; it is completed at once, or never."""
+        self._under_way -= 1
+        if not self._under_way:
+            self._enough.set()
 
     async def complete(self, lease: Lease, result: PollResult) -> Stored:
         """`WorkStore.complete`: returns once it is durable. Who is cancelled meanwhile does not hear of it."""
         done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((lease, result, done))
+        if len(self._waiting) >= _ENOUGH:
+            self._enough.set()
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="completions")
         return await done
 
     async def _write(self) -> None:
         while self._waiting:
-            if len(self._waiting) < _MOST and all(result.entries for _, result, _ in self._waiting):
-                await asyncio.sleep(_GATHER_S)
+            await self._gather()
             some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             polls = [(lease, result) for lease, result, _ in some]
             outcomes = await asyncio.to_thread(self._written, polls)
@@ -50,6 +68,15 @@ class Completions:
                     done.set_result(outcome)
                 else:
                     done.set_exception(outcome)
+
+    async def _gather(self) -> None:
+        if len(self._waiting) < _MOST and all(result.entries for _, result, _ in self._waiting):
+            await asyncio.sleep(_GATHER_S)
+        elif len(self._waiting) < _ENOUGH and self._under_way:
+            self._enough.clear()
+            over = asyncio.get_running_loop().call_later(_GATHER_S, self._enough.set)
+            await self._enough.wait()
+            over.cancel()
 
     def _written(self, polls: list[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
         try:

@@ -76,7 +76,7 @@ class Pump:
         self._stopped = False
         #: the last claim took all that was free: more may be due
         self._more = False
-        self._refill: asyncio.Task[int] | None = None
+        self._refill: asyncio.Task[None] | None = None
         self._complained_s = float("-inf")
 
     @property
@@ -106,6 +106,11 @@ class Pump:
             begun = sum(len(lease.sources) for lease in leases)
             self._more = only is None and not force and begun == free
             return begun
+
+    async def _refilled(self) -> None:
+        """Fills slots as long as more is due than there are; those that become free meanwhile are filled together."""
+        while self._more and self.free > 0 and await self.fill():
+            pass
 
     def hold(self, error: StoreError) -> None:
         """The store takes no writes: says so, once a minute. The next claim that succeeds ends it."""
@@ -171,9 +176,9 @@ class Pump:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
-        if self._more and not self._stopped:
+        if self._more and not self._stopped and (self._refill is None or self._refill.done()):
             # More was due than there were slots: the next one need not wait for a tick.
-            self._refill = asyncio.create_task(self.fill(), name="refill")
+            self._refill = asyncio.create_task(self._refilled(), name="refill")
 
     async def _poll(self, lease: Lease) -> None:
         try:

@@ -3,7 +3,8 @@
 What every store promises, whichever engine is behind it:
 
 - **Any thread.** Every method may be called from any thread and blocks until it is done; a write returns when it is
-  durable (survives a power cut), or raises and has changed nothing. Reads never wait for writes.
+  durable (survives a power cut; only `WorkStore.claim` need not), or raises and has changed nothing. Reads never wait
+  for writes.
 - **Whole or not at all.** Each writing method is one transaction. Uniqueness is decided by constraints of the engine.
 - **Time is an argument.** The store never reads a clock; datetimes are aware and UTC in and out.
 - **Idempotent.** Completing the same poll twice, curating the same batch twice, folding the same views twice: the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -87,6 +88,67 @@ def test_polls_with_entries_wait_a_moment_for_each_other(brings: bool, batches: 
 
     asyncio.run(run())
     assert store.batches == batches
+
+
+def written_of(ends_after_s: dict[int, float], *, others: int = 0) -> list[list[int]]:
+    """What is written together of polls that have all begun, with others that never end."""
+    store = SlowStore()
+    store.may_write.set()
+
+    async def poll(completions: Completions, number: int, ends_after_s: float) -> None:
+        await asyncio.sleep(ends_after_s)
+        completions.end()
+        await completions.complete(LEASE, result_of(number))
+
+    async def run() -> None:
+        completions = Completions(cast("WorkStore", store))
+        for _ in range(len(ends_after_s) + others):
+            completions.begin()
+        await asyncio.gather(*(poll(completions, number, after_s) for number, after_s in ends_after_s.items()))
+
+    asyncio.run(run())
+    return store.batches
+
+
+def test_who_has_ended_waits_a_moment_for_those_that_are_under_way() -> None:
+    assert written_of({1: 0, 2: 0.005, 4: 0.01}) == [[1, 2, 4]]
+    assert written_of({1: 0, 2: 0.005}, others=1) == [[1, 2]], "no longer than a moment"
+    assert written_of({1: 0, 2: 0.5}) == [[1], [2]]
+
+
+def test_many_wait_for_nobody() -> None:
+    numbers = [number for number in range(50) if number != 3][:40]
+    ends_after_s = dict.fromkeys(numbers[:20], 0.0) | dict.fromkeys(numbers[20:], 0.002)
+    took_s = []
+    for _ in range(5):
+        began_s = time.monotonic()
+        batches = written_of(ends_after_s, others=1)
+        took_s.append(time.monotonic() - began_s)
+        assert len(batches[0]) >= 32
+        assert sorted(number for batch in batches for number in batch) == numbers
+    assert min(took_s) < 0.03
+
+
+def test_no_more_go_in_together_than_share_a_commit() -> None:
+    assert [len(batch) for batch in written_of(dict.fromkeys(range(4, 104), 0.0))] == [64, 36]
+
+
+def test_a_poll_that_is_never_completed_is_not_waited_for() -> None:
+    store = SlowStore()
+    store.may_write.set()
+
+    async def took_s() -> float:
+        completions = Completions(cast("WorkStore", store))
+        completions.begin()
+        written = asyncio.create_task(completions.complete(LEASE, result_of(1)))
+        await asyncio.sleep(0.001)
+        began_s = asyncio.get_running_loop().time()
+        completions.end()
+        await written
+        return asyncio.get_running_loop().time() - began_s
+
+    assert min(asyncio.run(took_s()) for _ in range(5)) < 0.02
+    assert store.batches == [[1]] * 5
 
 
 def test_a_store_that_raises_is_told_to_all() -> None:

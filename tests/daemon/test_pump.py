@@ -192,6 +192,62 @@ def test_stopping_polls_what_is_being_claimed() -> None:
     assert len(queue.due) == 6
 
 
+def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
+    queue, done = Queue(9), list[Polled]()
+    claiming, go_on = threading.Event(), threading.Event()
+    claim = queue.claim
+
+    def slowly(**asked: Any) -> list[Lease]:
+        claiming.set()
+        assert go_on.wait(10)
+        return claim(**asked)
+
+    async def story() -> None:
+        gates = [asyncio.Event() for _ in range(9)]
+        opened = iter(gates)
+        pump = pump_of(queue, Polling(lambda: wait(next(opened))), done, slots=3)
+        assert await pump.fill() == 3
+        queue.claim = slowly  # type: ignore[method-assign]
+        gates[0].set()
+        assert await asyncio.to_thread(claiming.wait, 10)
+        gates[1].set()
+        gates[2].set()
+        await until(lambda: len(done) == 3)
+        go_on.set()
+        await until(lambda: pump.in_flight == 3)
+        assert queue.asked == [3, 1, 2]
+        for gate in gates:
+            gate.set()
+        await until(lambda: len(done) == 9)
+
+    asyncio.run(story())
+
+
+def test_polls_that_end_together_are_one_claim_and_one_task() -> None:
+    queue, done = Queue(16), list[Polled]()
+    tasks = 0
+
+    def create(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        nonlocal tasks
+        tasks += 1
+        return asyncio.Task(work, loop=loop, **options)
+
+    async def story() -> None:
+        gates = [asyncio.Event(), asyncio.Event()]
+        places = iter([0] * 8 + [1] * 8)
+        pump = pump_of(queue, Polling(lambda: wait(gates[next(places)])), done, slots=8)
+        assert await pump.fill() == 8
+        asyncio.get_running_loop().set_task_factory(create)
+        gates[0].set()
+        await until(lambda: pump.in_flight == 8 and len(done) == 8)
+        gates[1].set()
+        await until(lambda: len(done) == 16)
+        assert tasks == 8 + len(queue.asked) - 1, "one a poll, and one a claim"
+
+    asyncio.run(story())
+    assert queue.asked[:2] == [8, 8]
+
+
 def test_a_lease_outlives_the_slowest_request_and_not_by_much() -> None:
     assert lease_length(timedelta(seconds=30)) == timedelta(seconds=80)
     assert lease_length(timedelta(minutes=10)) > timedelta(minutes=20)

@@ -60,6 +60,9 @@ class WorkStore(Protocol):
 
         `force` ignores due times (never parking or leases); `only` restricts to these feed addresses. A claimed
         source's due time moves behind its lease, so that a poison source cannot be handed out again at once.
+
+        A claim outlives its process at once, and a power cut when anything has been written after it: whoever would
+        complete what was handed out has gone with the power, and it is due again.
         """
 
     def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
