@@ -66,14 +66,13 @@ def record_poll(connection: Connection, source: sqlite3.Row, result: PollResult)
 
 
 def _count_poll(connection: Connection, source_id: int, day: int, *, failed: bool) -> None:
-    """One more poll of that day; with the first of a day, those that are no longer shown are forgotten."""
-    counted = connection.execute(
+    """One more poll of that day; those that are no longer shown are forgotten."""
+    connection.execute(
         "INSERT INTO poll_days(source_id, day, ok, failed) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed RETURNING ok + failed",
+        " ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed",
         (source_id, day, not failed, failed),
-    ).fetchone()
-    if counted[0] == 1:
-        connection.execute("DELETE FROM poll_days WHERE source_id = ? AND day <= ?", (source_id, day - DAYS))
+    )
+    connection.execute("DELETE FROM poll_days WHERE source_id = ? AND day <= ?", (source_id, day - DAYS))
 
 
 def _learnt(result: PollResult) -> dict[str, object]:
