@@ -18,11 +18,12 @@ import asyncio
 import hashlib
 import logging
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from aggregator.collect import backoff, cadence, learnt, revalidation
@@ -55,6 +56,8 @@ from aggregator.store import Stored, WorkStore
 
 __all__ = ["Parser", "Polled", "Poller"]
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 _THREAD_FROM_BYTES = 256 * 1024
 
@@ -73,6 +76,21 @@ class Polled:
     source: Source
     result: PollResult
     stored: Stored | None
+
+
+class _Asked:
+    """A request that is under way: whom it asks, and with which validators."""
+
+    __slots__ = ("_began_s", "sent", "source")
+
+    def __init__(self, source: Source, sent: Validators) -> None:
+        self.source, self.sent = source, sent
+        self._began_s = time.monotonic()
+
+    @property
+    def duration(self) -> timedelta:
+        """Since it began."""
+        return timedelta(seconds=time.monotonic() - self._began_s)
 
 
 class Poller:
@@ -116,10 +134,7 @@ class Poller:
         return list(await asyncio.gather(*(self._poll_one(lease, source) for source in lease.sources)))
 
     async def _poll_one(self, lease: Lease, source: Source) -> Polled:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         result = self._relax(source, await self._outcome(source))
-        result = replace(result, duration=timedelta(seconds=loop.time() - started))
         try:
             stored = await self._completions.complete(lease, result)
         except StaleLease:
@@ -128,19 +143,19 @@ class Poller:
         return Polled(source=source, result=result, stored=stored)
 
     async def _outcome(self, source: Source) -> PollResult:
-        sent = revalidation.to_send(source, now=self._clock())
+        asked = _Asked(source, revalidation.to_send(source, now=self._clock()))
         try:
-            answer = await self._fetch(source, sent)
-            return await self._taken(source, sent, answer)
+            answer = await self._fetch(source, asked.sent)
+            return await self._taken(asked, answer)
         except CollectError as error:
-            return self._failed(source, sent, error)
+            return self._failed(asked, error)
         except AggregatorError:
             raise
         except Exception as error:  # noqa: BLE001 - logged with its trace, and recorded
             # The edge of a job. What makes our own code trip over a document must not come back at the next tick: it
             # is recorded like any other failure, backs off, and is loud in the log.
             _log.exception("%s: unexpected, please report", source.slug)
-            return self._failed(source, sent, CollectError("internal-error", f"{type(error).__name__}: {error}"))
+            return self._failed(asked, CollectError("internal-error", f"{type(error).__name__}: {error}"))
 
     async def _fetch(self, source: Source, sent: Validators) -> Response | NotModified:
         host = _host(source.fetch_url)
@@ -152,21 +167,22 @@ class Poller:
         self._network.note(host, None)
         return answer
 
-    async def _taken(self, source: Source, sent: Validators, answer: Response | NotModified) -> PollResult:
-        now = self._clock()
-        known = revalidation.noted(source, sent, now=now)
+    async def _taken(self, asked: _Asked, answer: Response | NotModified) -> PollResult:
+        source, now = asked.source, self._clock()
+        known = revalidation.noted(source, asked.sent, now=now)
         if isinstance(answer, NotModified):
             known = revalidation.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
-            return self._unchanged(source, answer, known, "not-modified")
+            return self._unchanged(asked, answer, known, "not-modified")
         digest = await _digest(answer.body)
         same = digest == source.body_hash
-        known = revalidation.after_body(known, same=same and sent != Validators(), now=now, fresh_for=answer.fresh_for)
+        conditional = asked.sent != Validators()
+        known = revalidation.after_body(known, same=same and conditional, now=now, fresh_for=answer.fresh_for)
         if same:
-            return self._unchanged(source, answer, known, "same", size_bytes=len(answer.body))
+            return self._unchanged(asked, answer, known, "same", size_bytes=len(answer.body))
         feed, held = await self._read(source, answer.document)
         if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)
-        return self._parsed(source, answer, feed, held, known, digest)
+        return self._parsed(asked, answer, feed, held, known, digest)
 
     async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
@@ -180,7 +196,7 @@ class Poller:
 
     def _unchanged(
         self,
-        source: Source,
+        asked: _Asked,
         answer: Response | NotModified,
         revalidates: Revalidation,
         outcome: Outcome,
@@ -188,19 +204,20 @@ class Poller:
         size_bytes: int = 0,
     ) -> PollResult:
         """A 304, or a 200 with the very body that was parsed last time: in both cases the new validators count."""
+        source = asked.source
         hints = learnt.hints(source.info, answer)
-        return self._good(source, answer, source.rhythm, hints, revalidates, outcome=outcome, size_bytes=size_bytes)
+        return self._good(asked, answer, source.rhythm, hints, revalidates, outcome=outcome, size_bytes=size_bytes)
 
     def _parsed(  # noqa: PLR0917 - what is known of a source and of its document
         self,
-        source: Source,
+        asked: _Asked,
         answer: Response,
         feed: ParsedFeed,
         known: Sequence[KnownEntry],
         revalidates: Revalidation,
         digest: bytes,
     ) -> PollResult:
-        now = self._clock()
+        source, now = asked.source, self._clock()
         found = identify(
             feed.entries,
             known,
@@ -211,9 +228,10 @@ class Poller:
         rhythm = learnt.observed(source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta)
         hints = learnt.hints(feed.info, answer)
         truncated = answer.truncated or feed.truncated
+        entries = tuple(self._judged(source, entry) for entry in found.entries)
         return replace(
-            self._good(source, answer, rhythm, hints, revalidates, outcome="new", size_bytes=len(answer.body)),
-            entries=tuple(self._judged(source, entry) for entry in found.entries),
+            self._good(asked, answer, rhythm, hints, revalidates, outcome="new", size_bytes=len(answer.body)),
+            entries=entries,
             info=None if feed.truncated else with_links(feed.info, answer.link),
             # half a document must be asked for again in full
             validators=None if truncated else learnt.held(source, answer),
@@ -230,7 +248,7 @@ class Poller:
 
     def _good(
         self,
-        source: Source,
+        asked: _Asked,
         answer: Response | NotModified,
         rhythm: Rhythm,
         hints: Hints,
@@ -240,7 +258,7 @@ class Poller:
         size_bytes: int,
     ) -> PollResult:
         """What all polls that worked have in common."""
-        now = self._clock()
+        source, now = asked.source, self._clock()
         return PollResult(
             source_id=source.id,
             outcome=outcome,
@@ -254,25 +272,33 @@ class Poller:
                 fixed=source.subscription.interval,
                 weight=source.subscription.weight,
             ),
-            validators=learnt.held(source, answer),
-            revalidation=revalidates,
+            validators=_unless(learnt.held(source, answer), source.validators),
+            revalidation=_unless(revalidates, source.revalidation),
             unstable_ids=source.unstable_ids,
             moved_to=answer.permanent_target,
             adopt_url=rhythm.overlapped and adopts(source, answer.permanent_target, now=now),
             status=answer.status,
             size_bytes=size_bytes,
+            duration=asked.duration,
         )
 
-    def _failed(self, source: Source, sent: Validators, error: CollectError) -> PollResult:
-        return backoff.failed(
-            source,
+    def _failed(self, asked: _Asked, error: CollectError) -> PollResult:
+        now = self._clock()
+        result = backoff.failed(
+            asked.source,
             error,
-            now=self._clock(),
+            now=now,
             policy=self.policy,
             jitter=self._jitter(),
             our_fault=self._network.explains(error.code),
-            known=revalidation.noted(source, sent, now=self._clock()),
+            known=revalidation.noted(asked.source, asked.sent, now=now),
         )
+        return replace(result, duration=asked.duration)
+
+
+def _unless(value: T, held: T) -> T | None:
+    """What is to be stored in the place of what is held; None: nothing has changed."""
+    return None if value == held else value
 
 
 @lru_cache(maxsize=4096)  # the same ones, poll after poll

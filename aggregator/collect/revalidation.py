@@ -21,13 +21,14 @@ _DOUBT_GAPS = 5
 _TRY_DATES_AFTER, _GIVE_UP_AFTER = 3, 6
 #: a server that calls its answers fresh for longer than we heed has a view on how often to be asked
 _PATIENT = timedelta(days=1)
+_NOTHING = Validators()
 
 
 def to_send(source: Source, *, now: datetime) -> Validators:
     """The validators of the next request."""
     held, known = source.validators, source.revalidation
     if _doubts(source, now):
-        return Validators()
+        return _NOTHING
     if _tries_dates(known) and held.last_modified:
         return Validators(last_modified=held.last_modified)
     return held
@@ -36,7 +37,7 @@ def to_send(source: Source, *, now: datetime) -> Validators:
 def noted(source: Source, sent: Validators, *, now: datetime) -> Revalidation:
     """What is known of a source that has just been asked with `sent`: a doubt is not repeated soon."""
     known = source.revalidation
-    is_doubt = sent == Validators() != source.validators
+    is_doubt = sent == _NOTHING != source.validators
     return replace(known, doubted_at=now) if is_doubt else known
 
 
@@ -50,12 +51,10 @@ def after_body(known: Revalidation, *, same: bool, now: datetime, fresh_for: tim
 
 def after_not_modified(known: Revalidation, *, now: datetime, fresh_for: timedelta | None) -> Revalidation:
     """After a 304. One that answers the date alone, tried because both had failed, shows that it is to stay so."""
-    return replace(
-        _patient(known, now, fresh_for),
-        last_body_at=known.last_body_at or now,
-        dates_only=_tries_dates(known),
-        same_bodies=0,
-    )
+    known = _patient(known, now, fresh_for)
+    if known.last_body_at is not None and not known.same_bodies:
+        return known  # as nearly always: there is nothing to note
+    return replace(known, last_body_at=known.last_body_at or now, dates_only=_tries_dates(known), same_bodies=0)
 
 
 def after_limit(known: Revalidation, *, now: datetime) -> Revalidation:

@@ -8,25 +8,25 @@ that of the hour, on weekdays and weekends apart, and partly that of the last ho
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
 
 from aggregator.model import Rhythm
 
 _DAY = timedelta(days=1)
 _DAY_S, _HOUR_S = 86_400.0, 3600.0
 _SATURDAY = 5
-_HALF_LIFE = timedelta(days=10)
-_HOURS_HALF_LIFE = timedelta(days=60)
-_RECENT_HALF_LIFE = timedelta(hours=6)
-_RECENT_HALF_LIFE_S = _RECENT_HALF_LIFE.total_seconds()
+_HALF_LIFE_S = 10 * _DAY_S
+_HOURS_HALF_LIFE_S = 60 * _DAY_S
+_RECENT_HALF_LIFE_S = 6 * _HOUR_S
+#: items a day at one recent item
+_RECENT_A_DAY = math.log(2) * (_DAY_S / _RECENT_HALF_LIFE_S)
 #: how much of the expected rate is that of the last hours; the rest is the usual one of the hour
 _RECENT_SHARE = 1 / 3
 #: the prior: as if one item had been seen in a week
-_PRIOR_ITEMS, _PRIOR_TIME = 1.0, timedelta(days=7)
+_PRIOR_ITEMS, _PRIOR_DAYS = 1.0, 7.0
 #: the profile of the week counts for half once this many items have been seen
 _PROFILE_PRIOR = 10.0
 #: shares of a week
@@ -54,12 +54,8 @@ class Policy:
     thrift: float = 1.0
 
 
-class _Hour(NamedTuple):
-    """A piece of the future that lies within one hour of the day: relative to now, with the items a day expected."""
-
-    start_s: float
-    length_s: float
-    expected: float
+#: a piece of the future that lies within one hour of the day: start relative to now, length, items a day expected
+_Hour = tuple[float, float, float]
 
 
 def observe(
@@ -89,11 +85,10 @@ def observe(
 
 def items_per_day(rhythm: Rhythm, *, now: datetime) -> float:
     """The rate at which a source posts, cautiously: drawn towards weekly by a prior that weighs as much as a week."""
-    weight = rhythm.weight * _decay(rhythm.as_of, now, _HALF_LIFE)
-    age = max(now - (rhythm.since or now), timedelta(0))
-    tau = _HALF_LIFE / math.log(2)
-    watched = tau * (1 - math.exp(-(age / tau)))
-    return (weight + _PRIOR_ITEMS) / ((watched + _PRIOR_TIME) / _DAY)
+    weight = rhythm.weight * _decay(rhythm.as_of, now, _HALF_LIFE_S)
+    tau = _HALF_LIFE_S / math.log(2)
+    watched = tau * (1 - math.exp(-(_age_s(rhythm.since, now) / tau)))
+    return (weight + _PRIOR_ITEMS) / (watched / _DAY_S + _PRIOR_DAYS)
 
 
 def interval(
@@ -101,8 +96,9 @@ def interval(
 ) -> timedelta:
     """The adaptive interval: how long from `now` until one poll is worth its while, within floor and cap."""
     cap, usual = _cap(rhythm, now, policy), items_per_day(rhythm, now=now)
-    hours = _expected(rhythm, now, cap, usual)
-    wanted = _behind_peak(hours, _integrated(hours, cap, density=_DENSITY * _root(weight) / policy.thrift))
+    hours = _expected(rhythm, now, cap.total_seconds(), usual)
+    density = _DENSITY * _root(weight) / policy.thrift
+    wanted = timedelta(seconds=_behind_peak(hours, _integrated(hours, cap.total_seconds(), density=density)))
     if (turnover := _turnover(rhythm, usual)) is not None:
         wanted = min(wanted, turnover * policy.thrift)
     if not rhythm.overlapped:
@@ -117,7 +113,8 @@ def usual_interval(
 ) -> tuple[timedelta, timedelta, timedelta]:
     """What `interval` comes to over the next day, without thrift: unbounded, and its bounds. For estimates."""
     usual = items_per_day(rhythm, now=now)
-    roots = sum(math.sqrt(hour.expected) * (hour.length_s / _DAY_S) for hour in _expected(rhythm, now, _DAY, usual))
+    hours = _expected(rhythm, now, _DAY_S, usual)
+    roots = sum(math.sqrt(expected) * (length_s / _DAY_S) for _, length_s, expected in hours)
     wanted = _DAY / (_DENSITY * _root(weight) * roots)
     if (turnover := _turnover(rhythm, usual)) is not None:
         wanted = min(wanted, turnover)
@@ -145,27 +142,30 @@ def _times(published: Sequence[datetime | None], previous_poll: datetime | None,
 
 def _counted(rhythm: Rhythm, times: Sequence[datetime], now: datetime) -> Rhythm:
     """The decayed counts: all that was counted before has aged, and these times come in, each with its own age."""
-    aged = _decay(rhythm.as_of, now, _HOURS_HALF_LIFE)
+    aged = _decay(rhythm.as_of, now, _HOURS_HALF_LIFE_S)
     weekdays, weekend = ([count * aged for count in counts] for counts in (rhythm.hours, rhythm.weekend_hours))
     for moment in times:
-        (weekend if _is_weekend(moment) else weekdays)[moment.hour] += _decay(moment, now, _HOURS_HALF_LIFE)
+        (weekend if _is_weekend(moment) else weekdays)[moment.hour] += _decay(moment, now, _HOURS_HALF_LIFE_S)
     return replace(
         rhythm,
-        weight=rhythm.weight * _decay(rhythm.as_of, now, _HALF_LIFE) + _sum(times, now, _HALF_LIFE),
-        recent=rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE) + _sum(times, now, _RECENT_HALF_LIFE),
+        weight=rhythm.weight * _decay(rhythm.as_of, now, _HALF_LIFE_S) + _sum(times, now, _HALF_LIFE_S),
+        recent=rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE_S) + _sum(times, now, _RECENT_HALF_LIFE_S),
         hours=tuple(weekdays),
         weekend_hours=tuple(weekend),
     )
 
 
-def _sum(times: Sequence[datetime], now: datetime, half_life: timedelta) -> float:
-    return sum(_decay(moment, now, half_life) for moment in times)
+def _sum(times: Sequence[datetime], now: datetime, half_life_s: float) -> float:
+    return sum(_decay(moment, now, half_life_s) for moment in times)
 
 
-def _decay(since: datetime | None, now: datetime, half_life: timedelta) -> float:
-    # A clock that was set back makes the past lie ahead: nothing has decayed then.
-    age = max(now - since, timedelta(0)) if since else timedelta(0)
-    return math.pow(0.5, age / half_life)
+def _decay(since: datetime | None, now: datetime, half_life_s: float) -> float:
+    return math.pow(0.5, _age_s(since, now) / half_life_s)
+
+
+def _age_s(since: datetime | None, now: datetime) -> float:
+    # A clock that was set back makes the past lie ahead: nothing has aged then.
+    return max((now - since).total_seconds(), 0.0) if since else 0.0
 
 
 def _is_weekend(moment: datetime) -> bool:
@@ -183,54 +183,49 @@ def _cap(rhythm: Rhythm, now: datetime, policy: Policy) -> timedelta:
     return max(cap, min(cap * policy.thrift, LONGEST_FOR_THRIFT))
 
 
-def _integrated(hours: Sequence[_Hour], cap: timedelta, *, density: float) -> timedelta:
-    """The time in which polls add up to one, `cap` at the most; `density`: polls a day at one item a day."""
+def _integrated(hours: Sequence[_Hour], cap_s: float, *, density: float) -> float:
+    """The time in which polls add up to one, the cap at the most; `density`: polls a day at one item a day."""
     total = 0.0
-    for hour in hours:
-        rate = density * math.sqrt(hour.expected)
-        gain = rate * (hour.length_s / _DAY_S)
+    for start_s, length_s, expected in hours:
+        rate = density * math.sqrt(expected)
+        gain = rate * (length_s / _DAY_S)
         if total + gain >= 1:
-            return timedelta(seconds=hour.start_s + _DAY_S * ((1 - total) / rate))
+            return start_s + _DAY_S * ((1 - total) / rate)
         total += gain
-    return cap
+    return cap_s
 
 
-def _behind_peak(hours: Sequence[_Hour], wanted: timedelta) -> timedelta:
-    """The end of a busy hour that is followed by a much quieter one, if there is one close to `wanted`."""
-    wanted_s = wanted.total_seconds()
-    ends = [
-        (before.expected / after.expected, after.start_s)
-        for before, after in pairwise(hours)
-        if wanted_s * _PEAK_FROM <= after.start_s <= wanted_s * _PEAK_TO
-    ]
-    drop, end_s = max(ends, default=(0.0, 0.0))
-    return timedelta(seconds=end_s) if drop >= _PEAK else wanted
+def _behind_peak(hours: Sequence[_Hour], wanted_s: float) -> float:
+    """The end of a busy hour that is followed by a much quieter one, if there is one close to what is wanted."""
+    from_s, to_s = wanted_s * _PEAK_FROM, wanted_s * _PEAK_TO
+    drop, end_s = max(
+        [
+            (before / after, start_s)
+            for (_, _, before), (start_s, _, after) in pairwise(hours)
+            if from_s <= start_s <= to_s
+        ],
+        default=(0.0, 0.0),
+    )
+    return end_s if drop >= _PEAK else wanted_s
 
 
-def _expected(rhythm: Rhythm, now: datetime, span: timedelta, usual: float) -> list[_Hour]:
-    """What is to be expected of the hours that `span` from `now` covers; `usual`: items a day over all of them.
+def _expected(rhythm: Rhythm, now: datetime, span_s: float, usual: float) -> list[_Hour]:
+    """What is to be expected of the hours that a span from `now` covers; `usual`: items a day over all of them.
 
     In plain numbers: every poll asks for it.
     """
-    recent = rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE) * math.log(2) * (_DAY / _RECENT_HALF_LIFE)
-    total = sum(rhythm.hours) + sum(rhythm.weekend_hours)
+    recent = rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE_S) * _RECENT_A_DAY
+    known = sum(rhythm.hours) + sum(rhythm.weekend_hours) + _PROFILE_PRIOR
+    at, start_s = now.weekday() * 24 + now.hour, 0.0
+    length_s = _HOUR_S - (now.minute * 60 + now.second + now.microsecond / 1e6)
     hours = []
-    for weekend, hour, start_s, length_s in _hours_from(now, span.total_seconds()):
-        counts, share = (rhythm.weekend_hours, _WEEKEND) if weekend else (rhythm.hours, _WEEKDAYS)
-        # how much busier the hour is than the mean; as busy while little is known
-        busier = (24 * counts[hour] / share + _PROFILE_PRIOR) / (total + _PROFILE_PRIOR)
-        expected = usual * busier
-        expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start_s / _RECENT_HALF_LIFE_S)
-        hours.append(_Hour(start_s, length_s, expected))
-    return hours
-
-
-def _hours_from(now: datetime, span_s: float) -> Iterator[tuple[bool, int, float, float]]:
-    """The hours that a span from `now` covers: at a weekend or not, which of the day, start relative to now, length."""
-    at = now.weekday() * 24 + now.hour
-    start_s, rest_s = 0.0, _HOUR_S - (now.minute * 60 + now.second + now.microsecond / 1e6)
     while start_s < span_s:
         weekday, hour = divmod(at, 24)
-        length_s = min(rest_s, span_s - start_s)
-        yield weekday % 7 >= _SATURDAY, hour, start_s, length_s
-        at, start_s, rest_s = at + 1, start_s + length_s, _HOUR_S
+        is_weekend = weekday % 7 >= _SATURDAY
+        counted = rhythm.weekend_hours[hour] / _WEEKEND if is_weekend else rhythm.hours[hour] / _WEEKDAYS
+        # as much busier as the hour is than the mean; as busy while little is known
+        expected = usual * (24 * counted + _PROFILE_PRIOR) / known
+        expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start_s / _RECENT_HALF_LIFE_S)
+        hours.append((start_s, min(length_s, span_s - start_s), expected))
+        at, start_s, length_s = at + 1, start_s + length_s, _HOUR_S
+    return hours

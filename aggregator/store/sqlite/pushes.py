@@ -13,8 +13,8 @@ from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.ingest import store_entries
 from aggregator.store.sqlite.shown import bump
 
-_SUBSCRIBABLE = """
-SELECT * FROM sources WHERE configured AND enabled AND NOT gone AND info IS NOT NULL
+_SUBSCRIBABLE = f"""
+SELECT {codec.SOURCE_COLUMNS} FROM sources s WHERE configured AND enabled AND NOT gone AND info IS NOT NULL
     AND json_array_length(info, '$.hubs') > 0 AND json_extract(info, '$.self_url') IS NOT NULL ORDER BY id
 """
 _COLUMNS = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aggregator.model import Subscription
 from aggregator.store import SyncedSources
-from aggregator.store.sqlite import codec, health
+from aggregator.store.sqlite import codec, outcomes
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.keys import host_key, slug_of
 from aggregator.store.sqlite.shown import bump, refresh_item
@@ -65,7 +65,7 @@ def _part(connection: Connection) -> None:
     connection.execute(
         "UPDATE sources SET gone = 0 WHERE gone AND error_code = ? AND NOT EXISTS (SELECT 1 FROM sources AS other"
         " WHERE other.configured AND other.fetch_url = sources.moved_to AND other.id <> sources.id)",
-        (health.SAME_FEED,),
+        (outcomes.SAME_FEED,),
     )
 
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from sqlite3 import Row
 
-from aggregator.errors import StaleLease, StoreError
 from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
 from aggregator.store import Stored, SyncedSources
-from aggregator.store.sqlite import codec, health, sync
+from aggregator.store.sqlite import codec, completing, health, hosts, sync
 from aggregator.store.sqlite.connection import Connection, Engine
-from aggregator.store.sqlite.ingest import store_entries
-from aggregator.store.sqlite.keys import digest, host_key, request_gap
-from aggregator.store.sqlite.shown import bump
+from aggregator.store.sqlite.keys import digest
 
-#: a source that is asked at all
-POLLABLE = "configured AND enabled AND NOT gone"
 _CHUNK = 500
 
 _DUE_HOSTS = """
@@ -34,14 +28,14 @@ WHERE s.configured AND s.enabled AND (NOT s.gone OR (:force AND :only IS NOT NUL
 GROUP BY s.host ORDER BY min(s.due_at), s.host LIMIT :limit
 """
 #: of these hosts, in this order; of each the sources that have waited longest
-_DUE_SOURCES = """
-SELECT s.* FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
+_DUE_SOURCES = f"""
+SELECT {codec.SOURCE_COLUMNS}, s.host FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
     SELECT id FROM sources WHERE host = asked.value AND due_at <= :now AND configured AND enabled AND NOT gone
     ORDER BY due_at, id LIMIT :per_host)
 ORDER BY asked.key, s.due_at, s.id
 """
-_ASKED_SOURCES = """
-SELECT s.* FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
+_ASKED_SOURCES = f"""
+SELECT {codec.SOURCE_COLUMNS}, s.host FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
     SELECT id FROM sources WHERE host = asked.value AND configured AND enabled
         AND (NOT gone OR (:force AND :only IS NOT NULL)) AND (:force OR due_at <= :now)
         AND (:only IS NULL OR url IN (SELECT value FROM json_each(:only)))
@@ -54,25 +48,6 @@ RETURNING host, token
 """
 #: without the text, which is most of an entry
 _KNOWN = "id, entry_id, guid, canonical_url, title, first_seen, published"
-_HELD_SOURCE = "SELECT h.token AS host_token, s.* FROM hosts h LEFT JOIN sources s ON s.id = ?2 WHERE h.host = ?1"
-#: the pauses that a host is owed
-_PAUSES = "parked_until = max(parked_until, :parked), free_at = max(free_at, :free_at)"
-#: the same, and it is nobody's any more: due with its first source, never within its pauses
-_FREE = f"""
-UPDATE hosts SET {_PAUSES}, leased_until = 0, due_at = (
-    SELECT max(min(s.due_at), hosts.free_at, :free_at, hosts.parked_until, :parked)
-    FROM sources s WHERE s.host = hosts.host AND {POLLABLE})
-WHERE host = :host
-"""
-
-
-def refresh_host(connection: Connection, host: str) -> None:
-    """When a host that nobody has leased is next due: with its first source, never within its pauses."""
-    connection.execute(
-        f"UPDATE hosts SET leased_until = 0, due_at = (SELECT max(min(s.due_at), hosts.free_at, hosts.parked_until)"
-        f" FROM sources s WHERE s.host = hosts.host AND {POLLABLE}) WHERE host = ?",
-        (host,),
-    )
 
 
 class Work:
@@ -89,9 +64,8 @@ class Work:
             synced = sync.take_over(connection, subscriptions, codec.to_ms(now))
             if catch_up:
                 sync.spread_overdue(connection, codec.to_ms(now))
-            idle = connection.execute("SELECT host FROM hosts WHERE leased_until <= ?", (codec.to_ms(now),)).fetchall()
-            for (host,) in idle:
-                refresh_host(connection, host)
+            every = connection.execute("SELECT host FROM hosts").fetchall()
+            hosts.refresh(connection, [host for (host,) in every], codec.to_ms(now))
             return synced
 
         return self._engine.write(run)
@@ -107,8 +81,9 @@ class Work:
         only: frozenset[str] | None = None,
     ) -> list[Lease]:
         """At most `limit` sources in all, grouped by host, oldest due first; leased hosts are left out."""
+        now_ms = codec.to_ms(now)
         asked = {
-            "now": codec.to_ms(now),
+            "now": now_ms,
             "limit": limit,
             "per_host": per_host,
             "force": force,
@@ -119,10 +94,9 @@ class Work:
 
         def run(connection: Connection) -> list[Lease]:
             hosts_of, sources_of = queries
-            hosts = [host for (host,) in connection.execute(hosts_of, asked)]
-            rows = connection.execute(sources_of, {**asked, "hosts": json.dumps(hosts)}).fetchall() if hosts else []
-            for host in set(hosts).difference(row["host"] for row in rows):
-                refresh_host(connection, host)
+            due = [host for (host,) in connection.execute(hosts_of, asked)]
+            rows = connection.execute(sources_of, {**asked, "hosts": json.dumps(due)}).fetchall() if due else []
+            hosts.refresh(connection, set(due).difference(row["host"] for row in rows), now_ms)
             return _leased(connection, rows[:limit], until)
 
         return self._engine.write(run) if limit > 0 else []
@@ -158,7 +132,7 @@ class Work:
 
     def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
         """Commits what each of these polls changes, or gives why it is not."""
-        return self._engine.write_all([partial(_complete, lease=lease, result=result) for lease, result in polls])
+        return self._engine.write_all(polls, completing.complete) if polls else []
 
     def next_due(self, *, now: datetime) -> datetime | None:  # noqa: ARG002 - an engine with its own clock needs it
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""
@@ -167,7 +141,7 @@ class Work:
 
     def followed(self) -> list[Source]:
         """Every source that is polled now and then: configured, enabled, not gone."""
-        query = f"SELECT * FROM sources WHERE {POLLABLE} ORDER BY id"
+        query = f"SELECT {codec.SOURCE_COLUMNS} FROM sources s WHERE {hosts.POLLABLE} ORDER BY id"
         return self._engine.read(lambda connection: [codec.source(row) for row in connection.execute(query)])
 
     def sources(self, *, now: datetime, slug: str | None = None) -> list[SourceHealth]:
@@ -203,49 +177,3 @@ def _leased(connection: Connection, rows: Sequence[Row], until: int) -> list[Lea
         )
         for host, own in by_host.items()
     ]
-
-
-def _complete(connection: Connection, lease: Lease, result: PollResult) -> Stored:
-    source = connection.execute(_HELD_SOURCE, (lease.host, result.source_id)).fetchone()
-    if source is None or source["host_token"] != lease.token:
-        raise StaleLease(f"{lease.host} has been leased by another worker since; this poll is not stored")
-    if source["id"] is None:
-        raise StoreError(f"there is no source {result.source_id}")
-    if source["lease_token"] != lease.token or all(one.id != result.source_id for one in lease.sources):
-        return Stored()  # completed before: the second time changes nothing
-    stored, visible = store_entries(connection, source["url"], result)
-    if health.record_poll(connection, source, result) or visible:
-        bump(connection)
-    _release(connection, lease, result)
-    _settle(connection, source, lease, result)
-    return stored
-
-
-def _release(connection: Connection, lease: Lease, result: PollResult) -> None:
-    """Frees the host with the last source of its lease, after the pause it is owed."""
-    pauses = {
-        "host": lease.host,
-        "parked": codec.to_ms_or_none(result.park_host_until) or 0,
-        "free_at": codec.to_ms(result.polled_at + result.duration + request_gap(lease.host)),
-    }
-    others = [source.id for source in lease.sources if source.id != result.source_id]
-    waiting = (
-        others
-        and connection.execute(
-            "SELECT 1 FROM sources WHERE id IN (SELECT value FROM json_each(?)) AND lease_token = ?",
-            (json.dumps(others), lease.token),
-        ).fetchone()
-    )
-    connection.execute(f"UPDATE hosts SET {_PAUSES} WHERE host = :host" if waiting else _FREE, pauses)
-
-
-def _settle(connection: Connection, source: Row, lease: Lease, result: PollResult) -> None:
-    """A source whose address leads to another host than before is polled from there."""
-    address = source["fetch_url"]
-    if result.adopt_url:
-        (address,) = connection.execute("SELECT fetch_url FROM sources WHERE id = ?", (source["id"],)).fetchone()
-    host = host_key(address)
-    if host != source["host"]:
-        sync.move(connection, source["id"], host)
-        refresh_host(connection, lease.host)
-        refresh_host(connection, host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aggregator.store.sqlite.codec.rows import (
     REF_COLUMNS,
+    SOURCE_COLUMNS,
     copy,
     item,
     item_text,
@@ -37,6 +38,7 @@ from aggregator.store.sqlite.codec.values import (
 
 __all__ = [
     "REF_COLUMNS",
+    "SOURCE_COLUMNS",
     "copy",
     "figures",
     "from_ms",

@@ -44,28 +44,50 @@ def subscription(row: sqlite3.Row) -> Subscription:
     )
 
 
+#: the columns of `source`, in groups, of a table of sources called s
+SOURCE_COLUMNS = """s.id, s.slug, s.fetch_url, s.title,
+    s.url, s.section, s.name, s.interval_ms, s.weight, s.enabled, s.full_text, s.role,
+    s.info, s.etag, s.last_modified, s.revalidation, s.body_hash, s.rhythm,
+    s.error_count, s.error_since, s.last_poll, s.last_success,
+    s.moved_to, s.moved_since, s.moved_count, s.unstable_ids, s.gone_since"""
+
+
 def source(row: sqlite3.Row) -> Source:
-    """A source's row as it is handed out to be polled."""
+    """The `SOURCE_COLUMNS` of a row, as a source is handed out to be polled. By place: every poll begins with it."""
+    source_id, slug, fetch_url, title = row[:4]
+    url, section, name, interval_ms, weight, enabled, full_text, role = row[4:12]
+    info, etag, last_modified, revalidation, body_hash, rhythm = row[12:18]
+    error_count, error_since, last_poll, last_success = row[18:22]
+    moved_to, moved_since, moved_count, unstable_ids, gone_since = row[22:27]
     return Source(
-        id=row["id"],
-        slug=row["slug"],
-        subscription=subscription(row),
-        fetch_url=row["fetch_url"],
-        title=row["title"],
-        info=unpack_info(row["info"]),
-        validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
-        revalidation=unpack_revalidation(row["revalidation"]),
-        body_hash=row["body_hash"],
-        rhythm=unpack_rhythm(row["rhythm"]),
-        error_count=row["error_count"],
-        error_since=from_ms_or_none(row["error_since"]),
-        last_poll=from_ms_or_none(row["last_poll"]),
-        last_success=from_ms_or_none(row["last_success"]),
-        moved_to=row["moved_to"],
-        moved_since=from_ms_or_none(row["moved_since"]),
-        moved_count=row["moved_count"],
-        unstable_ids=bool(row["unstable_ids"]),
-        gone_since=from_ms_or_none(row["gone_since"]),
+        id=source_id,
+        slug=slug,
+        subscription=Subscription(
+            url=url,
+            section=section,
+            name=name,
+            interval=from_span_ms(interval_ms),
+            weight=weight,
+            enabled=bool(enabled),
+            full_text=bool(full_text),
+            role=role,
+        ),
+        fetch_url=fetch_url,
+        title=title,
+        info=unpack_info(info),
+        validators=Validators(etag=etag, last_modified=last_modified),
+        revalidation=unpack_revalidation(revalidation),
+        body_hash=body_hash,
+        rhythm=unpack_rhythm(rhythm),
+        error_count=error_count,
+        error_since=from_ms_or_none(error_since),
+        last_poll=from_ms_or_none(last_poll),
+        last_success=from_ms_or_none(last_success),
+        moved_to=moved_to,
+        moved_since=from_ms_or_none(moved_since),
+        moved_count=moved_count,
+        unstable_ids=bool(unstable_ids),
+        gone_since=from_ms_or_none(gone_since),
     )
 
 

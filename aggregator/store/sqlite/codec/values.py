@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from struct import Struct
 from typing import Any
 
 from aggregator.model import (
@@ -18,7 +20,10 @@ from aggregator.model import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _INT64 = 1 << 63
+#: counts by the hour, of weekdays and weekends
+_HOURS = Struct("<48d")
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_DECODE = json.JSONDecoder().decode
 
 
 def to_ms(moment: datetime) -> int:
@@ -33,7 +38,7 @@ def to_ms_or_none(moment: datetime | None) -> int | None:
 
 def from_ms(value: int) -> datetime:
     """The moment `value` milliseconds after 1970, aware, UTC."""
-    return _EPOCH + timedelta(milliseconds=value)
+    return _EPOCH + value * _MS
 
 
 def from_ms_or_none(value: int | None) -> datetime | None:
@@ -63,7 +68,7 @@ def pack_or_none(value: Any) -> str | None:
 
 def unpack(text: str | None) -> Any:
     """What `pack` wrote; None for NULL."""
-    return None if text is None else json.loads(text)
+    return None if text is None else _DECODE(text)
 
 
 def figures(text: str | None) -> Mapping[str, float]:
@@ -76,16 +81,20 @@ def int64(number: int | None) -> int | None:
     return number if number is not None and -_INT64 <= number < _INT64 else None
 
 
+def _told(value: Mapping[str, object], nothing: Mapping[str, object]) -> str:
+    """What a structure says beyond what it is without a word."""
+    return pack({name: one for name, one in value.items() if one != nothing[name]})
+
+
 def pack_rhythm(rhythm: Rhythm) -> str:
-    """A rhythm as JSON."""
+    """A rhythm as JSON; the counts of its hours as they lie in memory, which is half as long and read in no time."""
     return pack(
         {
             "weight": rhythm.weight,
             "recent": rhythm.recent,
             "as_of": to_ms_or_none(rhythm.as_of),
             "since": to_ms_or_none(rhythm.since),
-            "hours": rhythm.hours,
-            "weekend_hours": rhythm.weekend_hours,
+            "hours": b2a_base64(_HOURS.pack(*rhythm.hours, *rhythm.weekend_hours), newline=False).decode(),
             "last_item_at": to_ms_or_none(rhythm.last_item_at),
             "window_entries": rhythm.window_entries,
             "overlapped": rhythm.overlapped,
@@ -94,88 +103,99 @@ def pack_rhythm(rhythm: Rhythm) -> str:
 
 
 def unpack_rhythm(text: str | None) -> Rhythm:
-    """What `pack_rhythm` wrote."""
+    """What `pack_rhythm` wrote, and what older versions did: lists of hours, or of those of all days alike."""
     if text is None:
         return Rhythm()
-    known = json.loads(text)
-    nothing = Rhythm()  # what an older version did not know yet
+    known = _DECODE(text)
+    hours = known["hours"]
+    if isinstance(hours, str):
+        hours = _HOURS.unpack(a2b_base64(hours))
+    else:
+        hours = (*hours, *known.get("weekend_hours", Rhythm().weekend_hours))
     return Rhythm(
         weight=known["weight"],
-        recent=known.get("recent", nothing.recent),
+        recent=known.get("recent", 0.0),
         as_of=from_ms_or_none(known["as_of"]),
         since=from_ms_or_none(known["since"]),
-        hours=tuple(known["hours"]),
-        weekend_hours=tuple(known.get("weekend_hours", nothing.weekend_hours)),
+        hours=hours[:24],
+        weekend_hours=hours[24:],
         last_item_at=from_ms_or_none(known["last_item_at"]),
         window_entries=known["window_entries"],
         overlapped=known["overlapped"],
     )
 
 
+def _revalidation(known: Revalidation) -> dict[str, object]:
+    return {
+        "last_body_at": to_ms_or_none(known.last_body_at),
+        "same_bodies": known.same_bodies,
+        "dates_only": known.dates_only,
+        "doubted_at": to_ms_or_none(known.doubted_at),
+        "limited_at": to_ms_or_none(known.limited_at),
+    }
+
+
 def pack_revalidation(known: Revalidation) -> str:
     """What is known of a server's conditional answers, as JSON."""
-    return pack(
-        {
-            "last_body_at": to_ms_or_none(known.last_body_at),
-            "same_bodies": known.same_bodies,
-            "dates_only": known.dates_only,
-            "doubted_at": to_ms_or_none(known.doubted_at),
-            "limited_at": to_ms_or_none(known.limited_at),
-        }
-    )
+    return _told(_revalidation(known), _NO_REVALIDATION)
 
 
 def unpack_revalidation(text: str | None) -> Revalidation:
     """What `pack_revalidation` wrote."""
     if text is None:
         return Revalidation()
-    known = json.loads(text)
+    known = _DECODE(text).get
     return Revalidation(
-        last_body_at=from_ms_or_none(known["last_body_at"]),
-        same_bodies=known["same_bodies"],
-        dates_only=known["dates_only"],
-        doubted_at=from_ms_or_none(known["doubted_at"]),
-        limited_at=from_ms_or_none(known["limited_at"]),
+        last_body_at=from_ms_or_none(known("last_body_at")),
+        same_bodies=known("same_bodies", 0),
+        dates_only=known("dates_only", False),
+        doubted_at=from_ms_or_none(known("doubted_at")),
+        limited_at=from_ms_or_none(known("limited_at")),
     )
+
+
+def _info(info: FeedInfo) -> dict[str, object]:
+    return {
+        "title": info.title,
+        "link": info.link,
+        "description": info.description,
+        "language": info.language,
+        "image_url": info.image_url,
+        "self_url": info.self_url,
+        "hubs": info.hubs,
+        "ttl": span_ms(info.ttl),
+        "skip_hours": sorted(info.skip_hours),
+        "skip_days": sorted(info.skip_days),
+        "update_every": span_ms(info.update_every),
+    }
 
 
 def pack_info(info: FeedInfo) -> str:
     """What a feed says about itself as JSON."""
-    return pack(
-        {
-            "title": info.title,
-            "link": info.link,
-            "description": info.description,
-            "language": info.language,
-            "image_url": info.image_url,
-            "self_url": info.self_url,
-            "hubs": info.hubs,
-            "ttl": span_ms(info.ttl),
-            "skip_hours": sorted(info.skip_hours),
-            "skip_days": sorted(info.skip_days),
-            "update_every": span_ms(info.update_every),
-        }
-    )
+    return _told(_info(info), _NO_INFO)
 
 
 def unpack_info(text: str | None) -> FeedInfo:
     """What `pack_info` wrote."""
     if text is None:
         return FeedInfo()
-    known = json.loads(text)
+    known = _DECODE(text).get
     return FeedInfo(
-        title=known["title"],
-        link=known["link"],
-        description=known["description"],
-        language=known["language"],
-        image_url=known["image_url"],
-        self_url=known["self_url"],
-        hubs=tuple(known["hubs"]),
-        ttl=from_span_ms(known["ttl"]),
-        skip_hours=frozenset(known["skip_hours"]),
-        skip_days=frozenset(known["skip_days"]),
-        update_every=from_span_ms(known["update_every"]),
+        title=known("title", ""),
+        link=known("link"),
+        description=known("description", ""),
+        language=known("language"),
+        image_url=known("image_url"),
+        self_url=known("self_url"),
+        hubs=tuple(known("hubs", ())),
+        ttl=from_span_ms(known("ttl")),
+        skip_hours=frozenset(known("skip_hours", ())),
+        skip_days=frozenset(known("skip_days", ())),
+        update_every=from_span_ms(known("update_every")),
     )
+
+
+_NO_REVALIDATION, _NO_INFO = _revalidation(Revalidation()), _info(FeedInfo())
 
 
 def pack_enclosures(enclosures: tuple[Enclosure, ...]) -> str | None:

@@ -16,6 +16,7 @@ from aggregator.store.sqlite.connection.opening import (
     connect_reader,
     connect_writer,
     explain,
+    explained,
     open_beside,
     refuse_unreachable,
     wrapped,
@@ -32,11 +33,13 @@ __all__ = [
     "connect_reader",
     "connect_writer",
     "explain",
+    "explained",
     "open_beside",
     "refuse_unreachable",
     "wrapped",
 ]
 
+One = TypeVar("One")
 T = TypeVar("T")
 
 PING_S = 5.0
@@ -57,31 +60,36 @@ class Engine:
 
     def write(self, run: Callable[[Connection], T]) -> T:
         """What `run` returns, once its changes are durable; if it raises, nothing has changed."""
-        with wrapped(self.path):
-            return self._writer.submit(run).result()
+        return self._written(run, within_s=None)
 
-    def write_all(self, runs: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
-        """What each returns, or the error for which it has changed nothing; once all of it is durable."""
-        waiting = [self._writer.submit(run) for run in runs]
-        outcomes: list[T | Exception] = []
-        for done in waiting:
-            try:
-                with wrapped(self.path):
-                    outcomes.append(done.result())
-            except Exception as error:  # noqa: BLE001 - the edge of a job: its error is its own, the others are stored
-                outcomes.append(error)
-        return outcomes
+    def write_all(
+        self, items: Sequence[One], run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]]
+    ) -> list[T | Exception]:
+        """Of each item what `run` gives, or the error for which it has changed nothing; once all of it is durable.
+
+        `run` gets them all; where it fails half-way nothing of that counts, and it gets them one by one.
+        """
+        return [explained(outcome, self.path) for outcome in self._writer.submit(items, run).result()]
 
     def ping(self) -> None:
         """StoreUnavailable unless the writer and a reader answer."""
         self.read(lambda connection: connection.execute("SELECT 1").fetchone())
         try:
-            with wrapped(self.path):
-                self._writer.submit(lambda connection: connection.execute("SELECT 1").fetchone()).result(PING_S)
+            self._written(lambda connection: connection.execute("SELECT 1").fetchone(), within_s=PING_S)
         except FutureTimeoutError:
             raise StoreUnavailable(f"{self.path}: the writer has not answered for {PING_S:.0f} s") from None
         except AggregatorError as error:
             raise StoreUnavailable(str(error)) from error
+
+    def _written(self, run: Callable[[Connection], T], *, within_s: float | None) -> T:
+        def alone(connection: Connection, _: Sequence[None]) -> list[T | Exception]:
+            return [run(connection)]
+
+        with wrapped(self.path):
+            (outcome,) = self._writer.submit([None], alone).result(within_s)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
 
     def truncate_journal(self) -> None:
         """Moves what is in the write-ahead log into the file and empties it, unless somebody is reading just now."""

@@ -7,13 +7,17 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
 
 Connection = sqlite3.Connection
+T = TypeVar("T")
 
 BUSY_S = 15.0
 
+#: what the driver raises for what an engine refuses, or cannot hold
+_ENGINES_OWN = (sqlite3.Error, UnicodeError, OverflowError)
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _WRITER_PRAGMAS = (
@@ -54,12 +58,21 @@ def explain(error: Exception, path: Path) -> StoreError:
     return StoreError(f"{path}: {error}")
 
 
+def explained(outcome: T, path: Path) -> T | StoreError:
+    """An outcome as it is, unless it is one of the engine's own errors."""
+    if not isinstance(outcome, _ENGINES_OWN):
+        return outcome
+    error = explain(outcome, path)
+    error.__cause__ = outcome
+    return error
+
+
 @contextlib.contextmanager
 def wrapped(path: Path) -> Iterator[None]:
     """Lets nothing of the engine's own errors out."""
     try:
         yield
-    except (sqlite3.Error, UnicodeError, OverflowError) as error:
+    except _ENGINES_OWN as error:
         raise explain(error, path) from error
 
 

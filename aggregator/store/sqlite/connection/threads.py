@@ -7,15 +7,16 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from aggregator.errors import StoreUnavailable
 from aggregator.store.sqlite.connection.opening import BUSY_S, Connection, connect_reader
 
+One = TypeVar("One")
 T = TypeVar("T")
 
 READERS = 4
@@ -23,20 +24,27 @@ READERS = 4
 GROUP = 64
 STOP_S = 1.0
 
+#: of items what has become of each; raises where that cannot be told of each
+Run = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+
 
 @dataclass(slots=True)
 class _Job:
-    run: Callable[[Connection], Any]
-    done: Future[Any]
-    result: Any = None
-    error: BaseException | None = None
+    """Work on some items, in one transaction if possible."""
 
-    def settle(self) -> None:
-        """Tells the waiting thread; only called once what was written is durable."""
-        if self.error is not None:
-            self.done.set_exception(self.error)
-        else:
-            self.done.set_result(self.result)
+    run: Run
+    items: Sequence[Any]
+    done: Future[list[Any]] = field(default_factory=Future)
+    #: of each item what `run` gave, or its error
+    outcomes: list[Any] = field(default_factory=list)
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing of it is in the file."""
+        self.outcomes = [error] * len(self.items)
+
+    def apart(self) -> list[_Job]:
+        """The same, an item at a time."""
+        return [_Job(self.run, [item]) for item in self.items]
 
 
 class Writer:
@@ -50,9 +58,14 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, run: Callable[[Connection], T]) -> Future[T]:
-        """Queues one transaction."""
-        job = _Job(run, Future())
+    def submit(
+        self, items: Sequence[One], run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]]
+    ) -> Future[list[T | Exception]]:
+        """Queues work: of each item what `run` gives, or the error for which it has changed nothing.
+
+        All of them in one transaction; each in one of its own where `run` fails half-way.
+        """
+        job = _Job(run, items)
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
@@ -83,16 +96,23 @@ class Writer:
                 return
 
     def _commit(self, group: list[_Job]) -> None:
-        """One transaction for all of them; one for each where a job fails that has changed something already.
+        self._run(group)
+        for job in group:
+            job.done.set_result(job.outcomes)  # only now: what was written is durable
+
+    def _run(self, group: list[_Job]) -> None:
+        """One transaction for all of them; one for each, in the end for each item, where one fails half-way.
 
         Savepoints would do, but while one is open SQLite copies every page before it changes it: a seventh of what a
         document of fifty new entries costs.
         """
-        if not self._together(group):
-            for job in group:
-                self._together([job])
-        for job in group:
-            job.settle()
+        if self._together(group):
+            return
+        parts = group if len(group) > 1 else group[0].apart()
+        for part in parts:
+            self._run([part])
+        if len(group) == 1:
+            group[0].outcomes = [outcome for part in parts for outcome in part.outcomes]
 
     def _together(self, group: list[_Job]) -> bool:
         """Runs jobs in one transaction, or undoes all; False if they are to be run again, without the one that failed.
@@ -103,22 +123,23 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             if not all(map(self._try, group)):
                 self._undo()
-                return len(group) == 1
+                return len(group) == len(group[0].items) == 1
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._undo()
             for job in group:
-                job.error = job.error or error
+                job.fail(error)
         return True
 
     def _try(self, job: _Job) -> bool:
-        """Runs one job; False if its error leaves something to be undone, or has undone more than the job."""
+        """Runs one job; False if its error leaves something to be undone, has undone more, or is not all items'."""
         before = self._connection.total_changes
         try:
-            job.error, job.result = None, job.run(self._connection)
+            job.outcomes = list(job.run(self._connection, job.items))
         except BaseException as error:  # noqa: BLE001 - the edge of a job: whoever asked for it gets the error
-            job.error = error
-            return self._connection.in_transaction and self._connection.total_changes == before
+            job.fail(error)
+            unchanged = self._connection.in_transaction and self._connection.total_changes == before
+            return unchanged and len(job.items) == 1
         return True
 
     def _undo(self) -> None:

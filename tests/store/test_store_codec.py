@@ -1,0 +1,103 @@
+"""Structures in columns: what is written is read again, and so is what older versions have written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model import FeedInfo, Revalidation, Rhythm
+from aggregator.store.sqlite import codec
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MOMENTS = st.none() | st.integers(-(10**12), 10**14).map(codec.from_ms)
+SPANS = st.none() | st.integers(0, 10**12).map(lambda ms: timedelta(milliseconds=ms))
+COUNTS = st.floats(allow_nan=False)
+HOURS = st.lists(COUNTS, min_size=24, max_size=24).map(tuple)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+
+
+@given(
+    st.builds(
+        Rhythm,
+        weight=COUNTS.filter(lambda count: abs(count) < float("inf")),
+        recent=COUNTS.filter(lambda count: abs(count) < float("inf")),
+        as_of=MOMENTS,
+        since=MOMENTS,
+        hours=HOURS,
+        weekend_hours=HOURS,
+        last_item_at=MOMENTS,
+        window_entries=st.integers(0, 1 << 60),
+        overlapped=st.booleans(),
+    )
+)
+def test_a_rhythm_comes_back_to_the_last_digit(rhythm: Rhythm) -> None:
+    assert codec.unpack_rhythm(codec.pack_rhythm(rhythm)) == rhythm
+
+
+@given(
+    st.builds(
+        FeedInfo,
+        title=TEXTS,
+        link=st.none() | TEXTS,
+        description=TEXTS,
+        language=st.none() | TEXTS,
+        image_url=st.none() | TEXTS,
+        self_url=st.none() | TEXTS,
+        hubs=st.lists(TEXTS, max_size=2).map(tuple),
+        ttl=SPANS,
+        skip_hours=st.frozensets(st.integers(0, 23)),
+        skip_days=st.frozensets(st.integers(0, 6)),
+        update_every=SPANS,
+    )
+)
+def test_what_a_feed_says_comes_back(info: FeedInfo) -> None:
+    assert codec.unpack_info(codec.pack_info(info)) == info
+
+
+@given(
+    st.builds(
+        Revalidation,
+        last_body_at=MOMENTS,
+        same_bodies=st.integers(0, 9),
+        dates_only=st.booleans(),
+        doubted_at=MOMENTS,
+        limited_at=MOMENTS,
+    )
+)
+def test_what_is_known_of_conditional_answers_comes_back(known: Revalidation) -> None:
+    assert codec.unpack_revalidation(codec.pack_revalidation(known)) == known
+
+
+def test_what_is_not_known_takes_no_room() -> None:
+    assert codec.pack_info(FeedInfo(title="A")) == '{"title":"A"}'
+    assert codec.pack_revalidation(Revalidation()) == "{}"
+
+
+def test_nothing_is_what_a_new_source_has() -> None:
+    assert codec.unpack_rhythm(None) == Rhythm()
+    assert codec.unpack_info(None) == FeedInfo()
+    assert codec.unpack_revalidation(None) == Revalidation()
+
+
+def test_what_older_versions_wrote_is_read() -> None:
+    """Every name written out, hours as lists; before that, without those of weekends."""
+    hours = tuple(float(hour) for hour in range(24))
+    older = (
+        f'"as_of":1772366400000,"hours":{list(hours)},"last_item_at":null,"overlapped":false,"since":null,'
+        '"weight":1.5,"window_entries":7}'
+    )
+    rhythm = Rhythm(weight=1.5, as_of=NOW, hours=hours, window_entries=7, overlapped=False)
+    assert codec.unpack_rhythm("{" + older) == rhythm
+    both = codec.unpack_rhythm(f'{{"recent":0.25,"weekend_hours":{list(hours)},{older}')
+    assert (both.recent, both.hours, both.weekend_hours) == (0.25, hours, hours)
+    info = (
+        '{"description":"","hubs":["https://hub.example/"],"image_url":null,"language":"en","link":null,'
+        '"self_url":null,"skip_days":[],"skip_hours":[1,2],"title":"A","ttl":3600000,"update_every":null}'
+    )
+    hubs, skip = ("https://hub.example/",), frozenset({1, 2})
+    known = FeedInfo(title="A", language="en", hubs=hubs, ttl=timedelta(hours=1), skip_hours=skip)
+    assert codec.unpack_info(info) == known
+    known_of = '{"dates_only":true,"doubted_at":null,"last_body_at":1772366400000,"limited_at":null,"same_bodies":2}'
+    assert codec.unpack_revalidation(known_of) == Revalidation(last_body_at=NOW, same_bodies=2, dates_only=True)
