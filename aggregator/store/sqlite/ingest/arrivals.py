@@ -67,7 +67,8 @@ def independent(found: Sequence[Arrival]) -> Iterator[list[Arrival]]:
     group: list[Arrival] = []
     seen = set[object]()
     for arrival in found:
-        looked_at: set[object] = {arrival.source_id, *(row.link_key for _, row in arrival.entries)} - {None}
+        looked_at: set[object] = {row.link_key for _, row in arrival.entries if row.link_key is not None}
+        looked_at.add(arrival.source_id)
         if not seen.isdisjoint(looked_at):
             yield group
             group, seen = [], set()
