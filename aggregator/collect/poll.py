@@ -192,10 +192,10 @@ class Poller:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
         before = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
         feed = await self._parser.parse(replace(document, before=before))
-        known = await remembered(self._store, source.id, feed.entries)
+        known = await remembered(self._store, source, feed.entries)
         if feed.unchanged and not tells_alone(feed.entries, known):
             feed = await self._parser.parse(replace(document, before=b""))
-            known = await remembered(self._store, source.id, feed.entries)
+            known = await remembered(self._store, source, feed.entries)
         return feed, known
 
     def _unchanged(
@@ -247,7 +247,8 @@ class Poller:
         )
 
     def _judged(self, source: Source, entry: Entry) -> Entry:
-        return replace(entry, verdict=self._judge(source, entry.parsed))
+        verdict = self._judge(source, entry.parsed)
+        return entry if verdict == entry.verdict else replace(entry, verdict=verdict)
 
     def _good(
         self,

@@ -46,7 +46,7 @@ from aggregator.model.curating import (
     StoryJoin,
     StoryMerge,
 )
-from aggregator.model.documents import Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
+from aggregator.model.documents import UNCOUNTED, Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
 from aggregator.model.pushing import HubSubscriber, Push
 from aggregator.model.reading import (
     Copy,
@@ -63,6 +63,7 @@ from aggregator.model.reading import (
 from aggregator.model.time import duration, duration_text, utc
 
 __all__ = [
+    "UNCOUNTED",
     "Candidate",
     "Copy",
     "Curation",

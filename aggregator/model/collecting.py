@@ -150,6 +150,10 @@ class Verdict:
     section: str | None = None
 
 
+#: of an entry that no rule is about
+UNTOUCHED = Verdict()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing as one source published it, with its identity."""
@@ -166,7 +170,7 @@ class Entry:
     replaces: str | None = None
     #: the targets of its links in the form that is compared across sources (canonical), each once
     outlinks: tuple[str, ...] = ()
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: Verdict = UNTOUCHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

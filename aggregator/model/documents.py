@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 
@@ -25,6 +25,10 @@ class Upstream:
     views: int | None = None
     #: media:starRating count, media:statistics favorites
     votes: int | None = None
+
+
+#: of most entries
+UNCOUNTED = Upstream()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ class ParsedEntry:
     enclosures: tuple[Enclosure, ...] = ()
     #: absolute targets of the links in its HTML
     outlinks: tuple[str, ...] = ()
-    upstream: Upstream = field(default_factory=Upstream)
+    upstream: Upstream = UNCOUNTED
     #: SHA-256 over what a reader would call the content (no ids, dates or counters), versioned
     content_hash: bytes = b""
 

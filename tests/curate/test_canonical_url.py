@@ -25,6 +25,7 @@ SAME = [
     ("https://example-com.cdn.ampproject.org/c/s/example.com/a", "https://example.com/a"),
     ("https://youtu.be/abc123", "https://www.youtube.com/watch?v=abc123&feature=share"),
     ("https://example.com/a?ref=rss", "https://example.com/a"),
+    ("https://www.example.com/a_(b)/%D0%B3%D0%BE%D0%B4#top", "http://example.com/a_(b)/%d0%b3%d0%be%d0%b4"),
 ]
 DIFFERENT = [
     ("https://example.com/a?id=1", "https://example.com/a?id=2"),

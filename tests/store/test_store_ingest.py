@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, make_result, poll, source_id
 
-from aggregator.model import Entry, Subscription, Verdict
+from aggregator.model import Entry, PollResult, Subscription, Verdict
 from aggregator.store import Store, open_store
+from aggregator.store.sqlite import codec
+from aggregator.store.sqlite.asking import blocks
 from aggregator.store.sqlite.connection import connect_writer
-from aggregator.store.sqlite.ingest import store_entries
+from aggregator.store.sqlite.ingest import store_all, store_entries
+from aggregator.store.sqlite.ingest.rows import entry_row
 from aggregator.store.sqlite.keys import public_id
 from aggregator.store.sqlite.shown import refresh_item
 
@@ -92,3 +100,102 @@ def test_an_edit_beside_new_entries_is_no_new_entry(store: Store) -> None:
     stored = poll(store, A, edited(first, "Another title"), make_entry("second"), at=NOW + HOUR)
     assert (stored.new_entries, stored.new_items, stored.updated) == (1, 1, 1)
     assert poll(store, A, edited(first, "Another title"), at=NOW + 2 * HOUR).updated == 0
+
+
+#: what is stored of entries, but for the order in which it was noted what has changed
+_ALL = (
+    "SELECT * FROM items ORDER BY id",
+    "SELECT * FROM entries ORDER BY id",
+    "SELECT * FROM bodies ORDER BY entry_id",
+    "SELECT * FROM search_text ORDER BY id",
+    "SELECT * FROM outlinks ORDER BY link_key, source_id, entry_id",
+    "SELECT * FROM source_days ORDER BY source_id, day",
+    "SELECT id, entries, last_item FROM sources ORDER BY id",
+    "SELECT DISTINCT item_id, source_id FROM changes ORDER BY item_id, source_id",
+)
+
+
+def at_their_pages(entries: list[Entry]) -> list[Entry]:
+    """Each entry at an address of its own choice, for good."""
+    pages = [None, *PAGES, *(f"https://own.example/{number}" for number in range(20))]
+    links = [pages[hash_of(entry.entry_id) % len(pages)] for entry in entries]
+    return [
+        replace(entry, canonical_url=link, parsed=replace(entry.parsed, link=link))
+        for entry, link in zip(entries, links, strict=True)
+    ]
+
+
+def hash_of(text: str) -> int:
+    return sum(place * ord(letter) for place, letter in enumerate(text, 1))
+
+
+def stored(path: Path, groups: Sequence[Sequence[tuple[str, PollResult]]]) -> tuple[list[object], list[object]]:
+    """What `store_all` tells of these polls, a transaction a group, and what is in the file then."""
+    store = open_store(f"sqlite:{path.name}", base=path.parent)
+    subscriptions = [Subscription(url=feed, role="signal" if feed == SIGNAL else "source") for feed in FEEDS]
+    store.sync_sources(subscriptions, now=NOW)
+    store.close()
+    connection = connect_writer(path)
+    told: list[object] = []
+    for group in groups:
+        connection.execute("BEGIN IMMEDIATE")
+        told += store_all(connection, group)
+        connection.execute("COMMIT")
+    connection.execute("INSERT INTO search_text_fts(search_text_fts, rank) VALUES ('integrity-check', 1)")
+    rows: list[object] = [tuple(row) for query in _ALL for row in connection.execute(query)]
+    connection.close()
+    return told, rows
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_polls_together_leave_what_they_leave_one_after_the_other(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    polls = []
+    for number in range(16):
+        feed = dice.choice(FEEDS)
+        entries = at_their_pages(entries_of(dice, feed, dice.randrange(5)))
+        result = make_result(FEEDS.index(feed) + 1, entries, at=NOW + number * HOUR, insert_only=dice.random() < 0.1)
+        polls.append((feed, result))
+    one_by_one = stored(tmp_path / "a.db", [[one] for one in polls])
+    together = stored(tmp_path / "b.db", [polls[:7], polls[7:]])
+    assert len(one_by_one[1]) > 100
+    assert together == one_by_one
+
+
+def segments(connection: sqlite3.Connection) -> int:
+    """Of how many parts the full-text index is made: each look-up looks into all of them."""
+    return int(connection.execute("SELECT count(DISTINCT segid) FROM search_text_fts_idx").fetchone()[0])
+
+
+def test_the_full_text_index_is_written_once_a_transaction(tmp_path: Path) -> None:
+    store = open_store("sqlite:a.db", base=tmp_path)
+    follow(store, A, B, C)
+    store.close()
+    connection = connect_writer(tmp_path / "a.db")
+    connection.execute("BEGIN IMMEDIATE")
+    for first in (0, 5):
+        for number, feed in enumerate((A, B, C), 1):  # the same pages at all of them, and links from one to the other
+            entries = [
+                make_entry(f"{feed} {k}", link=PAGES[k], outlinks=(PAGES[k + 1],)) for k in range(first, first + 5)
+            ]
+            assert store_entries(connection, feed, make_result(number, entries))[0].new_entries == 5
+            assert segments(connection) == 0
+    connection.execute("COMMIT")
+    assert segments(connection) == 1
+    assert connection.execute("SELECT count(*), sum(sources) FROM items").fetchone()[:] == (10, 30)
+    connection.close()
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_texts_are_packed_as_every_structure_is(texts: list[str]) -> None:
+    entry = replace(make_entry("a", categories=tuple(texts)), outlinks=tuple(texts))
+    row = entry_row(entry, 1, 0)
+    assert row.categories == row.outlinks == codec.pack_or_none(texts)
+
+
+@given(st.lists(st.integers(), max_size=1500))
+def test_keys_are_asked_for_in_few_sizes(keys: list[int]) -> None:
+    some = list(blocks(keys))
+    assert [key for block in some for key in block][: len(keys)] == keys
+    assert {key for block in some for key in block} == set(keys)
+    assert {len(block) for block in some} <= {1 << power for power in range(10)}

@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any
 
 from aggregator.errors import ParseError
-from aggregator.model import Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
+from aggregator.model import UNCOUNTED, Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
 
 __all__ = [
     "FEED",
@@ -115,7 +115,7 @@ def decode_answer(answer: bytes) -> ParsedFeed:
     entries = feed["entries"]
     if len(feed["texts"]) != sum(map(_texts_of, entries)):
         raise ValueError("other texts than the entries have")
-    pieces = _parted(texts, feed["texts"])
+    pieces = iter(_parted(texts, feed["texts"]))
     return ParsedFeed(
         version=feed["version"],
         info=_info(feed["info"]),
@@ -144,36 +144,48 @@ def _texts_of(numbers: Sequence[Any]) -> int:
     return len(_TEXTS) + _WRITTEN + int(numbers[0] + numbers[1]) + _AN_ENCLOSURE * (len(numbers) - _COUNTS)
 
 
-def _parted(texts: str, lengths: Sequence[int]) -> Iterator[Any]:
+def _parted(texts: str, lengths: Sequence[int]) -> list[str | None]:
     """The texts, each by itself."""
-    found: list[str | None] = []
     at = 0
-    for length in lengths:
-        if length < 0:
-            found.append(None)
-        else:
-            found.append(texts[at : at + length])
-            at += length
+    found = [None if length < 0 else texts[at : (at := at + length)] for length in lengths]
     if at != len(texts):
         raise ValueError("texts of other lengths")
-    return iter(found)
+    return found
 
 
 def _entry(numbers: Sequence[Any], texts: Iterator[Any]) -> ParsedEntry:
     categories, outlinks, comments, views, votes, *sizes = numbers
-    # zip asks its first before its last: not one of the texts is lost
-    plain = dict(zip(_TEXTS, texts, strict=False))
+    # one name after the other: a dictionary of them takes as long as all the rest
+    guid, link, title, summary, content, text, author, language, image = islice(texts, len(_TEXTS))
     published, updated, content_hash = islice(texts, _WRITTEN)
     return ParsedEntry(
-        **plain,
+        guid=guid,
+        link=link,
+        title=title,
+        summary_html=summary,
+        content_html=content,
+        text=text,
+        author=author,
+        language=language,
+        image_url=image,
         published=_moment(published),
         updated=_moment(updated),
         content_hash=bytes.fromhex(content_hash),
-        categories=tuple(islice(texts, categories)),
-        outlinks=tuple(islice(texts, outlinks)),
-        enclosures=tuple(Enclosure(url=next(texts), type=next(texts), size_bytes=size) for size in sizes),
-        upstream=Upstream(comments=comments, views=views, votes=votes),
+        categories=tuple(islice(texts, categories)) if categories else (),
+        outlinks=tuple(islice(texts, outlinks)) if outlinks else (),
+        enclosures=tuple(_enclosure(texts, size) for size in sizes) if sizes else (),
+        upstream=_upstream(comments, views, votes),
     )
+
+
+def _upstream(comments: int | None, views: int | None, votes: int | None) -> Upstream:
+    if comments is None and views is None and votes is None:
+        return UNCOUNTED
+    return Upstream(comments=comments, views=views, votes=votes)
+
+
+def _enclosure(texts: Iterator[Any], size_bytes: int | None) -> Enclosure:
+    return Enclosure(url=next(texts), type=next(texts), size_bytes=size_bytes)
 
 
 def _written(moment: datetime | None) -> str | None:

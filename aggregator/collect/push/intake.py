@@ -88,7 +88,7 @@ class Intake:
     async def _result(self, source: Source, feed: ParsedFeed) -> PollResult:
         """A delivery as a poll that has found these entries; it is a part of the feed: what is absent says nothing."""
         now = self._clock()
-        known = await remembered(self._store, source.id, feed.entries)
+        known = await remembered(self._store, source, feed.entries)
         found = identify(
             feed.entries, known, source_url=source.subscription.url, now=now, unstable_ids=source.unstable_ids
         )

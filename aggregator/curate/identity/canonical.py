@@ -59,10 +59,11 @@ _WRAPPERS = (
 )
 
 
-#: addresses that a parser has nothing to do with: most of them
+#: addresses that a parser has nothing to do with: most of them. Escapes of what is not ASCII stay as they are
 _PLAIN = re.compile(
-    r"https?://(?P<host>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
-    r"(?P<path>(?:/(?!\.)[A-Za-z0-9._~-]*)*)(?:\?(?P<query>[A-Za-z0-9=&._~-]+))?"
+    r"https?://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
+    r"((?:/(?!\.)[A-Za-z0-9._~()@,-]*(?:%[89A-F][0-9A-F][A-Za-z0-9._~()@,-]*)*)*)"
+    r"(?:\?([A-Za-z0-9=&._~-]+))?(?:#[A-Za-z0-9=&._~/?:-]*)?"
 )
 #: hosts of `_WRAPPERS`
 _WRAPPING = re.compile(r"(?:^|\.)(?:google|bing|theregister|yahoo|ampproject)\.")
@@ -81,14 +82,23 @@ def canonical_url(url: str) -> str | None:
 
 
 def _of_plain(url: str) -> str | None:
-    """The form of an address without anything to take apart: a name, a path and a query in letters. None: another."""
+    """The form of an address without anything to take apart: a name, a path, a query and a mark. None: another."""
     plain = _PLAIN.fullmatch(url)
-    if plain is None or len(url) > MAX_URL_CHARS or not (host := _host(plain["host"])):
+    if plain is None or len(url) > MAX_URL_CHARS:
         return None
-    if host in _REDIRECTORS or _WRAPPING.search(host):
+    named, path, query = plain.groups()
+    host = _plain_host(named)
+    if host is None:
         return None
-    host, path, query = at_known_site(host, _path(plain["path"] or "/"), _query(plain["query"] or ""))
-    return f"https://{host}{path}{query and '?' + query}"
+    host, path, query = at_known_site(host, _path(path or "/"), _query(query) if query else "")
+    return f"https://{host}{path}?{query}" if query else f"https://{host}{path}"
+
+
+@lru_cache(maxsize=1024)  # the same few, entry after entry
+def _plain_host(raw: str) -> str | None:
+    """The host as `_host` has it; None where it is none, or its addresses carry others."""
+    host = _host(raw)
+    return None if host is None or host in _REDIRECTORS or _WRAPPING.search(host) else host
 
 
 def _of_any(url: str) -> str | None:

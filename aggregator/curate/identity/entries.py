@@ -171,6 +171,8 @@ class _Known:
 def _matched(keyed: Sequence[_Keyed], known: _Known, *, trust_guids: bool) -> dict[int, _Match]:
     """Place in the document → the known entry it is. Guids first, so that no address takes what a guid names."""
     found: dict[int, _Match] = {}
+    if not known.ids:  # a source that is new, a document of news alone
+        return found
     claimed: set[str] = set()
 
     def claim(place: int, candidates: Sequence[KnownEntry], *, by_link: bool) -> None:
@@ -268,6 +270,8 @@ def _digest(*parts: str) -> str:
 
 
 def _outlinks(each: _Keyed) -> tuple[str, ...]:
+    if not each.parsed.outlinks:
+        return ()
     targets = (canonical_url(link) for link in each.parsed.outlinks)
     return tuple(dict.fromkeys(target for target in targets if target and target != each.link))
 

@@ -15,7 +15,7 @@ from aggregator.store import Stored
 from aggregator.store.sqlite import codec, hosts, outcomes, sync
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.health import DAY_MS, DAYS
-from aggregator.store.sqlite.ingest import store_entries
+from aggregator.store.sqlite.ingest import store_all
 from aggregator.store.sqlite.keys import host_key, request_gap
 from aggregator.store.sqlite.outcomes import Held
 from aggregator.store.sqlite.shown import bump
@@ -75,7 +75,7 @@ def _completed(connection: Connection, polls: Sequence[Poll]) -> list[Stored | E
     tokens, held = _read(connection, polls)
     refusals = [_refusal(poll, tokens, held) for poll in polls]
     counted = [poll for poll, refusal in zip(polls, refusals, strict=True) if refusal is None]
-    stored = [store_entries(connection, held[result.source_id].url, result) for _, result in counted]
+    stored = store_all(connection, [(held[result.source_id].url, result) for _, result in counted])
     taken = [_taken(connection, held[result.source_id], lease, result) for lease, result in counted]
     _write(connection, taken, held)
     if any(visible for _, visible in stored) or any(outcomes.is_seen(one.source, one.values) for one in taken):

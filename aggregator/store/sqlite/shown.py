@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from aggregator.store.sqlite.asking import blocks, marks
 from aggregator.store.sqlite.connection import Connection
 
 _ENTRIES = """
@@ -32,13 +33,13 @@ SHARED_ADDRESS = 20
 _KNOWN = """
 WITH asked(key) AS (VALUES {keys}) SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM entries WHERE link_key = key)
 """
-_CHUNK = 500
 _COLUMNS = (
     *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),
     *("sources", "citations", "boost", "pinned_until"),
 )
 _CURRENT = f"SELECT {', '.join(_COLUMNS)}, story_id, revision FROM items WHERE id = ?"
-_UPDATE = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _COLUMNS)}, revision = ? WHERE id = ?"
+# OR FAIL: whoever calls undoes everything where this fails; see `ingest` for what it saves
+_UPDATE = f"UPDATE OR FAIL items SET {', '.join(f'{name} = ?' for name in _COLUMNS)}, revision = ? WHERE id = ?"
 
 
 def bump(connection: Connection) -> None:
@@ -98,10 +99,8 @@ def cited_items(connection: Connection, link_keys: Iterable[bytes]) -> set[int]:
 
 def _known(connection: Connection, link_keys: Sequence[bytes]) -> Iterator[bytes]:
     """Those of these addresses that any entry has: few of what articles link to."""
-    for start in range(0, len(link_keys), _CHUNK):
-        chunk = link_keys[start : start + _CHUNK]
-        rows = connection.execute(_KNOWN.format(keys=", ".join(["(?)"] * len(chunk))), chunk)
-        yield from [key for (key,) in rows.fetchall()]
+    for some in blocks(link_keys):
+        yield from {key for (key,) in connection.execute(_KNOWN.format(keys=marks(len(some), "(?)")), some)}
 
 
 def refresh_story(connection: Connection, story_id: int) -> None:

@@ -3,57 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aggregator.model import Entry
+from aggregator.store.sqlite.asking import blocks, marks
 from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.ingest.arrivals import Arrival
 from aggregator.store.sqlite.ingest.outlinks import put_links
-from aggregator.store.sqlite.ingest.rows import COLUMNS, Row, column, searched
+from aggregator.store.sqlite.ingest.rows import Row, searched
 from aggregator.store.sqlite.keys import public_id
 
-__all__ = ["Inserted", "Poll", "insert"]
+__all__ = ["Inserted", "New", "insert"]
 
-_CHUNK = 500
-_ENTRY = ("id", "item_id", "rule", *COLUMNS)
-_INSERT_ENTRY = f"INSERT INTO entries({', '.join(_ENTRY)}) VALUES ({', '.join('?' * len(_ENTRY))})"
+#: what is new of an arrival, in its order
+New = tuple[Arrival, Sequence[tuple[Entry, Row]]]
+
+_ENTRY = ("id", "item_id", "rule", *Row._fields)
+_INSERT_ENTRY = f"INSERT INTO entries({', '.join(_ENTRY)}) VALUES ({marks(len(_ENTRY))})"
 #: an item of one entry, which nobody else knows of: all that `shown.refresh_item` would make of it
 _ITEM = (
     *("id", "public_id", "lead_id", "source_id", "section", "published", "first_seen", "updated", "shown"),
     *("text_key", "boost", "pinned_until", "revision"),
 )
-#: FAIL: a violated constraint ends the transaction anyway, so that no row needs a journal of its own, as it does with a
-#: trigger: half of the cost
-_INSERT_ITEM = f"INSERT OR FAIL INTO items({', '.join(_ITEM)}) VALUES ({', '.join('?' * len(_ITEM))})"
+#: OR FAIL: a violated constraint ends the transaction anyway, so that no row needs a journal of its own, as it does
+#: with a trigger: half of the cost
+_INSERT_ITEM = f"INSERT OR FAIL INTO items({', '.join(_ITEM)}) VALUES ({marks(len(_ITEM))})"
 #: for each address: whether this source has given it to an entry before, the item that another source's first entry
 #: there belongs to, whether anybody links to it
 _ADDRESSES = """
-WITH asked(key) AS (VALUES {keys})
-SELECT key, EXISTS (SELECT 1 FROM entries WHERE link_key = key AND source_id = ?1) AS own,
-    (SELECT item_id FROM entries WHERE link_key = key AND source_id <> ?1 AND item_id IS NOT NULL ORDER BY id LIMIT 1)
-        AS other,
+WITH asked(key, source) AS (VALUES {})
+SELECT key, EXISTS (SELECT 1 FROM entries WHERE link_key = key AND source_id = source) AS own,
+    (SELECT item_id FROM entries WHERE link_key = key AND source_id <> source AND item_id IS NOT NULL
+        ORDER BY id LIMIT 1) AS other,
     EXISTS (SELECT 1 FROM outlinks WHERE link_key = key) AS cited
 FROM asked
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
-    """Whose entries these are, and when they came."""
-
-    feed_url: str
-    source_id: int
-    polled_ms: int
-    role: str
-    section: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Inserted:
     """What new entries have changed beyond their own rows."""
 
-    #: how many items are new
-    founded: int = 0
+    #: how many items are new, by arrival
+    founded: Sequence[int]
     #: items that are still to be made anew from their entries
     unsettled: frozenset[int] = frozenset()
     #: keys of the addresses that the entries link to
@@ -75,65 +68,68 @@ class _Address:
         """The item that an entry at this address belongs to."""
         return None if self.shared else self.other
 
+    @property
+    def is_settled(self) -> bool:
+        """Nobody else's entry has to do with it."""
+        return not self.shared and self.other is None and not self.cited
 
-def insert(connection: Connection, poll: Poll, new: Sequence[tuple[Entry, Row]]) -> Inserted:
+
+_NOWHERE = _Address()
+
+
+def insert(connection: Connection, new: Sequence[New]) -> Inserted:
     """Inserts entries that are not stored yet, with their items; row ids follow their order.
 
-    Whether an entry is new has been looked up in the same transaction; the unique constraints stand behind that.
+    No address may be in two arrivals. Whether an entry is new has been looked up in the same transaction; the unique
+    constraints stand behind that.
     """
-    if not new:
-        return Inserted()
-    found = _addresses(connection, poll.source_id, [column(row, "link_key") for _, row in new])
-    addresses = [found[column(row, "link_key")] for _, row in new]
-    founders = [place for place, address in enumerate(addresses) if address.joins is None]
+    fresh = [(arrival, entry, row) for arrival, some in new for entry, row in some]
+    if not fresh:
+        return Inserted(founded=[0] * len(new))
+    addresses = _addresses(connection, [row for _, _, row in fresh])
     first_id = _next_id(connection, "entries")
+    founders = [place for place, address in enumerate(addresses) if address.joins is None]
     item_ids = dict(zip(founders, range(_next_id(connection, "items"), 1 << 62), strict=False))
-    public = _public_ids(connection, poll.feed_url, [new[place][0] for place in founders])
+    public = _public_ids(connection, [fresh[place][:2] for place in founders])
     connection.executemany(
         _INSERT_ITEM,
         [
-            _item(poll, item_ids[place], public_id, first_id + place, new[place][1])
-            for place, public_id in zip(founders, public, strict=True)
+            _item(item_id, public_id, first_id + place, *fresh[place])
+            for (place, item_id), public_id in zip(item_ids.items(), public, strict=True)
         ],
     )
     connection.executemany(
         _INSERT_ENTRY,
         [
-            (first_id + place, item_ids.get(place, addresses[place].joins), _rule(place in item_ids), *row)
-            for place, (_, row) in enumerate(new)
+            (row_id, address.joins, "canonical-url", *row)
+            if address.joins
+            else (row_id, item_ids[place], "first", *row)
+            for place, (row_id, address, (_, _, row)) in enumerate(
+                zip(range(first_id, 1 << 62), addresses, fresh, strict=False)
+            )
         ],
     )
-    unsettled = {
-        item_ids.get(place, address.joins or 0)
-        for place, address in enumerate(addresses)
-        if address.shared or address.other is not None or address.cited
-    }
+    founded = Counter(fresh[place][0].source_id for place in founders)
     return Inserted(
-        founded=len(founders),
-        unsettled=frozenset(unsettled),
-        cited=_put_apart(connection, poll.source_id, first_id, [entry for entry, _ in new]),
+        founded=[founded[arrival.source_id] for arrival, _ in new],
+        unsettled=frozenset(
+            address.joins or item_ids[place] for place, address in enumerate(addresses) if not address.is_settled
+        ),
+        cited=_put_apart(connection, first_id, [(entry, row) for _, entry, row in fresh]),
     )
 
 
-def _rule(founds: bool) -> str:
-    return "first" if founds else "canonical-url"
-
-
-def _addresses(connection: Connection, source_id: int, keys: Sequence[object]) -> dict[object, _Address]:
-    """What is known of these addresses, before any of these entries is there."""
-    times = Counter(keys)
-    found: dict[object, _Address] = {None: _Address()}
-    asked = [key for key in times if key is not None]
-    for chunk in _chunks(asked):
-        marks = ", ".join(f"(?{place})" for place in range(2, len(chunk) + 2))
-        for key, own, other, cited in connection.execute(_ADDRESSES.format(keys=marks), (source_id, *chunk)):
-            found[key] = _Address(bool(own) or times[key] > 1, other, bool(cited))
-    return found
-
-
-def _chunks(values: Sequence[object]) -> Iterator[Sequence[object]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
+def _addresses(connection: Connection, rows: Sequence[Row]) -> list[_Address]:
+    """What is known of the address of each, before any of these entries is there."""
+    times = Counter(row.link_key for row in rows)
+    asked = {row.link_key: row.source_id for row in rows if row.link_key is not None}
+    found: dict[bytes | None, _Address] = {None: _NOWHERE}
+    for some in blocks(list(asked.items())):
+        query = _ADDRESSES.format(marks(len(some), "(?, ?)"))
+        for key, own, other, cited in connection.execute(query, [value for pair in some for value in pair]):
+            is_shared = bool(own) or times[key] > 1
+            found[key] = _Address(is_shared, other, bool(cited)) if is_shared or other or cited else _NOWHERE
+    return [found[row.link_key] for row in rows]
 
 
 def _next_id(connection: Connection, table: str) -> int:
@@ -141,16 +137,16 @@ def _next_id(connection: Connection, table: str) -> int:
     return int(connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
 
 
-def _public_ids(connection: Connection, feed_url: str, founders: Sequence[Entry]) -> list[int]:
+def _public_ids(connection: Connection, founders: Sequence[tuple[Arrival, Entry]]) -> list[int]:
     """The ids that follow from the founding entries; salted where two entries would share one."""
-    ids = [public_id(feed_url, entry.entry_id) for entry in founders]
+    ids = [public_id(arrival.feed_url, entry.entry_id) for arrival, entry in founders]
     taken = _taken(connection, ids)
     given = set[int]()
-    for place, entry in enumerate(founders):
+    for place, (arrival, entry) in enumerate(founders):
         salt = 0
         while ids[place] in given or ids[place] in taken:
             salt += 1
-            ids[place] = public_id(feed_url, entry.entry_id, salt)
+            ids[place] = public_id(arrival.feed_url, entry.entry_id, salt)
             taken |= _taken(connection, [ids[place]])
         given.add(ids[place])
     return ids
@@ -159,37 +155,36 @@ def _public_ids(connection: Connection, feed_url: str, founders: Sequence[Entry]
 def _taken(connection: Connection, ids: Sequence[int]) -> set[int]:
     return {
         number
-        for chunk in _chunks(ids)
+        for some in blocks(ids)
         for (number,) in connection.execute(
-            f"SELECT public_id FROM items WHERE public_id IN ({', '.join('?' * len(chunk))})", chunk
+            f"SELECT public_id FROM items WHERE public_id IN ({marks(len(some))})", some
         )
     }
 
 
-def _item(poll: Poll, item_id: int, public: int, lead_id: int, row: Row) -> tuple[object, ...]:
-    pin_ms = column(row, "pin_ms")
+def _item(item_id: int, public: int, lead_id: int, arrival: Arrival, _: Entry, row: Row) -> tuple[object, ...]:
     return (
-        *(item_id, public, lead_id, poll.source_id, column(row, "section") or poll.section),
-        *(column(row, "published"), poll.polled_ms, poll.polled_ms),
-        int(column(row, "dropped") is None and poll.role == "source"),
-        *(column(row, "text_key"), column(row, "boost")),
-        None if pin_ms is None else poll.polled_ms + pin_ms,
+        *(item_id, public, lead_id, arrival.source_id, row.section or arrival.section),
+        *(row.published, arrival.polled_ms, arrival.polled_ms),
+        int(row.dropped is None and arrival.role == "source"),
+        *(row.text_key, row.boost),
+        None if row.pin_ms is None else arrival.polled_ms + row.pin_ms,
         1,
     )
 
 
-def _put_apart(connection: Connection, source_id: int, first_id: int, entries: Sequence[Entry]) -> set[bytes]:
+def _put_apart(connection: Connection, first_id: int, fresh: Iterable[tuple[Entry, Row]]) -> set[bytes]:
     """What belongs to entries and stands in tables of its own: bodies, searchable words, outgoing links.
 
     Gives the keys of the addresses that they link to.
     """
-    numbered = list(enumerate(entries, first_id))
+    numbered = [(row_id, entry, row) for row_id, (entry, row) in enumerate(fresh, first_id)]
     connection.executemany(
         "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?)",
-        [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry in numbered],
+        [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry, _ in numbered],
     )
-    words = [(row_id, searched(entry)) for row_id, entry in numbered]
+    words = [(row_id, searched(entry)) for row_id, entry, _ in numbered]
     connection.executemany("INSERT INTO search_text(id, words) VALUES (?, ?)", words)
     # not by a trigger: after each statement with one the full-text index writes out what it has gathered
     connection.executemany("INSERT INTO search_text_fts(rowid, words) VALUES (?, ?)", words)
-    return put_links(connection, source_id, [(row_id, entry.outlinks) for row_id, entry in numbered])
+    return put_links(connection, [(row.source_id, row_id, entry.outlinks) for row_id, entry, row in numbered])

@@ -5,25 +5,38 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from aggregator.model import Entry
+from aggregator.store.sqlite.asking import blocks, marks
 from aggregator.store.sqlite.connection import Connection
+from aggregator.store.sqlite.ingest.arrivals import Arrival
 from aggregator.store.sqlite.ingest.outlinks import forget_links, put_links
-from aggregator.store.sqlite.ingest.rows import CONTENT, UPSTREAM, Row, column, searched, upstream_counts
+from aggregator.store.sqlite.ingest.rows import CONTENT, UPSTREAM, Row, searched, upstream_counts
 from aggregator.store.sqlite.keys import digest
 
-_CHUNK = 500
+__all__ = ["Edits", "Held", "held", "put_held", "rekey"]
 
+#: what is stored of entries, by their sources and keys
+Held = Mapping[tuple[int, bytes], sqlite3.Row]
+
+_HELD = f"""
+WITH asked(source, key) AS (VALUES {{}})
+SELECT id, source_id, entry_key, item_id, content_hash, url, tombstone, {", ".join(UPSTREAM)}
+FROM asked CROSS JOIN entries ON source_id = source AND entry_key = key
+"""
 #: content that retention has removed stays removed
 _EDIT = f"""UPDATE entries SET {", ".join(f"{name} = ?" for name in (*CONTENT, "updated"))}, revision = revision + 1
     WHERE id = ?"""
+_edited = attrgetter(*CONTENT, "updated")
 
 
 @dataclass(slots=True)
 class Edits:
-    """What has changed of entries that were stored already."""
+    """What has changed of an arrival's entries that were stored already."""
 
-    edited: list[tuple[Entry, Row]] = field(default_factory=list)
+    #: those that are edited
+    edited: list[Row] = field(default_factory=list)
     #: the items of these
     items: set[int] = field(default_factory=set)
     #: keys of the addresses that they link to now or linked to before
@@ -32,50 +45,42 @@ class Edits:
     counted: bool = False
 
 
-def rekey(connection: Connection, source_id: int, entry: Entry) -> None:
-    """The stored entry goes on under its new id; nothing happens where that has been done before."""
-    guid = entry.parsed.guid
-    connection.execute(
-        "UPDATE OR IGNORE entries SET entry_key = ?, entry_id = ?, id_basis = ?, guid = ?, guid_key = ?"
-        " WHERE source_id = ? AND entry_key = ?",
-        (
-            *(digest(entry.entry_id), entry.entry_id, entry.id_basis, guid),
-            *(None if guid is None else digest(guid), source_id, digest(entry.replaces or "")),
-        ),
-    )
+def rekey(connection: Connection, arrival: Arrival) -> None:
+    """Stored entries go on under their new ids; nothing happens where that has been done before."""
+    for entry, row in arrival.entries:
+        if entry.replaces is not None:
+            connection.execute(
+                "UPDATE OR IGNORE entries SET entry_key = ?, entry_id = ?, id_basis = ?, guid = ?, guid_key = ?"
+                " WHERE source_id = ? AND entry_key = ?",
+                (
+                    *(row.entry_key, row.entry_id, row.id_basis, row.guid, row.guid_key),
+                    *(row.source_id, digest(entry.replaces)),
+                ),
+            )
 
 
-def held(connection: Connection, source_id: int, keys: Sequence[object]) -> dict[object, sqlite3.Row]:
-    """What is stored of these entries, by their keys, as far as they are."""
-    found: dict[object, sqlite3.Row] = {}
-    for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        query = (
-            f"SELECT id, entry_key, item_id, content_hash, url, tombstone, {', '.join(UPSTREAM)} FROM entries"
-            f" WHERE source_id = ? AND entry_key IN ({', '.join('?' * len(chunk))})"
-        )
-        found |= {row["entry_key"]: row for row in connection.execute(query, (source_id, *chunk))}
+def held(connection: Connection, arrivals: Sequence[Arrival]) -> Held:
+    """What is stored of these entries, as far as they are."""
+    found: dict[tuple[int, bytes], sqlite3.Row] = {}
+    for some in blocks([row for arrival in arrivals for _, row in arrival.entries]):
+        keys = [value for row in some for value in row.key]
+        rows = connection.execute(_HELD.format(marks(len(some), "(?, ?)")), keys)
+        found |= {(row["source_id"], row["entry_key"]): row for row in rows}
     return found
 
 
-def put_held(
-    connection: Connection,
-    entries: Sequence[tuple[Entry, Row]],
-    before: Mapping[object, sqlite3.Row],
-    *,
-    insert_only: bool,
-) -> Edits:
+def put_held(connection: Connection, arrival: Arrival, before: Held) -> Edits:
     """Edits what is not as it was; an identical entry writes nothing."""
     edits = Edits()
-    for entry, row in entries:
-        stored = before[column(row, "entry_key")]
-        if stored["tombstone"]:
+    for entry, row in arrival.entries:
+        stored = before.get(row.key)
+        if stored is None or stored["tombstone"]:
             continue
-        same = stored["content_hash"] == column(row, "content_hash") and stored["url"] == column(row, "url")
-        if same or insert_only:
+        same = stored["content_hash"] == row.content_hash and stored["url"] == row.url
+        if same or arrival.insert_only:
             edits.counted |= _put_upstream(connection, stored, entry)
         else:
-            edits.edited.append((entry, row))
+            edits.edited.append(row)
             edits.items.add(stored["item_id"])
             edits.cited |= _edit(connection, stored["id"], entry, row)
     return edits
@@ -94,7 +99,7 @@ def _put_upstream(connection: Connection, stored: sqlite3.Row, entry: Entry) -> 
 
 def _edit(connection: Connection, row_id: int, entry: Entry, row: Row) -> set[bytes]:
     before = forget_links(connection, row_id)
-    connection.execute(_EDIT, (*(column(row, name) for name in (*CONTENT, "updated")), row_id))
+    connection.execute(_EDIT, (*_edited(row), row_id))
     parsed = entry.parsed
     connection.execute(
         "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?) ON CONFLICT(entry_id) DO UPDATE"
@@ -102,4 +107,4 @@ def _edit(connection: Connection, row_id: int, entry: Entry, row: Row) -> set[by
         (row_id, parsed.summary_html, parsed.content_html),
     )
     connection.execute("UPDATE search_text SET words = ?2 WHERE id = ?1 AND words <> ?2", (row_id, searched(entry)))
-    return before | put_links(connection, column(row, "source_id"), [(row_id, entry.outlinks)])
+    return before | put_links(connection, [(row.source_id, row_id, entry.outlinks)])

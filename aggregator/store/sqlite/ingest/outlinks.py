@@ -11,11 +11,19 @@ from aggregator.store.sqlite.keys import digest
 __all__ = ["forget_links", "linked_keys", "put_links"]
 
 
-def put_links(connection: Connection, source_id: int, links: Iterable[tuple[int, Sequence[str]]]) -> set[bytes]:
-    """Notes what entries (by row) of a source link to; the keys of these addresses."""
-    rows = sorted({(digest(link), source_id, row_id) for row_id, targets in links for link in targets})
-    connection.executemany("INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)", rows)
-    return {key for key, _, _ in rows}
+def put_links(connection: Connection, links: Iterable[tuple[int, int, Sequence[str]]]) -> set[bytes]:
+    """Notes what entries (by source and row) link to; the keys of these addresses."""
+    keys: dict[str, bytes] = {}
+    rows = set[tuple[bytes, int, int]]()
+    for source_id, row_id, targets in links:
+        for link in targets:
+            if link not in keys:
+                keys[link] = digest(link)
+            rows.add((keys[link], source_id, row_id))
+    connection.executemany(
+        "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)", sorted(rows)
+    )
+    return set(keys.values())
 
 
 def forget_links(connection: Connection, row_id: int) -> set[bytes]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from json.encoder import encode_basestring
+from typing import NamedTuple
 
 from aggregator.model import Entry, Verdict
 from aggregator.store.sqlite import codec
 from aggregator.store.sqlite.keys import digest, search_words
+
+__all__ = ["CONTENT", "UPSTREAM", "Row", "entry_row", "searched", "upstream_counts", "verdict_columns"]
 
 #: how much of an entry's text can be searched
 SEARCHED_CHARACTERS = 1_000
@@ -17,14 +21,47 @@ CONTENT = (
     *("author", "language", "image_url", "categories", "enclosures", "outlinks", "text"),
 )
 UPSTREAM = ("upstream_comments", "upstream_views", "upstream_votes")
-#: never change: identity and first times
-FIXED = ("source_id", "entry_key", "entry_id", "id_basis", "guid", "guid_key", "published", "first_seen")
-#: the columns of `entry_row`
-COLUMNS = (*FIXED, *CONTENT, *UPSTREAM, "updated")
-_PLACE = {name: place for place, name in enumerate(COLUMNS)}
 
-Row = tuple[Any, ...]
 Counts = tuple[int | None, int | None, int | None]
+
+
+class Row(NamedTuple):
+    """An entry as columns of its table: who it is and its first times, its `CONTENT`, its `UPSTREAM`."""
+
+    source_id: int
+    entry_key: bytes
+    entry_id: str
+    id_basis: str
+    guid: str | None
+    guid_key: bytes | None
+    published: int
+    first_seen: int
+    canonical_url: str | None
+    link_key: bytes | None
+    title: str
+    url: str | None
+    content_hash: bytes
+    text_key: bytes
+    dropped: str | None
+    boost: float
+    pin_ms: int | None
+    section: str | None
+    author: str | None
+    language: str | None
+    image_url: str | None
+    categories: str | None
+    enclosures: str | None
+    outlinks: str | None
+    text: str
+    upstream_comments: int | None
+    upstream_views: int | None
+    upstream_votes: int | None
+    updated: int
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """Under which it is stored once."""
+        return self.source_id, self.entry_key
 
 
 def verdict_columns(verdict: Verdict) -> tuple[str | None, float, int | None, str | None]:
@@ -33,19 +70,20 @@ def verdict_columns(verdict: Verdict) -> tuple[str | None, float, int | None, st
 
 
 def entry_row(entry: Entry, source_id: int, polled_ms: int) -> Row:
-    """An entry as its `COLUMNS`."""
+    """An entry as its columns."""
     parsed = entry.parsed
-    return (
+    entry_key = digest(entry.entry_id)
+    return Row(
         source_id,
-        digest(entry.entry_id),
+        entry_key,
         entry.entry_id,
         entry.id_basis,
         parsed.guid,
-        None if parsed.guid is None else digest(parsed.guid),
+        entry_key if parsed.guid == entry.entry_id else _key(parsed.guid),
         min(codec.to_ms(entry.published), polled_ms),
         polled_ms,
         entry.canonical_url,
-        None if entry.canonical_url is None else digest(entry.canonical_url),
+        _key(entry.canonical_url),
         parsed.title,
         parsed.link,
         parsed.content_hash,
@@ -54,18 +92,22 @@ def entry_row(entry: Entry, source_id: int, polled_ms: int) -> Row:
         parsed.author,
         parsed.language,
         parsed.image_url,
-        codec.pack_or_none(parsed.categories),
+        _array(parsed.categories),
         codec.pack_enclosures(parsed.enclosures),
-        codec.pack_or_none(entry.outlinks),
+        _array(entry.outlinks),
         parsed.text,
         *upstream_counts(entry),
         polled_ms,
     )
 
 
-def column(row: Row, name: str) -> Any:
-    """One of the `COLUMNS` of a row."""
-    return row[_PLACE[name]]
+def _key(text: str | None) -> bytes | None:
+    return None if text is None else digest(text)
+
+
+def _array(texts: Sequence[str]) -> str | None:
+    """Texts as `codec.pack_or_none` would pack them: nearly every entry has some."""
+    return f"[{','.join(map(encode_basestring, texts))}]" if texts else None
 
 
 def upstream_counts(entry: Entry) -> Counts:
