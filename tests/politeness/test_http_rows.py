@@ -270,6 +270,24 @@ def test_http_a_redirect_to_a_page_is_not_taken_over(desk: Desk) -> None:
     assert desk.titles() == ["One"]
 
 
+def test_a_redirect_to_another_feed_is_not_taken_over(desk: Desk) -> None:
+    """Not even if that one posts every day, so that each of its documents shares entries with the one before."""
+
+    def other(_: Request) -> Answer:
+        day = (desk.now - START) // DAY
+        return Answer(body=rss(*(f"Theirs {number}" for number in range(day, day + 5)), site="http://other.example"))
+
+    desk.origin.on("/feed", Answer(body=rss("One")), *[Answer(status=301, headers={"Location": "/other"})] * 20)
+    desk.origin.on("/other", other)
+    desk.follow(Subscription(url=desk.origin.url("/feed"), interval=DAY))
+    desk.live(20 * DAY)
+    assert len(desk.origin.asked("/feed")) == 21
+    desk.origin.on("/feed", Answer(body=rss("One", "Two")))
+    desk.live(2 * DAY)
+    assert desk.origin.requests[-1].path == "/feed"
+    assert "Two" in desk.titles()
+
+
 @http("302, 303, 307", "followed, never kept; ten hops, no cycles")
 @pytest.mark.parametrize("status", [302, 303, 307])
 def test_http_temporary_redirects(desk: Desk, status: int) -> None:

@@ -94,14 +94,19 @@ def _put_learnt(values: dict[str, object], result: PollResult) -> None:
 
 
 def _moved(source: Held, result: PollResult, polled: int) -> Mapping[str, object]:
-    """A permanent redirect counts only while it is seen in a row; a failed poll saw nothing."""
+    """A permanent redirect counts only while it is seen in a row; a failed poll saw nothing.
+
+    One that led to another feed when it was first seen, sharing nothing with what was held, never counts: from the
+    second poll on that feed's entries are held as well, and would look like our own.
+    """
     if result.moved_to is None:
         return {} if result.outcome == "error" else _UNMOVED
     if result.adopt_url:
         return {"fetch_url": result.moved_to, **_UNMOVED}
     if result.moved_to == source.moved_to:
-        return {"moved_count": source.moved_count + 1}
-    return {"moved_to": result.moved_to, "moved_since": polled, "moved_count": 1}
+        return {"moved_count": source.moved_count + 1} if source.moved_count else {}
+    is_ours = result.rhythm is None or result.rhythm.overlapped
+    return {"moved_to": result.moved_to, "moved_since": polled, "moved_count": int(is_ours)}
 
 
 def _merged(source: Held, result: PollResult, other: str) -> dict[str, object]:
