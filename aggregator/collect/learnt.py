@@ -12,6 +12,9 @@ from aggregator.model import Entry, FeedInfo, KnownEntry, ParsedFeed, Rhythm, So
 
 __all__ = ["held", "hints", "observed", "warnings"]
 
+#: of fewer, a document that holds one is no sign of anything
+_MANY = 10
+
 
 def hints(info: FeedInfo, answer: Response | NotModified) -> Hints:
     """What the publisher asks for, in the last good document and in this answer."""
@@ -51,8 +54,16 @@ def observed(
     )
 
 
-def warnings(answer: Response, feed: ParsedFeed, found: Sequence[str]) -> tuple[str, ...]:
+def warnings(source: Source, answer: Response, feed: ParsedFeed, found: Sequence[str]) -> tuple[str, ...]:
     """What somebody who looks after the source should know of this answer, each once."""
+    shrunk = ("shrunk",) if _is_shrunk(source, answer, feed) else ()
     cut = ("truncated",) if answer.truncated or feed.truncated else ()
     moved = ("moved-permanently",) if answer.permanent_target else ("redirected",) if answer.hops else ()
-    return tuple(dict.fromkeys((*feed.warnings, *found, *cut, *moved)))
+    return tuple(dict.fromkeys((*feed.warnings, *found, *cut, *shrunk, *moved)))
+
+
+def _is_shrunk(source: Source, answer: Response, feed: ParsedFeed) -> bool:
+    """Whether a whole document has suddenly lost nine tenths of its entries, or all; nothing that is held goes."""
+    before, entries = source.rhythm.window_entries, len(feed.entries) + feed.unchanged
+    is_whole = not (answer.delta or answer.truncated or feed.truncated)
+    return is_whole and before >= _MANY and entries * 10 <= before

@@ -242,7 +242,7 @@ class Poller:
             body_hash=None if truncated or answer.delta else digest,
             rhythm=rhythm,
             insert_only=feed.truncated,
-            warnings=learnt.warnings(answer, feed, found.warnings),
+            warnings=learnt.warnings(source, answer, feed, found.warnings),
             unstable_ids=found.unstable_ids,
         )
 

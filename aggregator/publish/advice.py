@@ -74,6 +74,7 @@ REMARKS = {
     "encoding-overridden": "It is in another encoding than it says.",
     "item-cap": "It has more than 1,000 entries; the newest were taken.",
     "impossible-dates": "A date in it does not exist, such as 30 February; the days beyond the month were counted on.",
+    "shrunk": "The document has suddenly lost nearly all of its entries. What was collected stays.",
     "duplicate-guids": "Several entries in it have one id; they are told apart by address and title.",
     "guids-changed": "Most of its entries came with new ids; they were recognised by address and title.",
     "unstable-ids": "Its ids change; items are recognised by address and title.",

@@ -215,7 +215,15 @@ ROWS = [
     nasty("31 a single item", *(doc(item(f"Story {n}")) for n in FOUR), titles=FOUR_TITLES, said="new new new new"),
     nasty("32 empty", GOOD, raw(b""), said="new empty-body"),
     nasty("32 no items", GOOD, doc(), said="new new"),
-    nasty("32 far shorter", doc(*map(item, MANY)), doc(item("Story 0")), titles=sorted(MANY), said="new new"),
+    nasty(
+        "32 far shorter",
+        doc(*map(item, MANY)),
+        doc(item("Story 0")),
+        titles=sorted(MANY),
+        said="new new",
+        warned="shrunk",
+    ),
+    nasty("32 all gone", doc(*map(item, MANY)), doc(), titles=sorted(MANY), said="new new", warned="shrunk"),
     nasty("33 bomb", GOOD, raw(gzip.compress(bytes(20_000_000)), **{"Content-Encoding": "gzip"}), said="new too-large"),
     nasty("33 gzip in gzip", raw(gzip.compress(gzip.compress(GOOD.body)), **{"Content-Encoding": "gzip"})),
     nasty("33 gzip unsaid", raw(gzip.compress(GOOD.body))),
@@ -439,3 +447,9 @@ def test_35_two_addresses_of_one_feed_are_one_item_each(desk: Desk) -> None:
         desk.poll()
         desk.now += timedelta(seconds=2)
     assert len({one.id for one in items(desk)}) == 2
+
+
+def test_32_short_documents_and_slow_shrinking_are_no_sign_of_anything(desk: Desk) -> None:
+    sizes = (9, 1, 60, 30, 12, 5, 1)
+    results = polls(desk, *(doc(*map(item, MANY[:size])) for size in sizes))
+    assert [result.warnings for result in results] == [()] * len(sizes)
