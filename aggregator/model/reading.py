@@ -156,6 +156,8 @@ class SourceHealth:
     error_count: int
     warnings: tuple[str, ...] = ()
     unstable_ids: bool = False
+    #: where it is asked, if that is no longer the subscribed address
+    moved_to: str | None = None
     #: items by day, oldest first, the last 30 days: for a sparkline
     daily: tuple[int, ...] = ()
     #: polls by day, likewise: all of them, and those among them that failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from aggregator.model import SourceHealth
+from aggregator.model.redact import public_url
 
 STATES = {
     "new": "Not polled yet",
@@ -84,7 +85,10 @@ REMARKS = {
 def remarks(health: SourceHealth) -> tuple[tuple[str, str], ...]:
     """What is odd about a source: (stable code, sentence), each once."""
     codes = dict.fromkeys((*health.warnings, *(["unstable-ids"] if health.unstable_ids else [])))
-    return tuple((code, REMARKS.get(code, "")) for code in codes)
+    told = tuple((code, REMARKS.get(code, "")) for code in codes)
+    if health.moved_to is None:
+        return told
+    return (("moved", f"It has moved for good, and is asked at {public_url(health.moved_to)} now."), *told)
 
 
 def advice(code: str) -> str:

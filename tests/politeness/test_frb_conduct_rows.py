@@ -397,11 +397,15 @@ def test_frb_131_308(desk: Desk) -> None:
 
 @frb("132", "tell about permanent redirects")
 def test_frb_132_permanent_redirects_are_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    """The status page and `aggregator status` say so from the first sighting on (`moved-permanently`)."""
+    """The status page and `aggregator status` say so from the first sighting on (`moved-permanently`), and where the
+    feed is asked once that has been taken over."""
     redirected(desk, 301, span=timedelta(0))
     assert desk.health().warnings == ("moved-permanently",)
     shown = told(desk, capsys)
     assert all("it has moved for good. After a week" in shown[where] for where in ("page", "command"))
+    desk.live(12 * DAY)
+    shown = told(desk, capsys)
+    assert all(f"is asked at {desk.origin.url('/new')} now" in shown[where] for where in ("page", "command"))
 
 
 @frb("133", "302 is temporary")

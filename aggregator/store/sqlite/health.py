@@ -109,6 +109,7 @@ def _health(row: sqlite3.Row, daily: list[int], polls: list[int], failures: list
         error_count=row["error_count"],
         warnings=tuple(codec.unpack(row["warnings"]) or ()),
         unstable_ids=bool(row["unstable_ids"]),
+        moved_to=row["fetch_url"] if row["fetch_url"] != row["url"] else None,
         daily=tuple(daily),
         daily_polls=tuple(polls),
         daily_failures=tuple(failures),
