@@ -177,6 +177,7 @@ class Fetcher:
     async def _whole(self, answer: Answer, chain: Chain) -> Response:
         head = answer.headers
         raw, cut = await self._read(answer, chain.url)
+        answer.end()  # the rest may take its time
         content = await self._inflate(raw, head.get("Content-Encoding", ""))
         return Response(
             url=str(chain.url.with_fragment(None).with_user(None)),

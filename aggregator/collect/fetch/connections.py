@@ -7,7 +7,7 @@ import functools
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import aiohttp
@@ -16,7 +16,7 @@ from aiohttp.client_proto import ResponseHandler
 from aggregator.collect.fetch.dial import Address, Dialler
 from aggregator.collect.fetch.patience import Patience
 
-#: how long a connection is kept for another request
+#: how long a connection is kept for another request, in seconds
 KEPT_S = 15.0
 #: how long a server is given to say goodbye to an encrypted connection
 _FAREWELL_S = 2.0
@@ -34,17 +34,17 @@ class Place(NamedTuple):
 class Connection(ResponseHandler):
     """One connection: what is sent, and aiohttp's parser for what comes back.
 
-    `lost` is called when it has ended, whoever ended it.
+    It is among `all_open` as long as it is open.
     """
 
-    def __init__(self, place: Place, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
+    def __init__(self, place: Place, loop: asyncio.AbstractEventLoop, all_open: set[Connection]) -> None:
         super().__init__(loop)
         self.place = place
         #: whether anything has come back since the last request
         self.answered = False
         #: since when it is not in use, on the loop's clock
         self.idle_since_s = 0.0
-        self._lost = lost
+        self._all_open = all_open
         self._patience: Patience | None = None
         self._reading: aiohttp.StreamReader | None = None
 
@@ -71,24 +71,34 @@ class Connection(ResponseHandler):
             self._patience.settled()
         self._reading = self._patience = None
 
+    def close(self) -> None:
+        """Closes in good order."""
+        if self.transport is not None:
+            self.transport.close()
+
     def break_off(self) -> None:
-        """Closes at once; whoever waits for an answer is told."""
+        """Closes at once; whoever reads is told."""
+        if self._reading is not None:
+            self._reading.set_exception(ConnectionAbortedError("closed meanwhile"))
         if self.transport is not None:
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open. Event loops set TCP_NODELAY themselves."""
         self.transport = cast("asyncio.Transport", transport)
+        self._all_open.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Takes note, and cuts off the body that some servers send behind a 304.
 
         RFC 9110 15.4.5 forbids such a body, and what the status says is plain all the same; the parser would take it
-        for a second, bad answer.
+        for a second, bad answer. Who speaks without being asked is not listened to.
         """
+        if self._patience is None:
+            self.break_off()
+            return
         self.answered = True
-        if self._patience is not None:
-            self._patience.heard()
+        self._patience.heard()
         if data.startswith(_NOT_MODIFIED):
             head, end, _ = data.partition(b"\r\n\r\n")
             data = head + end
@@ -97,7 +107,7 @@ class Connection(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is closed."""
         super().connection_lost(exc)
-        self._lost(self)
+        self._all_open.discard(self)
 
     def _fall_silent(self) -> None:
         if self._patience is not None and self.transport is not None and self.transport.get_write_buffer_size():
@@ -112,9 +122,9 @@ class Connection(ResponseHandler):
 class Connections:
     """Opens connections and holds those that are kept. To be used within one event loop."""
 
-    def __init__(self, dialler: Dialler, *, within_s: float) -> None:
+    def __init__(self, dialler: Dialler, *, within_s: float, kept_s: float = KEPT_S) -> None:
         self._dialler = dialler
-        self._within_s = within_s
+        self._within_s, self._kept_s = within_s, kept_s
         self._loop = asyncio.get_running_loop()
         self._open: set[Connection] = set()
         self._kept: defaultdict[Place, list[Connection]] = defaultdict(list)
@@ -128,7 +138,7 @@ class Connections:
     def kept(self, place: Place) -> Connection | None:
         """A connection to `place` that was used before and can be used again; it is no longer kept."""
         left = self._kept.get(place)
-        oldest_s = self._loop.time() - KEPT_S
+        oldest_s = self._loop.time() - self._kept_s
         while left:
             connection = left.pop()
             if connection.is_fit and connection.idle_since_s >= oldest_s:
@@ -139,6 +149,7 @@ class Connections:
     async def opened(self, place: Place, patience: Patience) -> Connection:
         """A new one. OSError; FetchError ``bad-url``."""
         left = list(await self.addresses(place.host, place.port))
+        self._check_open()
         while True:
             until_s = self._loop.time() + self._within_s
             sock, address = await self._dialler.reach(left, patience, within_s=self._within_s)
@@ -149,10 +160,16 @@ class Connections:
                 left.remove(address)
                 if not left:
                     raise
-        if self._closed:
+        try:
+            self._check_open()
+        except OSError:
             connection.break_off()
-            raise ConnectionAbortedError("closed meanwhile")
+            raise
         return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConnectionAbortedError("closed meanwhile")
 
     def let_go(self, connection: Connection) -> None:
         """`connection` has served: it is kept if it can be, and closed if not."""
@@ -163,7 +180,7 @@ class Connections:
         connection.idle_since_s = self._loop.time()
         self._kept[connection.place].append(connection)
         if self._sweep is None:
-            self._sweep = self._loop.call_later(KEPT_S, self._close_idle)
+            self._sweep = self._loop.call_later(self._kept_s, self._close_idle)
 
     async def close(self) -> None:
         """Closes all, those that are in use included."""
@@ -177,12 +194,11 @@ class Connections:
         await asyncio.gather(*ends, return_exceptions=True)
 
     async def _talking(self, sock: socket.socket, place: Place, until_s: float) -> Connection:
-        connection = Connection(place, self._loop, self._open.discard)
+        connection = Connection(place, self._loop, self._open)
         if not place.secure:
             await self._loop.create_connection(lambda: connection, sock=sock)
         else:
             await self._encrypted(sock, connection, until_s)
-        self._open.add(connection)
         return connection
 
     async def _encrypted(self, sock: socket.socket, connection: Connection, until_s: float) -> None:
@@ -200,7 +216,7 @@ class Connections:
 
     def _close_idle(self) -> None:
         """Closes what has not been used for long, and what the other side has closed."""
-        oldest_s = self._loop.time() - KEPT_S
+        oldest_s = self._loop.time() - self._kept_s
         for place, connections in list(self._kept.items()):
             left = [one for one in connections if one.is_fit and one.idle_since_s > oldest_s]
             for connection in connections:
@@ -210,7 +226,7 @@ class Connections:
                 self._kept[place] = left
             else:
                 del self._kept[place]
-        self._sweep = self._loop.call_later(KEPT_S, self._close_idle) if self._kept else None
+        self._sweep = self._loop.call_later(self._kept_s, self._close_idle) if self._kept else None
 
 
 @functools.cache

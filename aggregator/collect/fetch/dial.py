@@ -167,7 +167,8 @@ class Dialler:
         try:
             while True:
                 if waiting:
-                    trying[asyncio.create_task(self._open(waiting[0], answers))] = waiting.pop(0)
+                    address = waiting.pop(0)
+                    trying[asyncio.create_task(self._open(address, answers))] = address
                 wait_s = _STAGGER_S if waiting else None
                 done, _ = await asyncio.wait(trying, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
 
 class Answer:
-    """Status, headers and body. `end` must be called."""
+    """Status, headers and body. `end` must be called, and may be twice."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Answer:
         self._body = body
         self._connection = connection
         self._connections = connections
+        self._ended = False
 
     async def piece(self) -> bytes:
         """The next piece of the body, as it has come in; empty: there is no more."""
@@ -59,7 +60,9 @@ class Answer:
 
     def end(self) -> None:
         """Lets the connection go; it is not used again if there is more of the body."""
-        self._connections.let_go(self._connection)
+        if not self._ended:
+            self._ended = True
+            self._connections.let_go(self._connection)
 
 
 def request(method: str, url: URL, fields: Mapping[str, str], body: bytes = b"") -> Request:
