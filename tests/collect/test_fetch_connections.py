@@ -500,9 +500,15 @@ def test_a_server_that_does_not_shake_hands() -> None:
     assert talk(talker, use, replace(LIMITS, connect=timedelta(seconds=0.3))) == "timeout-connect"
 
 
-def test_a_server_that_hangs_up_instead_of_shaking_hands() -> None:
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_server_that_hangs_up_instead_of_shaking_hands(listens: bool) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if listens:
+            await reader.read(10_000)
+        await _closed(writer)
+
     async def run() -> str:
-        server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0)
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
         fetcher = Fetcher(LIMITS, GUARD, "test")
         async with server:
             code = await failing(fetcher, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")

@@ -155,7 +155,9 @@ def _tls(error: ssl.SSLError, host: str) -> FetchError:
 def _dialling(error: BaseException) -> tuple[str, str]:
     if not isinstance(error, OSError):
         return "protocol-error", f"does not speak proper HTTP: {_short(error)}"
-    return _CONNECT.get(error.errno or 0, ("connection-failed", f"could not be connected to: {_short(error)}"))
+    # event loops end a handshake that was cut short with one that has no number
+    number = errno.ECONNRESET if isinstance(error, ConnectionResetError) else error.errno
+    return _CONNECT.get(number or 0, ("connection-failed", f"could not be connected to: {_short(error)}"))
 
 
 def _phrase(status: int) -> str:
