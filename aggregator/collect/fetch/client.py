@@ -91,7 +91,7 @@ class Fetcher:
         fields = {"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
         try:
             with self._patience() as patience:
-                return await self._converse(request(method, address(url), fields, body), patience)
+                return await self._converse(method, address(url), fields, body, patience)
         except TimeoutError:
             raise self._too_late() from None
 
@@ -101,9 +101,12 @@ class Fetcher:
         if connections is not None:
             await connections.close()
 
-    async def _converse(self, asked: Request, patience: Patience) -> Reply:
-        self._guard.check_port(asked.place.port)
+    async def _converse(
+        self, method: str, url: URL, fields: Mapping[str, str], body: bytes, patience: Patience
+    ) -> Reply:
+        self._guard.check_port(url.port or 0)
         try:
+            asked = request(method, url, fields, body)
             answer = await exchange(asked, self._opened(), patience, silence_s=self._silence_s)
             try:
                 return Reply(
@@ -115,7 +118,7 @@ class Fetcher:
             finally:
                 answer.end()
         except failures.RAISED as error:
-            raise failures.classify(error, asked.place.host) from error
+            raise failures.classify(error, str(url.host)) from error
 
     async def _follow(
         self, url: URL, fields: Mapping[str, str], sent: Validators, patience: Patience

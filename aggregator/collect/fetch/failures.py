@@ -138,7 +138,7 @@ def _silence(error: Exception) -> tuple[str, str] | None:
     """A connection without an answer; None: something else went wrong."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "timeout-connect", "did not accept the connection in time"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, aiohttp.SocketTimeoutError):
         return "timeout-first-byte", "accepted the connection and said nothing"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "connection-reset", "closed the connection without an answer"
