@@ -10,8 +10,8 @@ its answer changed between Python versions for 6to4, NAT64, 192.0.0.0/24 and mul
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aggregator.errors import FetchError
@@ -61,6 +61,8 @@ _REFUSED_V6: Sequence[tuple[IPv6Network, str]] = [
     ]
 ]
 
+#: what was said of that many addresses is kept: a poll asks about the same one several times
+_REMEMBERED = 1024
 #: below 1024 nothing but the web is dialled; above, not where other protocols are spoken that a request line could
 #: reach: the Fetch standard's "bad ports", databases, queues, container engines, displays
 _WEB_PORTS = frozenset({80, 443})
@@ -82,17 +84,13 @@ class Guard:
     """
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
-        self._allowed = tuple(ip_network(network, strict=False) for network in allow)
+        allowed = tuple(ip_network(network, strict=False) for network in allow)
+        # each is asked about when its name is resolved and again when it is dialled
+        self._judge = lru_cache(maxsize=_REMEMBERED)(partial(_refused, allowed))
 
     def refuses(self, address: str) -> str | None:
         """Why this numeric address is not dialled, in words; None: it may be."""
-        try:
-            ip = ip_address(address.partition("%")[0])
-        except ValueError:
-            return "not a numeric address"
-        if any(ip in network for network in self._allowed):
-            return None
-        return _special_use(ip)
+        return self._judge(address)
 
     def refuses_port(self, port: int) -> str | None:
         """Why this port is not dialled, in words; None: it may be. Allowed networks change nothing here."""
@@ -120,10 +118,24 @@ class Guard:
 
 def is_private(host: str) -> bool:
     """Whether a host is written as those of one's own network are: a numeric address, or a name without a dot."""
-    if host[-1:].isdigit() or ":" in host:  # no other is numeric
-        with contextlib.suppress(ValueError):
-            return bool(ip_address(host))
+    if (host[-1:].isdigit() or ":" in host) and _numeric(host):  # no other is numeric
+        return True
     return "." not in host
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _numeric(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _refused(allowed: Sequence[IPv4Network | IPv6Network], address: str) -> str | None:
+    ip = _numeric(address.partition("%")[0])
+    if ip is None:
+        return "not a numeric address"
+    return None if any(ip in network for network in allowed) else _special_use(ip)
 
 
 def _special_use(ip: IPv4Address | IPv6Address) -> str | None:

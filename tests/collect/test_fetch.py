@@ -298,9 +298,16 @@ def test_faults_have_stable_codes(origin: Origin, name: str) -> None:
     assert "\n" not in str(error)
 
 
-def test_five_thousand_continues_are_skipped(origin: Origin) -> None:
-    raw = b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + OK + b"Content-Length: 3\r\n\r\nabc"
+@pytest.mark.parametrize("times", [1, 10])
+def test_a_few_continues_are_skipped(origin: Origin, times: int) -> None:
+    raw = b"HTTP/1.1 100 Continue\r\n\r\n" * times + OK + b"Content-Length: 3\r\n\r\nabc"
     assert body_of(origin.on("/feed", Answer(raw=raw))).body == b"abc"
+
+
+@pytest.mark.parametrize("times", [11, 5000])
+def test_more_continues_are_no_answer(origin: Origin, times: int) -> None:
+    raw = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * times + OK + b"Content-Length: 3\r\n\r\nabc"
+    assert failure(origin.on("/feed", Answer(raw=raw))).code == "protocol-error"
 
 
 @pytest.mark.parametrize(
@@ -400,7 +407,7 @@ def test_a_name_server_that_does_not_answer(origin: Origin) -> None:
 def test_only_the_allowed_addresses_of_a_name_are_dialled() -> None:
     async def run(guard: Guard) -> list[str]:
         found = await GuardedResolver(guard, timeout_s=2).resolve("localhost", 8080)
-        return [address["host"] for address in found]
+        return [address.host for address in found]
 
     assert set(asyncio.run(run(Guard(["127.0.0.1/32"])))) == {"127.0.0.1"}
     with pytest.raises(RefusedAddress):

@@ -14,10 +14,10 @@ import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,9 +26,8 @@ from victim import AGENT, LIMITS
 
 from aggregator.collect.clean import safe_url
 from aggregator.collect.discover import discover, find_feeds
-from aggregator.collect.fetch import Fetcher
-from aggregator.collect.fetch.dial import AddressInfo, GuardedConnector, GuardedResolver, LookUp
-from aggregator.collect.fetch.failures import classify
+from aggregator.collect.fetch import Fetcher, Response
+from aggregator.collect.fetch.dial import AddressInfo, LookUp
 from aggregator.collect.guard import Guard
 from aggregator.collect.network import NetworkHealth
 from aggregator.collect.parse import parse_sync
@@ -181,16 +180,19 @@ def answer(*addresses: str) -> list[AddressInfo]:
 
 
 def ask(look_up: LookUp, url: str) -> bytes | FetchError:
-    """What is at `url`, names being resolved by `look_up`: the connector of the fetcher, without the rest of it."""
+    """What is at `url`, names being resolved by `look_up`."""
 
     async def run() -> bytes | FetchError:
-        resolver = GuardedResolver(Guard(ALLOWED), timeout_s=0.5, look_up=look_up)
-        async with aiohttp.ClientSession(connector=GuardedConnector(Guard(ALLOWED), resolver)) as session:
-            try:
-                async with session.get(url) as response:
-                    return await response.read()
-            except (aiohttp.ClientError, OSError) as error:
-                return classify(error, "name.example")
+        limits = replace(LIMITS, resolve=dt.timedelta(seconds=0.5))
+        fetcher = Fetcher(limits, Guard(ALLOWED), AGENT, look_up=look_up)
+        try:
+            answer = await fetcher.get(url)
+        except FetchError as error:
+            return error
+        finally:
+            await fetcher.close()
+        assert isinstance(answer, Response)
+        return answer.body
 
     return asyncio.run(run())
 

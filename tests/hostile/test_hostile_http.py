@@ -111,12 +111,17 @@ ROWS = [
     Row(
         id="H12 continues for ever",
         answer=Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 999, drip_s=0.2, piece_bytes=25),
-        code="timeout-total",
+        code="protocol-error",
     ),
     Row(
         id="H12 five thousand continues",
         answer=Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + OK + b"\r\n" + feed("H12 five thousand continues")),
-        new=("H12 five thousand continues new",),
+        code="protocol-error",
+    ),
+    Row(
+        id="H12 ten continues",
+        answer=Answer(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 10 + OK + b"\r\n" + feed("H12 ten continues")),
+        new=("H12 ten continues new",),
     ),
     Row(id="H13 loop", answer=redirect("/H13-loop"), code="redirect-loop"),
     *(

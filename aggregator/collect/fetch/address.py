@@ -5,6 +5,7 @@ An address is asked for as it was written: nothing is re-quoted, added, sorted o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from yarl import URL
@@ -26,34 +27,35 @@ class Redirect:
 
 
 class Chain:
-    """One request on its way: where it is now, and which redirects have led there.
+    """One request on its way since `began_s`: where it is now, and which redirects have led there.
 
     Cookies are not sent, with one exception: a server that redirects an address to itself and sets a cookie has one
     more try with it, and it is forgotten when the chain ends.
     """
 
-    def __init__(self, url: URL, *, max_hops: int) -> None:
+    def __init__(self, url: URL, *, max_hops: int, began_s: float = 0.0) -> None:
         self.url = url
+        self.began_s = began_s
         self.hops: list[Hop] = []
         self._max_hops = max_hops
-        self._seen = {url}
+        self._seen = set[URL]()
         self._kept: dict[str, tuple[str, ...]] = {}
         self._sends_cookies = False
 
     def follow(self, redirect: Redirect) -> None:
         """Goes where `redirect` leads. FetchError ``redirect-loop``, ``bad-redirect``."""
         self.hops.append(redirect.hop)
+        self._seen.add(self.url)
         if redirect.cookies:
-            self._kept[str(self.url.host)] = redirect.cookies
+            self._kept[str(self.url.raw_host)] = redirect.cookies
         self.url = next_hop(self.url, redirect.location)
         if len(self.hops) > self._max_hops or (self.url in self._seen and not self._starts_over()):
             raise FetchError("redirect-loop", f"{self.url.host} redirects for ever ({len(self.hops)} times followed)")
-        self._seen.add(self.url)
 
-    def cookies(self) -> dict[str, str]:
-        """The header for the next request, most often none."""
-        kept = self._kept.get(str(self.url.host)) if self._sends_cookies else None
-        return {"Cookie": "; ".join(kept)} if kept else {}
+    def with_cookies(self, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers of the next request: `fields`, and seldom a cookie."""
+        kept = self._kept.get(str(self.url.raw_host)) if self._sends_cookies else None
+        return {**fields, "Cookie": "; ".join(kept)} if kept else fields
 
     @property
     def permanent_target(self) -> str | None:
@@ -106,6 +108,9 @@ def _read(text: str) -> URL:
 def _fetchable(url: URL) -> URL:
     if url.scheme not in {"http", "https"}:
         raise ValueError(f"{url.scheme[:20] or 'no'}: is not http: or https:")
-    if not url.host:
+    host = url.raw_host
+    if not host:
         raise ValueError("it names no host")
+    if "xn--" in host:
+        url.host  # noqa: B018 - ValueError where it cannot be decoded; of other hosts there is nothing to decode
     return url.with_fragment(None)

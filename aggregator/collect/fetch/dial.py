@@ -1,23 +1,25 @@
 """Names into addresses, and addresses into sockets: the one place where the guard stands.
 
-A name is resolved once; what the guard refuses is dropped from the answer, and the socket factory, which sees the very
-address that is about to be connected to, asks the guard again (addresses written as numbers never pass the resolver).
+A name is resolved once, and what the guard refuses is dropped from the answer. Whoever opens a socket asks the guard
+again, with the very address that is about to be connected to (addresses written as numbers never pass the resolver).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from itertools import chain, zip_longest
+from typing import Any, NamedTuple
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_proto import ResponseHandler
+from aiohttp import ConnectionTimeoutError
 
+from aggregator.collect.fetch.patience import Patience
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 
@@ -27,14 +29,29 @@ _REMEMBERED_S = 60.0
 #: names looked up at one time. The default executor has six threads on two cores, and twenty dead names then hold up
 #: all others for seconds
 _LOOK_UPS = 32
+#: what an address is given before the next one is tried beside it (RFC 8305 5)
+_STAGGER_S = 0.25
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 #: whatever answers as getaddrinfo does, its errors returned instead of raised: host, port, family
 LookUp = Callable[[str, int, socket.AddressFamily], list[AddressInfo] | OSError]
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
+class Address(NamedTuple):
+    """Where a socket can be connected to; `where` as sockets of its `family` have it, the numeric host first."""
+
+    family: int
+    where: tuple[Any, ...]
+
+    @property
+    def host(self) -> str:
+        """The numeric address."""
+        return str(self.where[0])
+
+
 class RefusedAddress(OSError):
-    """The guard said no. An OSError, because that is what connectors expect of a failing socket."""
+    """The guard said no. An OSError, because the next address of the same name may be allowed."""
 
     def __init__(self, reason: FetchError) -> None:
         self.reason = reason
@@ -45,7 +62,7 @@ class ResolveTimeout(OSError):
     """No answer to a name in time."""
 
 
-class GuardedResolver(AbstractResolver):
+class GuardedResolver:
     """getaddrinfo (or `look_up`) with a deadline, without the addresses that the guard refuses."""
 
     def __init__(self, guard: Guard, *, timeout_s: float, look_up: LookUp | None = None) -> None:
@@ -54,20 +71,18 @@ class GuardedResolver(AbstractResolver):
         self._ask = look_up or _getaddrinfo
         self._free = asyncio.Semaphore(_LOOK_UPS)
         #: what was found, and until when it is remembered; the oldest first
-        self._found: dict[tuple[str, int, socket.AddressFamily], tuple[float, list[ResolveResult]]] = {}
+        self._found: dict[tuple[str, int], tuple[float, list[Address]]] = {}
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> list[Address]:
         """The addresses of `host` that may be dialled. OSError: none, refused, or no answer in time."""
-        question = host, port, family
+        question = host, port
         self._forget()
         if question in self._found:
             return self._found[question][1]
-        addresses = await self._look_up(host, port, family)
-        allowed = [found for found in addresses if self._guard.refuses(found["host"]) is None]
+        addresses = await self._look_up(host, port)
+        allowed = [found for found in addresses if self._guard.refuses(found.host) is None]
         if not allowed:
-            raise _refused(self._guard, [found["host"] for found in addresses])
+            raise _refused(self._guard, addresses)
         self._found[question] = asyncio.get_running_loop().time() + _REMEMBERED_S, allowed
         return allowed
 
@@ -76,51 +91,97 @@ class GuardedResolver(AbstractResolver):
         while self._found and next(iter(self._found.values()))[0] <= now:
             del self._found[next(iter(self._found))]
 
-    async def close(self) -> None:
-        """Nothing to let go of: look-ups that are under way end by themselves."""
-
-    async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    async def _look_up(self, host: str, port: int) -> list[Address]:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._free.acquire()
-                infos = await _answered(partial(self._ask, host, port, family), done=self._free.release)
+                infos = await _answered(partial(self._ask, host, port, socket.AF_UNSPEC), done=self._free.release)
         except TimeoutError:
             raise ResolveTimeout(f"no answer within {self._timeout_s:g} s") from None
-        return [
-            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=_NUMERIC)
-            for kind, _, proto, _, address in infos
-        ]
+        return [Address(family, (where[0], port, *where[2:])) for family, _, _, _, where in infos]
 
 
-class GuardedConnector(aiohttp.TCPConnector):
-    """Opens no socket to an address the guard refuses. How many at once is the caller's business."""
+class Dialler:
+    """Opens sockets, none to an address the guard refuses. How many at once is the caller's business."""
 
     def __init__(self, guard: Guard, resolver: GuardedResolver) -> None:
         self._guard = guard
-        super().__init__(resolver=resolver, use_dns_cache=False, socket_factory=self._socket, limit=0)
-        handler: type[ResponseHandler] = _Handler
-        self._factory = partial(handler, loop=self._loop)
+        self._resolver = resolver
+        self._loop = asyncio.get_running_loop()
 
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, address = info
+    async def addresses(self, host: str, port: int) -> Sequence[Address]:
+        """Where `host`, a name or a number, can be reached. OSError; FetchError ``bad-url``: a number that is none."""
+        if ":" in host:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=_NUMERIC)  # asks nobody
+            return [Address(family, where) for family, _, _, _, where in found]
+        if host.replace(".", "").isdigit():
+            _check_canonical(host)
+            return [Address(socket.AF_INET, (host, port))]
+        return await self._resolver.resolve(host, port)
+
+    async def reach(
+        self, addresses: Sequence[Address], patience: Patience, *, within_s: float
+    ) -> tuple[socket.socket, Address]:
+        """A socket that is connected to one of `addresses`, and to which. OSError; ConnectionTimeoutError."""
+        answers: set[asyncio.Future[None]] = set()
+        patience.wait(within_s, partial(_give_up, answers))
+        if len(addresses) == 1:
+            return await self._open(addresses[0], answers), addresses[0]
+        return await self._race(addresses, answers)
+
+    async def _open(self, address: Address, answers: set[asyncio.Future[None]]) -> socket.socket:
         try:
-            self._guard.check(str(address[0]))
+            self._guard.check(address.host)
         except FetchError as refusal:
             raise RefusedAddress(refusal) from None
-        return socket.socket(family, kind, protocol)
+        opened = socket.socket(address.family, _STREAM, socket.IPPROTO_TCP)
+        try:
+            await self._connect(opened, address, answers)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
+    async def _connect(self, opened: socket.socket, address: Address, answers: set[asyncio.Future[None]]) -> None:
+        """Waits for an answer, which stands among `answers` until it is there."""
+        failed = opened.connect_ex(address.where)
+        if failed == errno.EINPROGRESS:
+            answer, fd = self._loop.create_future(), opened.fileno()
+            answers.add(answer)
+            self._loop.add_writer(fd, _settle, answer)
+            try:
+                await answer
+            finally:
+                answers.discard(answer)
+                self._loop.remove_writer(fd)
+            failed = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            raise OSError(failed, os.strerror(failed))
 
-class _Handler(ResponseHandler):
-    """Cuts off the body that some servers send behind a 304; the parser would take it for a second, bad answer.
-
-    RFC 9110 15.4.5 forbids such a body; what the status says is plain all the same.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        if data.startswith((b"HTTP/1.1 304", b"HTTP/1.0 304")):
-            head, end, _ = data.partition(b"\r\n\r\n")
-            data = head + end
-        super().data_received(data)
+    async def _race(
+        self, addresses: Sequence[Address], answers: set[asyncio.Future[None]]
+    ) -> tuple[socket.socket, Address]:
+        """One after the other, without waiting long for any; whichever accepts first (RFC 8305, "happy eyeballs")."""
+        waiting = _alternating(addresses)
+        trying: dict[asyncio.Task[socket.socket], Address] = {}
+        try:
+            while True:
+                if waiting:
+                    address = waiting.pop(0)
+                    trying[asyncio.create_task(self._open(address, answers))] = address
+                wait_s = _STAGGER_S if waiting else None
+                done, _ = await asyncio.wait(trying, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    address = trying.pop(task)
+                    error = task.exception()
+                    if error is None:
+                        return task.result(), address
+                    if isinstance(error, ConnectionTimeoutError) or not (waiting or trying):
+                        raise error
+        finally:
+            for task in trying:
+                task.add_done_callback(_discard)
+                task.cancel()
 
 
 def _answered(
@@ -161,10 +222,43 @@ def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> list[Add
         return error
 
 
-def _refused(guard: Guard, addresses: list[str]) -> OSError:
+def _refused(guard: Guard, addresses: Sequence[Address]) -> OSError:
     try:
         for address in addresses:
-            guard.check(address)
+            guard.check(address.host)
     except FetchError as refusal:
         return RefusedAddress(refusal)
     return socket.gaierror(socket.EAI_NONAME, "the name has no address")
+
+
+def _check_canonical(host: str) -> None:
+    """FetchError unless it is a dotted quad: systems take 127.1 and 017700000001 for one, the guard does not."""
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except OSError:
+        why = f"Not an address that can be fetched: {host} is no IPv4 address"
+        raise FetchError("bad-url", why, permanent=True) from None
+
+
+def _settle(answer: asyncio.Future[None]) -> None:
+    if not answer.done():
+        answer.set_result(None)
+
+
+def _give_up(answers: set[asyncio.Future[None]]) -> None:
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(ConnectionTimeoutError("the connection was not accepted in time"))
+
+
+def _alternating(addresses: Sequence[Address]) -> list[Address]:
+    """In their order, but the families by turns (RFC 8305 4)."""
+    first = [address for address in addresses if address.family == addresses[0].family]
+    others = [address for address in addresses if address.family != addresses[0].family]
+    return [address for address in chain.from_iterable(zip_longest(first, others)) if address]
+
+
+def _discard(task: asyncio.Task[socket.socket]) -> None:
+    """Closes what came too late."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()

@@ -21,10 +21,14 @@ import ssl
 from http import HTTPStatus
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from aggregator.collect.fetch import headers
 from aggregator.collect.fetch.dial import RefusedAddress, ResolveTimeout
 from aggregator.errors import FetchError
+
+#: what an exchange ends with when it fails; ValueError: what is asked for cannot be written down
+RAISED = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
 #: OpenSSL's X509_V_ERR_… numbers that people can act on
 _CERTIFICATE = {
@@ -62,15 +66,17 @@ _NO_NAME = {
 
 
 def classify(error: Exception, host: str) -> FetchError:
-    """The FetchError for what the client raised while asking `host`."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, RefusedAddress):
-        return _refusal(cause, host)
-    if isinstance(cause, ResolveTimeout):
-        return FetchError("dns-timeout", f"The name {host} was not resolved: {cause}")
-    if isinstance(cause, socket.gaierror):
-        return _resolving(cause, host)
-    return _connecting(error, cause, host)
+    """The FetchError for what was raised while `host` was asked (see `RAISED`)."""
+    if isinstance(error, RefusedAddress):
+        return _refusal(error, host)
+    if isinstance(error, ResolveTimeout):
+        return FetchError("dns-timeout", f"The name {host} was not resolved: {error}")
+    if isinstance(error, socket.gaierror):
+        return _resolving(error, host)
+    if isinstance(error, ssl.SSLError):
+        return _tls(error, host)
+    code, what = _silence(error) or _dialling(error)
+    return FetchError(code, f"{host} {what}")
 
 
 def status_error(status: int, answer: headers.Headers, host: str) -> FetchError:
@@ -108,6 +114,14 @@ def is_reset(error: Exception) -> bool:
     return isinstance(error, ConnectionError) or "ConnectionResetError" in str(error)
 
 
+def is_closed_early(error: Exception) -> bool:
+    """An orderly close before Content-Length was reached: what came is usable in part.
+
+    A cut chunk is not: there the framing itself is broken. aiohttp tells the cases apart in its message only.
+    """
+    return isinstance(error, aiohttp.ClientPayloadError) and "ContentLengthError" in str(error) and not is_reset(error)
+
+
 def _refusal(refused: RefusedAddress, host: str) -> FetchError:
     reason = refused.reason
     named = str(reason) if str(reason).startswith(f"{host} ") else f"{host}: {reason}"
@@ -120,20 +134,11 @@ def _resolving(error: socket.gaierror, host: str) -> FetchError:
     return FetchError("dns-failure", f"The name {host} was not resolved: {error.strerror or error}")
 
 
-def _connecting(error: Exception, cause: BaseException, host: str) -> FetchError:
-    if isinstance(cause, ssl.SSLError):
-        return _tls(cause, host)
-    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        return FetchError("bad-url", f"Not an address that can be fetched: {_short(error)}", permanent=True)
-    code, what = _silence(error) or _dialling(cause)
-    return FetchError(code, f"{host} {what}")
-
-
 def _silence(error: Exception) -> tuple[str, str] | None:
     """A connection without an answer; None: something else went wrong."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "timeout-connect", "did not accept the connection in time"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, aiohttp.SocketTimeoutError):
         return "timeout-first-byte", "accepted the connection and said nothing"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "connection-reset", "closed the connection without an answer"
@@ -150,7 +155,9 @@ def _tls(error: ssl.SSLError, host: str) -> FetchError:
 def _dialling(error: BaseException) -> tuple[str, str]:
     if not isinstance(error, OSError):
         return "protocol-error", f"does not speak proper HTTP: {_short(error)}"
-    return _CONNECT.get(error.errno or 0, ("connection-failed", f"could not be connected to: {_short(error)}"))
+    # event loops end a handshake that was cut short with one that has no number
+    number = errno.ECONNRESET if isinstance(error, ConnectionResetError) else error.errno
+    return _CONNECT.get(number or 0, ("connection-failed", f"could not be connected to: {_short(error)}"))
 
 
 def _phrase(status: int) -> str:
@@ -161,10 +168,8 @@ def _phrase(status: int) -> str:
 
 
 def _short(error: BaseException) -> str:
-    """One line of the client's own words; never the URL, which may carry a secret."""
-    if isinstance(error, aiohttp.InvalidURL):
-        words = error.description or "it is malformed"
-    elif isinstance(error, aiohttp.ClientResponseError):
+    """One line of the library's own words; they quote the answer, never the address, which may carry a secret."""
+    if isinstance(error, HttpProcessingError):
         words = error.message.partition("\n")[0].rstrip(":")
     elif isinstance(error, aiohttp.ClientPayloadError):
         words = "a piece of it was cut off"

@@ -38,10 +38,9 @@ def validators(headers: Headers) -> Validators:
 
 def refreshed(sent: Validators, headers: Headers) -> Validators:
     """The pair after a 304: what it brought replaces what was sent (RFC 9111 4.3.4)."""
-    brought = validators(headers)
     return Validators(
-        etag=brought.etag or sent.etag,
-        last_modified=brought.last_modified or sent.last_modified,
+        etag=_opaque(headers.get("ETag")) or sent.etag,
+        last_modified=_opaque(headers.get("Last-Modified")) or sent.last_modified,
     )
 
 
@@ -70,7 +69,8 @@ def fresh_for(headers: Headers) -> timedelta | None:
         age = _seconds(headers.get("Age")) or timedelta(0)
         limit = _seconds(directives["max-age"])
         return _positive(limit - age) if limit is not None else None
-    expires, date = http_date(headers.get("Expires")), http_date(headers.get("Date"))
+    expires = http_date(headers.get("Expires"))
+    date = http_date(headers.get("Date")) if expires else None
     return _positive(expires - date) if expires and date else None
 
 
