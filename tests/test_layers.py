@@ -48,6 +48,7 @@ KNOWN_BY = {
     "rich": {"cli"},
     "yarl": {"curate.identity", "collect.fetch"},
     "dateutil": {"collect.clean"},
+    "uvloop": {"daemon.interpreter"},
     "numpy": {"curate.sentences"},
     "onnxruntime": {"curate.sentences"},
     "tokenizers": {"curate.sentences"},

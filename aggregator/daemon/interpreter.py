@@ -1,13 +1,19 @@
-"""The interpreter, set for a daemon of many threads."""
+"""The interpreter, set for a daemon of many threads. Only module that knows uvloop."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from aggregator.daemon.garbage import short_collections
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+try:
+    from uvloop import new_event_loop
+except ImportError:  # not made for this platform: slower, otherwise the same
+    from asyncio import new_event_loop
 
 T = TypeVar("T")
 
@@ -21,7 +27,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
-        with short_collections():
-            return asyncio.run(main)
+        with short_collections(), asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(main)
     finally:
         sys.setswitchinterval(before_s)
