@@ -32,7 +32,7 @@ class Completions:
         self._writing: asyncio.Task[None] | None = None
         #: polls that have begun and not ended
         self._under_way = 0
-        #: nothing more is worth waiting for
+        #: who gathers has waited for enough; a new one each time, as an event belongs to one loop for ever
         self._enough = asyncio.Event()
 
     def begin(self) -> None:
@@ -73,7 +73,7 @@ class Completions:
         if len(self._waiting) < _MOST and all(result.entries for _, result, _ in self._waiting):
             await asyncio.sleep(_GATHER_S)
         elif len(self._waiting) < _ENOUGH and self._under_way:
-            self._enough.clear()
+            self._enough = asyncio.Event()
             over = asyncio.get_running_loop().call_later(_GATHER_S, self._enough.set)
             await self._enough.wait()
             over.cancel()

@@ -151,6 +151,23 @@ def test_a_poll_that_is_never_completed_is_not_waited_for() -> None:
     assert store.batches == [[1]] * 5
 
 
+def test_one_loop_after_another() -> None:
+    store = SlowStore()
+    store.may_write.set()
+    completions = Completions(cast("WorkStore", store))
+
+    async def run(number: int) -> None:
+        completions.begin()
+        written = asyncio.create_task(completions.complete(LEASE, result_of(number)))
+        await asyncio.sleep(0.001)
+        completions.end()
+        await written
+
+    for number in (1, 2):
+        asyncio.run(run(number))
+    assert store.batches == [[1], [2]]
+
+
 def test_a_store_that_raises_is_told_to_all() -> None:
     async def run() -> list[Stored | BaseException]:
         completions = Completions(cast("WorkStore", BrokenStore()))
