@@ -182,7 +182,6 @@ def test_no_header_smuggles_another() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
-        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello",
     ],
 )
 def test_the_next_request_goes_the_same_way(answer: bytes) -> None:
@@ -200,6 +199,7 @@ def test_the_next_request_goes_the_same_way(answer: bytes) -> None:
         [OK + OK],
         [OK, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"],
         [NOT_MODIFIED, b"hello"],
+        [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello"],
         [OK, CLOSE],
     ],
 )

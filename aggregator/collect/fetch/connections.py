@@ -92,7 +92,8 @@ class Connection(ResponseHandler):
         """Takes note, and cuts off the body that some servers send behind a 304.
 
         RFC 9110 15.4.5 forbids such a body, and what the status says is plain all the same; the parser would take it
-        for a second, bad answer. Who speaks without being asked is not listened to.
+        for a second, bad answer, and the next request might get the rest of it. Who speaks without being asked is not
+        listened to.
         """
         if self._patience is None:
             self.break_off()
@@ -100,8 +101,10 @@ class Connection(ResponseHandler):
         self.answered = True
         self._patience.heard()
         if data.startswith(_NOT_MODIFIED):
-            head, end, _ = data.partition(b"\r\n\r\n")
+            head, end, more = data.partition(b"\r\n\r\n")
             data = head + end
+            if more:
+                self.force_close()
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
