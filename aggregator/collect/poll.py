@@ -23,18 +23,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from aggregator.collect import backoff, cadence, learnt, revalidation
+from aggregator.collect import backoff, learnt, revalidation
 from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.completing import Completions
 from aggregator.collect.fetch import Fetches, NotModified, Response
-from aggregator.collect.moves import adopts
 from aggregator.collect.network import NetworkHealth
 from aggregator.collect.parse.fingerprints import Fingerprints
 from aggregator.collect.push.links import with_links
 from aggregator.collect.remembered import remembered
+from aggregator.collect.worked import worked
 from aggregator.curate.identity import identify, tells_alone
 from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLease
 from aggregator.model import (
@@ -55,8 +55,6 @@ from aggregator.model import (
 from aggregator.store import Stored, WorkStore
 
 __all__ = ["Parser", "Polled", "Poller"]
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _THREAD_FROM_BYTES = 256 * 1024
@@ -262,26 +260,16 @@ class Poller:
         size_bytes: int,
     ) -> PollResult:
         """What all polls that worked have in common."""
-        source, now = asked.source, self._clock()
-        return PollResult(
-            source_id=source.id,
+        return worked(
+            asked.source,
+            answer,
+            rhythm,
+            hints,
+            revalidates,
+            now=self._clock(),
+            policy=self.policy,
+            jitter=self._jitter(),
             outcome=outcome,
-            polled_at=now,
-            next_poll=cadence.next_poll(
-                rhythm,
-                now=now,
-                policy=self.policy,
-                hints=hints,
-                jitter=self._jitter(),
-                fixed=source.subscription.interval,
-                weight=source.subscription.weight,
-            ),
-            validators=_unless(learnt.held(source, answer), source.validators),
-            revalidation=_unless(revalidates, source.revalidation),
-            unstable_ids=source.unstable_ids,
-            moved_to=answer.permanent_target,
-            adopt_url=rhythm.overlapped and adopts(source, answer.permanent_target, now=now),
-            status=answer.status,
             size_bytes=size_bytes,
             duration=asked.duration,
         )
@@ -298,11 +286,6 @@ class Poller:
             known=revalidation.noted(asked.source, asked.sent, now=now),
         )
         return replace(result, duration=asked.duration)
-
-
-def _unless(value: T, held: T) -> T | None:
-    """What is to be stored in the place of what is held; None: nothing has changed."""
-    return None if value == held else value
 
 
 @lru_cache(maxsize=4096)  # the same ones, poll after poll

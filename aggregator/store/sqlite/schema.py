@@ -9,19 +9,13 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from aggregator.store.sqlite import changes, doubts, lookups
+from aggregator.store.sqlite import changes, doubts, hub, lookups, pushes
+from aggregator.store.sqlite.tables import keyed
 
 #: the number of the newest step, kept in ``user_version``
 SCHEMA = 12
 
 steps = Migrations("aggregator")
-
-
-def _keyed(db: Database, name: str, key: str, rest: str = "") -> None:
-    """A table that is its own primary key's index (sqlite-utils has no word for WITHOUT ROWID)."""
-    columns = [f"{column} NOT NULL" for column in key.split(", ")] + ([rest] if rest else [])
-    names = ", ".join(column.split()[0] for column in key.split(", "))
-    db.execute(f"CREATE TABLE {name}({', '.join(columns)}, PRIMARY KEY({names})) STRICT, WITHOUT ROWID")
 
 
 @steps(name="0001_sources")
@@ -207,7 +201,7 @@ def _entries(db: Database) -> None:
         "CREATE INDEX entries_guid ON entries(source_id, guid_key) WHERE guid_key IS NOT NULL",
     ):
         db.execute(statement)
-    _keyed(db, "outlinks", "link_key BLOB, source_id INTEGER, entry_id INTEGER")
+    keyed(db, "outlinks", "link_key BLOB, source_id INTEGER, entry_id INTEGER")
     db.table("outlinks").create_index(["entry_id"])
     # large texts apart, so that listings do not read past them
     db.table("bodies").create(
@@ -244,13 +238,13 @@ def _curation(db: Database) -> None:
 
 @steps(name="0005_audience")
 def _audience(db: Database) -> None:
-    _keyed(db, "buckets", "bucket INTEGER, item_id INTEGER", "n INTEGER NOT NULL")
+    keyed(db, "buckets", "bucket INTEGER, item_id INTEGER", "n INTEGER NOT NULL")
     db.table("buckets").create_index(["item_id", "bucket", "n"])
-    _keyed(db, "visitors", "day INTEGER, item_id INTEGER, visitor BLOB", "at INTEGER NOT NULL")
+    keyed(db, "visitors", "day INTEGER, item_id INTEGER, visitor BLOB", "at INTEGER NOT NULL")
     db.table("visitors").create_index(["item_id"])
-    _keyed(db, "likes", "item_id INTEGER, visitor BLOB", "at INTEGER NOT NULL")
-    _keyed(db, "marks", "mark TEXT", "n INTEGER NOT NULL")
-    _keyed(db, "opened", "reader_id INTEGER, item_id INTEGER", "at INTEGER NOT NULL")
+    keyed(db, "likes", "item_id INTEGER, visitor BLOB", "at INTEGER NOT NULL")
+    keyed(db, "marks", "mark TEXT", "n INTEGER NOT NULL")
+    keyed(db, "opened", "reader_id INTEGER, item_id INTEGER", "at INTEGER NOT NULL")
     db.table("opened").create_index(["item_id"])
     db.table("readers").create(
         {"id": int, "name": str, "token": str, "created": int},
@@ -264,14 +258,7 @@ def _audience(db: Database) -> None:
     db.table("folded").create({"log_id": bytes, "offset": int}, pk="log_id", not_null={"offset"}, strict=True)
 
 
-@steps(name="0006_hub")
-def _hub(db: Database) -> None:
-    _keyed(
-        db,
-        "hub_subscribers",
-        "topic TEXT, callback TEXT",
-        "told TEXT NOT NULL, secret BLOB, until INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
-    )
+steps(name="0006_hub")(hub.install)
 
 
 @steps(name="0007_revalidation")
@@ -279,21 +266,12 @@ def _revalidation(db: Database) -> None:
     db.table("sources").add_column("revalidation", str)
 
 
-@steps(name="0008_pushes")
-def _pushes(db: Database) -> None:
-    _keyed(
-        db,
-        "pushes",
-        "token TEXT",
-        "source_id INTEGER NOT NULL, hub TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL,"
-        " asked_at INTEGER NOT NULL, secret TEXT, until INTEGER, renew_at INTEGER, verified_at INTEGER,"
-        " delivered_at INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
-    )
+steps(name="0008_pushes")(pushes.install)
 
 
 @steps(name="0009_poll_days")
 def _poll_days(db: Database) -> None:
-    _keyed(db, "poll_days", "source_id INTEGER, day INTEGER", "ok INTEGER NOT NULL, failed INTEGER NOT NULL")
+    keyed(db, "poll_days", "source_id INTEGER, day INTEGER", "ok INTEGER NOT NULL, failed INTEGER NOT NULL")
 
 
 steps(name="0010_changes")(changes.install)
