@@ -8,6 +8,7 @@ moment for those that are still under way.
 from __future__ import annotations
 
 import asyncio
+from itertools import accumulate
 from typing import Final
 
 from aggregator.model import Lease, PollResult
@@ -17,6 +18,8 @@ __all__ = ["Completions"]
 
 #: polls that are handed over at once; each is still whole in the store, or not at all
 _MOST: Final = 64
+#: … and their entries, at a tenth of a millisecond each: a like that is given meanwhile waits for all of them
+_MOST_ENTRIES: Final = 2000
 #: how long polls with entries wait for more of them, as long as there are no others; and how long others wait, while
 #: polls are under way that may end meanwhile, for so many
 _GATHER_S: Final = 0.03
@@ -58,7 +61,8 @@ class Completions:
     async def _write(self) -> None:
         while self._waiting:
             await self._gather()
-            some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            count = self._count()
+            some, self._waiting = self._waiting[:count], self._waiting[count:]
             polls = [(lease, result) for lease, result, _ in some]
             outcomes = await asyncio.to_thread(self._written, polls)
             for (_, _, done), outcome in zip(some, outcomes, strict=True):
@@ -68,6 +72,11 @@ class Completions:
                     done.set_result(outcome)
                 else:
                     done.set_exception(outcome)
+
+    def _count(self) -> int:
+        """How many of those that wait are handed over together: one at least."""
+        entries = accumulate(len(result.entries) for _, result, _ in self._waiting[:_MOST])
+        return max(1, sum(so_far <= _MOST_ENTRIES for so_far in entries))
 
     async def _gather(self) -> None:
         if len(self._waiting) < _MOST and all(result.entries for _, result, _ in self._waiting):

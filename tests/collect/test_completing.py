@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -72,6 +73,20 @@ def test_what_ends_while_the_store_writes_is_written_together() -> None:
     assert store.batches == [[1], [2, 3, 4, 5]]
     assert [type(outcome) for outcome in outcomes] == [Stored, Stored, StaleLease, asyncio.CancelledError, Stored]
     assert outcomes[4] == Stored(new_entries=5)
+
+
+def test_a_like_does_not_wait_for_more_than_a_few_thousand_entries() -> None:
+    store = SlowStore()
+    store.may_write.set()
+    sizes = [900, 900, 900, 5000, 10, 0]
+
+    async def run() -> None:
+        completions = Completions(cast("WorkStore", store))
+        results = (replace(result_of(n, brings=True), entries=(ENTRY,) * size) for n, size in enumerate(sizes, 10))
+        await asyncio.gather(*(completions.complete(LEASE, result) for result in results))
+
+    asyncio.run(run())
+    assert store.batches == [[10, 11], [12], [13], [14, 15]]
 
 
 @pytest.mark.parametrize(("brings", "batches"), [(True, [[1, 2]]), (False, [[1], [2]])])
