@@ -49,8 +49,10 @@ class Chain:
         if redirect.cookies:
             self._kept[str(self.url.raw_host)] = redirect.cookies
         self.url = next_hop(self.url, redirect.location)
-        if len(self.hops) > self._max_hops or (self.url in self._seen and not self._starts_over()):
-            raise FetchError("redirect-loop", f"{self.url.host} redirects for ever ({len(self.hops)} times followed)")
+        if len(self.hops) > self._max_hops:
+            raise FetchError("redirect-loop", f"{self.url.host} redirects more than {self._max_hops} times in a row")
+        if self.url in self._seen and not self._starts_over():
+            raise FetchError("redirect-loop", f"{self.url.host} redirects in a circle")
 
     def with_cookies(self, fields: Mapping[str, str]) -> Mapping[str, str]:
         """The headers of the next request: `fields`, and seldom a cookie."""
