@@ -199,6 +199,8 @@ class Movement:
     candidates: Sequence[Candidate]
     #: ids of items that are candidates no more, or never were
     gone: frozenset[str]
+    #: ids of items, gone or not, of whose words, address, author, section or source any may have become another
+    edited: frozenset[str]
     #: items a day of sources whose rate may have changed
     rates: Mapping[int, float]
     #: by window, the readers of items whose number may have changed: 0 for none

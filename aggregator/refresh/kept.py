@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from aggregator.curate.stock import Stock
-from aggregator.model import Candidate, Mark, Movement, OwnFeed, Population
+from aggregator.model import Mark, Movement, OwnFeed, Population
 from aggregator.refresh.matching import Matching
 from aggregator.refresh.snapshot import Snapshot
 from aggregator.store import Store
@@ -38,12 +36,6 @@ class Kept:
         self._matching = Matching(store)
         self._mark: Mark | None = None
         self._snapshot: Snapshot | None = None
-        #: items whose text has changed since
-        self._edited: set[str] = set()
-
-    def edited(self, item_ids: Iterable[str]) -> None:
-        """The texts of these items are not what they were."""
-        self._edited.update(item_ids)
 
     def follow(
         self, population: Population, feeds: Sequence[OwnFeed], *, now: datetime, stopped: Callable[[], bool]
@@ -67,28 +59,13 @@ class Kept:
         stock = snapshot.stock
         for item_id in moved.gone:
             stock.drop(item_id)
-        self._matching.forget([*moved.gone, *self._edited])
-        changed = {item.item_id: item for item in self._as_kept(stock, self._edited)}
-        changed |= {item.item_id: item for item in moved.candidates}
-        for item in changed.values():
-            known = stock.crowd.items.get(item.item_id)
-            if known is not None and (known.section, known.source_id) != (item.section, item.source_id):
-                self._matching.forget([item.item_id])
-        self._matching.learn(changed, stopped=stopped)
-        for item in gently(changed.values()):
-            if item.item_id in self._edited or stock.crowd.items.get(item.item_id) != item:
+        self._matching.forget(moved.gone | moved.edited)
+        self._matching.learn([item.item_id for item in moved.candidates], stopped=stopped)
+        for item in gently(moved.candidates):
+            if item.item_id in moved.edited or stock.crowd.items.get(item.item_id) != item:
                 stock.put(item)
         for source_id, rate in moved.rates.items():
             stock.rate(source_id, rate)
         for window, counts in moved.counts.items():
             for item_id, readers in gently(counts.items()):
                 stock.count(window, item_id, readers)
-        self._edited.clear()
-
-    @staticmethod
-    def _as_kept(stock: Stock, item_ids: Iterable[str]) -> Iterator[Candidate]:
-        """Those of these items that are candidates."""
-        for item_id in item_ids:
-            item = stock.crowd.items.get(item_id)
-            if item is not None:
-                yield replace(item, source_rate=stock.crowd.rate_of(item.source_id))

@@ -74,9 +74,7 @@ class Making:
 
     def edited(self, item_ids: Iterable[str]) -> None:
         """The texts of these items are not what they were."""
-        ids = list(item_ids)
-        self._kept.edited(ids)
-        self._vectors.forget(ids)
+        self._vectors.forget(item_ids)
 
     def make(self, options: CurateOptions, curator: Curator, *, now: datetime, stopped: Callable[[], bool]) -> int:
         """Makes all lists; how many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from store_values import HOUR, LEASE, NOW, A, B, C, edited, follow, lease_of, make_entry, make_result, poll
 
+from aggregator.curate.rules import Subject, subject_of_item
 from aggregator.curate.windows import bounds
 from aggregator.model import (
     Candidate,
     Curation,
+    FeedInfo,
     Mark,
     Merge,
     Population,
@@ -48,19 +50,24 @@ class Follower:
     known: dict[str, Candidate] = field(default_factory=dict)
     rates: dict[int, float] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in WINDOWS})
+    #: what rules look at, read again only where a movement says so
+    subjects: dict[str, Subject] = field(default_factory=dict)
     #: how often everything had to be read
     wholes: int = 0
 
     def follow(self, store: Store, now: datetime) -> datetime:
         moved = store.movement(self.population, after=self.mark, now=now)
         if moved.whole:
-            self.known, self.rates = {}, {}
+            self.known, self.rates, self.subjects = {}, {}, {}
             self.counts = {name: {} for name in WINDOWS}
             self.wholes += 1
         self.mark = moved.mark
         self.known |= {item.item_id: item for item in moved.candidates}
         for item_id in moved.gone:
             self.known.pop(item_id, None)
+        for item_id in moved.gone | moved.edited:
+            self.subjects.pop(item_id, None)
+        self.subjects |= subjects(store, self.known.keys() - self.subjects.keys())
         self.rates |= moved.rates
         for window, counted in moved.counts.items():
             self.counts[window] |= counted
@@ -72,6 +79,7 @@ class Follower:
         anew = store.candidates(since=since, now=at, limit=self.population.newest)
         known = [replace(item, source_rate=self.rates[item.source_id]) for item in self.known.values()]
         assert sorted(known, key=_id) == sorted(anew, key=_id)
+        assert self.subjects == subjects(store, self.known.keys())
         for window, counts in self.counts.items():
             since, until = bounds(window, now=at)
             assert {item_id: n for item_id, n in counts.items() if n} == store.view_counts(since=since, until=until)
@@ -79,6 +87,10 @@ class Follower:
 
 def _id(item: Candidate) -> str:
     return item.item_id
+
+
+def subjects(store: Store, item_ids: Iterable[str]) -> dict[str, Subject]:
+    return {item.id: subject_of_item(item) for item in store.items(list(item_ids))}
 
 
 class Moving(RuleBasedStateMachine):
@@ -124,6 +136,7 @@ class Moving(RuleBasedStateMachine):
                     published=self.now - n * HOUR,
                     outlinks=(f"https://x.example/{n + 1}",),
                     upstream=Upstream(comments=comments),
+                    author=f"Author {version}",
                     verdict=Verdict(dropped="it is" if dropped and n == 4 else None, boost=1.0 + version),
                 ),
                 f"{n}.{version}",
@@ -132,6 +145,11 @@ class Moving(RuleBasedStateMachine):
         ]
         lease = lease_of(self.other, url, at=self.now)
         self.other.complete(lease, make_result(lease.sources[0].id, entries, at=self.now))
+
+    @rule(url=st.sampled_from(SOURCES), title=st.sampled_from(["One", "Other"]))
+    def rename(self, url: str, title: str) -> None:
+        self.now += LEASE
+        poll(self.other, url, at=self.now, info=FeedInfo(title=title))
 
     @rule(number=st.integers(0, 20), visitor=st.integers(0, 3), ago=st.sampled_from([0, 0, 1, 50, 300, 5000]))
     def view(self, number: int, visitor: int, ago: int) -> None:
@@ -162,12 +180,14 @@ class Moving(RuleBasedStateMachine):
             curation = replace(curation, story_merges=(StoryMerge(keep=one, absorb=two),))
         self.store.put_curation(curation, now=self.now)
 
-    @rule(weight=st.sampled_from([0.5, 1.0, 3.0]), section=st.sampled_from(["World", "Science"]))
-    def configure(self, weight: float, section: str) -> None:
-        self.other.sync_sources(
-            [Subscription(url=url, weight=weight if url == A else 1.0, section=section) for url in SOURCES],
-            now=self.now,
-        )
+    @rule(
+        weight=st.sampled_from([0.5, 1.0, 3.0]),
+        section=st.sampled_from(["World", "Science"]),
+        name=st.sampled_from([None, "A"]),
+    )
+    def configure(self, weight: float, section: str, name: str | None) -> None:
+        of_a = Subscription(url=A, weight=weight, section=section, name=name)
+        self.other.sync_sources([of_a, *(Subscription(url=url, section=section) for url in (B, C))], now=self.now)
 
     @rule(age=st.sampled_from([1, 40, 100]))
     def retain(self, age: int) -> None:
@@ -203,7 +223,7 @@ def test_nothing_moves_where_nothing_happens(store: Store) -> None:
     again = store.movement(FEW, after=first.mark, now=NOW + timedelta(seconds=40))
     assert first.whole
     assert not again.whole
-    assert [again.candidates, again.gone, again.rates] == [[], frozenset(), {}]
+    assert [again.candidates, again.gone, again.edited, again.rates] == [[], frozenset(), frozenset(), {}]
     assert not any(again.counts.values())
 
 
@@ -214,6 +234,21 @@ def test_an_edit_moves_one_item(store: Store) -> None:
     poll(store, A, edited(entries[1], "other words"), at=NOW + HOUR)
     moved = store.movement(FEW, after=mark, now=NOW + HOUR)
     assert [item.title for item in moved.candidates] == ["other words"]
+    assert moved.edited == {item.item_id for item in moved.candidates}
+
+
+def test_what_is_read_or_liked_is_not_edited(store: Store) -> None:
+    poll(store, A, make_entry("a", upstream=Upstream(comments=1)))
+    mark = store.movement(FEW, after=None, now=NOW).mark
+    (item,) = store.latest(Scope(), limit=0)
+    store.like(item.id, visitor=b"v", now=NOW)
+    poll(store, A, make_entry("a", upstream=Upstream(comments=7)), at=NOW + HOUR, info=FeedInfo(title="A"))
+    mark = store.movement(FEW, after=mark, now=NOW + HOUR).mark
+    store.like(item.id, visitor=b"w", now=NOW + HOUR)
+    poll(store, A, make_entry("a", upstream=Upstream(comments=9)), at=NOW + 2 * HOUR, info=FeedInfo(title="A"))
+    moved = store.movement(FEW, after=mark, now=NOW + 2 * HOUR)
+    assert [(one.likes, one.upstream.comments) for one in moved.candidates] == [(2, 9)]
+    assert not moved.edited
 
 
 def test_what_came_on_the_way_is_there_already(store: Store) -> None:

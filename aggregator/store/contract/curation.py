@@ -58,7 +58,9 @@ class CurationStore(Protocol):
 
         Together, all movements since one that was `whole` give what `candidates` gives, and `view_counts` of each
         window. They hold for `mark.at`: `now`, or a little later where the store has seen something meanwhile. Where a
-        mark cannot be followed (another population, a clock that went back), everything is given anew.
+        mark cannot be followed (another population, a clock that went back), everything is given anew. The words,
+        address, author, section and source that `items` gives of a candidate are what they were when it came, unless
+        it is among the `edited`.
         """
 
     def put_lists(self, lists: Iterable[ItemList]) -> None:

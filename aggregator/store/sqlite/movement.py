@@ -92,7 +92,13 @@ class _Following:
         change = -1 if candidates.is_past(self._connection, self._at_ms) else last
         rates = {item.source_id: item.source_rate for item in found}
         return Movement(
-            mark=self._mark(change), whole=True, candidates=found, gone=frozenset(), rates=rates, counts=counts
+            mark=self._mark(change),
+            whole=True,
+            candidates=found,
+            gone=frozenset(),
+            edited=frozenset(),
+            rates=rates,
+            counts=counts,
         )
 
     def since(self, mark: Mark, last: int) -> Movement:
@@ -102,6 +108,7 @@ class _Following:
         sources = {
             row[0] for row in execute("SELECT source_id FROM changes WHERE seq > ? AND source_id > 0", (mark.change,))
         }
+        edited = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND edited", (mark.change,))}
         left = set(self._left(codec.to_ms(mark.at)))
         examined = sorted(items | left | set(self._between(mark.floor)))
         rows = list(self._rows(examined))
@@ -112,6 +119,7 @@ class _Following:
             whole=False,
             candidates=[candidates.of_today(row, rates) for row in rows],
             gone=frozenset(ids[row_id] for row_id in set(examined) - {row["id"] for row in rows} if row_id in ids),
+            edited=frozenset(ids[row_id] for row_id in edited if row_id in ids),
             rates=rates,
             counts=self._counts_of({row_id: ids[row_id] for row_id in items | left if row_id in ids}),
         )

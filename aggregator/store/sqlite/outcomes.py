@@ -61,7 +61,7 @@ def changes(source: Held, result: PollResult, *, same_feed: str | None) -> dict[
     }
     if result.outcome in {"new", "error"}:
         values["warnings"] = codec.pack_or_none(result.warnings)
-    _put_learnt(values, result)
+    _put_learnt(values, source, result)
     values |= _moved(source, result, polled)
     values |= {"last_success": polled, **_GOOD} if is_good else _failed(source, result, polled)
     if same_feed is not None:
@@ -80,7 +80,7 @@ def is_seen(source: Held, values: Mapping[str, object]) -> bool:
     )
 
 
-def _put_learnt(values: dict[str, object], result: PollResult) -> None:
+def _put_learnt(values: dict[str, object], source: Held, result: PollResult) -> None:
     if result.validators is not None:
         values["etag"], values["last_modified"] = result.validators.etag, result.validators.last_modified
     if result.body_hash is not None:
@@ -90,7 +90,9 @@ def _put_learnt(values: dict[str, object], result: PollResult) -> None:
     if result.rhythm is not None:
         values["rhythm"] = codec.pack_rhythm(result.rhythm)
     if result.info is not None:
-        values |= {"title": result.info.title, "home": result.info.link, "info": codec.pack_info(result.info)}
+        values |= {"home": result.info.link, "info": codec.pack_info(result.info)}
+        if result.info.title != source.title:  # a statement that names it looks for a new name in each of its rows
+            values["title"] = result.info.title
 
 
 def _moved(source: Held, result: PollResult, polled: int) -> Mapping[str, object]:

@@ -13,7 +13,7 @@ from aggregator.store.sqlite import changes, doubts, hub, lookups, pushes
 from aggregator.store.sqlite.tables import keyed
 
 #: the number of the newest step, kept in ``user_version``
-SCHEMA = 12
+SCHEMA = 13
 
 steps = Migrations("aggregator")
 
@@ -277,3 +277,4 @@ def _poll_days(db: Database) -> None:
 steps(name="0010_changes")(changes.install)
 steps(name="0011_doubts")(doubts.install)
 steps(name="0012_lookups")(lookups.install)
+steps(name="0013_edits")(changes.tell_edits)
