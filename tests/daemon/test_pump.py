@@ -37,6 +37,20 @@ class Queue:
         return [Lease(host=one.slug, token=1, until=now + lease, sources=(one,)) for one in taken]
 
 
+def held_up(queue: Queue) -> tuple[threading.Event, threading.Event]:
+    """Set when the next claim has begun; to be set for it, and those after it, to go on."""
+    claiming, go_on = threading.Event(), threading.Event()
+    claim = queue.claim
+
+    def slowly(**asked: Any) -> list[Lease]:
+        claiming.set()
+        assert go_on.wait(10)
+        return claim(**asked)
+
+    queue.claim = slowly  # type: ignore[method-assign]
+    return claiming, go_on
+
+
 class Polling:
     """A poller whose polls take until they are told to end."""
 
@@ -167,15 +181,7 @@ def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
 def test_stopping_polls_what_is_being_claimed() -> None:
     """Nobody else could until its lease has run out, and a poll that begins later would meet a closed store."""
     queue, done = Queue(10), list[Polled]()
-    claiming, go_on = threading.Event(), threading.Event()
-    claim = queue.claim
-
-    def slowly(**asked: Any) -> list[Lease]:
-        claiming.set()
-        assert go_on.wait(10)
-        return claim(**asked)
-
-    queue.claim = slowly  # type: ignore[method-assign]
+    claiming, go_on = held_up(queue)
 
     async def story() -> None:
         pump = pump_of(queue, Polling(moment), done)
@@ -194,20 +200,13 @@ def test_stopping_polls_what_is_being_claimed() -> None:
 
 def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
     queue, done = Queue(9), list[Polled]()
-    claiming, go_on = threading.Event(), threading.Event()
-    claim = queue.claim
-
-    def slowly(**asked: Any) -> list[Lease]:
-        claiming.set()
-        assert go_on.wait(10)
-        return claim(**asked)
 
     async def story() -> None:
         gates = [asyncio.Event() for _ in range(9)]
         opened = iter(gates)
         pump = pump_of(queue, Polling(lambda: wait(next(opened))), done, slots=3)
         assert await pump.fill() == 3
-        queue.claim = slowly  # type: ignore[method-assign]
+        claiming, go_on = held_up(queue)
         gates[0].set()
         assert await asyncio.to_thread(claiming.wait, 10)
         gates[1].set()

@@ -15,7 +15,6 @@ from aggregator.store.sqlite.shown import bump
 from aggregator.store.sqlite.viewlog import Record, ViewLog
 
 BUCKET_MS = 300_000
-DAY_MS = 86_400_000
 #: a folded log beyond this size is emptied
 LOG_BYTES = 1 << 20
 
@@ -231,7 +230,7 @@ def _count(connection: Connection, records: Iterable[Record]) -> int:
         if number not in rows:
             rows[number] = load.resolve(connection, encode_id(number))
         if (row_id := rows[number]) is not None:
-            found += (at // DAY_MS, row_id, visitor, at)
+            found += (at // codec.DAY_MS, row_id, visitor, at)
     connection.execute(_BATCH)
     for start in range(0, len(found), 4 * _AT_ONCE):
         some = found[start : start + 4 * _AT_ONCE]

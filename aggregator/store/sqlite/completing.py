@@ -14,7 +14,7 @@ from aggregator.model import Lease, PollResult
 from aggregator.store import Stored
 from aggregator.store.sqlite import codec, hosts, outcomes, sync
 from aggregator.store.sqlite.connection import Connection
-from aggregator.store.sqlite.health import DAY_MS, DAYS
+from aggregator.store.sqlite.health import DAYS
 from aggregator.store.sqlite.ingest import store_all
 from aggregator.store.sqlite.keys import host_key, request_gap
 from aggregator.store.sqlite.outcomes import Held
@@ -134,9 +134,9 @@ def _count(connection: Connection, taken: Sequence[_Taken]) -> None:
     """One more poll of that day; with the first of a day, those that are no longer shown are forgotten."""
     counted, over = [], []
     for one in taken:
-        day, failed = one.polled_ms // DAY_MS, one.result.outcome in {"error", "gone"}
+        day, failed = one.polled_ms // codec.DAY_MS, one.result.outcome in {"error", "gone"}
         counted.append((one.source.id, day, int(not failed), int(failed)))
-        if one.source.last_poll is None or one.source.last_poll // DAY_MS != day:
+        if one.source.last_poll is None or one.source.last_poll // codec.DAY_MS != day:
             over.append((one.source.id, day - DAYS))
     connection.executemany(_COUNT, counted)
     connection.executemany(_FORGET, over)

@@ -10,7 +10,6 @@ from aggregator.model import SourceHealth
 from aggregator.store.sqlite import codec
 from aggregator.store.sqlite.connection import Connection
 
-DAY_MS = 86_400_000
 #: over which rates are counted; a source without any item in it is quiet
 DAYS = 30
 #: a source at a time, along the tables' keys
@@ -29,19 +28,21 @@ State = Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
 
 def _daily(connection: Connection, now_ms: int, slug: str | None = None) -> dict[int, list[int]]:
     """Items of each source by day, oldest first, the last 30 days."""
-    first = now_ms // DAY_MS - DAYS + 1
+    first = now_ms // codec.DAY_MS - DAYS + 1
     days: dict[int, list[int]] = {}
-    for source_id, day, n in connection.execute(_DAYS.format("source_days", "n"), (first, now_ms // DAY_MS, slug)):
+    for source_id, day, n in connection.execute(
+        _DAYS.format("source_days", "n"), (first, now_ms // codec.DAY_MS, slug)
+    ):
         days.setdefault(source_id, [0] * DAYS)[day - first] = n
     return days
 
 
 def _polled(connection: Connection, now_ms: int, slug: str | None) -> dict[int, tuple[list[int], list[int]]]:
     """Polls of each source by day, all and those that failed, oldest first, the last 30 days."""
-    first = now_ms // DAY_MS - DAYS + 1
+    first = now_ms // codec.DAY_MS - DAYS + 1
     days: dict[int, tuple[list[int], list[int]]] = {}
     for source_id, day, ok, failed in connection.execute(
-        _DAYS.format("poll_days", "ok, failed"), (first, now_ms // DAY_MS, slug)
+        _DAYS.format("poll_days", "ok, failed"), (first, now_ms // codec.DAY_MS, slug)
     ):
         polls, failures = days.setdefault(source_id, ([0] * DAYS, [0] * DAYS))
         polls[day - first], failures[day - first] = ok + failed, failed
@@ -74,7 +75,7 @@ def _state(row: sqlite3.Row, *, posts: bool) -> State:
 def states(connection: Connection, now_ms: int) -> Counter[str]:
     """How many configured sources are in each state; counted by the engine, which keeps no other thread waiting."""
     counted: Counter[str] = Counter()
-    for row in connection.execute(_STATES, (now_ms // DAY_MS - DAYS + 1, now_ms // DAY_MS)):
+    for row in connection.execute(_STATES, (now_ms // codec.DAY_MS - DAYS + 1, now_ms // codec.DAY_MS)):
         counted[_state(row, posts=bool(row["posts"]))] += row["n"]
     return counted
 

@@ -19,7 +19,6 @@ from aggregator.store.sqlite.keys import encode_id
 
 #: what the store has seen this much after `now` was seen meanwhile; more than that, and the clock is wrong
 MEANWHILE_MS = 60_000
-_DAY_MS = 86_400_000
 _CHUNK = 500
 
 _LAST = "SELECT coalesce((SELECT max(seq) FROM changes), 0), coalesce((SELECT min(seq) FROM changes), 1)"
@@ -158,8 +157,8 @@ class _Following:
 
     def _rates(self, sources: Iterable[int], then_ms: int) -> dict[int, float]:
         """Items a day of these sources; of all of them on a new day, when the first of the thirty has gone."""
-        today = self._at_ms // _DAY_MS
-        if then_ms // _DAY_MS != today:
+        today = self._at_ms // codec.DAY_MS
+        if then_ms // codec.DAY_MS != today:
             known = health.rates(self._connection, self._at_ms)
             return {source: known.get(source, 0.0) for source in self._all_sources()}
         return {source: self._rate(source, today) for source in sources}

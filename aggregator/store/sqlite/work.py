@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from sqlite3 import Row
 
 from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
 from aggregator.store import Stored, SyncedSources
 from aggregator.store.sqlite import codec, completing, health, hosts, sync
+from aggregator.store.sqlite.asking import blocks, marks
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.keys import digest
-
-_CHUNK = 500
 
 _DUE_HOSTS = """
 SELECT host FROM hosts WHERE due_at <= :now AND max(leased_until, free_at, parked_until) <= :now
@@ -108,9 +107,8 @@ class Work:
         def run(connection: Connection) -> list[KnownEntry]:
             found: dict[int, KnownEntry] = {}
             for column, texts in (("guid_key", guids), ("link_key", links)):
-                for keys in _chunks([digest(text) for text in dict.fromkeys(texts)]):
-                    marks = ", ".join("?" * len(keys))
-                    query = f"SELECT {_KNOWN} FROM entries WHERE {column} IN ({marks}) AND source_id = ?"
+                for keys in blocks([digest(text) for text in dict.fromkeys(texts)]):
+                    query = f"SELECT {_KNOWN} FROM entries WHERE {column} IN ({marks(len(keys))}) AND source_id = ?"
                     for row in connection.execute(query, (*keys, source_id)):
                         found[row["id"]] = KnownEntry(
                             entry_id=row["entry_id"],
@@ -152,11 +150,6 @@ class Work:
     def states(self, *, now: datetime) -> Mapping[str, int]:
         """How many configured sources are in each state."""
         return self._engine.read(lambda connection: health.states(connection, codec.to_ms(now)))
-
-
-def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    for start in range(0, len(keys), _CHUNK):
-        yield keys[start : start + _CHUNK]
 
 
 def _leased(connection: Connection, rows: Sequence[Row], until: int) -> list[Lease]:

@@ -15,6 +15,7 @@ from aggregator.store.sqlite.codec.rows import (
     upstream,
 )
 from aggregator.store.sqlite.codec.values import (
+    DAY_MS,
     figures,
     from_ms,
     from_ms_or_none,
@@ -37,6 +38,7 @@ from aggregator.store.sqlite.codec.values import (
 )
 
 __all__ = [
+    "DAY_MS",
     "REF_COLUMNS",
     "SOURCE_COLUMNS",
     "copy",

@@ -15,6 +15,7 @@ from aggregator.model import (
     Upstream,
     Validators,
 )
+from aggregator.model.collecting import Role
 from aggregator.model.redact import public_url
 from aggregator.store.sqlite.codec.values import (
     figures,
@@ -29,24 +30,17 @@ from aggregator.store.sqlite.codec.values import (
 )
 from aggregator.store.sqlite.keys import encode_id
 
+#: the columns of what the configuration says of a source
+_SUBSCRIBED = ("url", "section", "name", "interval_ms", "weight", "enabled", "full_text", "role")
+
 
 def subscription(row: sqlite3.Row) -> Subscription:
     """A source's row as the configuration gave it."""
-    return Subscription(
-        url=row["url"],
-        section=row["section"],
-        name=row["name"],
-        interval=from_span_ms(row["interval_ms"]),
-        weight=row["weight"],
-        enabled=bool(row["enabled"]),
-        full_text=bool(row["full_text"]),
-        role=row["role"],
-    )
+    return _subscription(*(row[name] for name in _SUBSCRIBED))
 
 
 #: the columns of `source`, in groups, of a table of sources called s
-SOURCE_COLUMNS = """s.id, s.slug, s.fetch_url, s.title,
-    s.url, s.section, s.name, s.interval_ms, s.weight, s.enabled, s.full_text, s.role,
+SOURCE_COLUMNS = f"""s.id, s.slug, s.fetch_url, s.title, {", ".join(f"s.{name}" for name in _SUBSCRIBED)},
     s.info, s.etag, s.last_modified, s.revalidation, s.body_hash, s.rhythm,
     s.error_count, s.error_since, s.last_poll, s.last_success,
     s.moved_to, s.moved_since, s.moved_count, s.unstable_ids, s.gone_since"""
@@ -55,23 +49,13 @@ SOURCE_COLUMNS = """s.id, s.slug, s.fetch_url, s.title,
 def source(row: sqlite3.Row) -> Source:
     """The `SOURCE_COLUMNS` of a row, as a source is handed out to be polled. By place: every poll begins with it."""
     source_id, slug, fetch_url, title = row[:4]
-    url, section, name, interval_ms, weight, enabled, full_text, role = row[4:12]
     info, etag, last_modified, revalidation, body_hash, rhythm = row[12:18]
     error_count, error_since, last_poll, last_success = row[18:22]
     moved_to, moved_since, moved_count, unstable_ids, gone_since = row[22:27]
     return Source(
         id=source_id,
         slug=slug,
-        subscription=Subscription(
-            url=url,
-            section=section,
-            name=name,
-            interval=from_span_ms(interval_ms),
-            weight=weight,
-            enabled=bool(enabled),
-            full_text=bool(full_text),
-            role=role,
-        ),
+        subscription=_subscription(*row[4:12]),
         fetch_url=fetch_url,
         title=title,
         info=unpack_info(info),
@@ -88,6 +72,28 @@ def source(row: sqlite3.Row) -> Source:
         moved_count=moved_count,
         unstable_ids=bool(unstable_ids),
         gone_since=from_ms_or_none(gone_since),
+    )
+
+
+def _subscription(  # noqa: PLR0917 - columns, by place
+    url: str,
+    section: str,
+    name: str | None,
+    interval_ms: int | None,
+    weight: float,
+    enabled: int,
+    full_text: int,
+    role: Role,
+) -> Subscription:
+    return Subscription(
+        url=url,
+        section=section,
+        name=name,
+        interval=from_span_ms(interval_ms),
+        weight=weight,
+        enabled=bool(enabled),
+        full_text=bool(full_text),
+        role=role,
     )
 
 

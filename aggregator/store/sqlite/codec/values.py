@@ -21,6 +21,8 @@ from aggregator.model import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _INT64 = 1 << 63
+#: a day of UTC
+DAY_MS = 86_400_000
 #: sources whose structures are kept as they were read: they are the same, poll after poll
 _KEPT = 2048
 #: counts by the hour, of weekdays and weekends

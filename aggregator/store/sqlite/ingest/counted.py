@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from aggregator.model import Entry
 from aggregator.store.sqlite.asking import blocks, marks
+from aggregator.store.sqlite.codec import DAY_MS
 from aggregator.store.sqlite.connection import Connection
 from aggregator.store.sqlite.ingest.arrivals import Arrival
 from aggregator.store.sqlite.ingest.rows import Row
 
 __all__ = ["count_new"]
-
-DAY_MS = 86_400_000
 
 _COUNTED = """
 WITH asked(source, that) AS (VALUES {})
