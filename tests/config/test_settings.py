@@ -459,5 +459,5 @@ def test_sentence_vectors_that_are_not_installed_are_asked_for_in_vain() -> None
     asked = SOURCE.replace("[[sources]]", "[related]\nvectors = true\n\n[[sources]]", 1)
     assert config.parse(asked).related.vectors
     assert not config.parse(SOURCE).related.vectors
-    found = [message for message in warnings(asked) if "aggregator[vectors]" in message]
+    found = [message for message in warnings(asked) if "feed-aggregator[vectors]" in message]
     assert bool(found) == (find_encoder() is None)
