@@ -13,11 +13,10 @@ from itertools import islice
 from aggregator.curate import duplicates, related
 from aggregator.curate.decided import Decided
 from aggregator.curate.document import Document
-from aggregator.curate.duplicates import Likeness, cannot_be, likeness
+from aggregator.curate.duplicates import Likeness, Series, cannot_be, likeness
 from aggregator.curate.index import Hit, Index
 from aggregator.curate.meaning import Meaning
 from aggregator.curate.placing import Placing
-from aggregator.curate.series import Series
 from aggregator.curate.stories import Stories
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import Curation, ItemText

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from aggregator.curate.curator import KEPT, KEPT_AT_MOST, Curator
 from aggregator.curate.meaning import Meaning
+from aggregator.curate.merge_review import settle
 from aggregator.curate.profile import Vector
 from aggregator.curate.sentences import Encoder
 from aggregator.curate.stock import SITE, section_of
-from aggregator.curate.undoing import settle
 from aggregator.errors import StoreError
 from aggregator.model import Curation, ItemList, ItemText, ListKey
 from aggregator.refresh.listing import Maker

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.curate.identity import Identified, entry_keys, identify, tells_alone
-from aggregator.curate.identity.times import first_times
+from aggregator.curate.identity.entries import first_times
 from aggregator.model import KnownEntry, ParsedEntry
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)

@@ -17,17 +17,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from aggregator.curate.identity.canonical import canonical_url
-from aggregator.curate.identity.pages import is_front_page, names_one_story
-from aggregator.curate.identity.times import first_times
+from aggregator.curate.identity.canonical_url import canonical_url, is_front_page, names_one_story
 from aggregator.curate.text import normalise, tokens
 from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis
 from aggregator.model.redact import public_url
 
-__all__ = ["Identified", "entry_keys", "identify", "tells_alone"]
+__all__ = ["Identified", "entry_keys", "first_times", "identify", "tells_alone"]
 
 #: how alike two titles at one address must be to be one story edited
 _SAME_TITLE = 0.5
@@ -298,3 +296,25 @@ def _warnings(keyed: Sequence[_Keyed], matches: dict[int, _Match], unstable: boo
     elif _changed(keyed, matches, again=False):
         told.append("guids-changed")
     return told
+
+
+_APART = timedelta(milliseconds=1)
+
+
+def first_times(claimed: Sequence[datetime | None], now: datetime) -> list[datetime]:
+    """The times of a document's new entries, in its order: as claimed, never later than `now`; `now` without a claim.
+
+    One document in eight has no dates, and some have one for all of it. Documents have their newest first, so of
+    several entries at one moment the first is the newest, by a millisecond each, which no reader sees.
+    """
+    times = [min(claim or now, now) for claim in claimed]
+    if len(set(times)) == len(times):
+        return times
+    together = Counter(times)
+    behind: Counter[datetime] = Counter()
+    spaced = []
+    for moment in times:
+        newest = min(moment + (together[moment] - 1) * _APART, now)
+        spaced.append(newest - behind[moment] * _APART)
+        behind[moment] += 1
+    return spaced

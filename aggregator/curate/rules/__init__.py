@@ -17,11 +17,25 @@ Everything here is pure: values in, values out.
 
 from __future__ import annotations
 
-from aggregator.curate.rules.judging import Action, Rule, judge, parse_action
-from aggregator.curate.rules.language import FIELDS, Match, compile_match
-from aggregator.curate.rules.patterns import compile_pattern
-from aggregator.curate.rules.subject import Subject, subject_of_entry, subject_of_item
-from aggregator.curate.rules.trial import RuleTrial, Trial, try_rules, verdicts_of_items
+from aggregator.curate.rules.evaluation import (
+    Action,
+    Rule,
+    RuleTrial,
+    Trial,
+    judge,
+    parse_action,
+    try_rules,
+    verdicts_of_items,
+)
+from aggregator.curate.rules.expressions import (
+    FIELDS,
+    Match,
+    Subject,
+    compile_match,
+    compile_pattern,
+    subject_of_entry,
+    subject_of_item,
+)
 
 __all__ = [
     "FIELDS",

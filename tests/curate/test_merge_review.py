@@ -5,7 +5,7 @@ from curating import AGENCY, BRIDGE, FAREWELL, SHIP, seasoned, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.undoing import settle
+from aggregator.curate.merge_review import settle
 from aggregator.model import Curation, Doubt, ItemText
 
 

@@ -6,14 +6,110 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from yarl import URL
 
-from aggregator.curate.identity.sites import at_known_site
-from aggregator.curate.identity.tracking import is_tracking
+__all__ = ["MAX_URL_CHARS", "canonical_url", "is_front_page", "names_one_story"]
 
-__all__ = ["MAX_URL_CHARS", "canonical_url"]
+_PREFIXES = (
+    "utm_", "at_", "ns_", "pk_", "mtm_", "matomo_", "piwik_", "hsa_", "hsctatracking", "__hs", "_hs", "ga_", "oly_",
+    "wt.", "wt_", "fb_action_", "fb_comment_", "mc_", "ml_subscriber", "vero_", "cm_mmc", "guce_", "soc_", "__cft__",
+    "__tn__", "sc_", "ss_campaign_", "int_", "itm_", "stm_", "sfmc_", "dm_i", "trk_", "wprov", "nb_", "xtor", "xtref",
+    "xts",
+)  # fmt: skip
+_NAMES = frozenset({
+    "fbclid", "gclid", "gclsrc", "dclid", "msclkid", "yclid", "twclid", "ttclid", "wbraid", "gbraid", "srsltid",
+    "li_fat_id", "epik", "igshid", "igsh", "igsid", "_ga", "_gl", "_openstat", "_branch_match_id", "mkt_tok",
+    "wickedid", "spm", "scm", "ito", "icid", "iid", "ocid", "ncid", "cmp", "cmpid", "s_cid", "s_kwcid", "ef_id",
+    "efid", "s_campaign", "sr_share", "trk", "trkcampaign", "trackingid", "guccounter", "tsrc", "rssid", "rpc",
+    "taid", "__source", "__twitter_impression", "ftag", "linkcode", "ex_cid", "emc", "smid", "smtyp",
+    "campaign_id", "instance_id", "segment_id", "regi_id", "rb_clickid", "mbid", "intcid", "intcmp", "sthash",
+    "yptr", "srnd", "sref", "leadsource", "traffic_source", "reflink", "fb_source", "fb_ref", "ss_source",
+    "feedtype", "feedname", "virtualbrandchannel", "dlbk", "echobox", "et_cid", "et_rid", "elqtrackid",
+    "elqtrack", "assetid", "phpsessid", "jsessionid", "ftcamp", "ftcampaign", "ftrss", "amp", "outputtype",
+    "output_type", "usqp", "_r", "guid_src", "zanpid", "awc", "feature", "irclickid", "rdid", "sharetype", "share_id",
+    "xing_share",
+})  # fmt: skip
+#: names that mean something on some sites, and tracking where the value says so
+_AMBIGUOUS = frozenset({
+    "ref", "src", "source", "from", "via", "feed", "rss", "partner", "mod", "cid", "medium", "campaign",
+    "output", "utm", "rel", "s", "referrer", "referer", "ref_src",
+})  # fmt: skip
+_TELLING = re.compile(
+    r"rss|feed|atom(?![a-z])|twitter|facebook|newsletter|e?mail(?![a-z])|social|share|homepage|hpp(?![a-z])|twsrc"
+    r"|(?:tw|fb)(?![a-z])|ifttt|dlvr|hootsuite|googlenews|flipboard|linkedin|reddit|hackernews"
+)
+
+
+def is_tracking(name: str, value: str) -> bool:
+    """Whether a query parameter only tells where the reader came from."""
+    name = name.casefold()
+    if name in _NAMES or name.startswith(_PREFIXES):
+        return True
+    if name not in _AMBIGUOUS:
+        return False
+    value = value.casefold()
+    return (value == "1" and name in {"rss", "feed"}) or _TELLING.match(value) is not None
+
+
+_VIDEO = re.compile(r"/(?:shorts|embed|live|v)/([\w-]{6,})$")
+_VIDEO_PARAMETER = re.compile(r"(?:^|&)v=([\w-]+)")
+_PAPER = re.compile(r"/(?:abs|pdf|html|format)/((?:[a-z.-]+/)?\d[\d.]*\d)(?:v\d+)?(?:\.pdf)?$", re.IGNORECASE)
+_POST = re.compile(r"/\w+/status(?:es)?/\d+$")
+_SAME_HOST = {
+    "youtu.be": "youtube.com",
+    "youtube-nocookie.com": "youtube.com",
+    "music.youtube.com": "youtube.com",
+    "export.arxiv.org": "arxiv.org",
+    "old.reddit.com": "reddit.com",
+    "new.reddit.com": "reddit.com",
+    "np.reddit.com": "reddit.com",
+    "twitter.com": "x.com",
+    "dx.doi.org": "doi.org",
+}
+
+
+def at_known_site(host: str, path: str, query: str) -> tuple[str, str, str]:
+    """(host, path, query) of an address, as the site's own canonical link has them; unchanged at any other site."""
+    site = _SAME_HOST.get(host, host)
+    if site == "youtube.com":
+        return (site, *_video(host, path, query))
+    if site == "arxiv.org" and (paper := _PAPER.match(path)):
+        return site, f"/abs/{paper[1]}", ""
+    if site == "x.com" and _POST.match(path):
+        return site, path, ""
+    return site, path.lower() if site == "doi.org" else path, query
+
+
+def _video(host: str, path: str, query: str) -> tuple[str, str]:
+    """A video by its id, wherever that stands; its list and the time to start at go."""
+    if host == "youtu.be" and path.count("/") == 1 and len(path) > 1:
+        return "/watch", f"v={path[1:]}"
+    if found := _VIDEO.match(path):
+        return "/watch", f"v={found[1]}"
+    if path == "/watch" and (found := _VIDEO_PARAMETER.search(query)):
+        return path, f"v={found[1]}"
+    return path, query
+
+
+_GENERAL_PAGES = re.compile(
+    r"^/?$|^/[^/\d?]{0,12}$|/(?:live|news|latest|changelog|releases|updates|feed|rss|blog|home|archive|events)$",
+    re.IGNORECASE,
+)
+_FRONT_PAGE = re.compile(r"https?://[^/?#]*/?")
+
+
+def is_front_page(canonical: str) -> bool:
+    """Whether an address (canonical) is a site's first page."""
+    return _FRONT_PAGE.fullmatch(canonical) is not None
+
+
+def names_one_story(link: str) -> bool:
+    """Whether an address is of the kind that belongs to one article, not to a page whose contents change."""
+    parts = urlsplit(link)
+    return bool(parts.query) or not _GENERAL_PAGES.search(parts.path)
+
 
 #: longer addresses are nobody's article (HOSTILE U5)
 MAX_URL_CHARS = 2048
