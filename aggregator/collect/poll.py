@@ -35,7 +35,7 @@ from aggregator.collect.parse.fingerprints import Fingerprints
 from aggregator.collect.push.links import with_links
 from aggregator.collect.remembered import remembered
 from aggregator.collect.worked import worked
-from aggregator.curate.identity import identify, tells_alone
+from aggregator.curate.identity import identify, is_partial_document_enough
 from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLease
 from aggregator.model import (
     Document,
@@ -191,7 +191,7 @@ class Poller:
         before = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
         feed = await self._parser.parse(replace(document, before=before))
         known = await remembered(self._store, source, feed.entries)
-        if feed.unchanged and not tells_alone(feed.entries, known):
+        if feed.unchanged and not is_partial_document_enough(feed.entries, known):
             feed = await self._parser.parse(replace(document, before=b""))
             known = await remembered(self._store, source, feed.entries)
         return feed, known

@@ -14,10 +14,10 @@ from aggregator.curate.index import Index
 from aggregator.curate.thresholds import DUPLICATE
 from aggregator.model import Curation, Doubt, Merge, Split
 
-__all__ = ["settle"]
+__all__ = ["review_merges"]
 
 
-def settle(doubts: Sequence[Doubt], *, duplicate: float = DUPLICATE) -> Curation:
+def review_merges(doubts: Sequence[Doubt], *, duplicate: float = DUPLICATE) -> Curation:
     """Looks at items that were merged and whose texts have been edited since; takes apart what is no longer alike.
 
     `duplicate` as for `duplicates.likeness`. What is restored waits to be decided like any new item.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from aggregator.curate.curator import KEPT, KEPT_AT_MOST, Curator
 from aggregator.curate.meaning import Meaning
-from aggregator.curate.merge_review import settle
+from aggregator.curate.merge_review import review_merges
 from aggregator.curate.profile import Vector
 from aggregator.curate.sentences import Encoder
 from aggregator.curate.stock import SITE, section_of
@@ -172,7 +172,7 @@ class Refresher:
             if settled.issuperset(doubt.item_id for doubt in doubts):
                 break  # edited while they were looked at
             settled.update(doubt.item_id for doubt in doubts)
-            curation = settle(doubts, duplicate=self.options.thresholds.duplicate)
+            curation = review_merges(doubts, duplicate=self.options.thresholds.duplicate)
             self._store.put_curation(curation, now=now)
             done = _sum(done, curation)
         return done

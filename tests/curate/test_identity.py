@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.identity import Identified, entry_keys, identify, tells_alone
+from aggregator.curate.identity import Identified, entry_keys, identify, is_partial_document_enough
 from aggregator.curate.identity.entries import first_times
 from aggregator.model import KnownEntry, ParsedEntry
 
@@ -207,7 +207,7 @@ def test_part_of_a_document_is_told_apart_as_the_whole_is(data: st.DataObject) -
     keys = {key for entry in after for key in entry_keys(entry)}
     rest = [entry for entry in before if keys.isdisjoint(entry_keys(entry))]
     known = memory.known(after)
-    if not tells_alone(after, known):
+    if not is_partial_document_enough(after, known):
         return
     alone = identify(after, known, source_url=FEED, now=memory.now)
     whole = identify([*after, *rest], memory.known([*after, *rest]), source_url=FEED, now=memory.now)

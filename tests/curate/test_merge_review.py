@@ -5,12 +5,12 @@ from curating import AGENCY, BRIDGE, FAREWELL, SHIP, seasoned, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.merge_review import settle
+from aggregator.curate.merge_review import review_merges
 from aggregator.model import Curation, Doubt, ItemText
 
 
 def look(*parts: ItemText, item_id: str = "a") -> Curation:
-    return settle([Doubt(item_id=item_id, parts=parts)])
+    return review_merges([Doubt(item_id=item_id, parts=parts)])
 
 
 def restored(curation: Curation) -> list[str]:

@@ -25,7 +25,7 @@ from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis
 from aggregator.model.redact import public_url
 
-__all__ = ["Identified", "entry_keys", "first_times", "identify", "tells_alone"]
+__all__ = ["Identified", "entry_keys", "first_times", "identify", "is_partial_document_enough"]
 
 #: how alike two titles at one address must be to be one story edited
 _SAME_TITLE = 0.5
@@ -105,7 +105,7 @@ def identify(
     )
 
 
-def tells_alone(feed_entries: Sequence[ParsedEntry], known: Sequence[KnownEntry]) -> bool:
+def is_partial_document_enough(feed_entries: Sequence[ParsedEntry], known: Sequence[KnownEntry]) -> bool:
     """Whether part of a document is enough to identify it, given that the rest shares none of its guids and addresses.
 
     It is not where an address is known under another guid: whether that guid is gone, only the whole can tell.
