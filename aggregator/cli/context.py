@@ -57,4 +57,14 @@ class Context:
         return datetime.now(UTC)
 
 
+def store_path(settings: Settings) -> Path:
+    """The file of the store; it need not exist yet."""
+    return settings.base / settings.store.url.partition(":")[2]
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether the store exists. Opening one that does not exist would create it."""
+    return store_path(settings).is_file()
+
+
 pass_context = click.make_pass_decorator(Context, ensure=True)

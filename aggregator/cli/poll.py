@@ -70,7 +70,7 @@ def _resting(store: Store, wanted: set[str], now: datetime) -> set[str]:
 async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[Polled]:
     """One round: every wanted source once."""
     from aggregator import assemble
-    from aggregator.cli.progress import Progress
+    from aggregator.cli.output import Progress
     from aggregator.daemon.pump import Pump, lease_length
 
     done: list[Polled] = []
@@ -122,7 +122,7 @@ async def _drain(pump: Pump, left: set[str], *, force: bool) -> None:
 def _refresh(settings: Settings, store: Store, now: datetime) -> None:
     """Compares what has come with the rest, and makes the lists anew."""
     from aggregator import assemble
-    from aggregator.cli.progress import Progress
+    from aggregator.cli.output import Progress
 
     with Progress("comparing and ranking"):
         refresher = assemble.refresher(settings, store)

@@ -1,9 +1,10 @@
-"""``aggregator run``."""
+"""``aggregator run`` and ``demo``: what goes on until it is stopped."""
 
 from __future__ import annotations
 
 import os
 import threading
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -40,3 +41,18 @@ def _leave_hung_threads() -> None:
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
     if others:
         os._exit(0)
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, help="Where the site is served; taken by others: a free one.")
+@click.option("--seconds", type=click.IntRange(min=1), help="Close after so many seconds instead of on Ctrl-C.")
+def demo(port: int, seconds: int | None) -> None:
+    """Show the whole thing offline: a newsroom on loopback, followed live, with readers who click."""
+    from aggregator.demo import run_demo
+
+    run_demo(
+        say=click.echo,
+        clock=lambda: datetime.now(UTC),
+        port=port,
+        duration=timedelta(seconds=seconds) if seconds else None,
+    )

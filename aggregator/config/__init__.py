@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from aggregator.config.checks import comparable, section_key
-from aggregator.config.compare import diff, diff_sources
 from aggregator.config.edit import NewSource, add_source, add_sources, remove_source
-from aggregator.config.settings import PLACES, Settings, find, load, parse
+from aggregator.config.settings import PLACES, Settings, diff, diff_sources, find, load, parse
 from aggregator.config.tables import SourceTable
-from aggregator.config.values import http_url
+from aggregator.config.types import http_url
+from aggregator.config.validation import comparable, section_key
 
 __all__ = [
     "PLACES",

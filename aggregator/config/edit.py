@@ -16,10 +16,10 @@ from pathlib import Path
 
 import tomlkit
 
-from aggregator.config.checks import comparable
-from aggregator.config.locate import Layout, layout
 from aggregator.config.settings import Settings, parse
-from aggregator.config.suggest import did_you_mean
+from aggregator.config.toml_lines import Layout, layout
+from aggregator.config.types import did_you_mean
+from aggregator.config.validation import comparable
 from aggregator.errors import ConfigError, NotFound, Problem
 
 

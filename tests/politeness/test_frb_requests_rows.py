@@ -22,7 +22,7 @@ from aggregator.collect.discover import discover
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.fetch.dial import LookUp
 from aggregator.collect.guard import Guard
-from aggregator.config.values import http_url
+from aggregator.config.types import http_url
 from aggregator.errors import CollectError
 from aggregator.model import Lease, PollResult, Subscription
 from aggregator.store import Store

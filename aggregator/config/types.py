@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,7 +13,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator
 
-from aggregator.config.suggest import did_you_mean
 from aggregator.model import duration
 
 MAX_URL = 2_048
@@ -21,6 +22,19 @@ _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
 #: the host of an address or e-mail address
 _HOST = re.compile(r"(?:[a-z]+://|mailto:)?(?:[^/?#]*@)?([a-z0-9.-]*)", re.IGNORECASE)
 _NOBODYS = frozenset({"example", "invalid", "localhost", "test"})
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be; None if none is near."""
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), folded, 1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'max_size'?``, or nothing."""
+    near = nearest(word, known)
+    return f"; did you mean '{near}'?" if near else ""
 
 
 def _duration(value: object) -> timedelta:

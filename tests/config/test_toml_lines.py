@@ -8,7 +8,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config.locate import layout
+from aggregator.config.toml_lines import layout
 
 TEXT = '''# first
 title = "a # b" # c

@@ -1,0 +1,316 @@
+"""The tables of config.toml: the keys of each, their types and their defaults.
+
+Every attribute has the name of its key. A validator raises ValueError with a sentence for people; `validation` puts
+file, line and key in front of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from aggregator.config import types
+from aggregator.curate.rules import Action, Match, Rule, compile_match, parse_action
+from aggregator.errors import RuleError
+from aggregator.model import OwnFeed, Subscription, duration
+
+PLACEHOLDER_CONTACT = "https://example.org/about"
+#: names of feeds that the site has of itself
+RESERVED_FEEDS = frozenset({"latest", "ranking", "recommended", "related", "status", "search"})
+#: how many of something a list holds
+Count = Annotated[int, Field(ge=1, le=1_000)]
+
+
+class Table(BaseModel):
+    """What all tables share: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class SiteTable(Table):
+    """``[site]``: what the site is called and where it is."""
+
+    title: types.Line = "The Daily Aggregate"
+    #: without a trailing slash
+    url: types.SiteUrl = "http://127.0.0.1:8080"
+    language: types.Language = "en"
+    timezone: types.Zone = ZoneInfo("UTC")
+    contact: types.Line = PLACEHOLDER_CONTACT
+    like_label: types.Line = "veryGood!"
+
+    @field_validator("contact")
+    @classmethod
+    def _fits_a_header(cls, contact: str) -> str:
+        if not contact.isascii():
+            raise ValueError("must be plain ASCII, it goes into a request header: an address or an e-mail address")
+        return contact
+
+    @property
+    def reached_at(self) -> str:
+        """`contact`, where it can be somebody's; "" while a placeholder stands there."""
+        return "" if types.is_nobodys(self.contact) else self.contact
+
+
+class ServerTable(Table):
+    """``[server]``: where pages and feeds are served."""
+
+    listen: types.Listen = "127.0.0.1:8080"
+    trusted_proxies: types.Networks = ()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """`listen` as host and port."""
+        return types.listen_address(self.listen)
+
+
+class StoreTable(Table):
+    """``[store]``: where everything is kept."""
+
+    url: str = "sqlite:aggregator.db"
+
+    @field_validator("url")
+    @classmethod
+    def _known_kind(cls, url: str) -> str:
+        kind, _, place = url.partition(":")
+        if kind != "sqlite" or not place:
+            raise ValueError(f'"{url}": only sqlite:PATH is known, e.g. "sqlite:aggregator.db"')
+        return url
+
+
+class PollingTable(Table):
+    """``[polling]``: how often, how many at once, and within which limits sources are asked."""
+
+    min_interval: types.Duration = timedelta(minutes=30)
+    max_interval: types.Duration = timedelta(hours=6)
+    concurrency: Annotated[int, Field(ge=1, le=1_000)] = 64
+    per_host: Annotated[int, Field(ge=1, le=8)] = 1
+    timeout: types.Duration = timedelta(seconds=30)
+    #: bytes, after decompression
+    max_size: Annotated[types.Size, Field(ge=1_000, le=1_000_000_000)] = 10_000_000
+    allow_private_addresses: types.Networks = ()
+    #: requests a day, of all sources together; 0: no limit
+    budget: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+
+    @field_validator("min_interval", "max_interval")
+    @classmethod
+    def _a_second_at_least(cls, interval: timedelta) -> timedelta:
+        if not timedelta(seconds=1) <= interval <= timedelta(days=365):
+            raise ValueError("must be between 1s and 365d")
+        return interval
+
+    @field_validator("timeout")
+    @classmethod
+    def _some_minutes_at_most(cls, timeout: timedelta) -> timedelta:
+        if not timedelta(milliseconds=50) <= timeout <= timedelta(minutes=10):
+            raise ValueError("must be between 50ms and 10m")
+        return timeout
+
+
+class RankingTable(Table):
+    """``[ranking]``: "most viewed", in which windows."""
+
+    windows: Annotated[types.Windows, Field(min_length=1)] = ("1h", "1d", "7d", "30d")
+    window: types.Window = "1d"
+    size: Count = 8
+
+    @property
+    def lengths(self) -> Mapping[str, timedelta]:
+        """How long each window is, by its name, in the order of `windows`."""
+        return {window: duration(window) for window in self.windows}
+
+
+class StoriesTable(Table):
+    """``[stories]``: how alike articles are that are one story, or one article."""
+
+    window: types.Duration = timedelta(hours=48)
+    similarity: Annotated[float, Field(ge=0.1, le=0.6)] = 0.25
+    duplicate: Annotated[float, Field(ge=0.5, le=1.0)] = 0.65
+
+    @field_validator("window")
+    @classmethod
+    def _an_hour_at_least(cls, window: timedelta) -> timedelta:
+        if not timedelta(hours=1) <= window <= timedelta(days=14):
+            raise ValueError("must be between 1h and 14d: articles are compared with those of the last 30 days")
+        return window
+
+
+class RelatedTable(Table):
+    """``[related]``: items about the same subject."""
+
+    size: Count = 10
+    vectors: bool = False
+
+
+class RecommendationTable(Table):
+    """``[recommendation]``: items worth reading now."""
+
+    size: Count = 8
+    max_per_source: Count = 2
+
+
+class PublishTable(Table):
+    """``[publish]``: what feeds and pages hold."""
+
+    formats: Annotated[tuple[Literal["atom", "rss", "json"], ...], *types.Choices, Field(min_length=1)] = (
+        "atom",
+        "rss",
+        "json",
+    )
+    content: Literal["summary", "full"] = "summary"
+    items: Count = 50
+    entry_link: Literal["go", "page", "source"] = "go"
+    images: Literal["link", "none"] = "link"
+    hub: types.Hub = ""
+
+
+class RetentionTable(Table):
+    """``[retention]``: how long content is kept; None: for ever."""
+
+    items: types.DurationOrNever = timedelta(days=90)
+
+    @field_validator("items")
+    @classmethod
+    def _a_day_at_least(cls, length: timedelta | None) -> timedelta | None:
+        if length is not None and length < timedelta(days=1):
+            raise ValueError('must be at least a day, or "never"')
+        return length
+
+
+class BackupTable(Table):
+    """``[backup]``: how often a copy of the store is made (None: never) and how many are kept."""
+
+    every: types.DurationOrNever = timedelta(days=1)
+    keep: Annotated[int, Field(ge=1, le=1_000)] = 7
+
+    @field_validator("every")
+    @classmethod
+    def _a_minute_at_least(cls, length: timedelta | None) -> timedelta | None:
+        if length is not None and length < timedelta(minutes=1):
+            raise ValueError('must be at least a minute, or "never"')
+        return length
+
+
+class SourceTable(Table):
+    """One ``[[sources]]``: a feed that is followed."""
+
+    url: types.HttpUrl
+    section: types.Line = "News"
+    name: types.Line | None = None
+    interval: types.Duration | None = None
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    enabled: bool = True
+    full_text: bool = False
+    role: Literal["source", "signal"] = "source"
+
+    @field_validator("interval")
+    @classmethod
+    def _a_second_at_least(cls, interval: timedelta | None) -> timedelta | None:
+        if interval is not None and not timedelta(seconds=1) <= interval <= timedelta(days=365):
+            raise ValueError("must be between 1s and 365d")
+        return interval
+
+    def subscription(self) -> Subscription:
+        """The same, as the rest of the program knows it."""
+        return Subscription(**dict(self))
+
+
+class RuleTable(Table):
+    """One ``[[rules]]``: what is done with items that match."""
+
+    match: str
+    action: str
+
+    @field_validator("match")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        _match(text)
+        return text
+
+    @field_validator("action")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        _action(text)
+        return text
+
+    def compiled(self) -> Rule:
+        """The rule, ready to be asked."""
+        return Rule(match_text=self.match, match=_match(self.match), action=_action(self.action))
+
+
+class FeedTable(Table):
+    """One ``[[feeds]]``: an output feed of the operator's own."""
+
+    name: str
+    title: types.Line | None = None
+    order: str = "latest"
+    match: str | None = None
+    size: Count = 20
+    max_per_source: Count | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _fits_an_address(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > 60:
+            raise ValueError(f'"{name}" must be of a-z, 0-9 and hyphens: the feed\'s address is /feeds/{name}.atom')
+        if name in RESERVED_FEEDS or name.startswith("ranking-"):
+            raise ValueError(f'"{name}" is the name of a feed that the site has anyway; choose another')
+        return name
+
+    @field_validator("match")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        if text is not None:
+            _match(text)
+        return text
+
+    @field_validator("order")
+    @classmethod
+    def _known(cls, order: str) -> str:
+        kind, colon, window = order.partition(":")
+        if kind not in {"latest", "ranking", "recommended", "related"} or (colon and (kind != "ranking" or not window)):
+            raise ValueError(f'"{order}" is not an order: write "latest", "ranking:7d", "recommended" or "related"')
+        return order
+
+    def own_feed(self, default_window: str) -> OwnFeed:
+        """The same, as the rest of the program knows it; ``ranking`` alone means the default window."""
+        order = f"ranking:{default_window}" if self.order == "ranking" else self.order
+        return OwnFeed(**{**dict(self), "order": order, "title": self.title or self.name})
+
+
+class Document(Table):
+    """The whole of config.toml."""
+
+    site: SiteTable = SiteTable()
+    server: ServerTable = ServerTable()
+    store: StoreTable = StoreTable()
+    polling: PollingTable = PollingTable()
+    ranking: RankingTable = RankingTable()
+    stories: StoriesTable = StoriesTable()
+    related: RelatedTable = RelatedTable()
+    recommendation: RecommendationTable = RecommendationTable()
+    publish: PublishTable = PublishTable()
+    retention: RetentionTable = RetentionTable()
+    backup: BackupTable = BackupTable()
+    sources: Annotated[tuple[SourceTable, ...], types.Tables] = ()
+    rules: Annotated[tuple[RuleTable, ...], types.Tables] = ()
+    feeds: Annotated[tuple[FeedTable, ...], types.Tables] = ()
+
+
+def _match(text: str) -> Match:
+    try:
+        return compile_match(text)
+    except RuleError as error:
+        where = "" if error.position is None else f" (character {error.position + 1} of '{text[:200]}')"
+        raise ValueError(f"{error}{where}") from error
+
+
+def _action(text: str) -> Action:
+    try:
+        return parse_action(text)
+    except RuleError as error:
+        raise ValueError(str(error)) from error
