@@ -21,7 +21,7 @@ from aggregator.cli.output import (
 )
 from aggregator.curate.reasons import counted
 from aggregator.model import SourceHealth
-from aggregator.publish.advice import advice, remarks
+from aggregator.publish.diagnostics import advice, remarks
 
 #: failing sources first, sources without news last
 _ORDER = {state: place for place, state in enumerate(("failing", "gone", "new", "ok", "quiet", "disabled"))}

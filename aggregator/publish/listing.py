@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
 from aggregator.model import Item
 
 Kind = Literal["latest", "ranking", "recommended", "related", "search"]
+#: a keyset cursor: (published, id) of the last item of the page before; the next page continues behind it
+Cursor = tuple[datetime, str]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class Listing:
     reader: str = ""
     #: the page that shows the same list
     page: str
-    #: the place behind which this part of a long list begins; "" for its beginning (`lists.places`)
+    #: the cursor behind which this part of a long list begins (`write_cursor`); "" for its beginning
     after: str = ""
     #: the place behind which the next part begins; "" where there is none
     next: str = ""
@@ -56,3 +60,24 @@ class Listing:
     def updated(self) -> datetime | None:
         """When anything in it last changed, from its data alone; None if it is empty."""
         return max((place.item.updated for place in self.places), default=None)
+
+
+def cursor_of(item: Item) -> Cursor:
+    """The cursor of the page that continues behind an item."""
+    return item.published, item.id
+
+
+def write_cursor(cursor: Cursor | None) -> str:
+    """A cursor as it stands in an address (``1764590645000-4bqzr…``); "" for the beginning."""
+    if cursor is None:
+        return ""
+    moment, item_id = cursor
+    return f"{(moment - _EPOCH) // timedelta(milliseconds=1)}-{item_id}"
+
+
+def read_cursor(text: str) -> Cursor | None:
+    """The cursor that `write_cursor` wrote; None for anything else."""
+    moment, _, item_id = text.partition("-")
+    if not (moment.isdecimal() and moment.isascii() and len(moment) < 15 and item_id.isalnum()):
+        return None
+    return _EPOCH + timedelta(milliseconds=int(moment)), item_id

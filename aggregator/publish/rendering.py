@@ -17,8 +17,8 @@ from aggregator.publish.channel import Channel, compose
 from aggregator.publish.feeds import atom, rss
 from aggregator.publish.fragments import Fragments
 from aggregator.publish.jsonfeed import json_feed
-from aggregator.publish.listing import Listing
-from aggregator.publish.lists import Before, Lists
+from aggregator.publish.listing import Cursor, Listing
+from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.site import Site, slugify
 from aggregator.publish.status_feed import status_channel
@@ -85,7 +85,7 @@ class Rendering:
         """A list for a person."""
         return _page(self.pages.listing(listing))
 
-    def front(self, *, before: Before | None = None) -> Made:
+    def front(self, *, before: Cursor | None = None) -> Made:
         """``/``, or the page of older items behind a place."""
         latest = self.lists.latest(limit=_PER_PAGE, before=before)
         sections = [self.lists.latest(section=name, limit=_PER_SECTION) for name in self.site.sections]
@@ -99,7 +99,7 @@ class Rendering:
             )
         )
 
-    def section(self, slug: str, *, before: Before | None = None) -> Made:
+    def section(self, slug: str, *, before: Cursor | None = None) -> Made:
         """``/section/<slug>``."""
         name = self.site.section_of(slug)
         if name is None:
@@ -115,7 +115,7 @@ class Rendering:
             )
         )
 
-    def source(self, slug: str, *, now: datetime, before: Before | None = None) -> Made:
+    def source(self, slug: str, *, now: datetime, before: Cursor | None = None) -> Made:
         """``/source/<slug>``."""
         latest = self.lists.source(slug, now=now, limit=_PER_PAGE, before=before)
         health = self.lists.health(slug, now=now)

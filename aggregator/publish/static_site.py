@@ -19,7 +19,7 @@ from typing import Final
 
 from aggregator.errors import NotFound
 from aggregator.model import Item, Scope
-from aggregator.publish.lists import Before
+from aggregator.publish.listing import Cursor
 from aggregator.publish.markup import address, link, one_line
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Made, Rendering
@@ -167,7 +167,7 @@ def _leading_to(url: str, site: Rendering, item: Item) -> Made:
 
 def _items(site: Rendering) -> Iterator[Item]:
     """All items that are shown, newest first, in batches: the store is not held while pages are written."""
-    before: Before | None = None
+    before: Cursor | None = None
     while items := site.store.latest(Scope(), limit=_BATCH, before=before):
         yield from items
         before = (items[-1].published, items[-1].id)

@@ -9,8 +9,8 @@ from typing import Final
 
 from aggregator.model import SourceHealth
 from aggregator.model.redact import public_url
-from aggregator.publish.advice import advice
 from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, tag
+from aggregator.publish.diagnostics import advice
 from aggregator.publish.markup import address, heading
 from aggregator.publish.site import Site
 

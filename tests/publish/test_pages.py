@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.pages import Pages, body, desk, phrases
+from aggregator.publish.pages import Pages, section_block, wording
+from aggregator.publish.pages import article as article_page
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.site import Site
 
@@ -392,7 +393,7 @@ def test_one_source_does_not_fill_a_section_of_the_front_page() -> None:
         return replace(samples.LATEST, places=places)
 
     def shown(*sources: int) -> list[str]:
-        return [place.item.id for place in desk.chosen(named(*sources)).places]
+        return [place.item.id for place in section_block.chosen(named(*sources)).places]
 
     assert shown(0, 0, 0, 0, 1, 0, 2) == ["k0000", "k0001", "k0002", "k0004", "k0006"], "rather others than a third"
     assert shown(0, 0, 1, 0, 1, 0, 2, 3) == ["k0000", "k0001", "k0002", "k0004", "k0006"]
@@ -498,11 +499,11 @@ def test_a_site_without_sections_or_items_has_pages() -> None:
      ("2 days ago", 48 * 60), ("in 3 hours", -180), ("in a moment", -0.5)],
 )  # fmt: skip
 def test_how_long_ago(expected: str, minutes: float) -> None:
-    assert phrases.ago(samples.NOW - timedelta(minutes=minutes), samples.NOW) == expected
+    assert wording.ago(samples.NOW - timedelta(minutes=minutes), samples.NOW) == expected
 
 
 @given(st.text(max_size=400), st.integers(2, 300))
 def test_an_excerpt_is_never_longer_than_asked(text: str, limit: int) -> None:
-    short = body.excerpt(text, limit)
+    short = article_page.excerpt(text, limit)
     assert len(short) <= limit
     assert short == " ".join(text.split()) or short.endswith("…")

@@ -11,14 +11,11 @@ from urllib.parse import quote, urlencode
 
 from aggregator.errors import NotFound
 from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth
-from aggregator.publish.listing import Kind, Listing, Place
-from aggregator.publish.lists import words
+from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
+from aggregator.publish.lists import titles
 from aggregator.publish.lists.own import OwnLists, in_order
-from aggregator.publish.lists.places import Before, place_of, read_place, write_place
 from aggregator.publish.site import Site, slugify
 from aggregator.store import Store
-
-__all__ = ["Before", "Lists", "read_place"]
 
 
 class Lists:
@@ -31,7 +28,7 @@ class Lists:
         #: the lists of the site and its sections stand on every page; by the state of the store they were read in
         self._read: dict[ListKey, tuple[int, Listing]] = {}
 
-    def named(self, name: str, *, section: str | None = None, before: Before | None = None) -> Listing:
+    def named(self, name: str, *, section: str | None = None, before: Cursor | None = None) -> Listing:
         """The list behind an address: latest, ranking, ranking-<window>, recommended, or an own feed's name.
 
         `section` is a slug; `before` continues the latest. NotFound: no such list or section.
@@ -51,22 +48,22 @@ class Lists:
             raise NotFound(f"there is no list called {name!r}")
         return self.own(own)
 
-    def latest(self, *, section: str | None = None, limit: int | None = None, before: Before | None = None) -> Listing:
+    def latest(self, *, section: str | None = None, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items, of the site or of one section (its name); `before` continues behind that place.
 
         `limit` None: as many as the feeds hold; 0: all.
         """
         listing = Listing(
             kind="latest",
-            title=words.within("Latest", section),
-            description=words.LATEST,
+            title=titles.within("Latest", section),
+            description=titles.LATEST,
             path=_path(section, "latest"),
             page=f"/section/{slugify(section)}" if section else "/",
             places=(),
         )
         return self._part(listing, Scope(section=section), limit=limit, before=before)
 
-    def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Before | None = None) -> Listing:
+    def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items of one source. NotFound: there is no such source."""
         health = self.health(slug, now=now)
         listing = Listing(
@@ -142,15 +139,15 @@ class Lists:
     def _own_computed(self, feed: OwnFeed, key: ListKey) -> Listing:
         computed = self._store.get_list(key)
         listing = self.computed(computed, kind=key.order, path=f"/feeds/{feed.name}")
-        about = words.about_ranking(key.window, computed) if key.window else words.RECOMMENDED_OWN
+        about = titles.about_ranking(key.window, computed) if key.window else titles.RECOMMENDED_OWN
         return replace(listing, description=about, window=key.window)
 
     def _own_read(self, feed: OwnFeed) -> Listing:
         if feed.order == "related":
             listing = self.computed(None, kind="related", path=f"/feeds/{feed.name}")
-            return replace(listing, description=words.RELATED_OWN, places=self._own.related(feed))
+            return replace(listing, description=titles.RELATED_OWN, places=self._own.related(feed))
         listing = self.computed(None, kind="latest", path=f"/feeds/{feed.name}")
-        return replace(listing, description=words.LATEST, places=self._own.latest(feed))
+        return replace(listing, description=titles.LATEST, places=self._own.latest(feed))
 
     def search(self, text: str) -> Listing:
         """Items that contain all the words, newest first."""
@@ -177,7 +174,7 @@ class Lists:
             order = self._store.get_list(ListKey(order="latest", scope="reader", name=token))
             listing = replace(listing, title=f"Latest for {who.name}", next="")
             if order is not None and order.places:
-                listing = replace(listing, description=words.LATEST_OWN, places=in_order(listing.places, order))
+                listing = replace(listing, description=titles.LATEST_OWN, places=in_order(listing.places, order))
         return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token, next="")
 
     def who(self, token: str) -> Reader:
@@ -220,20 +217,20 @@ class Lists:
         path = _path(title, name)
         own = {feed.name: feed.title for feed in self.site.feeds}
         if name == "latest":
-            return words.within("Latest", title), path, f"/section/{slugify(title)}" if title else "/"
+            return titles.within("Latest", title), path, f"/section/{slugify(title)}" if title else "/"
         if name == "recommended":
-            return words.within("Recommended", title), path, path
+            return titles.within("Recommended", title), path, path
         if name == "ranking" or name.startswith("ranking-"):
             window = name.removeprefix("ranking").removeprefix("-") or self.site.window
-            return words.within(f"Most viewed in {words.span(window)}", title), path, path
+            return titles.within(f"Most viewed in {titles.span(window)}", title), path, path
         return own[name], path, path
 
-    def _part(self, listing: Listing, scope: Scope, *, limit: int | None, before: Before | None) -> Listing:
+    def _part(self, listing: Listing, scope: Scope, *, limit: int | None, before: Cursor | None) -> Listing:
         """The part of a list of the latest that begins behind `before`."""
         size = self.site.items if limit is None else limit
         items = self._store.latest(scope, limit=size, before=before)
-        following = write_place(place_of(items[-1])) if size and len(items) == size else ""
-        return replace(listing, places=_places(items), after=write_place(before), next=following)
+        following = write_cursor(cursor_of(items[-1])) if size and len(items) == size else ""
+        return replace(listing, places=_places(items), after=write_cursor(before), next=following)
 
     def _once(self, key: ListKey, read: Callable[[], Listing]) -> Listing:
         """A list as it was read for another page, if nothing has changed since."""
@@ -248,15 +245,15 @@ class Lists:
         listing = self.computed(computed, kind="ranking", path=_path(section, f"ranking-{window}"))
         return replace(
             listing,
-            title=words.within(f"Most viewed in {words.span(window)}", section),
-            description=words.about_ranking(window, computed),
+            title=titles.within(f"Most viewed in {titles.span(window)}", section),
+            description=titles.about_ranking(window, computed),
             window=window,
         )
 
     def _recommended(self, section: str | None) -> Listing:
         computed = self._store.get_list(_key("recommended", None, section))
         listing = self.computed(computed, kind="recommended", path=_path(section, "recommended"))
-        return replace(listing, title=words.within("Recommended", section), description=words.RECOMMENDED)
+        return replace(listing, title=titles.within("Recommended", section), description=titles.RECOMMENDED)
 
     def _section(self, slug: str | None) -> str | None:
         if slug is None:

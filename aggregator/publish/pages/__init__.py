@@ -15,9 +15,9 @@ from datetime import datetime
 
 from aggregator.model import Item, Push, SourceHealth, SourceRef, StoreStats
 from aggregator.model.redact import public_url
-from aggregator.publish import advice
+from aggregator.publish import diagnostics
 from aggregator.publish.listing import Listing
-from aggregator.publish.pages import board, body, catalogue, desk, linked_data, merged, pushing
+from aggregator.publish.pages import article, catalogue, section_block, status_page
 from aggregator.publish.pages.assets import Asset, load_assets
 from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain
@@ -59,7 +59,9 @@ class Pages:
             latest=latest,
             ranking=ranking,
             recommended=recommended,
-            sections=[(self._section_name(listing), desk.chosen(listing)) for listing in sections if listing.places],
+            sections=[
+                (self._section_name(listing), section_block.chosen(listing)) for listing in sections if listing.places
+            ],
             older=older,
         )
 
@@ -73,12 +75,12 @@ class Pages:
 
     def source(self, *, health: SourceHealth, latest: Listing, older: str | None = None) -> str:
         """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
-        charts = {"Posting": board.posting(health), "Fetching": board.fetching(health)}
+        charts = {"Posting": status_page.posting(health), "Fetching": status_page.fetching(health)}
         return self._render(
             "source.html",
             health=health,
-            state=advice.STATES[health.state],
-            advice=advice.advice(health.error.code) if health.error else "",
+            state=diagnostics.STATES[health.state],
+            advice=diagnostics.advice(health.error.code) if health.error else "",
             charts=charts,
             feed=public_url(health.ref.url),
             latest=latest,
@@ -106,17 +108,17 @@ class Pages:
         phrases saying why it stands in the lists. `liked` says thank you beside the button (the address a like leads
         back to is ``/item/<id>?liked#like``).
         """
-        shown = body.article_html(item, self.site)
+        shown = article.article_html(item, self.site)
         return self._render(
             "article.html",
             item=item,
-            about=linked_data.article(item, self.site),
+            about=article.linked_data(item, self.site),
             html=shown,
-            image=body.lead_image(item, self.site, shown),
-            attachments=body.attachments(item, self.site),
+            image=article.lead_image(item, self.site, shown),
+            attachments=article.attachments(item, self.site),
             others=[other for other in story if other.id != item.id],
-            copies=body.other_copies(item),
-            joined=merged.reasons(item),
+            copies=article.other_copies(item),
+            joined=article.join_reasons(item),
             related=related,
             ranking=ranking,
             recommended=recommended,
@@ -147,11 +149,11 @@ class Pages:
         """
         return self._render(
             "status.html",
-            board=board.board(sources, pushes, now=now),
+            board=status_page.board(sources, pushes, now=now),
             count=len(sources),
             stats=stats,
             now=now,
-            unheard=pushing.UNHEARD if unheard else "",
+            unheard=status_page.UNHEARD if unheard else "",
         )
 
     def about(self, *, stats: StoreStats, ranking: Listing, sources: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aggregator.model import SourceRef
-from aggregator.publish.pages import phrases
+from aggregator.publish.pages import wording
 from aggregator.publish.site import Site, slugify
 
 
@@ -43,7 +43,7 @@ def groups(site: Site, sources: Sequence[SourceRef]) -> Iterator[FeedGroup]:
 
 def _lists(site: Site, root: str) -> tuple[FeedLink, ...]:
     ranking = (
-        FeedLink(title=f"Ranking, {phrases.window(window)}", path=f"{root}/ranking-{window}") for window in site.windows
+        FeedLink(title=f"Ranking, {wording.window(window)}", path=f"{root}/ranking-{window}") for window in site.windows
     )
     return (
         FeedLink(title="Latest", path=f"{root}/latest"),

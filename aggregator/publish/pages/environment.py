@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.lists import words
-from aggregator.publish.pages import body, phrases
+from aggregator.publish.lists import titles
+from aggregator.publish.pages import article, wording
 from aggregator.publish.pages.assets import style_path
-from aggregator.publish.pages.boards import Boards
+from aggregator.publish.pages.list_blocks import ListBlocks
 from aggregator.publish.site import Site, slugify
 
 #: languages that are written from right to left (BCP 47 primary subtags)
@@ -47,16 +47,16 @@ def make_environment(site: Site, *, static: bool = False) -> Environment:
     environment.filters.update(
         path=_Paths(site).path,
         feed=_Paths(site).feed,
-        span=words.span,
-        window=phrases.window,
+        span=titles.span,
+        window=wording.window,
         rtl=is_rtl,
-        excerpt=body.excerpt,
-        reading=phrases.reading,
-        plural=phrases.plural,
+        excerpt=article.excerpt,
+        reading=wording.reading,
+        plural=wording.plural,
         days=_Days(site).group,
-        thousands=phrases.thousands,
+        thousands=wording.thousands,
     )
-    environment.globals["board"] = Boards(environment).html
+    environment.globals["board"] = ListBlocks(environment).html
     return environment
 
 
@@ -79,9 +79,9 @@ def _time_filters(site: Site) -> dict[str, object]:
     return {
         "full": lambda moment: local(moment, "%Y-%m-%d %H:%M:%S"),
         "clock": lambda moment: local(moment, "%H:%M"),
-        "date": lambda moment: phrases.date(moment.astimezone(zone)),
-        "day": lambda moment: phrases.long_date(moment.astimezone(zone)),
-        "short": lambda moment: phrases.short_date(moment.astimezone(zone)),
+        "date": lambda moment: wording.date(moment.astimezone(zone)),
+        "day": lambda moment: wording.long_date(moment.astimezone(zone)),
+        "short": lambda moment: wording.short_date(moment.astimezone(zone)),
         "iso": lambda moment: moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
 
@@ -112,7 +112,7 @@ class _Days:
     def group(self, places: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
         """("Monday, 23 November 2026", its places) in their order."""
         for day, members in groupby(places, key=lambda place: self._local(place.item).date()):
-            yield phrases.long_date(day), list(members)
+            yield wording.long_date(day), list(members)
 
     def _local(self, item: Item) -> datetime:
         return item.published.astimezone(self._zone)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from aggregator.publish.fragments import Fragments, same_but_counts
 from aggregator.publish.listing import Listing, Place
 
-__all__ = ["Boards"]
+__all__ = ["ListBlocks"]
 
 #: in characters: of summaries about two hundred lists, of whole articles a dozen
 _MOST: Final = 4_000_000
@@ -23,7 +23,7 @@ _MOST: Final = 4_000_000
 _PER_PLACE: Final = 1_500
 
 
-class Boards:
+class ListBlocks:
     """The macros of ``parts.html`` that render a list. May be used from any thread."""
 
     def __init__(self, environment: Environment) -> None:

@@ -9,7 +9,7 @@ import datetime as dt
 from datetime import datetime, timedelta
 
 from aggregator.curate.reasons import counted
-from aggregator.publish.lists import words
+from aggregator.publish.lists import titles
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip
@@ -69,5 +69,5 @@ def reading(text: str) -> str:
 
 def window(name: str) -> str:
     """A ranking's window as a label: ``1 hour``, ``24 hours``, ``7 days``."""
-    label = words.span(name).removeprefix("the last ")
+    label = titles.span(name).removeprefix("the last ")
     return label if label[:1].isdigit() or label == name else f"1 {label}"

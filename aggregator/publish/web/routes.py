@@ -9,8 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from aggregator.errors import NotFound
-from aggregator.publish.listing import Listing
-from aggregator.publish.lists import Before, read_place
+from aggregator.publish.listing import Cursor, Listing, read_cursor
 from aggregator.publish.rendering import Made, Rendering
 from aggregator.publish.web.answer import answer, asked_coding
 from aggregator.publish.web.caching import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING
@@ -235,9 +234,9 @@ def _reader(request: web.Request) -> Find:
     return lambda site: site.lists.reader(token, name)
 
 
-def _before(request: web.Request) -> Before | None:
+def _before(request: web.Request) -> Cursor | None:
     """The place behind which a page, or a feed, continues."""
-    return read_place(request.query.get("before", ""))
+    return read_cursor(request.query.get("before", ""))
 
 
 def _words(request: web.Request) -> str:

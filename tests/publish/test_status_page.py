@@ -16,8 +16,8 @@ from page_samples import NOW, health
 from test_pages import Read
 
 from aggregator.model import PollError, Push, SourceHealth
-from aggregator.publish import advice
-from aggregator.publish.pages import Pages, board, charts
+from aggregator.publish import diagnostics
+from aggregator.publish.pages import Pages, status_page
 
 PAGES = Pages(samples.SITE)
 HUB = "https://hub.example/?secret=s3cret"
@@ -76,7 +76,7 @@ def test_what_is_odd_about_a_source_that_works_is_said_in_words() -> None:
     assert "not well-formed XML" in text
     assert "Its ids change" in text
     assert "it has never posted" in Read(status((health(1, "quiet", last_item=None, warnings=("redirected",)),))).text
-    assert advice.remarks(odd)[2] == ("never-heard-of", "")
+    assert diagnostics.remarks(odd)[2] == ("never-heard-of", "")
 
 
 def test_a_poll_that_waits_is_due() -> None:
@@ -100,7 +100,7 @@ def test_a_poll_that_waits_is_due() -> None:
     ],
 )
 def test_who_needs_a_person(code: str, days: float, expected: bool) -> None:
-    assert advice.needs_a_person(failing(1, code, days=days), NOW) is expected
+    assert diagnostics.needs_a_person(failing(1, code, days=days), NOW) is expected
 
 
 def test_how_a_source_posts_and_is_fetched_in_lines_and_in_words() -> None:
@@ -160,7 +160,7 @@ def test_thousands_of_hubs_are_a_few_rows_those_that_refuse_first() -> None:
     page = status(pushes=pushes)
     names = re.findall(r"<bdi>([\w.]+\.example)</bdi>", page.partition("hubs")[2])
     assert names[0] == "no.example"
-    assert len(names) == board.HUBS
+    assert len(names) == status_page.HUBS
     assert "And 1,971 hubs more." in Read(page).text
 
 
@@ -192,17 +192,22 @@ def test_2500_sources_are_a_light_page() -> None:
     assert len(page.encode()) < 600_000
     assert len(gzip.compress(page.encode())) < 40_000
     flood = status(tuple(failing(1, "dns-failure", ref=replace(samples.SOURCES[0], id=n)) for n in range(2500)))
-    assert flood.count("<svg") == 2 * board.DRAWN, "on the day the network is down, too"
+    assert flood.count("<svg") == 2 * status_page.DRAWN, "on the day the network is down, too"
 
 
 @given(st.lists(st.integers(0, 10_000), max_size=60), st.randoms(use_true_random=False))
 def test_a_chart_stays_in_its_box(values: list[int], random: object) -> None:
     parts = [random.randint(0, value) for value in values]  # type: ignore[attr-defined]
-    for path, bars in ((charts.bars(values), len(values)), (charts.shares(values, parts), sum(map(bool, parts)))):
+    for path, bars in (
+        (status_page.bars(values), len(values)),
+        (status_page.shares(values, parts), sum(map(bool, parts))),
+    ):
         found = _drawn(path)
         assert len(found) == bars
-        assert all(x - charts.BAR / 2 >= 0 and x + charts.BAR / 2 <= charts.width(values) for x, _, _ in found)
-        assert all(foot == charts.HEIGHT and 0 <= top < foot for _, foot, top in found)
+        assert all(
+            x - status_page.BAR / 2 >= 0 and x + status_page.BAR / 2 <= status_page.width(values) for x, _, _ in found
+        )
+        assert all(foot == status_page.HEIGHT and 0 <= top < foot for _, foot, top in found)
 
 
 def _drawn(path: str) -> list[tuple[float, float, float]]:

@@ -1,12 +1,16 @@
-"""The text of an item on its own page: which of its texts, and its pictures on our terms."""
+"""An item on its own page: its text and pictures on our terms, its copies, and what it says to machines (JSON-LD)."""
 
 from __future__ import annotations
 
 import html
+import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from markupsafe import Markup
 
+from aggregator.curate.wording import why_joined
 from aggregator.model import Copy, Enclosure, Item
 from aggregator.publish.site import Site
 
@@ -19,6 +23,12 @@ OURS = re.compile(r"""\s(?:loading|decoding|referrerpolicy)=(?:"[^"]*"|'[^']*'|[
 #: one that is wider than the page is scrolled, which has to work from the keyboard as well
 TABLE = re.compile(r"<table\b", re.IGNORECASE)
 EXCERPT_CHARACTERS = 900
+#: of a feed that repeats itself, and of hundreds that carry one text
+MAX_JOIN_REASONS = 12
+#: for JSON inside of HTML; "<" is what could end the element, open a comment or a script within it
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+#: schema.org recommends at most that many characters
+_MAX_HEADLINE = 110
 
 
 def article_html(item: Item, site: Site) -> Markup:
@@ -85,3 +95,52 @@ def other_copies(item: Item) -> list[Copy]:
             seen.add(copy.source.id)
             copies.append(copy)
     return copies
+
+
+def join_reasons(item: Item) -> list[tuple[Copy, str]]:
+    """(copy, why it is this item), the first that carried it before the others; empty if there is only one.
+
+    A source stands there once for each different reason.
+    """
+    if len(item.copies) < 2:
+        return []
+    return list(_told(item))[:MAX_JOIN_REASONS]
+
+
+def _told(item: Item) -> Iterator[tuple[Copy, str]]:
+    ordered = sorted(item.copies, key=lambda copy: (copy.rule != "first", copy.first_seen))
+    first = ordered[0]
+    said: set[tuple[int, str]] = set()
+    for copy in ordered:
+        why = _why(copy, first if len(ordered) == 2 else None)
+        if (copy.source.id, why) not in said:
+            said.add((copy.source.id, why))
+            yield copy, why
+
+
+def _why(copy: Copy, other: Copy | None) -> str:
+    """`other`: the one copy that it can have been compared with; None where there are several."""
+    why = why_joined(copy.rule, copy.figures)
+    if copy.rule == "near-duplicate" and other is not None and other.source.id != copy.source.id:
+        return why.replace("the same text", f"the same text as at {other.source.name}", 1)
+    return why
+
+
+def linked_data(item: Item, site: Site) -> Markup:
+    """The item as a NewsArticle of its publisher: the page is about it, and does not claim to be it."""
+    said: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "NewsArticle",
+        "headline": item.title[:_MAX_HEADLINE],
+        "datePublished": item.published.isoformat(timespec="seconds"),
+        "dateModified": max(item.updated, item.published).isoformat(timespec="seconds"),
+        "mainEntityOfPage": site.page(item.id),
+        "articleSection": item.section,
+        "publisher": {"@type": "Organization", "name": item.source.name, "url": item.source.home},
+        "url": item.url,
+        "inLanguage": item.language,
+        "author": {"@type": "Person", "name": item.author} if item.author else None,
+        "image": item.image_url if site.images == "link" else None,
+    }
+    kept = {name: value for name, value in said.items() if value is not None}
+    return Markup(json.dumps(kept, ensure_ascii=False).translate(_ESCAPES))  # noqa: S704 (escaped just here)
