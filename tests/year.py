@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from desk import DAY, HOUR, START, URL, Desk, open_desk
+from desk import DAY, HOUR, START, Desk, open_desk
 from origin import Answer, Request, rss
 
 from aggregator.model import Subscription
-from aggregator.store import open_store
 
 RESTARTS = 50
 OLD, NEW = (
@@ -116,7 +114,6 @@ def live_a_year(folder: Path) -> Year:
             desk.jitter = chance.random()
             year.polls += len(desk.live(moment - desk.now))
             if place == RESTARTS // 2:
-                _downgrade(desk, folder)
                 desk.user_agent, year.upgraded = NEW, desk.now
             desk.restart()
             year.restarts.append(desk.now)
@@ -124,14 +121,3 @@ def live_a_year(folder: Path) -> Year:
         year.polls += len(desk.live(START + 365 * DAY - desk.now))
         year.titles = desk.titles()
     return year
-
-
-def _downgrade(desk: Desk, folder: Path) -> None:
-    """Takes the newest step of the schema back, so that the next start is an upgrade."""
-    desk.store.close()
-    with sqlite3.connect(folder / URL.removeprefix("sqlite:")) as connection:
-        connection.execute("ALTER TABLE sources DROP COLUMN revalidation")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0007_revalidation'")
-        connection.execute("PRAGMA user_version = 6")
-    connection.close()
-    desk.store = open_store(URL, base=folder)

@@ -121,7 +121,7 @@ def test_frb_014_the_pair_is_atomic(year: Year, desk: Desk) -> None:
 
 @frb("015", "validators survive upgrades")
 def test_frb_015_upgrades_are_survived(year: Year) -> None:
-    """The first request of the newer version, with a newer schema of the database, was conditional."""
+    """The first request of the newer version was conditional."""
     first = next(one for one in year.asked if one.at >= year.upgraded)
     assert "1.1.0" in first.headers["user-agent"]
     assert None not in first.pair

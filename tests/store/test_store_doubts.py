@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import subprocess
 import sys
 import time
@@ -235,29 +234,6 @@ class TestUndoing:
         split(store, a, b)
         assert list(store.stories(min_sources=3, limit=0)) == []
         assert [item.id for item in store.story(a)] == [a, c]
-
-
-def test_merges_of_before_this_was_known_can_be_undone(tmp_path: Path) -> None:
-    """A file of an older version: the homes of entries follow from their identities."""
-    store = open_store("sqlite:a.db", base=tmp_path)
-    a, b, c = three(store)
-    merge(store, b, c)
-    merge(store, a, b)
-    store.close()
-    with sqlite3.connect(tmp_path / "a.db") as connection:
-        connection.executescript(
-            "DROP TRIGGER entries_doubted; DROP TABLE doubts; DROP TABLE undone;"
-            "ALTER TABLE entries DROP COLUMN home_id; DELETE FROM _sqlite_migrations WHERE name LIKE '%_doubts';"
-            "PRAGMA user_version = 9"
-        )
-    connection.close()
-    store = open_store("sqlite:a.db", base=tmp_path)
-    edit(store, C, ENTRIES[2])
-    (doubt,) = store.doubted(limit=9)
-    assert [part.item_id for part in doubt.parts] == [a, b, c]
-    split(store, a, c)
-    assert shown(store) == {a: {"a", "b"}, c: {"c"}}
-    store.close()
 
 
 def test_kill_9_leaves_an_item_whole_or_apart_and_every_id_answers(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
+from sqlite_utils.migrations import Migrations
 from store_values import HOUR, NOW, A, B, follow, lease_of, make_entry, make_result, poll, source_id
 
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
@@ -24,6 +25,7 @@ from aggregator.model import Scope, View
 from aggregator.store import Store, open_store, restore
 from aggregator.store.sqlite import migrations
 from aggregator.store.sqlite.connection import connect_writer
+from aggregator.store.sqlite.migrations import m0001_initial
 from aggregator.store.sqlite.viewlog import HEADER_BYTES, RECORD_BYTES, ViewLog
 
 URL = "sqlite:a.db"
@@ -119,21 +121,42 @@ class TestOpening:
                 use()
 
 
+def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
+    """SQL of each table, index and trigger by name, but for the table in which sqlite-utils keeps its steps."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name <> '_sqlite_migrations'"
+    )
+    return dict(rows.fetchall())
+
+
 class TestMigrations:
     def test_the_number_is_that_of_the_newest_step(self) -> None:
         database = sqlite_utils.Database(memory=True)
         assert len(migrations.steps.pending(database)) == migrations.SCHEMA
         database.close()
 
-    def test_an_older_file_is_brought_up_to_date(self, tmp_path: Path) -> None:
-        connection = connect_writer(tmp_path / "a.db")
-        migrations.steps.apply(sqlite_utils.Database(connection), stop_before="0004_curation")
-        connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
-        connection.execute("PRAGMA user_version = 3")
-        connection.close()
-        store = open_store(URL, base=tmp_path)
-        assert store.generation() == 1
+    def test_schema_sql_is_what_a_migrated_file_has(self, tmp_path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as migrated:
+            migrations.migrate(migrated, "a.db")
+            found = schema_of(migrated)
+        with contextlib.closing(sqlite3.connect(":memory:")) as expected:
+            expected.executescript(Path(migrations.__file__).parents[1].joinpath("schema.sql").read_text("utf-8"))
+            assert found == schema_of(expected)
+
+    def test_an_older_file_gets_the_pending_steps_and_keeps_its_data(
+        self, filled: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        steps = Migrations("aggregator")
+        steps(name="0001_initial")(m0001_initial.apply)
+        steps(name="0002_later")(lambda db: db.execute("ALTER TABLE sources ADD COLUMN later INTEGER"))
+        monkeypatch.setattr(migrations, "steps", steps)
+        monkeypatch.setattr(migrations, "SCHEMA", 2)
+        store = open_store(URL, base=filled)
+        assert store.stats().entries == 2
         store.close()
+        with contextlib.closing(raw(filled)) as connection:
+            assert connection.execute("SELECT later FROM sources").fetchall()
+            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
 
     def test_all_or_nothing(self, tmp_path: Path) -> None:
         connection = connect_writer(tmp_path / "a.db")

@@ -10,13 +10,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlite_utils import Database
-
 from aggregator.errors import StoreError
 from aggregator.model import Doubt, ItemText, Split, Undone
 from aggregator.store.sqlite import codec, load
 from aggregator.store.sqlite.connection import Connection
-from aggregator.store.sqlite.keys import decode_id, encode_id, public_id
+from aggregator.store.sqlite.keys import decode_id, encode_id
 from aggregator.store.sqlite.shown import refresh_item
 
 #: decided by its text, and so to be doubted when that changes; what was merged by address is not
@@ -34,32 +32,6 @@ SELECT k.public_id AS kept, r.public_id AS restored, u.merged, u.figures, u.at
 FROM undone u JOIN items k ON k.id = u.item_id JOIN items r ON r.id = u.restored
 WHERE u.item_id = ?1 OR u.restored = ?1 ORDER BY u.at, r.id
 """
-
-
-def install(db: Database) -> None:
-    """A step of the schema; entries of older merges get the home that follows from their identity."""
-    db.table("entries").add_column("home_id", int)
-    db.execute("CREATE TABLE doubts(item_id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT")
-    db.execute(
-        "CREATE TABLE undone(item_id INTEGER NOT NULL, restored INTEGER NOT NULL, merged TEXT, figures TEXT,"
-        " at INTEGER NOT NULL, PRIMARY KEY(item_id, restored)) STRICT, WITHOUT ROWID"
-    )
-    db.execute(
-        "CREATE TRIGGER entries_doubted AFTER UPDATE OF text_key ON entries"
-        " WHEN old.text_key IS NOT new.text_key AND NOT new.tombstone BEGIN"
-        " INSERT INTO doubts(item_id, n) SELECT new.item_id, 1"
-        " WHERE EXISTS (SELECT 1 FROM entries WHERE item_id = new.item_id AND home_id IS NOT NULL)"
-        " ON CONFLICT(item_id) DO UPDATE SET n = n + 1; END"
-    )
-    rows = db.execute(
-        "SELECT e.id, s.url, e.entry_id, e.item_id FROM entries e JOIN sources s ON s.id = e.source_id"
-        " WHERE e.rule = ?",
-        (BY_TEXT,),
-    ).fetchall()
-    db.conn.executemany(
-        "UPDATE entries SET home_id = (SELECT id FROM items WHERE public_id = ?1 AND merged_into = ?2) WHERE id = ?3",
-        [(public_id(url, entry_id), item_id, row_id) for row_id, url, entry_id, item_id in rows],
-    )
 
 
 # --- what is doubted ----------------------------------------------------------------------

@@ -5,28 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from sqlite_utils import Database
-
 from aggregator.model import HubSubscriber
 from aggregator.store.sqlite import codec
 from aggregator.store.sqlite.connection import Engine
-from aggregator.store.sqlite.tables import keyed
 
 _PUT = """
 INSERT INTO hub_subscribers(topic, callback, told, secret, until, failures, retry_at) VALUES (?, ?, ?, ?, ?, 0, NULL)
 ON CONFLICT DO UPDATE SET secret = excluded.secret, until = excluded.until, failures = 0, retry_at = NULL
 """
 _NOTE = "UPDATE hub_subscribers SET told = ?, failures = ?, retry_at = ? WHERE topic = ? AND callback = ?"
-
-
-def install(db: Database) -> None:
-    """The 6th step of the schema: released, not to be edited."""
-    keyed(
-        db,
-        "hub_subscribers",
-        "topic TEXT, callback TEXT",
-        "told TEXT NOT NULL, secret BLOB, until INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
-    )
 
 
 class HubSubscribers:

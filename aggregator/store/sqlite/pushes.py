@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlite_utils import Database
-
 from aggregator.errors import StoreError
 from aggregator.model import PollResult, Push, Source
 from aggregator.store import Stored
@@ -14,7 +12,6 @@ from aggregator.store.sqlite import codec
 from aggregator.store.sqlite.connection import Connection, Engine
 from aggregator.store.sqlite.ingest import store_entries
 from aggregator.store.sqlite.shown import bump
-from aggregator.store.sqlite.tables import keyed
 
 _SUBSCRIBABLE = f"""
 SELECT {codec.SOURCE_COLUMNS} FROM sources s WHERE configured AND enabled AND NOT gone AND info IS NOT NULL
@@ -26,18 +23,6 @@ _COLUMNS = (
 )
 _TIMES = frozenset({"asked_at", "until", "renew_at", "verified_at", "delivered_at", "retry_at"})
 _PUT = f"INSERT OR REPLACE INTO pushes({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-
-
-def install(db: Database) -> None:
-    """The 8th step of the schema: released, not to be edited."""
-    keyed(
-        db,
-        "pushes",
-        "token TEXT",
-        "source_id INTEGER NOT NULL, hub TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL,"
-        " asked_at INTEGER NOT NULL, secret TEXT, until INTEGER, renew_at INTEGER, verified_at INTEGER,"
-        " delivered_at INTEGER, failures INTEGER NOT NULL, retry_at INTEGER",
-    )
 
 
 class Pushes:

@@ -1,18 +1,28 @@
-"""Is the file ours, and from when? And up to the current schema: all pending steps, or none."""
+"""Whether a file is a store of ours and of which schema; brings it up to the current one: all pending steps, or none.
+
+``schema.sql`` is the current schema. Each change after the first release is a module here, a numbered step that runs
+once, and an edit of ``schema.sql``; a released step is never edited.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 
 from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
 
 from aggregator.errors import StoreUnusable
-from aggregator.store.sqlite.schema import SCHEMA, steps
+from aggregator.store.sqlite.migrations import m0001_initial
 
 __all__ = ["APPLICATION_ID", "SCHEMA", "check", "migrate", "steps"]
 
-#: "AGGR": how a file says that it is ours
+#: "AGGR", the mark of our files in SQLite's header
 APPLICATION_ID = 0x41474752
+#: the number of the newest step, kept in ``user_version``
+SCHEMA = 1
+
+steps = Migrations("aggregator")
+steps(name="0001_initial")(m0001_initial.apply)
 
 
 def check(connection: sqlite3.Connection, place: str) -> None:
