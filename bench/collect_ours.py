@@ -1,4 +1,4 @@
-"""Our side of bench/collect.py: the real pump, fetcher, parse processes and store.
+"""Our side of bench/collect.py: the real poll_loop, fetcher, parse processes and store.
 
     python collect_ours.py DIRECTORY SOURCES [--profile]
 
@@ -30,7 +30,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import ParseLanes
     from aggregator.collect.poll import Polled, Poller
-    from aggregator.daemon.pump import Pump
+    from aggregator.daemon.poll_loop import PollLoop
     from aggregator.model import Subscription, Verdict
     from aggregator.store import open_store
 
@@ -55,7 +55,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     await parser.start()
     policy = Policy(min_interval=timedelta(minutes=30), max_interval=timedelta(hours=6))
     poller = Poller(store, fetcher, parser, policy, lambda _source, _entry: Verdict(), clock)
-    pump = Pump(store, poller, slots=64, per_host=1, lease=timedelta(minutes=2), clock=clock, on_polled=note)
+    poll_loop = PollLoop(store, poller, slots=64, per_host=1, lease=timedelta(minutes=2), clock=clock, on_polled=note)
     if profiles:
         profiles.spent(1)  # what loading and starting took
     print(json.dumps({"ready": True}), flush=True)
@@ -64,7 +64,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
         over.clear()
         began, used = time.perf_counter(), time.process_time()
         while left > 0:  # as the daemon does it: a look at the store every second, and whenever a slot becomes free
-            await pump.fill()
+            await poll_loop.claim_due()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), 1)
         took_s, own_s = time.perf_counter() - began, time.process_time() - used
@@ -73,7 +73,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
         answer = {"s": took_s, "own": own_s, "entries": entries, "failed": failed[:3], "mb": peak_mb}
         print(json.dumps(answer | ({"profile": profiles.spent(sources)} if profiles else {})), flush=True)
         now += STEP if stage in REPEATED else LONG_STEP
-    await pump.stop(within=timedelta(seconds=2))
+    await poll_loop.stop(within=timedelta(seconds=2))
     await parser.close()
     await fetcher.close()
     store.close()
@@ -99,6 +99,6 @@ def child(data: Path, sources: int) -> None:
 
 
 if __name__ == "__main__":
-    from aggregator.daemon import interpreter
+    from aggregator.daemon import runtime
 
-    interpreter.run(ours(Path(sys.argv[1]), int(sys.argv[2]), Profiles() if "--profile" in sys.argv else None))
+    runtime.run(ours(Path(sys.argv[1]), int(sys.argv[2]), Profiles() if "--profile" in sys.argv else None))

@@ -48,7 +48,7 @@ KNOWN_BY = {
     "rich": {"cli"},
     "yarl": {"curate.identity", "collect.fetch"},
     "dateutil": {"collect.clean"},
-    "uvloop": {"daemon.interpreter"},
+    "uvloop": {"daemon.runtime"},
     "numpy": {"curate.sentences"},
     "onnxruntime": {"curate.sentences"},
     "tokenizers": {"curate.sentences"},

@@ -14,7 +14,7 @@ from aggregator.cli.context import Context, pass_context
 if TYPE_CHECKING:
     from aggregator.collect.poll import Polled
     from aggregator.config import Settings
-    from aggregator.daemon.pump import Pump
+    from aggregator.daemon.poll_loop import PollLoop
     from aggregator.store import Store
 
 #: without a free slot or a finished poll for that long, what is left is not to be had now (a host asked for silence)
@@ -71,7 +71,7 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
     """One round: every wanted source once."""
     from aggregator import assemble
     from aggregator.cli.output import Progress
-    from aggregator.daemon.pump import Pump, lease_length
+    from aggregator.daemon.poll_loop import PollLoop, lease_length
 
     done: list[Polled] = []
     left = set(wanted)
@@ -83,7 +83,7 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
             left.discard(polled.source.subscription.url)
             progress.advance()
 
-        pump = Pump(
+        poll_loop = PollLoop(
             store,
             assemble.poller(
                 settings,
@@ -100,23 +100,23 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
             on_polled=on_polled,
         )
         try:
-            await _drain(pump, left, force=force)
+            await _drain(poll_loop, left, force=force)
         finally:
-            await pump.stop(within=timedelta(seconds=2))
+            await poll_loop.stop(within=timedelta(seconds=2))
             await asyncio.gather(fetcher.close(), parser.close())
     return done
 
 
-async def _drain(pump: Pump, left: set[str], *, force: bool) -> None:
+async def _drain(poll_loop: PollLoop, left: set[str], *, force: bool) -> None:
     """Claims and waits until nothing is left, or until nothing more can be had."""
     loop = asyncio.get_running_loop()
     moved_s = loop.time()
     while left and loop.time() - moved_s < PATIENCE.total_seconds():
-        begun = await pump.fill(force=force, only=frozenset(left))
-        if begun or await pump.progress(within=timedelta(milliseconds=200)) or pump.in_flight:
+        begun = await poll_loop.claim_due(force=force, only=frozenset(left))
+        if begun or await poll_loop.progress(within=timedelta(milliseconds=200)) or poll_loop.in_flight:
             moved_s = loop.time()
-        if pump.store_error is not None:
-            raise pump.store_error
+        if poll_loop.store_error is not None:
+            raise poll_loop.store_error
 
 
 def _refresh(settings: Settings, store: Store, now: datetime) -> None:

@@ -23,14 +23,14 @@ def run(context: Context, verbose: bool) -> None:
     """
     # Everything is imported now: a process that has run out of file descriptors can import nothing any more.
     from aggregator import logs, sdnotify
-    from aggregator.daemon import Daemon, interpreter
+    from aggregator.daemon import Daemon, runtime
 
     settings = context.settings
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
     sockets = sdnotify.inherited_sockets(os.environ, pid=os.getpid())
     running = logs.set_up(environ=os.environ, verbose=verbose)
     try:
-        interpreter.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
+        runtime.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
     finally:
         running.close()
     _leave_hung_threads()

@@ -50,22 +50,22 @@ class Figures:
 
 
 def _of_daemon(daemon: Daemon) -> Iterator[Sample]:
-    counters, pump, refreshing = daemon.counters, daemon.pump, daemon.refreshing
+    counters, poll_loop, refreshing = daemon.counters, daemon.poll_loop, daemon.refresh_loop
     yield Sample("aggregator_build_info", {__version__: 1.0})
-    yield Sample("aggregator_up_seconds", time.monotonic() - daemon.pulse.started_s)
+    yield Sample("aggregator_up_seconds", time.monotonic() - daemon.health_check.started_s)
     yield Sample("aggregator_polls_total", dict(counters.polls))
-    yield Sample("aggregator_polls_in_flight", pump.in_flight)
-    yield Sample("aggregator_poll_slots", pump.slots)
+    yield Sample("aggregator_polls_in_flight", poll_loop.in_flight)
+    yield Sample("aggregator_poll_slots", poll_loop.slots)
     yield Sample("aggregator_fetched_bytes_total", counters.bytes_read)
     yield Sample("aggregator_new_items_total", counters.new_items)
     yield Sample("aggregator_updated_entries_total", counters.updated_entries)
-    yield Sample("aggregator_store_writable", pump.store_error is None)
+    yield Sample("aggregator_store_writable", poll_loop.store_error is None)
     yield Sample("aggregator_refreshes_total", refreshing.runs)
     yield Sample("aggregator_refresh_seconds", refreshing.took_s)
     yield Sample("aggregator_config_ok", counters.config_ok)
     yield Sample("aggregator_config_reloads_total", dict(counters.reloads))
-    yield Sample("aggregator_pushes", daemon.pushing.subscriber.states())
-    yield Sample("aggregator_deliveries_total", daemon.pushing.subscriber.deliveries())
+    yield Sample("aggregator_pushes", daemon.websub.subscriber.states())
+    yield Sample("aggregator_deliveries_total", daemon.websub.subscriber.deliveries())
     yield Sample("aggregator_clock_disbelieved", daemon.clock.jumped)
     progress = daemon.schedule.progress
     yield Sample("aggregator_job_failures_total", dict(progress.failures))

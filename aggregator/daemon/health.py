@@ -20,7 +20,7 @@ STORE_LIMIT_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Pulse:
+class HealthCheck:
     """Asks the parts; limits count from the start, so that a part has time for its first progress."""
 
     progress: Progress

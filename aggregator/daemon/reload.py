@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aggregator import config
 from aggregator.config import Settings
 from aggregator.daemon.counters import Counters
-from aggregator.daemon.watch import FileWatch
 from aggregator.errors import ConfigError, StoreError
 from aggregator.sdnotify import Notifier
 
 log = logging.getLogger(__name__)
+Stamp = tuple[int, int, int]
 
 
 class Reload:
@@ -79,3 +80,41 @@ def keep_fixed(old: Settings, new: Settings) -> Settings:
         log.warning("needs a restart: [server] listen", extra={"now": old.server.listen, "after": new.server.listen})
         fixed["server"] = new.server.model_copy(update={"listen": old.server.listen})
     return new.model_copy(update=fixed)
+
+
+@dataclass(slots=True)
+class FileWatch:
+    """Compares a file with how it was when last looked at."""
+
+    path: Path
+    _seen: Stamp | None = field(init=False)
+    _pending: Stamp | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._seen = self._stamp()
+
+    def changed(self) -> bool:
+        """True once after each change, when the file has been the same for two looks: an editor may write in pieces.
+
+        A file that is missing for a moment (saved by renaming) has not changed.
+        """
+        stamp = self._stamp()
+        if stamp is None or stamp == self._seen:
+            self._pending = None
+            return False
+        if stamp != self._pending:
+            self._pending = stamp
+            return False
+        self._seen, self._pending = stamp, None
+        return True
+
+    def seen(self) -> None:
+        """Takes the file as it is now for known."""
+        self._seen, self._pending = self._stamp(), None
+
+    def _stamp(self) -> Stamp | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _WORTH_TELLING = 0.1
 
 
-class Pacing:
+class PollBudget:
     """Works out now and then how thrifty polling has to be. `settings` gives those in use."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], settings: Callable[[], Settings]) -> None:

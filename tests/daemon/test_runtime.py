@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.daemon import interpreter
+from aggregator.daemon import runtime
 
 uvloop = pytest.importorskip("uvloop", reason="uvloop is not made for this platform; asyncio's own loop serves")
 
@@ -35,7 +35,7 @@ def test_the_daemon_runs_on_uvloop() -> None:
     async def loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
-    assert isinstance(interpreter.run(loop()), uvloop.Loop)
+    assert isinstance(runtime.run(loop()), uvloop.Loop)
 
 
 def test_a_signal_to_end_is_not_swallowed() -> None:
@@ -43,7 +43,7 @@ def test_a_signal_to_end_is_not_swallowed() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interpreter.run(fail())
+        runtime.run(fail())
 
 
 def test_the_fetcher_does_the_same_on_it() -> None:

@@ -30,14 +30,14 @@ from aggregator.collect.poll import Polled, Poller
 from aggregator.config import Settings
 from aggregator.daemon.counters import Counters
 from aggregator.daemon.figures import Figures
-from aggregator.daemon.health import Pulse
-from aggregator.daemon.pacing import Pacing
-from aggregator.daemon.pump import Pump, lease_length
-from aggregator.daemon.pushing import Pushing
-from aggregator.daemon.refreshing import Refreshing
+from aggregator.daemon.health import HealthCheck
+from aggregator.daemon.jobs import Jobs
+from aggregator.daemon.maintenance import RulesMark
+from aggregator.daemon.poll_budget import PollBudget
+from aggregator.daemon.poll_loop import PollLoop, lease_length
+from aggregator.daemon.refresh_loop import RefreshLoop
 from aggregator.daemon.reload import Reload, keep_fixed
-from aggregator.daemon.service.chores import Chores
-from aggregator.daemon.upkeep import RulesMark
+from aggregator.daemon.websub import WebSub
 from aggregator.errors import AggregatorError, StoreUnavailable
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -66,11 +66,11 @@ class Daemon:
         self.figures = Figures()
         self.parser = assemble.parser()
         self.fetcher = assemble.fetcher(settings, self.clock)
-        self.refreshing = Refreshing(assemble.refresher(settings, store), clock=self.clock)
-        self.pushing = Pushing(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
-        self.pacing = Pacing(store, self.clock, lambda: self.settings)
+        self.refresh_loop = RefreshLoop(assemble.refresher(settings, store), clock=self.clock)
+        self.websub = WebSub(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
+        self.poll_budget = PollBudget(store, self.clock, lambda: self.settings)
         self.poller = self._poller(settings)
-        self.pump = Pump(
+        self.poll_loop = PollLoop(
             store,
             self.poller,
             slots=settings.polling.concurrency,
@@ -86,11 +86,11 @@ class Daemon:
             status=self.status,
             counters=self.counters,
         )
-        self.schedule = Schedule(Chores(self).jobs())
-        self.pulse = Pulse(
+        self.schedule = Schedule(Jobs(self).jobs())
+        self.health_check = HealthCheck(
             progress=self.schedule.progress,
             serving=lambda: self._web is not None,
-            store_error=lambda: self.pump.store_error,
+            store_error=lambda: self.poll_loop.store_error,
             started_s=time.monotonic(),
         )
         self.services = assemble.services(
@@ -98,10 +98,10 @@ class Daemon:
             store,
             audience=assemble.audience(settings, store),
             clock=self.clock,
-            health=self.pulse.health,
+            health=self.health_check.health,
             metrics=lambda: self.figures.text(self),
             send=assemble.send(lambda: self.fetcher),
-            deliveries=self.pushing.subscriber,
+            deliveries=self.websub.subscriber,
         )
         self.rules_mark = RulesMark(assemble.state_dir(settings) / "rules.mark")
         self._web: WebServer | None = None
@@ -143,26 +143,26 @@ class Daemon:
         await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
         await self.pace()
         await asyncio.to_thread(self.services.audience.start, now=now)
-        await self.pushing.start()
+        await self.websub.start()
         try:
             self._web = await serve(create_app(self.services), listen=self.settings.server.listen, sockets=sockets)
         except OSError as error:
             where = self.settings.server.listen
             raise AggregatorError(f"cannot listen on [server] listen = {where!r}: {error.strerror or error}") from error
         self._judge_anew_if_changed()
-        self.refreshing.start()
+        self.refresh_loop.start()
         self.schedule.start()
         log.info("ready", extra={"sources": len(self.settings.sources), "url": self.settings.site.url})
 
     async def _wind_down(self) -> None:
         """Everything that may take long, side by side; then the rest in order."""
         self._ignore_signals()
-        log.info("stopping", extra={"polls_in_flight": self.pump.in_flight})
+        log.info("stopping", extra={"polls_in_flight": self.poll_loop.in_flight})
         within = STOP_WITHIN / 2
         web = self._web.stop(grace_s=within.total_seconds()) if self._web else asyncio.sleep(0)
-        jobs, polls = self.schedule.stop(within=within), self.pump.stop(within=within)
-        await asyncio.gather(web, jobs, polls, self.refreshing.stop(within=within))
-        await asyncio.gather(self.parser.close(), self.fetcher.close(), self.pushing.stop())
+        jobs, polls = self.schedule.stop(within=within), self.poll_loop.stop(within=within)
+        await asyncio.gather(web, jobs, polls, self.refresh_loop.stop(within=within))
+        await asyncio.gather(self.parser.close(), self.fetcher.close(), self.websub.stop())
         try:
             await asyncio.to_thread(self.store.fold_views)
         except StoreUnavailable as error:
@@ -191,41 +191,41 @@ class Daemon:
         self.settings = new
         self._replace_fetching(new)
         await self.pace()
-        await self.pushing.take_over(new)
+        await self.websub.take_over(new)
         site = assemble.site(new)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
         if (old.site.url, old.server) != (new.site.url, new.server):
             self.services.audience = assemble.audience(new, self.store)
-        self.refreshing.refresher.options = assemble.curate_options(new)
+        self.refresh_loop.refresher.options = assemble.curate_options(new)
         self._judge_anew_if_changed()
-        self.refreshing.want()
+        self.refresh_loop.want()
 
     def _replace_fetching(self, new: Settings) -> None:
         former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock)
-        self.poller = self.pump.poller = self._poller(new)
-        self.pump.slots, self.pump.per_host = new.polling.concurrency, new.polling.per_host
-        self.pump.lease = lease_length(new.polling.timeout)
+        self.poller = self.poll_loop.poller = self._poller(new)
+        self.poll_loop.slots, self.poll_loop.per_host = new.polling.concurrency, new.polling.per_host
+        self.poll_loop.lease = lease_length(new.polling.timeout)
         self._retiring = asyncio.create_task(self._retire(former), name="retire fetcher")
 
     async def _retire(self, former: Fetcher) -> None:
-        await self.pump.settled()
+        await self.poll_loop.settled()
         await former.close()
 
     def _judge_anew_if_changed(self) -> None:
         settings = self.settings
         if not self.rules_mark.is_of(settings):
             judge, mark = assemble.judge(settings), partial(self.rules_mark.put, settings)
-            self.refreshing.judge_anew(judge, then=mark)
+            self.refresh_loop.judge_anew(judge, then=mark)
 
     def _poller(self, settings: Settings) -> Poller:
         return assemble.poller(
             settings,
-            policy=self.pacing.policy,
+            policy=self.poll_budget.policy,
             store=self.store,
             fetcher=self.fetcher,
             parser=self.parser,
             clock=self.clock,
-            relax=self.pushing.subscriber.relax,
+            relax=self.websub.subscriber.relax,
         )
 
     def status(self) -> str:
@@ -234,14 +234,14 @@ class Daemon:
 
     def _polled(self, polled: Polled) -> None:
         self.counters.polled(polled)
-        self.pushing.polled(polled)
+        self.websub.polled(polled)
         if polled.stored:
             self._stored(polled.stored)
 
     def _stored(self, stored: Stored) -> None:
         if stored.new_items or stored.updated:
-            self.refreshing.want()
+            self.refresh_loop.want()
 
     async def pace(self) -> None:
         """Looks whether polls keep within the budget."""
-        await self.pacing.look(self.poller)
+        await self.poll_budget.look(self.poller)

@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aggregator import assemble
-from aggregator.daemon.upkeep import Backups, retain, short_of_room
+from aggregator.daemon.maintenance import Backups, retain, short_of_room
 from aggregator.schedule import Job
 
 if TYPE_CHECKING:
     from aggregator.daemon.service import Daemon
 
-__all__ = ["Chores"]
+__all__ = ["Jobs"]
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 
 
-class Chores:
+class Jobs:
     """The jobs of a daemon, which may have taken over new settings since they were last done."""
 
     def __init__(self, daemon: Daemon) -> None:
@@ -36,7 +36,7 @@ class Chores:
         retention = Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE)
         jobs = [
             Job(name="poll", every=SECOND, run=self._poll, deadline=30 * SECOND),
-            Job(name="push", every=30 * SECOND, run=daemon.pushing.tick, deadline=10 * MINUTE, delay=5 * SECOND),
+            Job(name="push", every=30 * SECOND, run=daemon.websub.tick, deadline=10 * MINUTE, delay=5 * SECOND),
             Job(name="views", every=SECOND, run=self._fold, deadline=30 * SECOND),
             Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
             Job(name="config", every=SECOND, run=daemon.reload.look, deadline=MINUTE),
@@ -51,15 +51,15 @@ class Chores:
         return jobs
 
     async def _poll(self) -> None:
-        pump = self._daemon.pump
+        poll_loop = self._daemon.poll_loop
         if full := short_of_room(assemble.state_dir(self._daemon.settings)):
-            pump.hold(full)
+            poll_loop.pause(full)
         else:
-            await pump.fill()
+            await poll_loop.claim_due()
 
     async def _fold(self) -> None:
         if await asyncio.to_thread(self._daemon.store.fold_views):
-            self._daemon.refreshing.want()
+            self._daemon.refresh_loop.want()
 
     async def _ping(self) -> None:
         await asyncio.to_thread(self._daemon.store.ping)
@@ -82,7 +82,7 @@ class Chores:
             await asyncio.to_thread(backups.make, self._daemon.store, now)
 
     async def _feed_watchdog(self) -> None:
-        health = self._daemon.pulse.health()
+        health = self._daemon.health_check.health()
         if health.live:
             self._daemon.notifier.alive()
         else:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from aggregator.daemon.refreshing import PAUSE_AT_MOST, SHARE, Refreshing, pause_s
+from aggregator.daemon.refresh_loop import PAUSE_AT_MOST, SHARE, RefreshLoop, pause_s
 from aggregator.errors import StoreUnavailable
 from aggregator.refresh import Refresher
 
@@ -42,20 +42,20 @@ class Idle:
         time.sleep(0.5)
 
 
-async def _three_runs() -> tuple[Idle, Refreshing]:
+async def _three_runs() -> tuple[Idle, RefreshLoop]:
     idle = Idle()
-    refreshing = Refreshing(cast("Refresher", idle), clock=lambda: NOON)
-    refreshing.start()
+    refresh_loop = RefreshLoop(cast("Refresher", idle), clock=lambda: NOON)
+    refresh_loop.start()
     deadline_s = time.monotonic() + 20
-    while refreshing.runs < 3 and time.monotonic() < deadline_s:
-        refreshing.want()
+    while refresh_loop.runs < 3 and time.monotonic() < deadline_s:
+        refresh_loop.want()
         await asyncio.sleep(0.02)
-    await refreshing.stop(within=timedelta(seconds=1))
-    return idle, refreshing
+    await refresh_loop.stop(within=timedelta(seconds=1))
+    return idle, refresh_loop
 
 
 def test_time_spent_waiting_is_not_work_and_a_failure_is_tried_again() -> None:
-    idle, refreshing = asyncio.run(_three_runs())
+    idle, refresh_loop = asyncio.run(_three_runs())
     assert len(idle.ran) == 3
     assert idle.ran[2] - idle.ran[1] < 3, "half a second's waiting would ask for a pause of 4.5"
-    assert refreshing.took_s >= 0.5
+    assert refresh_loop.took_s >= 0.5

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from aggregator.collect.poll import Polled
-from aggregator.daemon.pump import Pump, lease_length
+from aggregator.daemon.poll_loop import PollLoop, lease_length
 from aggregator.errors import StoreUnavailable
 from aggregator.model import Lease, PollResult, Source, Subscription
 
@@ -69,10 +69,10 @@ class Polling:
         return [Polled(source=lease.sources[0], result=result, stored=None)]
 
 
-def pump_of(
+def poll_loop_of(
     queue: Queue, polling: Polling, done: list[Polled], *, slots: int = 4, patience: timedelta = timedelta(minutes=1)
-) -> Pump:
-    return Pump(
+) -> PollLoop:
+    return PollLoop(
         cast("Any", queue),
         polling,
         slots=slots,
@@ -94,7 +94,7 @@ async def moment() -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the pump has no event for what a test waits for
+        while not condition():  # noqa: ASYNC110 - the poll_loop has no event for what a test waits for
             await asyncio.sleep(0.005)
 
 
@@ -103,8 +103,8 @@ def test_no_more_is_claimed_than_there_are_free_slots_and_one_tick_empties_the_q
     polling = Polling(moment)
 
     async def story() -> None:
-        pump = pump_of(queue, polling, done)
-        assert await pump.fill() == 4
+        poll_loop = poll_loop_of(queue, polling, done)
+        assert await poll_loop.claim_due() == 4
         await until(lambda: len(done) == 50)
 
     asyncio.run(story())
@@ -112,14 +112,14 @@ def test_no_more_is_claimed_than_there_are_free_slots_and_one_tick_empties_the_q
     assert len({polled.source.id for polled in done}) == 50
 
 
-def test_a_full_pump_asks_for_nothing() -> None:
+def test_a_full_poll_loop_asks_for_nothing() -> None:
     queue, done = Queue(10), list[Polled]()
 
     async def story() -> None:
         gate = asyncio.Event()
-        pump = pump_of(queue, Polling(gate.wait), done)  # type: ignore[arg-type] # an Event's wait gives True
-        await pump.fill()
-        assert await pump.fill() == 0
+        poll_loop = poll_loop_of(queue, Polling(gate.wait), done)  # type: ignore[arg-type] # an Event's wait gives True
+        await poll_loop.claim_due()
+        assert await poll_loop.claim_due() == 0
         assert queue.asked == [4]
         gate.set()
         await until(lambda: len(done) == 10)
@@ -136,9 +136,9 @@ def test_a_poll_that_fails_unexpectedly_takes_nothing_else_down(caplog: pytest.L
             raise ZeroDivisionError
 
     async def story() -> None:
-        pump = pump_of(queue, Polling(fail_once), done)
-        await pump.fill()
-        await until(lambda: len(done) == 7 and not pump.in_flight)
+        poll_loop = poll_loop_of(queue, Polling(fail_once), done)
+        await poll_loop.claim_due()
+        await until(lambda: len(done) == 7 and not poll_loop.in_flight)
 
     asyncio.run(story())
     assert "poll failed" in caplog.text
@@ -149,14 +149,14 @@ def test_a_store_that_cannot_write_is_told_once_and_heals(caplog: pytest.LogCapt
     queue.broken = StoreUnavailable("the disk is full")
 
     async def story() -> None:
-        pump = pump_of(queue, Polling(moment), done)
+        poll_loop = poll_loop_of(queue, Polling(moment), done)
         for _ in range(20):
-            assert await pump.fill() == 0
-        assert pump.store_error is queue.broken
+            assert await poll_loop.claim_due() == 0
+        assert poll_loop.store_error is queue.broken
         queue.broken = None
-        assert await pump.fill() == 3
-        assert pump.store_error is None
-        await pump.settled()
+        assert await poll_loop.claim_due() == 3
+        assert poll_loop.store_error is None
+        await poll_loop.settled()
 
     asyncio.run(story())
     assert caplog.text.count("store takes no writes") == 1
@@ -167,11 +167,11 @@ def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
     queue, done = Queue(10), list[Polled]()
 
     async def story() -> None:
-        pump = pump_of(queue, Polling(lambda: asyncio.sleep(60)), done)
-        await pump.fill()
-        await pump.stop(within=timedelta(seconds=2))
-        assert pump.in_flight == 0
-        assert await pump.fill() == 0
+        poll_loop = poll_loop_of(queue, Polling(lambda: asyncio.sleep(60)), done)
+        await poll_loop.claim_due()
+        await poll_loop.stop(within=timedelta(seconds=2))
+        assert poll_loop.in_flight == 0
+        assert await poll_loop.claim_due() == 0
 
     asyncio.run(story())
     assert not done
@@ -184,10 +184,10 @@ def test_stopping_polls_what_is_being_claimed() -> None:
     claiming, go_on = held_up(queue)
 
     async def story() -> None:
-        pump = pump_of(queue, Polling(moment), done)
-        filling = asyncio.create_task(pump.fill())
+        poll_loop = poll_loop_of(queue, Polling(moment), done)
+        filling = asyncio.create_task(poll_loop.claim_due())
         assert await asyncio.to_thread(claiming.wait, 10)
-        stopping = asyncio.create_task(pump.stop(within=timedelta(seconds=20)))
+        stopping = asyncio.create_task(poll_loop.stop(within=timedelta(seconds=20)))
         await asyncio.sleep(0.01)
         go_on.set()
         await stopping
@@ -204,8 +204,8 @@ def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
     async def story() -> None:
         gates = [asyncio.Event() for _ in range(9)]
         opened = iter(gates)
-        pump = pump_of(queue, Polling(lambda: wait(next(opened))), done, slots=3)
-        assert await pump.fill() == 3
+        poll_loop = poll_loop_of(queue, Polling(lambda: wait(next(opened))), done, slots=3)
+        assert await poll_loop.claim_due() == 3
         claiming, go_on = held_up(queue)
         gates[0].set()
         assert await asyncio.to_thread(claiming.wait, 10)
@@ -213,7 +213,7 @@ def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
         gates[2].set()
         await until(lambda: len(done) == 3)
         go_on.set()
-        await until(lambda: pump.in_flight == 3)
+        await until(lambda: poll_loop.in_flight == 3)
         assert queue.asked == [3, 1, 2]
         for gate in gates:
             gate.set()
@@ -234,11 +234,11 @@ def test_polls_that_end_together_are_one_claim_and_one_task() -> None:
     async def story() -> None:
         gates = [asyncio.Event(), asyncio.Event()]
         places = iter([0] * 8 + [1] * 8)
-        pump = pump_of(queue, Polling(lambda: wait(gates[next(places)])), done, slots=8)
-        assert await pump.fill() == 8
+        poll_loop = poll_loop_of(queue, Polling(lambda: wait(gates[next(places)])), done, slots=8)
+        assert await poll_loop.claim_due() == 8
         asyncio.get_running_loop().set_task_factory(create)
         gates[0].set()
-        await until(lambda: pump.in_flight == 8 and len(done) == 8)
+        await until(lambda: poll_loop.in_flight == 8 and len(done) == 8)
         gates[1].set()
         await until(lambda: len(done) == 16)
         assert tasks == 8 + len(queue.asked) - 1, "one a poll, and one a claim"
@@ -259,13 +259,13 @@ def test_polls_that_take_long_give_their_slots_back_within_a_bound() -> None:
     async def run() -> None:
         over = asyncio.Event()
         polling = Polling(lambda: wait(over))
-        pump = pump_of(queue, polling, done, slots=4, patience=timedelta(milliseconds=20))
-        assert await pump.fill() == 4
-        assert await pump.fill() == 0, "all slots are taken"
+        poll_loop = poll_loop_of(queue, polling, done, slots=4, patience=timedelta(milliseconds=20))
+        assert await poll_loop.claim_due() == 4
+        assert await poll_loop.claim_due() == 0, "all slots are taken"
         for _ in range(10):
             await asyncio.sleep(0.03)
-            await pump.fill()
-        assert pump.in_flight == 4 * 5, "four times as many may be slow, and no more"
+            await poll_loop.claim_due()
+        assert poll_loop.in_flight == 4 * 5, "four times as many may be slow, and no more"
         over.set()
         await until(lambda: len(done) == 100)
 

@@ -30,7 +30,7 @@ SLOW_PER_SLOT = 4
 
 
 class LeasePoller(Protocol):
-    """What the pump needs of `collect.poll.Poller`."""
+    """What the poll_loop needs of `collect.poll.Poller`."""
 
     async def poll(self, lease: Lease) -> list[Polled]:
         """Polls the sources of a lease and completes each in the store."""
@@ -44,7 +44,7 @@ def lease_length(timeout: timedelta) -> timedelta:
     return 2 * timeout + timedelta(seconds=20)
 
 
-class Pump:
+class PollLoop:
     """Polls what is due. All methods belong to the event loop.
 
     `on_polled` is told of every finished poll; it must not block.
@@ -91,7 +91,7 @@ class Pump:
         quick = sum(sources for sources, began in self._running.values() if began > quick_since)
         return min(self.slots - quick, self.slots * (1 + SLOW_PER_SLOT) - self.in_flight)
 
-    async def fill(self, *, force: bool = False, only: frozenset[str] | None = None) -> int:
+    async def claim_due(self, *, force: bool = False, only: frozenset[str] | None = None) -> int:
         """Claims as much work as there are free slots and begins it; how many sources that are.
 
         `force` and `only` as in `WorkStore.claim`; without them, slots that become free are filled again.
@@ -109,10 +109,10 @@ class Pump:
 
     async def _refilled(self) -> None:
         """Fills slots as long as more is due than there are; those that become free meanwhile are filled together."""
-        while self._more and self.free > 0 and await self.fill():
+        while self._more and self.free > 0 and await self.claim_due():
             pass
 
-    def hold(self, error: StoreError) -> None:
+    def pause(self, error: StoreError) -> None:
         """The store takes no writes: says so, once a minute. The next claim that succeeds ends it."""
         self.store_error = error
         if time.monotonic() - self._complained_s >= COMPLAIN_EVERY_S:
@@ -162,7 +162,7 @@ class Pump:
                 only=only,
             )
         except StoreError as error:
-            self.hold(error)
+            self.pause(error)
             return []
         if self.store_error is not None:
             self.store_error = None
@@ -188,7 +188,7 @@ class Pump:
             log.warning("lease lost", extra={"host": lease.host, "why": error})
         except StoreError as error:
             # What was fetched is not stored, nor are its validators: the lease runs out and it is fetched again.
-            self.hold(error)
+            self.pause(error)
         except AggregatorError as error:
             log.warning("poll abandoned", extra={"host": lease.host, "why": error})
         except Exception:

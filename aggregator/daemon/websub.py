@@ -14,7 +14,7 @@ from aggregator.config import Settings
 from aggregator.store import Store, Stored
 
 
-class Pushing:
+class WebSub:
     """The WebSub subscriber within the daemon. All methods belong to the event loop."""
 
     def __init__(

@@ -11,7 +11,7 @@ import pytest
 
 from aggregator import config
 from aggregator.collect.cadence import Policy
-from aggregator.daemon.pacing import Pacing
+from aggregator.daemon.poll_budget import PollBudget
 from aggregator.errors import StoreUnavailable
 from aggregator.model import Source
 from aggregator.store import Store
@@ -25,13 +25,13 @@ def test_a_budget_is_kept_while_it_changes(store: Store, caplog: pytest.LogCaptu
     settings = config.parse(SOURCES, path=Path("config.toml"))
     store.sync_sources(settings.subscriptions(), now=NOW)
     current = [settings]
-    pacing = Pacing(store, lambda: NOW, lambda: current[0])
+    poll_budget = PollBudget(store, lambda: NOW, lambda: current[0])
     poller = cast("Any", SimpleNamespace(policy=None))
 
     def thrift(budget: int) -> float:
         current[0] = config.parse(f"[polling]\nbudget = {budget}\n{SOURCES}", path=Path("config.toml"))
-        asyncio.run(pacing.look(poller))
-        assert poller.policy is pacing.policy
+        asyncio.run(poll_budget.look(poller))
+        assert poller.policy is poll_budget.policy
         return float(poller.policy.thrift)
 
     with caplog.at_level(logging.INFO):
@@ -50,7 +50,7 @@ def test_a_store_that_cannot_be_read_changes_the_bounds_alone() -> None:
             raise StoreUnavailable("the disk is gone")
 
     settings = config.parse(f"[polling]\nbudget = 1\nmax_interval = '2h'\n{SOURCES}", path=Path("config.toml"))
-    pacing, poller = Pacing(cast("Any", Broken()), lambda: NOW, lambda: settings), SimpleNamespace(policy=None)
-    pacing.policy = Policy(thrift=3.0)
-    asyncio.run(pacing.look(cast("Any", poller)))
+    poll_budget, poller = PollBudget(cast("Any", Broken()), lambda: NOW, lambda: settings), SimpleNamespace(policy=None)
+    poll_budget.policy = Policy(thrift=3.0)
+    asyncio.run(poll_budget.look(cast("Any", poller)))
     assert poller.policy == Policy(max_interval=timedelta(hours=2), thrift=3.0)

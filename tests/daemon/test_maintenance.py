@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from aggregator import config
-from aggregator.daemon.upkeep import Backups, RulesMark
-from aggregator.daemon.watch import FileWatch
+from aggregator.daemon.maintenance import Backups, RulesMark
+from aggregator.daemon.reload import FileWatch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from aggregator.daemon.garbage import Collector, short_collections
+from aggregator.daemon.runtime import Collector, short_collections
 
 
 class Node:

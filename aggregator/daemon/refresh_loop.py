@@ -28,7 +28,7 @@ SHARE = 0.10
 PAUSE_AT_MOST = timedelta(seconds=20)
 
 
-class Refreshing:
+class RefreshLoop:
     """Runs the refresher in one thread of its own, never two runs at once."""
 
     def __init__(self, refresher: Refresher, *, clock: Callable[[], datetime]) -> None:

@@ -1,20 +1,34 @@
-"""Python's own collector of cycles, kept from holding everything up.
+"""The interpreter, set for a daemon of many threads. Only module that knows uvloop.
 
-A full collection looks at every container in memory while all threads wait: 0.2 s with 25,000 items in the index of
-curating, every ten seconds while news comes in. Nearly all it looks at stays for days. So what has survived a
-collection that took long is put aside, and the next ones look at what has come since. What is put aside is freed as
-ever when nothing refers to it any more; for cycles among it, everything is looked at once an hour. Young objects are
-looked at less often than Python would: a poll makes thousands of them, and hardly a cycle.
+**Garbage collection.** A full collection looks at every container in memory while all threads wait: 0.2 s with 25,000
+items in the index of curating, every ten seconds while news comes in, although nearly all of them stay for days. So
+what has survived a collection that took long is frozen (`gc.freeze`), and the next ones look at newer objects only.
+Frozen objects are freed as usual when their reference count drops to zero; cycles among them are found once an hour.
+The youngest generation is collected less often than Python would: a poll makes thousands of containers, and hardly a
+cycle.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
+new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+try:
+    from uvloop import new_event_loop
+except ImportError:  # not made for this platform: slower, otherwise the same
+    from asyncio import new_event_loop
+
+T = TypeVar("T")
+
+#: how long a thread may keep the interpreter to itself while others wait: curating burns processor time in one, pages
+#: are answered in another, and must not wait 5 ms for each turn
+SWITCH_S: Final = 0.001
 #: processor time of a full collection from which on it keeps pages waiting
 LONG_S: Final = 0.01
 #: how long a cycle may go unnoticed
@@ -56,3 +70,14 @@ def short_collections(collector: Collector | None = None) -> Iterator[None]:
         gc.callbacks.remove(collector)
         gc.set_threshold(before, *older)
         gc.unfreeze()
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` under these settings."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        with short_collections(), asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(main)
+    finally:
+        sys.setswitchinterval(before_s)
