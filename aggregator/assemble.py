@@ -175,7 +175,7 @@ def subscriber(
 
 def curate_options(settings: Settings) -> CurateOptions:
     """What the lists depend on."""
-    from aggregator.curate.sentences import find_encoder
+    from aggregator.curate.embeddings import find_encoder
     from aggregator.curate.thresholds import Thresholds
     from aggregator.refresh import CurateOptions
 

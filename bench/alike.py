@@ -25,9 +25,8 @@ from baselines import Ranker
 from labelled import MOMENT, Labelled
 
 from aggregator.curate import related
-from aggregator.curate.index import Index
-from aggregator.curate.meaning import Meaning
-from aggregator.curate.sentences import HOW_TO_INSTALL, Encoder, find_encoder
+from aggregator.curate.embeddings import HOW_TO_INSTALL, Embeddings, Encoder, find_encoder
+from aggregator.curate.inverted_index import InvertedIndex
 from aggregator.model import ItemText
 
 PLACES = 10
@@ -43,9 +42,9 @@ class Figures:
     of_shown: float
 
 
-def ours(items: Sequence[ItemText], meaning: Meaning | None = None) -> Ranker:
+def ours(items: Sequence[ItemText], meaning: Embeddings | None = None) -> Ranker:
     """What `related` gives, floor and re-ranking included."""
-    index = Index()
+    index = InvertedIndex()
     documents = [index.read(item) for item in items]
     for item, document in zip(items, documents, strict=True):
         index.add(document)
@@ -61,7 +60,7 @@ def ours(items: Sequence[ItemText], meaning: Meaning | None = None) -> Ranker:
             index.ask(document, since=MOMENT),
             index=index,
             siblings=frozenset(),
-            meaning=meaning,
+            embeddings=meaning,
         )
         return [number[pair.other_id] for pair in pairs]
 
@@ -120,7 +119,7 @@ def with_vectors(named: Sequence[tuple[str, Sequence[Labelled]]], encode: Encode
             timed = _Timed(encode)
             figures, shown = measured(one, ours(one.items))
             plain.append(figures)
-            better.append(measured(one, ours(one.items, Meaning(timed)), shown)[0])
+            better.append(measured(one, ours(one.items, Embeddings(timed)), shown)[0])
             ms.append(timed.spent_s * 1000 / max(1, timed.times))
         print(f"  {name:<10}{_cells(plain)} → {_cells(better)}  {fmean(ms):.1f} ms a vector", flush=True)
 

@@ -30,7 +30,7 @@ from labelled import MOMENT, Labelled
 
 from aggregator.curate.curator import KEPT_AT_MOST, Curator
 from aggregator.curate.duplicates import SHARED_TERMS, jaccard, likeness
-from aggregator.curate.index import Index
+from aggregator.curate.inverted_index import InvertedIndex
 from aggregator.curate.text import tokens
 from aggregator.model import ItemText
 from aggregator.refresh.refresher import READ_FIRST
@@ -79,7 +79,7 @@ def duplicates(data: Path, verdicts: Verdicts) -> None:
 
 
 def _copies(items: Iterable[ItemText]) -> Iterator[frozenset[str]]:
-    index = Index()
+    index = InvertedIndex()
     documents = [index.read(item) for item in items]
     for document in documents:
         for hit in index.ask(document, since=MOMENT):

@@ -41,7 +41,7 @@ from aggregator.curate.curator import Curator
 from aggregator.curate.windows import span
 from aggregator.model import Scope, Subscription, View
 from aggregator.refresh import CurateOptions, Refresher
-from aggregator.refresh.making import Making
+from aggregator.refresh.list_builder import ListUpdater
 from aggregator.store import Store, open_store
 
 WINDOWS = ("1h", "1d", "7d", "30d")
@@ -179,7 +179,7 @@ class Measured:
         self.size = size
         self.store = open_store(f"sqlite:{path.name}", base=path.parent)
         self._dice, self._words = random.Random(3), Words()
-        self._making = Making(self.store)
+        self._making = ListUpdater(self.store)
         self.times: list[float] = []
         look(self.store, self._dice, VIEWS, back=SPAN)
         self.first = self._refresh(0)

@@ -28,10 +28,10 @@ from statistics import fmean
 
 from town import PLACES, SOURCES, TOLD_ALREADY, TOPICS, Article, Order, Shown, Site, Town, Visit, build, chance, live
 
-from aggregator.curate.popularity import Exposure, survey
+from aggregator.curate.candidate_index import time_index_of
+from aggregator.curate.popularity import ViewTotals, survey
 from aggregator.curate.profile import Profile, learn
 from aggregator.curate.recommend import recommend
-from aggregator.curate.shelf import shelf_of
 from aggregator.model import Candidate, ItemText
 
 #: fairness may cost so much of the clicks that the best simple order finds
@@ -84,9 +84,11 @@ def candidates(alive: Shown, site: Site) -> list[Candidate]:
     ]
 
 
-def exposure(site: Site, now: datetime) -> Exposure:
+def exposure(site: Site, now: datetime) -> ViewTotals:
     """How much was opened at all."""
-    return Exposure(totals=tuple((reach, len(site.times) - bisect_left(site.times, now - reach)) for reach in REACHES))
+    return ViewTotals(
+        totals=tuple((reach, len(site.times) - bisect_left(site.times, now - reach)) for reach in REACHES)
+    )
 
 
 def recommended(alive: Shown, site: Site, now: datetime) -> Shown:
@@ -117,7 +119,7 @@ class OwnFeeds:
         if alive is not self._alive:
             self._alive, held = alive, candidates(alive, site)
             self._by_id = {article.item.item_id: article for article in alive}
-            self._shelf = shelf_of(held, {})
+            self._shelf = time_index_of(held, {})
             self._field = survey(held, now=visit.at, exposure=exposure(site, visit.at))
         places = recommend(
             self._shelf,

@@ -11,15 +11,14 @@ import click
 
 from aggregator.cli.context import Context, has_store, pass_context
 from aggregator.cli.output import Progress, local, print_table
-from aggregator.curate.reasons import counted
+from aggregator.curate.explanations import counted, list_name
 from aggregator.curate.rules import RuleTrial, Subject, Trial, judge, try_rules, verdicts_of_items
-from aggregator.curate.wording import list_name
 from aggregator.errors import StoreUnavailable
 from aggregator.model import Verdict, duration, duration_text
 
 if TYPE_CHECKING:
     from aggregator.config import Settings
-    from aggregator.refresh.backtest import ListTrial
+    from aggregator.refresh.what_if import ListTrial
     from aggregator.store import Store
 
 #: titles that are named of what leaves or comes into a list
@@ -102,7 +101,7 @@ class _Entry:
 def show_backtest(store: Store, settings: Settings, *, period: timedelta, now: datetime) -> None:
     """Prints what each rule would have done, and which lists would have been others."""
     from aggregator import assemble
-    from aggregator.refresh.backtest import try_lists
+    from aggregator.refresh.what_if import try_lists
 
     since = now - period
     rules = settings.rules_compiled()

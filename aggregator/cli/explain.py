@@ -10,14 +10,13 @@ import click
 
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import item_row, json_option, local, moment, print_json, print_table, printable, stdout
-from aggregator.curate.reasons import counted
-from aggregator.curate.wording import list_name, why_apart, why_joined, why_same_story, why_there
+from aggregator.curate.explanations import counted, list_name, why_apart, why_joined, why_same_story, why_there
 from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
     from aggregator.model import Item, Provenance
     from aggregator.publish.site import Site
-    from aggregator.refresh import Standing
+    from aggregator.refresh import Placement
 
 #: related items that are listed; the first few say enough
 RELATED = 10
@@ -30,7 +29,7 @@ class Explanation:
     found: Provenance
     related: Sequence[tuple[Item, float]]
     story: Mapping[str, Item]
-    standings: Sequence[Standing]
+    placements: Sequence[Placement]
 
 
 @click.command()
@@ -54,7 +53,7 @@ def explain(context: Context, item: str, as_json: bool) -> None:
             found=found,
             related=store.related(found.item.id, limit=RELATED),
             story={one.id: one for one in store.story(found.item.story)},
-            standings=assemble.refresher(context.settings, store).standings(found.item.id, now=context.now()),
+            placements=assemble.refresher(context.settings, store).placements(found.item.id, now=context.now()),
         )
     if as_json:
         print_json([as_row(told, site)])
@@ -109,14 +108,15 @@ def as_row(told: Explanation, site: Site) -> dict[str, object]:
             }
             for key, place, score, figures, reasons in found.places
         ],
-        "standings": [
-            {"list": str(one.key), "place": one.place, "of": one.of, "figures": _figures(one)} for one in told.standings
+        "placements": [
+            {"list": str(one.key), "place": one.place, "of": one.of, "figures": _figures(one)}
+            for one in told.placements
         ],
         "related": [{"id": other.id, "title": other.title, "score": score} for other, score in told.related],
     }
 
 
-def _figures(standing: Standing) -> dict[str, float]:
+def _figures(standing: Placement) -> dict[str, float]:
     return dict(standing.listed.figures) if standing.listed else {}
 
 
@@ -185,7 +185,7 @@ def _score(key: str, score: float) -> str:
 def _standing_rows(told: Explanation) -> Iterator[list[object]]:
     """The lists it does not stand in, and how far it is from them."""
     present = {key for key, *_ in told.found.places}
-    for one in told.standings:
+    for one in told.placements:
         if str(one.key) in present:
             continue
         if one.listed is None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from aggregator.cli.context import Context, has_store, pass_context, store_path
-from aggregator.curate.reasons import counted
+from aggregator.curate.explanations import counted
 from aggregator.errors import CollectError, StoreError
 from aggregator.model.redact import public_url
 

@@ -19,7 +19,7 @@ from aggregator.cli.output import (
     source_row,
     stdout,
 )
-from aggregator.curate.reasons import counted
+from aggregator.curate.explanations import counted
 from aggregator.model import SourceHealth
 from aggregator.publish.diagnostics import advice, remarks
 

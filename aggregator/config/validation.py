@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from aggregator.config.tables import Document, PollingTable, RankingTable
 from aggregator.config.toml_lines import Layout, Path
 from aggregator.config.types import did_you_mean, nearest
-from aggregator.curate.sentences import HOW_TO_INSTALL, find_encoder
+from aggregator.curate.embeddings import HOW_TO_INSTALL, find_encoder
 from aggregator.errors import Problem
 from aggregator.model import duration, duration_text
 from aggregator.model.redact import public_url

@@ -1,6 +1,6 @@
-"""Candidates in the order of time, in portions that know how good the best of them can be. Pure.
+"""Candidates in the order of time, in blocks that know how good the best of them can be. Pure.
 
-`best_first` gives them in the order of any score that is bounded by a portion, and looks into no more portions than it
+`best_first` gives them in the order of any score that is bounded by a block, and looks into no more blocks than it
 must: what the first few cost does not follow how many there are. The order is that of sorting them all.
 """
 
@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import count
 from typing import Generic, TypeVar
 
-from aggregator.curate.crowd import moment_of
-from aggregator.curate.signals import most_worth
+from aggregator.curate.popularity import Field, ViewTotals, score_upper_bound
+from aggregator.curate.running_totals import RunningTotals, moment_of
 from aggregator.model import Candidate
 
-__all__ = ["Key", "Portion", "Replay", "Shelf", "shelf_of"]
+__all__ = ["SITE", "Block", "CachedIterator", "CandidateSet", "Key", "TimeIndex", "section_of", "time_index_of"]
 
-#: a portion that is larger is cut in two
+#: a block that is larger is cut in two
 LARGEST = 64
 #: sources that post so many items a day or more are taken together
 PACES = (0.0, 2.0, 10.0, 50.0)
@@ -33,14 +34,14 @@ Key = tuple[float, *tuple[float, ...], str]
 _Viewed = tuple[int, int, float, str]
 #: by the least pace of a source: the most that an item is worth
 _Tops = tuple[tuple[float, float], ...]
-#: the most that items of a portion can have, and which they are
+#: the most that items of a block can have, and which they are
 _Bounded = list[tuple[float, int]]
 
 
 T = TypeVar("T")
 
 
-class Replay(Generic[T]):
+class CachedIterator(Generic[T]):
     """What an iterator gives, for going through it more than once; no more is taken from it than was asked for."""
 
     def __init__(self, source: Iterator[T]) -> None:
@@ -60,7 +61,7 @@ class Replay(Generic[T]):
             place += 1
 
 
-class Portion:
+class Block:
     """Some candidates that were published one after the other."""
 
     __slots__ = ("_tops", "items", "keys", "newest_seen", "owners", "rates", "seen", "worths")
@@ -78,7 +79,7 @@ class Portion:
         self._tops: tuple[_Tops, _Tops] | None = None
         self.newest_seen = 0
 
-    def summed_up(self) -> Portion:
+    def summed_up(self) -> Block:
         """After a change."""
         self.newest_seen = max(self.seen, default=0)
         self._tops = None
@@ -120,9 +121,9 @@ class Portion:
             del row[place]
         self.summed_up()
 
-    def cut(self) -> Portion:
+    def cut(self) -> Block:
         """The newer half leaves."""
-        other, middle = Portion(), len(self.keys) // 2
+        other, middle = Block(), len(self.keys) // 2
         for name in ("keys", "items", "worths", "owners", "seen", "rates"):
             row = getattr(self, name)
             setattr(other, name, row[middle:])
@@ -136,12 +137,12 @@ class Portion:
         return self.keys[-1][0]
 
 
-class Shelf:
+class TimeIndex:
     """The candidates of the site, or of one section, or of one feed."""
 
     def __init__(self) -> None:
-        self._portions: list[Portion] = []
-        #: the last key of each portion
+        self._blocks: list[Block] = []
+        #: the last key of each block
         self._ends: list[tuple[int, str]] = []
         self._held: dict[str, Candidate] = {}
         #: how many of them have been opened, ever
@@ -170,16 +171,16 @@ class Shelf:
             self.pinned[item.item_id] = item
         place = min(bisect_left(self._ends, key), len(self._ends) - 1)
         if place < 0:
-            self._portions.append(Portion())
+            self._blocks.append(Block())
             self._ends.append(key)
             place = 0
-        portion = self._portions[place]
-        portion.put(key, item, worth, rate)
-        self._ends[place] = portion.keys[-1]
-        if len(portion.keys) > LARGEST:
-            newer = portion.cut()
-            self._ends[place : place + 1] = [portion.keys[-1], newer.keys[-1]]
-            self._portions.insert(place + 1, newer)
+        block = self._blocks[place]
+        block.put(key, item, worth, rate)
+        self._ends[place] = block.keys[-1]
+        if len(block.keys) > LARGEST:
+            newer = block.cut()
+            self._ends[place : place + 1] = [block.keys[-1], newer.keys[-1]]
+            self._blocks.insert(place + 1, newer)
 
     def drop(self, item_id: str) -> None:
         """One less; its counts must have been taken off before (`count`)."""
@@ -188,19 +189,19 @@ class Shelf:
         self.pinned.pop(item_id, None)
         key = (moment_of(item.published), item_id)
         place = bisect_left(self._ends, key)
-        portion = self._portions[place]
-        portion.drop(key)
-        if portion.keys:
-            self._ends[place] = portion.keys[-1]
+        block = self._blocks[place]
+        block.drop(key)
+        if block.keys:
+            self._ends[place] = block.keys[-1]
         else:
-            del self._portions[place], self._ends[place]
+            del self._blocks[place], self._ends[place]
 
     def rarer(self, item: Candidate, rate: float) -> None:
         """The source of an item that stands here posts less often than it did."""
         key = (moment_of(item.published), item.item_id)
-        portion = self._portions[bisect_left(self._ends, key)]
-        portion.rates[bisect_left(portion.keys, key)] = max(0.0, rate)
-        portion.summed_up()
+        block = self._blocks[bisect_left(self._ends, key)]
+        block.rates[bisect_left(block.keys, key)] = max(0.0, rate)
+        block.summed_up()
 
     def count(self, window: str, item_id: str, *, before: int, now: int) -> None:
         """The readers of an item in a window have become more or less: it stands at another place."""
@@ -216,53 +217,53 @@ class Shelf:
         return (self._held[key[-1]] for key in self._viewed.get(window, ()))
 
     def since(self, moment: datetime) -> Iterator[Candidate]:
-        """Those that were published, or at least first seen here, since then; the newest portions first."""
+        """Those that were published, or at least first seen here, since then; the newest blocks first."""
         first = moment_of(moment)
-        for portion in reversed(self._portions):
-            if portion.newest >= first or portion.newest_seen >= first:
-                yield from (item for item in portion.items if max(item.published, item.first_seen) >= moment)
+        for block in reversed(self._blocks):
+            if block.newest >= first or block.newest_seen >= first:
+                yield from (item for item in block.items if max(item.published, item.first_seen) >= moment)
 
     def newest(self, number: int) -> list[Candidate]:
         """The newest so many, newest first."""
         found: list[Candidate] = []
-        for portion in reversed(self._portions):
+        for block in reversed(self._blocks):
             if len(found) >= number:
                 break
-            found += reversed(portion.items)
+            found += reversed(block.items)
         return found[:number]
 
     def best_first(
         self,
         key: Callable[[Candidate], Key],
         *,
-        most: Callable[[Portion], float],
-        most_of_each: Callable[[Portion], list[float]],
+        most: Callable[[Block], float],
+        most_of_each: Callable[[Block], list[float]],
         among: Callable[[Candidate], bool] = lambda _: True,
     ) -> Iterator[tuple[Key, Candidate]]:
         """Those `among` which a score is asked for, in the ascending order of their keys.
 
-        `most`: the score that no item of a portion exceeds, minus infinity: none of it; `most_of_each`: the same of
+        `most`: the score that no item of a block exceeds, minus infinity: none of it; `most_of_each`: the same of
         each of its items. The keys of those alone are computed whose turn could be next.
         """
         ready: list[tuple[Key, Candidate]] = []
         number = count()
-        #: the most it can be, negative; of what: a portion, or of its items, sorted by their bounds, the one at a place
-        bounded: list[tuple[float, int, Portion, _Bounded, int]] = [
-            (-bound, next(number), portion, [], 0) for portion in self._portions if (bound := most(portion)) > -math.inf
+        #: the most it can be, negative; of what: a block, or of its items, sorted by their bounds, the one at a place
+        bounded: list[tuple[float, int, Block, _Bounded, int]] = [
+            (-bound, next(number), block, [], 0) for block in self._blocks if (bound := most(block)) > -math.inf
         ]
         heapify(bounded)
         while bounded or ready:
             while bounded and (not ready or bounded[0][0] <= ready[0][0][0] + SLACK):
-                _, turn, portion, each, place = bounded[0]
+                _, turn, block, each, place = bounded[0]
                 if not each:
-                    each = sorted(zip(most_of_each(portion), range(len(portion.items)), strict=True), reverse=True)
-                    heapreplace(bounded, (-each[0][0], turn, portion, each, 0))
+                    each = sorted(zip(most_of_each(block), range(len(block.items)), strict=True), reverse=True)
+                    heapreplace(bounded, (-each[0][0], turn, block, each, 0))
                     continue
                 if place + 1 < len(each):
-                    heapreplace(bounded, (-each[place + 1][0], turn, portion, each, place + 1))
+                    heapreplace(bounded, (-each[place + 1][0], turn, block, each, place + 1))
                 else:
                     heappop(bounded)
-                item = portion.items[each[place][1]]
+                item = block.items[each[place][1]]
                 if among(item):
                     heappush(ready, (key(item), item))
             if ready:
@@ -273,14 +274,110 @@ def _place(item: Candidate, readers: int) -> _Viewed:
     return (-readers, -item.sources, -item.published.timestamp(), item.item_id)
 
 
-def shelf_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, int]]) -> Shelf:
-    """A shelf of these items, with their readers by window."""
-    shelf, held = Shelf(), {item.item_id: item for item in items}.values()
+def time_index_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, int]]) -> TimeIndex:
+    """A index of these items, with their readers by window."""
+    index, held = TimeIndex(), {item.item_id: item for item in items}.values()
     rates: dict[int, float] = {}
     for item in held:
         rates[item.source_id] = min(item.source_rate, rates.get(item.source_id, item.source_rate))
     for item in held:
-        shelf.put(item, worth=most_worth(item), rate=rates[item.source_id])
+        index.put(item, worth=score_upper_bound(item), rate=rates[item.source_id])
         for window, counted in counts.items():
-            shelf.count(window, item.item_id, before=0, now=counted.get(item.item_id, 0))
-    return shelf
+            index.count(window, item.item_id, before=0, now=counted.get(item.item_id, 0))
+    return index
+
+
+#: the name of the index that has them all
+SITE = ""
+
+
+def section_of(name: str) -> str:
+    """The name of a section's index."""
+    return f"/section/{name}"
+
+
+class CandidateSet:
+    """The candidates of a site, by index."""
+
+    def __init__(
+        self,
+        reaches: Mapping[str, timedelta],
+        *,
+        now: datetime,
+        feeds: Callable[[Candidate], Iterable[str]] = lambda _: (),
+    ) -> None:
+        """`reaches`: windows by which it is known how much was opened at all; `feeds`: further indexes of an item."""
+        self.running_totals = RunningTotals(sorted(reaches.values()), now=now)
+        self._reaches = reaches
+        self._feeds = feeds
+        self._indexes: dict[str, TimeIndex] = defaultdict(TimeIndex)
+        self._member_of: dict[str, Sequence[str]] = {}
+        #: readers by item, and of all items, for each window
+        self.counts: dict[str, dict[str, int]] = defaultdict(dict)
+        self._totals: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        """How many candidates there are."""
+        return len(self.running_totals.items)
+
+    def index(self, name: str) -> TimeIndex:
+        """The index of this name; an empty one where nothing stands on it."""
+        return self._indexes[name] if name in self._indexes else TimeIndex()
+
+    def sections(self) -> list[str]:
+        """The sections that have any item, in the order of their names."""
+        prefix = section_of("")
+        return sorted(name.removeprefix(prefix) for name, index in self._indexes.items() if name.startswith(prefix))
+
+    # --- changes --------------------------------------------------------------------------
+    def put(self, item: Candidate) -> None:
+        """A new candidate, or one that has changed."""
+        self.drop(item.item_id)
+        self.rate(item.source_id, item.source_rate)
+        self.running_totals.put(item)
+        stands = self._member_of[item.item_id] = (SITE, section_of(item.section), *self._feeds(item))
+        worth = score_upper_bound(item)
+        for name in stands:
+            self._indexes[name].put(item, worth=worth, rate=item.source_rate)
+        for window, counts in self.counts.items():
+            self._show(item.item_id, window, before=0, now=counts.get(item.item_id, 0))
+
+    def drop(self, item_id: str) -> None:
+        """No candidate any more; nothing if it was none."""
+        if self.running_totals.drop(item_id) is None:
+            return
+        for window, counts in self.counts.items():
+            self._show(item_id, window, before=counts.get(item_id, 0), now=0)
+        for name in self._member_of.pop(item_id):
+            index = self._indexes[name]
+            index.drop(item_id)
+            if not len(index):
+                del self._indexes[name]
+
+    def rate(self, source_id: int, rate: float) -> None:
+        """How many items a day a source publishes."""
+        if rate < self.running_totals.rate_of(source_id) and source_id in self.running_totals.sources:
+            for item in self.running_totals.sources[source_id].items.values():
+                for name in self._member_of[item.item_id]:
+                    self._indexes[name].rarer(item, rate)
+        self.running_totals.rate(source_id, rate)
+
+    def count(self, window: str, item_id: str, readers: int) -> None:
+        """So many have opened an item in a window, be it a candidate or not."""
+        counts = self.counts[window]
+        before = counts.pop(item_id, 0)
+        if readers:
+            counts[item_id] = readers
+        self._totals[window] += readers - before
+        self._show(item_id, window, before=before, now=readers)
+
+    def _show(self, item_id: str, window: str, *, before: int, now: int) -> None:
+        if before != now:
+            for name in self._member_of.get(item_id, ()):
+                self._indexes[name].count(window, item_id, before=before, now=now)
+
+    # --- what can be asked ------------------------------------------------------------------
+    def field(self, now: datetime) -> Field:
+        """All candidates against each other; until the next change."""
+        totals = sorted((reach, self._totals[window]) for window, reach in self._reaches.items())
+        return Field(self.running_totals, now=now, exposure=ViewTotals(totals=tuple(totals)))

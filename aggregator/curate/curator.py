@@ -1,6 +1,6 @@
-"""Same item, same story, alike: all three decided for a batch of items, by one search of the index each.
+"""Same item, same story, alike: all three builder for a batch of items, by one search of the index each.
 
-`Curator` holds the last 30 days in memory. It decides and does not act: what it decided is a `Curation`, which the
+`Curator` holds the last 30 days in memory. It decides and does not act: what it builder is a `Curation`, which the
 caller commits. If that fails, the caller makes a new one and loads it again.
 """
 
@@ -11,19 +11,17 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from aggregator.curate import duplicates, related
-from aggregator.curate.decided import Decided
-from aggregator.curate.document import Document
 from aggregator.curate.duplicates import Likeness, Series, cannot_be, likeness
-from aggregator.curate.index import Hit, Index
-from aggregator.curate.meaning import Meaning
-from aggregator.curate.placing import Placing
-from aggregator.curate.stories import Stories
+from aggregator.curate.embeddings import Embeddings
+from aggregator.curate.inverted_index import Document, Hit, InvertedIndex
+from aggregator.curate.stories import CurationBuilder, Stories
+from aggregator.curate.story_assignment import StoryAssignment
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import Curation, ItemText
 
 __all__ = ["Curator"]
 
-#: history is read in portions, so that no more than one is in memory as text
+#: history is read in blocks, so that no more than one is in memory as text
 LOADED_AT_ONCE = 500
 #: what is older than this is let go of, and what is not among so many newest: about 2 KB each
 KEPT = timedelta(days=30)
@@ -36,13 +34,13 @@ EVICTED_AT = 1.05
 class Curator:
     """Decides about items in the order in which they arrive, knowing the last 30 days and at most `kept` items."""
 
-    def __init__(self, *, kept: int = KEPT_AT_MOST, meaning: Meaning | None = None) -> None:
-        self._kept = kept
+    def __init__(self, *, kept: int = KEPT_AT_MOST, embeddings: Embeddings | None = None) -> None:
+        self._max_items = kept
         #: what sentences say, where that counts for what is related
-        self._meaning = meaning
-        self._index = Index()
+        self._embeddings = embeddings
+        self._index = InvertedIndex()
         self._stories = Stories(self._index)
-        self._placing = Placing(self._index, self._stories)
+        self._assignment = StoryAssignment(self._index, self._stories)
         self._series = Series()
         self._evicted: datetime | None = None
 
@@ -78,38 +76,38 @@ class Curator:
 
     def decide(self, batch: Sequence[ItemText]) -> Curation:
         """What is decided about these items, all words of the batch counted first. Deterministic."""
-        decided = Decided()
+        builder = CurationBuilder()
         items = sorted(batch, key=lambda item: (item.published, item.item_id))
         former = {item.item_id: self._forget(item.item_id) for item in items}
         documents = [self._read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
-            self._decide(document, decided.present(document, former[item.item_id] or item.story), decided)
-        curation = decided.curation(batch, self._stories)
+            self._decide(document, builder.present(document, former[item.item_id] or item.story), builder)
+        curation = builder.curation(batch, self._stories)
         if items:
             self._let_go(items[-1].published)
         return curation
 
-    def _decide(self, document: Document, story: str | None, decided: Decided) -> None:
+    def _decide(self, document: Document, story: str | None, builder: CurationBuilder) -> None:
         hits = self._index.ask(document, since=document.published - related.LOOKS_BACK)
         twin = self._twin(document, hits)
         if twin is not None and not _older(document, twin[0]):
-            self._merge(document, story, *twin, decided)
+            self._merge(document, story, *twin, builder)
             return
         theirs = None
         if twin is not None:
             hits = [hit for hit in hits if hit.document is not twin[0]]
-            theirs = self._take_in(document, *twin, decided)
-            story = self._instead(document, story, theirs, twin[1], decided)
+            theirs = self._take_in(document, *twin, builder)
+            story = self._instead(document, story, theirs, twin[1], builder)
         probe = self._index.probe(document)
-        own = self._placing.place(document, probe, story, hits, decided)
+        own = self._assignment.place(document, probe, story, hits, builder)
         self._keep(document)
         if twin is not None and theirs == twin[0].item_id:
-            self._placing.unite(own, theirs, twin[1], decided)
+            self._assignment.unite(own, theirs, twin[1], builder)
             own = self._stories.of(document.item_id) or own
-        decided.related += related.most_alike(
-            document, probe, hits, index=self._index, siblings=own.ids, meaning=self._meaning
+        builder.related += related.most_alike(
+            document, probe, hits, index=self._index, siblings=own.ids, embeddings=self._embeddings
         )
-        self._placing.draw(document, probe, own, hits, decided)
+        self._assignment.draw(document, probe, own, hits, builder)
 
     # --- the same article ---------------------------------------------------------
     def _twin(self, document: Document, hits: Iterable[Hit]) -> tuple[Document, Likeness] | None:
@@ -137,35 +135,35 @@ class Curator:
         )
 
     def _merge(
-        self, document: Document, story: str | None, original: Document, found: Likeness, decided: Decided
+        self, document: Document, story: str | None, original: Document, found: Likeness, builder: CurationBuilder
     ) -> None:
-        decided.merge(keep=original, absorb=document, found=found)
-        self._index.lexicon.uncount(document.language, document.terms)
+        builder.merge(keep=original, absorb=document, found=found)
+        self._index.vocabulary.uncount(document.language, document.terms)
         kept = self._stories.of(original.item_id)
         if story == document.item_id and kept is not None:
-            self._placing.unite(kept, story, found, decided)
+            self._assignment.unite(kept, story, found, builder)
 
-    def _take_in(self, document: Document, copy: Document, found: Likeness, decided: Decided) -> str | None:
+    def _take_in(self, document: Document, copy: Document, found: Likeness, builder: CurationBuilder) -> str | None:
         """The same where the younger item was decided first: the older id stays. Gives the younger one's story."""
-        decided.merge(keep=document, absorb=copy, found=found)
+        builder.merge(keep=document, absorb=copy, found=found)
         return self._forget(copy.item_id)
 
     def _instead(
-        self, document: Document, story: str | None, theirs: str | None, found: Likeness, decided: Decided
+        self, document: Document, story: str | None, theirs: str | None, found: Likeness, builder: CurationBuilder
     ) -> str | None:
         """The story to be placed in: that of the copy, if others stand in it and the document has none of that kind."""
         others = self._stories.get(theirs) if theirs else None
         if others is None or (story and self._stories.get(story)):
             return story
-        decided.join(document.item_id, found.figures)
+        builder.join(document.item_id, found.figures)
         if story is not None:
-            decided.merge_stories(keep=others, absorb=story, figures=found.figures)
+            builder.merge_stories(keep=others, absorb=story, figures=found.figures)
         return theirs
 
     # --- what is known ------------------------------------------------------------
     def _read(self, item: ItemText) -> Document:
-        if self._meaning is not None:
-            self._meaning.note(item)
+        if self._embeddings is not None:
+            self._embeddings.note(item)
         return self._index.read(item)
 
     def _keep(self, document: Document) -> None:
@@ -190,14 +188,14 @@ class Curator:
             return
         self._evicted = newest
         before = newest - KEPT
-        for document in self._index.evict(max(before, self._index.since(self._kept)) if crowded else before):
+        for document in self._index.evict(max(before, self._index.since(self._max_items)) if crowded else before):
             self._series.forget(document)
             self._stories.leave(document.item_id)
         self._index.shrink(newest - duplicates.COPIED_WITHIN)
         self._stories.rest(newest - self.thresholds.window * 2)
 
     def _crowded(self) -> bool:
-        return len(self._index) > EVICTED_AT * self._kept
+        return len(self._index) > EVICTED_AT * self._max_items
 
     def story(self, item_id: str) -> str | None:
         """The story an item stands in; None if the item is not known."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import pairwise
 from operator import ne
 
-from aggregator.curate.document import Document
+from aggregator.curate.inverted_index import Document
 from aggregator.curate.thresholds import DUPLICATE
 
 __all__ = ["COPIED_WITHIN", "SHARED_TERMS", "Likeness", "Series", "cannot_be", "jaccard", "likeness", "still_alike"]

@@ -11,7 +11,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nlargest
@@ -19,12 +19,69 @@ from itertools import filterfalse, pairwise, repeat
 from operator import mul
 from typing import NamedTuple
 
-from aggregator.curate.document import COUNT_WEIGHTS, Document, numbers_of
 from aggregator.curate.text import counted, strip_lead, strip_title, terms, tokens
-from aggregator.curate.vocabulary import Lexicon, tongue
+from aggregator.curate.vocabulary import Vocabulary, tongue
 from aggregator.model import ItemText
 
-__all__ = ["Hit", "Index", "Probe"]
+__all__ = ["COUNT_WEIGHTS", "NOTHING", "Document", "Hit", "InvertedIndex", "Probe", "numbers_of"]
+
+#: shared by all that have none
+NOTHING = array("I")
+#: 1 + ln(tf), by tf as a byte
+COUNT_WEIGHTS = (0.0, *(1.0 + math.log(count) for count in range(1, 256)))
+_NUMBER_MASK = 0xFFFF_FFFF
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Document:
+    """An item, ready to be compared."""
+
+    item_id: str
+    source_id: int
+    language: str
+    published: datetime
+    #: since when its id stands for something here; None: not known
+    first_seen: datetime | None
+    #: its terms; once it is found by others, the `found_by` rarest come first
+    terms: array[int]
+    #: how often each stands in it, at most 255
+    counts: bytes
+    #: the words of the title in order, without decoration, as terms
+    title: array[int]
+    #: hashes of the word pairs of the text, each once
+    pairs: array[int]
+    #: the numbers of title and text, and those of the title; each once
+    numbers: array[int]
+    title_numbers: array[int]
+    #: its title without numbers, at its source: what a series of a template shares
+    series: int
+    #: its text at its source: what an empty phrase, said under many titles, shares; None where there is none
+    phrase: int | None
+    #: its place in the index, and how many of its terms it is found by
+    number: int = -1
+    found_by: int = 0
+    #: the length of its vector, and the size of its language when that was computed
+    norm: float = 0.0
+    norm_size: int = 0
+
+    def put_first(self, rare: Iterable[int]) -> None:
+        """From now on it is found by these of its terms."""
+        counts = dict(zip(self.terms, self.counts, strict=True))
+        first = {term: counts.pop(term) for term in rare}
+        self.found_by = len(first)
+        self.terms = array("I", [*first, *counts])
+        self.counts = bytes([*first.values(), *counts.values()])
+
+    def shrink(self) -> None:
+        """It is too old to be anybody's copy: what only that is decided by is let go of."""
+        self.title = self.pairs = self.numbers = self.title_numbers = NOTHING
+
+
+def numbers_of(found: Iterable[str]) -> array[int]:
+    """The different numbers among these strings of digits, however their parts are set apart: 1,200 is 1.200."""
+    values = {int("".join(filter(str.isdigit, digits))[-20:]) & _NUMBER_MASK for digits in found}
+    return array("I", sorted(values)) if values else NOTHING
+
 
 #: an item is found by this many of its rarest terms …
 FOUND_BY = 32
@@ -69,18 +126,18 @@ class Probe:
     cosines: dict[int, float] = field(default_factory=dict)
 
 
-class Index:
+class InvertedIndex:
     """Items by their rarest terms."""
 
     def __init__(self) -> None:
-        self.lexicon = Lexicon()
+        self.vocabulary = Vocabulary()
         self._documents: dict[str, Document] = {}
         #: items in the order in which they were added, by number; and by term, where most terms have one item only
         self._numbered: dict[int, Document] = {}
         self._postings: dict[int, int | array[int]] = {}
         self._next = 0
         #: items by language and time, in steps of CROWD_STEP_S
-        self._crowd: Counter[tuple[str, int]] = Counter()
+        self._arrivals: Counter[tuple[str, int]] = Counter()
 
     def __len__(self) -> int:
         """How many items it holds."""
@@ -102,7 +159,7 @@ class Index:
         """The document of an item, its words counted; not yet found by others (`add`)."""
         language = tongue(item.language)
         document = self.compared(item)
-        self.lexicon.count(language, document.terms, at=item.published)
+        self.vocabulary.count(language, document.terms, at=item.published)
         return document
 
     def compared(self, item: ItemText) -> Document:
@@ -112,7 +169,7 @@ class Index:
         lead = strip_lead(item.text[:COMPARED_CHARS])
         title_words = tokens(title)
         counts = self._numbered_words(language, counted(title_words, lead))
-        words = self.lexicon.ids(language, tokens(lead))
+        words = self.vocabulary.ids(language, tokens(lead))
         pairs = dict.fromkeys([(one * _SPREAD_OUT + next_) & _HASH for one, next_ in pairwise(words)])
         return Document(
             item_id=item.item_id,
@@ -122,16 +179,16 @@ class Index:
             first_seen=item.first_seen,
             terms=array("I", list(counts)),
             counts=bytes([min(255, round(count)) for count in counts.values()]),
-            title=array("I", self.lexicon.ids(language, title_words)),
+            title=array("I", self.vocabulary.ids(language, title_words)),
             pairs=array("I", list(pairs)),
             numbers=numbers_of(_NUMBER.findall(f"{title} {lead}")),
             title_numbers=numbers_of(_NUMBER.findall(title)),
             phrase=hash((item.source_id, -1, *words)) if len(words) > 1 else None,
-            series=hash((item.source_id, *self.lexicon.ids(language, filterfalse(_has_digit, title_words)))),
+            series=hash((item.source_id, *self.vocabulary.ids(language, filterfalse(_has_digit, title_words)))),
         )
 
     def _numbered_words(self, language: str, found: Mapping[str, float]) -> dict[int, float]:
-        return dict(zip(self.lexicon.ids(language, found), found.values(), strict=True))
+        return dict(zip(self.vocabulary.ids(language, found), found.values(), strict=True))
 
     def add(self, document: Document) -> None:
         """From now on the document is found."""
@@ -139,7 +196,7 @@ class Index:
         document.number = self._next
         self._next += 1
         self._documents[document.item_id] = self._numbered[document.number] = document
-        self._crowd[_slot(document)] += 1
+        self._arrivals[_slot(document)] += 1
         postings, number = self._postings, document.number
         for term in document.terms[: document.found_by]:
             held = postings.get(term)
@@ -153,18 +210,18 @@ class Index:
     def remove(self, document: Document) -> None:
         """The document is found no more and its words no longer count: its text has changed or it was merged."""
         if self._documents.pop(document.item_id, None):
-            self._crowd[_slot(document)] -= 1
+            self._arrivals[_slot(document)] -= 1
             self._drop(document)
-        self.lexicon.uncount(document.language, document.terms)
+        self.vocabulary.uncount(document.language, document.terms)
 
     def evict(self, before: datetime) -> list[Document]:
         """Lets go of everything published before then; what it was. Word counts stay: they age by halving."""
         old = [document for document in self._documents.values() if document.published < before]
         for document in old:
             del self._documents[document.item_id]
-            self._crowd[_slot(document)] -= 1
+            self._arrivals[_slot(document)] -= 1
             self._drop(document)
-        self._crowd = +self._crowd
+        self._arrivals = +self._arrivals
         return old
 
     def _drop(self, document: Document) -> None:
@@ -191,8 +248,8 @@ class Index:
 
     def rarest(self, document: Document) -> list[int]:
         """Its terms that are not common in its language, rarest first."""
-        ceiling = self.lexicon.ceiling(document.language)
-        spread = self.lexicon.spread
+        ceiling = self.vocabulary.ceiling(document.language)
+        spread = self.vocabulary.spread
         telling = [(held, term) for term in document.terms if (held := spread(term)) <= ceiling]
         telling.sort()
         return [term for _, term in telling]
@@ -210,7 +267,7 @@ class Index:
 
     def _shares(self, document: Document) -> dict[int, complex]:
         """By number of an item: the weight of the terms it shares, and (the imaginary part) how many they are."""
-        idf, size = self.lexicon.idf, self.lexicon.size(document.language)
+        idf, size = self.vocabulary.idf, self.vocabulary.size(document.language)
         found: dict[int, complex] = {}
         get, left = found.get, LOOKED_AT_IN_ALL
         searched = [(term, self._postings[term]) for term in self.rarest(document) if term in self._postings]
@@ -228,7 +285,7 @@ class Index:
         """How many items of its language were published within `span` of it, before or after."""
         language, middle = _slot(document)
         steps = round(span.total_seconds() / CROWD_STEP_S)
-        get = self._crowd.get
+        get = self._arrivals.get
         return sum([get((language, slot), 0) for slot in range(middle - steps, middle + steps + 1)])
 
     def vector(self, document: Document) -> dict[int, float]:
@@ -240,7 +297,7 @@ class Index:
         """The unit vector of any text, without keeping or counting it."""
         language = tongue(item.language)
         found = terms(item.title, item.text, source_name=item.source_name)
-        return self.lexicon.weigh(language, self._numbered_words(language, found))
+        return self.vocabulary.weigh(language, self._numbered_words(language, found))
 
     def probe(self, document: Document) -> Probe:
         """The document's unit vector, ready for being compared with others (`cosine`)."""
@@ -248,7 +305,7 @@ class Index:
 
     def probe_of(self, vector: Mapping[int, float], language: str) -> Probe:
         """Any unit vector, ready for being compared."""
-        idfs = self.lexicon.idfs(vector, self.lexicon.size(language))
+        idfs = self.vocabulary.idfs(vector, self.vocabulary.size(language))
         return Probe(vector, dict(zip(vector, map(mul, vector.values(), idfs), strict=True)))
 
     def cosine(self, probe: Probe, document: Document) -> float:
@@ -261,14 +318,14 @@ class Index:
         return found
 
     def _norm(self, document: Document) -> float:
-        size = self.lexicon.size(document.language)
+        size = self.vocabulary.size(document.language)
         if not document.norm or size > document.norm_size * GROWTH:
             document.norm = math.hypot(*self._weights(document))
             document.norm_size = size
         return document.norm
 
     def _weights(self, document: Document) -> Iterator[float]:
-        idfs = self.lexicon.idfs(document.terms, self.lexicon.size(document.language))
+        idfs = self.vocabulary.idfs(document.terms, self.vocabulary.size(document.language))
         return map(mul, map(_count_weight, document.counts), idfs)
 
 

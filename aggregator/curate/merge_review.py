@@ -1,6 +1,6 @@
 """Merges that turn out to be wrong: which of the texts that were one item are still copies of each other? Pure.
 
-Merging is decided by texts, and texts are edited: what two sources carried under one placeholder becomes two articles.
+Merging is builder by texts, and texts are edited: what two sources carried under one placeholder becomes two articles.
 Merges by address are not doubted, whatever the texts say.
 """
 
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aggregator.curate.document import Document
 from aggregator.curate.duplicates import Likeness, still_alike
-from aggregator.curate.index import Index
+from aggregator.curate.inverted_index import Document, InvertedIndex
 from aggregator.curate.thresholds import DUPLICATE
 from aggregator.model import Curation, Doubt, Merge, Split
 
@@ -20,7 +19,7 @@ __all__ = ["review_merges"]
 def review_merges(doubts: Sequence[Doubt], *, duplicate: float = DUPLICATE) -> Curation:
     """Looks at items that were merged and whose texts have been edited since; takes apart what is no longer alike.
 
-    `duplicate` as for `duplicates.likeness`. What is restored waits to be decided like any new item.
+    `duplicate` as for `duplicates.likeness`. What is restored waits to be builder like any new item.
     """
     splits, merges = list[Split](), list[Merge]()
     for doubt in doubts:
@@ -39,7 +38,7 @@ class _Texts:
     """The parts of one item, compared when it is asked: most are copies of the first, whatever their number."""
 
     def __init__(self, doubt: Doubt, duplicate: float) -> None:
-        index = Index()  # one of their own: nothing is counted, nothing is kept
+        index = InvertedIndex()  # one of their own: nothing is counted, nothing is kept
         self._documents = {part.item_id: index.compared(part) for part in doubt.parts}
         self._duplicate = duplicate
         self._found: dict[frozenset[str], Likeness] = {}

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from aggregator.curate.crowd import moment_of
-from aggregator.curate.popularity import Field, survey
-from aggregator.curate.reasons import counted, reasons_of
-from aggregator.curate.shelf import Key, Portion, Replay, Shelf, shelf_of
-from aggregator.curate.signals import favour
+from aggregator.curate.candidate_index import Block, CachedIterator, Key, TimeIndex, time_index_of
+from aggregator.curate.explanations import counted, reasons_of
+from aggregator.curate.popularity import Field, favour, survey
+from aggregator.curate.running_totals import moment_of
 from aggregator.curate.windows import in_words, span
 from aggregator.model import Candidate, Listed
 from aggregator.model.curating import Basis
@@ -42,7 +41,7 @@ class Ranked:
 
 
 def rank(
-    candidates: Iterable[Candidate] | Shelf,
+    candidates: Iterable[Candidate] | TimeIndex,
     counts: Mapping[str, int],
     *,
     now: datetime,
@@ -55,18 +54,18 @@ def rank(
     """The `size` most viewed of the candidates, by `counts` of the window.
 
     `field`: the survey of all candidates of the site, where these are only some of them; `rising`: items that are
-    to be called so. A shelf knows the counts of its items already.
+    to be called so. A index knows the counts of its items already.
     """
-    shelf = candidates if isinstance(candidates, Shelf) else shelf_of(candidates, {window: counts})
-    field = field or survey(shelf, now=now)
-    pinned = sorted((item for item in shelf.pinned.values() if _pinned(item, now)), key=lambda i: _place(i, counts))
+    index = candidates if isinstance(candidates, TimeIndex) else time_index_of(candidates, {window: counts})
+    field = field or survey(index, now=now)
+    pinned = sorted((item for item in index.pinned.values() if _pinned(item, now)), key=lambda i: _place(i, counts))
     known = {item.item_id for item in pinned}
-    unpinned = (item for item in shelf.viewed(window) if item.item_id not in known)
+    unpinned = (item for item in index.viewed(window) if item.item_id not in known)
     chosen = _within(chain(pinned, unpinned), size, max_per_source)
-    filled = _fill(shelf, chosen, field=field, window=window, size=size, max_per_source=max_per_source)
+    filled = _fill(index, chosen, field=field, window=window, size=size, max_per_source=max_per_source)
     places = [_by_views(item, counts, now=now, window=window, rising=rising) for item in chosen]
     places += [_by_signals(item, score, field=field) for item, score in filled]
-    viewed = any(True for _ in shelf.viewed(window))
+    viewed = any(True for _ in index.viewed(window))
     return Ranked(places=tuple(places), basis=_basis(bool(chosen and viewed), bool(filled), bool(chosen)))
 
 
@@ -99,7 +98,7 @@ def _basis(by_views: bool, by_signals: bool, any_chosen: bool) -> Basis:
 
 
 def _fill(
-    shelf: Shelf,
+    index: TimeIndex,
     chosen: Sequence[Candidate],
     *,
     field: Field,
@@ -113,12 +112,12 @@ def _fill(
     """
     places, known = size - len(chosen), {item.item_id for item in chosen}
     since = field.now - max(span(window), FILLED_FROM)
-    fresh = sum(1 for _ in islice((item for item in shelf.since(since) if item.item_id not in known), 2 * places))
+    fresh = sum(1 for _ in islice((item for item in index.since(since) if item.item_id not in known), 2 * places))
     free = min(places, (fresh + 1) // 2)
     if free <= 0:
         return []
-    hottest = _hottest(shelf, field, since, max(FADES_IN, span(window) / 4))
-    scored = Replay((item, score) for item, score in hottest if item.item_id not in known)
+    hottest = _hottest(index, field, since, max(FADES_IN, span(window) / 4))
+    scored = CachedIterator((item, score) for item, score in hottest if item.item_id not in known)
     share = max_per_source or max(PER_SOURCE_IN_TEN, round(size * PER_SOURCE_IN_TEN / 10))
     filled = _varied(scored, chosen, free, share)
     if max_per_source is None and len(filled) < free:
@@ -126,7 +125,7 @@ def _fill(
     return filled
 
 
-def _hottest(shelf: Shelf, field: Field, since: datetime, fades: timedelta) -> Iterator[tuple[Candidate, float]]:
+def _hottest(index: TimeIndex, field: Field, since: datetime, fades: timedelta) -> Iterator[tuple[Candidate, float]]:
     """What was published, or at least first seen here, since then: the hottest first."""
     above = field.above_by_owner
     most_above = max(above.values(), default=0.0)
@@ -135,23 +134,23 @@ def _hottest(shelf: Shelf, field: Field, since: datetime, fades: timedelta) -> I
     def key(item: Candidate) -> Key:
         return (-_heat(item, field, fades), -item.sources, -item.published.timestamp(), item.item_id)
 
-    def most(portion: Portion) -> float:
-        if portion.newest < began and portion.newest_seen < began:
+    def most(block: Block) -> float:
+        if block.newest < began and block.newest_seen < began:
             return -math.inf
-        return portion.top + most_above - faded(portion)
+        return block.top + most_above - faded(block)
 
-    def most_of_each(portion: Portion) -> list[float]:
-        less, sources = faded(portion), map(above.__getitem__, portion.owners)
-        return [worth + by_source - less for worth, by_source in zip(portion.worths, sources, strict=True)]
+    def most_of_each(block: Block) -> list[float]:
+        less, sources = faded(block), map(above.__getitem__, block.owners)
+        return [worth + by_source - less for worth, by_source in zip(block.worths, sources, strict=True)]
 
-    def faded(portion: Portion) -> float:
-        age = field.age_of(portion.newest)
+    def faded(block: Block) -> float:
+        age = field.age_of(block.newest)
         return field.expecting(age, field.usual) + age / fades
 
     def among(item: Candidate) -> bool:
         return max(item.published, item.first_seen) >= since
 
-    found = shelf.best_first(key, most=most, most_of_each=most_of_each, among=among)
+    found = index.best_first(key, most=most, most_of_each=most_of_each, among=among)
     return ((item, -place[0]) for place, item in found)
 
 

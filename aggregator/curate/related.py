@@ -1,7 +1,7 @@
 """Alike? The items about the same subject, by CURATE.md 4. Pure.
 
 A score is the cosine of the two texts, fading with the days between them. Below the floor there is nothing, which is
-better than noise. Where it is known what the texts say (`Meaning`), the best by their words are put in order by both.
+better than noise. Where sentence vectors are at hand (`Embeddings`), the best are reordered by both.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from aggregator.curate.document import Document
-from aggregator.curate.index import Hit, Index, Probe
-from aggregator.curate.meaning import Meaning
+from aggregator.curate.embeddings import Embeddings
+from aggregator.curate.inverted_index import Document, Hit, InvertedIndex, Probe
 from aggregator.model import RelatedPair
 
 __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
@@ -54,12 +53,12 @@ def most_alike(
     probe: Probe,
     hits: Iterable[Hit],
     *,
-    index: Index,
+    index: InvertedIndex,
     siblings: frozenset[str],
-    meaning: Meaning | None = None,
+    embeddings: Embeddings | None = None,
 ) -> list[RelatedPair]:
     """The items most alike to this one, best first; `siblings` (its story, its copies) are left out."""
-    floor = floor_of(document.language, counted=index.lexicon.size(document.language))
+    floor = floor_of(document.language, counted=index.vocabulary.size(document.language))
     compared = [hit for hit in hits if hit.document.item_id not in siblings][:COMPARED]
     scored = [
         (score(cosine, document.published - hit.document.published), hit.document)
@@ -68,8 +67,8 @@ def most_alike(
     ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].item_id))
     best = list(_of_many_sources(pair for pair in scored if pair[0] >= floor))
-    if meaning is not None:
-        best = _by_meaning(document, best, meaning)
+    if embeddings is not None:
+        best = _rerank(document, best, embeddings)
     return [
         RelatedPair(item_id=document.item_id, other_id=other.item_id, score=round(min(1.0, value), 4))
         for value, other in best
@@ -87,13 +86,13 @@ def _of_many_sources(scored: Iterable[tuple[float, Document]]) -> Iterator[tuple
             yield value, other
 
 
-def _by_meaning(
-    document: Document, best: Sequence[tuple[float, Document]], meaning: Meaning
+def _rerank(
+    document: Document, best: Sequence[tuple[float, Document]], embeddings: Embeddings
 ) -> list[tuple[float, Document]]:
     """The first REORDERED in the order of words and meaning together; the others stay behind them."""
     mixed = []
     for value, other in best[:REORDERED]:
-        said = meaning.likeness(document.item_id, other.item_id)
+        said = embeddings.likeness(document.item_id, other.item_id)
         if said is None:
             mixed.append((value, other))
         else:

@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 
 from aggregator.model import Candidate
 
-__all__ = ["Crowd", "moment_of"]
+__all__ = ["RunningTotals", "moment_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -28,7 +28,7 @@ def moment_of(moment: datetime) -> int:
     return (moment - _EPOCH) // _TICK
 
 
-class _Part:
+class _Sums:
     """Some of the candidates: those of one source, or all."""
 
     __slots__ = ("items", "moments", "numbers", "views")
@@ -46,8 +46,8 @@ class _Part:
         self.moments[piece] += number * moment
 
 
-class Crowd:
-    """All candidates of a site. Time (`age`) only goes forward."""
+class RunningTotals:
+    """All candidates of a site. Time (`advance_to`) only goes forward."""
 
     def __init__(self, reaches: Sequence[timedelta], *, now: datetime) -> None:
         """`reaches`: the ages at which the line of what could have been viewed breaks, the shortest first."""
@@ -58,8 +58,8 @@ class Crowd:
         self._pieces = len(self._ends) + 1
         self.items: dict[str, Candidate] = {}
         self._piece: dict[str, int] = {}
-        self.sources: dict[int, _Part] = {}
-        self._all = _Part(self._pieces)
+        self.sources: dict[int, _Sums] = {}
+        self._all = _Sums(self._pieces)
         self._stories: dict[str, Counter[int]] = defaultdict(Counter)
         self._rates: dict[int, float] = {}
         #: when an item passes to the next piece
@@ -71,7 +71,7 @@ class Crowd:
         self.items[item.item_id] = item
         part = self.sources.get(item.source_id)
         if part is None:
-            part = self.sources[item.source_id] = _Part(self._pieces)
+            part = self.sources[item.source_id] = _Sums(self._pieces)
         part.items[item.item_id] = item
         for one in (part, self._all):
             one.views += item.views
@@ -116,7 +116,7 @@ class Crowd:
         self.sources[item.source_id].move(piece, moment, -1)
         self._all.move(piece, moment, -1)
 
-    def age(self, now: datetime) -> None:
+    def advance_to(self, now: datetime) -> None:
         """It is `now`: items pass to the piece of their age."""
         self._now = moment_of(now)
         passing = self._passing
@@ -148,11 +148,11 @@ class Crowd:
             if source != item.source_id:
                 yield self._rates[source]
 
-    def exposed(self, totals: Mapping[timedelta, int]) -> float:
+    def expected_views(self, totals: Mapping[timedelta, int]) -> float:
         """What all candidates together could have had; `totals`: all views in each reach."""
         return self._sum(self._all, self._line(totals))
 
-    def exposed_by_source(self, totals: Mapping[timedelta, int]) -> dict[int, float]:
+    def expected_views_by_source(self, totals: Mapping[timedelta, int]) -> dict[int, float]:
         """The same by source."""
         line = self._line(totals)
         return {source: self._sum(part, line) for source, part in self.sources.items()}
@@ -165,7 +165,7 @@ class Crowd:
             begins, value = end, totals[reach]
         return [*pieces, (0, value, 0, 1)]
 
-    def _sum(self, part: _Part, line: Sequence[tuple[int, int, int, int]]) -> float:
+    def _sum(self, part: _Sums, line: Sequence[tuple[int, int, int, int]]) -> float:
         found = 0.0
         for number, moments, (begins, value, rise, length) in zip(part.numbers, part.moments, line, strict=True):
             if number:

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
 
-from aggregator.curate.decided import Decided
-from aggregator.curate.document import Document
 from aggregator.curate.duplicates import Likeness
-from aggregator.curate.index import Hit, Index, Probe
-from aggregator.curate.stories import Fit, Stories, Story, join_from
+from aggregator.curate.inverted_index import Document, Hit, InvertedIndex, Probe
+from aggregator.curate.stories import CurationBuilder, Fit, Stories, Story, join_from
 
-__all__ = ["Placing"]
+__all__ = ["StoryAssignment"]
 
 #: so many of the best candidates decide which stories are looked at (B³ is the same with 10, 14 and 20)
 CANDIDATES = 12
@@ -30,26 +28,26 @@ STAYS = 0.8
 LOOKED_THROUGH = 40
 
 
-class Placing:
+class StoryAssignment:
     """Puts items into `stories`."""
 
-    def __init__(self, index: Index, stories: Stories) -> None:
+    def __init__(self, index: InvertedIndex, stories: Stories) -> None:
         self._index = index
         self._stories = stories
 
     # --- an item that has come, or was edited ---------------------------------------------------
     def place(
-        self, document: Document, probe: Probe, story: str | None, hits: Sequence[Hit], decided: Decided
+        self, document: Document, probe: Probe, story: str | None, hits: Sequence[Hit], builder: CurationBuilder
     ) -> Story:
         """The item's story. `story`: the one it stood in until its text changed; None where it is new."""
         fits = self._fits(document, probe, hits)
         if story is not None and not (story == document.item_id and not self.size(story)):
-            return self._again(document, probe, story, fits, decided)
+            return self._again(document, probe, story, fits, builder)
         if not fits:
-            return self._found(document, decided)
-        own = self._join(document, fits, decided)
+            return self._found(document, builder)
+        own = self._join(document, fits, builder)
         if story is not None:
-            decided.merge_stories(keep=own, absorb=story, figures=fits[0].figures)
+            builder.merge_stories(keep=own, absorb=story, figures=fits[0].figures)
         return own
 
     def size(self, story: str) -> int:
@@ -67,31 +65,33 @@ class Placing:
         thresholds = self._stories.thresholds
         return join_from(
             alive=self._index.around(document, thresholds.window),
-            counted=self._index.lexicon.size(document.language),
+            counted=self._index.vocabulary.size(document.language),
             strictness=thresholds.strictness,
         )
 
-    def _found(self, document: Document, decided: Decided) -> Story:
+    def _found(self, document: Document, builder: CurationBuilder) -> Story:
         """A story of its own, under its own id: others that stand in a story of that id go on under another."""
         former = self._stories.get(document.item_id)
         if former is not None:
-            self._rename(former, decided)
-        decided.join(document.item_id)
+            self._rename(former, builder)
+        builder.join(document.item_id)
         return self._stories.put(document.item_id, document)
 
-    def _join(self, document: Document, fits: Sequence[Fit], decided: Decided) -> Story:
+    def _join(self, document: Document, fits: Sequence[Fit], builder: CurationBuilder) -> Story:
         best = fits[0]
         story = best.story
         for other in fits[1:]:
             if self._stories.unites(best, other):
                 story, gone = self._stories.unite(best.story, other.story)
-                decided.merge_stories(keep=story, absorb=gone.id, figures=other.figures)
+                builder.merge_stories(keep=story, absorb=gone.id, figures=other.figures)
                 break
-        decided.join(document.item_id, best.figures)
+        builder.join(document.item_id, best.figures)
         return self._stories.put(story.id, document)
 
     # --- an item whose text has changed -----------------------------------------------------------
-    def _again(self, document: Document, probe: Probe, story: str, fits: Sequence[Fit], decided: Decided) -> Story:
+    def _again(
+        self, document: Document, probe: Probe, story: str, fits: Sequence[Fit], builder: CurationBuilder
+    ) -> Story:
         """It stays with the others unless it fits another story clearly better, or theirs no more."""
         held = self._stories.get(story)
         if held is None or not held.comparable:
@@ -99,25 +99,25 @@ class Placing:
         own, join = self._stories.fit(held, probe), self._join_from(document)
         better = [fit for fit in fits if fit.story is not held]
         if better and better[0].cosine > max(own, join + CLEARLY):
-            left = self._join(document, better, decided)
+            left = self._join(document, better, builder)
             if held.id == document.item_id and self._stories.get(held.id) is held:
-                self._rename(held, decided)
-                decided.merge_stories(keep=left, absorb=document.item_id, figures=better[0].figures)
+                self._rename(held, builder)
+                builder.merge_stories(keep=left, absorb=document.item_id, figures=better[0].figures)
         elif own < join * STAYS:
-            left = self._found(document, decided)
+            left = self._found(document, builder)
         else:
             return self._stories.put(story, document)
-        self._look_through(held, decided)
+        self._look_through(held, builder)
         return left
 
-    def _rename(self, story: Story, decided: Decided) -> None:
+    def _rename(self, story: Story, builder: CurationBuilder) -> None:
         """Its founder stands elsewhere: its oldest item gives it its id."""
         heir = min(story.members, key=_age).item_id
-        decided.renamed(story.id, heir)
+        builder.renamed(story.id, heir)
         self._stories.rename(story, heir)
-        decided.part(story)
+        builder.part(story)
 
-    def _look_through(self, story: Story, decided: Decided) -> None:
+    def _look_through(self, story: Story, builder: CurationBuilder) -> None:
         """Does what an item has left still hang together? Parts without its founder are stories of their own."""
         if not 1 < len(story.members) <= LOOKED_THROUGH:
             return
@@ -128,7 +128,7 @@ class Placing:
                     self._stories.take_out(member)
                 for member in part:
                     own = self._stories.put(min(part, key=_age).item_id, member)
-                decided.part(own)
+                builder.part(own)
 
     def _parts(self, members: Sequence[Document]) -> list[list[Document]]:
         """Items in groups without anything that would make an item of one join an item of another."""
@@ -143,7 +143,9 @@ class Placing:
         return parts
 
     # --- what is around it has changed --------------------------------------------------------------
-    def draw(self, document: Document, probe: Probe, story: Story, hits: Iterable[Hit], decided: Decided) -> None:
+    def draw(
+        self, document: Document, probe: Probe, story: Story, hits: Iterable[Hit], builder: CurationBuilder
+    ) -> None:
         """An item has come to a story: items of the last day that resemble it may fit there better than where they are.
 
         A founder stays as long as others stand with it.
@@ -160,7 +162,7 @@ class Placing:
             cosine = self._index.cosine(centre, hit.document)
             better = self._stories.fits_one(story, hit.document, cosine, hit.shared, join=join)
             if better is not None and better.cosine > self._fit_of(hit.document, present):
-                self._move(hit.document, present, better, decided)
+                self._move(hit.document, present, better, builder)
                 centre = None
 
     def _fit_of(self, document: Document, story: Story) -> float:
@@ -172,15 +174,15 @@ class Placing:
     def _may_leave(self, document: Document, story: Story) -> bool:
         return story.comparable and (len(story.members) == 1 or story.id != document.item_id)
 
-    def _move(self, document: Document, present: Story, fit: Fit, decided: Decided) -> None:
+    def _move(self, document: Document, present: Story, fit: Fit, builder: CurationBuilder) -> None:
         self._stories.take_out(document)
         self._stories.put(fit.story.id, document)
-        decided.join(document.item_id, fit.figures)
+        builder.join(document.item_id, fit.figures)
         if not present.members:
-            decided.merge_stories(keep=fit.story, absorb=present.id, figures=fit.figures)
+            builder.merge_stories(keep=fit.story, absorb=present.id, figures=fit.figures)
 
     # --- the same article -----------------------------------------------------------------------------
-    def unite(self, own: Story, story: str, found: Likeness, decided: Decided) -> None:
+    def unite(self, own: Story, story: str, found: Likeness, builder: CurationBuilder) -> None:
         """The item that founded `story` is one with an item of `own`: so are the stories, if they are alike.
 
         If not, an edit has made it another article, and the others of its story go on without it.
@@ -192,8 +194,8 @@ class Placing:
             own, other = self._stories.unite(own, other)
             story = other.id
         elif other is not None:
-            self._rename(other, decided)
-        decided.merge_stories(keep=own, absorb=story, figures=found.figures)
+            self._rename(other, builder)
+        builder.merge_stories(keep=own, absorb=story, figures=found.figures)
 
 
 def _age(document: Document) -> tuple[datetime, str]:

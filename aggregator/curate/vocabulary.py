@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from aggregator.curate.commonest import commonest
+from aggregator.curate.stopword_priors import commonest
 
-__all__ = ["BORN_WITH", "HALVED_EVERY", "Lexicon", "tongue"]
+__all__ = ["BORN_WITH", "HALVED_EVERY", "Vocabulary", "tongue"]
 
 #: a language whose commonest words are known starts as if it had this many items already
 BORN_WITH = 300
@@ -38,7 +38,7 @@ def tongue(language: str | None) -> str:
 _Words = defaultdict[str, int]
 
 
-class Lexicon:
+class Vocabulary:
     """Words as integers, with the number of items each stands in; `size` of a language counts its items."""
 
     def __init__(self) -> None:

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.refresher import Refreshed, Refresher
-from aggregator.refresh.standing import Standing
+from aggregator.refresh.what_if import Placement
 
-__all__ = ["CurateOptions", "Refreshed", "Refresher", "Standing"]
+__all__ = ["CurateOptions", "Placement", "Refreshed", "Refresher"]

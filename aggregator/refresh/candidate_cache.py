@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TypeVar
 
+from aggregator.curate.candidate_index import CandidateSet
 from aggregator.curate.popularity import Field
-from aggregator.curate.stock import Stock
+from aggregator.curate.rules import Match, compile_match, subject_of_item
 from aggregator.curate.windows import bounds, span
-from aggregator.model import Candidate, Population, duration_text
+from aggregator.model import Candidate, Mark, Movement, OwnFeed, Population, duration_text
 from aggregator.refresh.options import CurateOptions
 from aggregator.store import Store
 
-__all__ = ["NEWEST", "REACHES", "Snapshot", "population"]
+__all__ = ["NEWEST", "REACHES", "CandidateCache", "FeedMatcher", "Snapshot", "gently", "population"]
 
 #: what is worth reading is chosen from this time at least, whichever windows there are
 REACH = timedelta(days=7)
@@ -40,7 +43,7 @@ class Snapshot:
     """The stock as of `now`: good until the stock changes."""
 
     now: datetime
-    stock: Stock
+    candidate_set: CandidateSet
 
     @classmethod
     def take(cls, store: Store, population: Population, *, now: datetime) -> Snapshot:
@@ -58,17 +61,17 @@ class Snapshot:
         feeds: Callable[[Candidate], Iterable[str]] = lambda _: (),
     ) -> Snapshot:
         """These candidates, whoever has opened them; `feeds`: those each belongs to."""
-        stock = Stock(REACHES, now=now, feeds=feeds)
+        candidate_set = CandidateSet(REACHES, now=now, feeds=feeds)
         for item in candidates:
-            stock.put(item)
-        return cls(now=now, stock=stock)
+            candidate_set.put(item)
+        return cls(now=now, candidate_set=candidate_set)
 
     def counted(self, store: Store, population: Population) -> Snapshot:
         """With the readers of each window."""
         for window in population.windows:
             since, until = bounds(window, now=self.now)
             for item_id, readers in store.view_counts(since=since, until=until).items():
-                self.stock.count(window, item_id, readers)
+                self.candidate_set.count(window, item_id, readers)
         return self
 
     def like(
@@ -76,23 +79,23 @@ class Snapshot:
     ) -> Snapshot:
         """The same moment and the same readers, with these candidates."""
         other = Snapshot.of(candidates, now=self.now, feeds=feeds)
-        for window, counts in self.stock.counts.items():
+        for window, counts in self.candidate_set.counts.items():
             for item_id, readers in counts.items():
-                other.stock.count(window, item_id, readers)
+                other.candidate_set.count(window, item_id, readers)
         return other
 
     @cached_property
     def field(self) -> Field:
         """All candidates against each other."""
-        return self.stock.field(self.now)
+        return self.candidate_set.field(self.now)
 
     @cached_property
     def rising(self) -> frozenset[str]:
         """What is opened much more often now than in the day before, or as long as it has been there."""
-        day, items = self.stock.counts["1d"], self.stock.crowd.items
+        day, items = self.candidate_set.counts["1d"], self.candidate_set.running_totals.items
         return frozenset(
             item_id
-            for item_id, readers in self.stock.counts["1h"].items()
+            for item_id, readers in self.candidate_set.counts["1h"].items()
             if readers >= RISING_READERS
             and (item := items.get(item_id)) is not None
             and readers >= RISING_TIMES * (day.get(item_id, readers) - readers) / self._hours_before(item)
@@ -101,3 +104,112 @@ class Snapshot:
     def _hours_before(self, item: Candidate) -> float:
         """How long it could be opened before the last hour; a quarter of an hour at least."""
         return min(HOURS_BEFORE, max(0.25, (self.now - item.first_seen) / HOUR - 1.0))
+
+
+T = TypeVar("T")
+
+#: after so many small steps of work, a few tenths of a millisecond each, others may go first
+STEPS = 20
+
+
+def gently(steps: Iterable[T], *, at_once: int = STEPS) -> Iterator[T]:
+    """The same, with a moment for threads that serve somebody after so many steps."""
+    for number, step in enumerate(steps, 1):
+        yield step
+        if not number % at_once:
+            time.sleep(0)
+
+
+class CandidateCache:
+    """Follows the store; for one thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._matching = FeedMatcher(store)
+        self._mark: Mark | None = None
+        self._snapshot: Snapshot | None = None
+
+    def follow(
+        self, population: Population, feeds: Sequence[OwnFeed], *, now: datetime, stopped: Callable[[], bool]
+    ) -> Snapshot:
+        """The stock as of now, or of what the store has seen meanwhile."""
+        if self._matching.expect(feeds):
+            self._mark = None
+        moved = self._store.movement(population, after=self._mark, now=now)
+        self._mark = None  # until all of it has been taken over
+        snapshot = self._snapshot
+        if moved.whole or snapshot is None:
+            self._matching.forget_all()
+            snapshot = Snapshot.of((), now=moved.mark.at, feeds=self._matching.of)
+        self._take_over(snapshot, moved, stopped)
+        # a snapshot keeps what it has found out about its moment, so each run has one of its own
+        self._snapshot = Snapshot(now=moved.mark.at, candidate_set=snapshot.candidate_set)
+        self._mark = moved.mark
+        return self._snapshot
+
+    def _take_over(self, snapshot: Snapshot, moved: Movement, stopped: Callable[[], bool]) -> None:
+        candidate_set = snapshot.candidate_set
+        for item_id in moved.gone:
+            candidate_set.drop(item_id)
+        self._matching.forget(moved.gone | moved.edited)
+        self._matching.learn([item.item_id for item in moved.candidates], stopped=stopped)
+        for item in gently(moved.candidates):
+            if item.item_id in moved.edited or candidate_set.running_totals.items.get(item.item_id) != item:
+                candidate_set.put(item)
+        for source_id, rate in moved.rates.items():
+            candidate_set.rate(source_id, rate)
+        for window, counts in moved.counts.items():
+            for item_id, readers in gently(counts.items()):
+                candidate_set.count(window, item_id, readers)
+
+
+#: items that are read at once
+CHUNK = 500
+NONE: frozenset[str] = frozenset()
+
+
+class FeedMatcher:
+    """Matches items to the expressions of ``[[feeds]]``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._matches: dict[str, Match] = {}
+        #: the expressions that an item fulfils, of all there are
+        self._known: dict[str, frozenset[str]] = {}
+
+    def expect(self, feeds: Iterable[OwnFeed]) -> bool:
+        """These are the feeds from now on; whether that asks for looking at everything again."""
+        wanted = {feed.match for feed in feeds if feed.match is not None}
+        if wanted == self._matches.keys():
+            return False
+        self._matches = {text: compile_match(text) for text in wanted}
+        self._known = {}
+        return True
+
+    def forget(self, item_ids: Iterable[str]) -> None:
+        """The text of these items has changed, or they are of interest no more."""
+        for item_id in item_ids:
+            self._known.pop(item_id, None)
+
+    def forget_all(self) -> None:
+        """Nothing is known."""
+        self._known = {}
+
+    def learn(self, item_ids: Iterable[str], *, stopped: Callable[[], bool]) -> None:
+        """Looks at those of these items that are not known yet."""
+        if not self._matches:
+            return
+        unknown = [item_id for item_id in item_ids if item_id not in self._known]
+        for start in range(0, len(unknown), CHUNK):
+            if stopped():
+                return
+            self._look(unknown[start : start + CHUNK])
+
+    def _look(self, item_ids: Sequence[str]) -> None:
+        for item in self._store.items(item_ids):
+            subject = subject_of_item(item)
+            self._known[item.id] = frozenset(text for text, match in self._matches.items() if match(subject))
+
+    def of(self, item: Candidate) -> frozenset[str]:
+        """The expressions that an item fulfils: each names the index of the feeds that ask for it."""
+        return self._known.get(item.item_id, NONE)

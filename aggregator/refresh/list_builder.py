@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from aggregator.curate.profile import Profile, Vector
+from aggregator.curate.candidate_index import SITE, TimeIndex, section_of
+from aggregator.curate.curator import Curator
+from aggregator.curate.profile import Profile, Vector, learn
 from aggregator.curate.ranking import rank
 from aggregator.curate.recommend import in_order, recommend
-from aggregator.curate.shelf import Shelf
-from aggregator.curate.stock import SITE, section_of
 from aggregator.curate.windows import bounds
-from aggregator.model import ItemList, ListKey, OwnFeed
+from aggregator.model import ItemList, ListKey, OwnFeed, Reader
+from aggregator.refresh.candidate_cache import CandidateCache, Snapshot, gently, population
 from aggregator.refresh.options import CurateOptions
-from aggregator.refresh.snapshot import Snapshot
+from aggregator.store import Store
 
-__all__ = ["Maker", "Taste", "ids_of", "window_of"]
-
+__all__ = ["ListBuilder", "ListUpdater", "Taste", "ids_of", "window_of"]
 
 #: so many of the newest items are put into a reader's order
 ORDERED = 500
@@ -38,7 +39,7 @@ class Taste:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
+class ListBuilder:
     """Makes lists of one snapshot."""
 
     snapshot: Snapshot
@@ -48,24 +49,24 @@ class Maker:
 
     def rankings(self, windows: Sequence[str]) -> Iterator[ItemList]:
         """The most viewed of the site and of each section, in each of these windows."""
-        for scope, shelf in self._scopes():
-            yield from (self.ranking(shelf, window, scope=scope) for window in windows)
+        for scope, index in self._scopes():
+            yield from (self.ranking(index, window, scope=scope) for window in windows)
 
     def recommendations(self, shown: Mapping[ListKey, frozenset[str]]) -> Iterator[ItemList]:
         """What is worth reading of the site and of each section, without what is `shown` beside it in the Ranking."""
-        for key, shelf in self._scopes():
-            yield self.recommended(key, shelf, exclude=shown.get(key, frozenset()))
+        for key, index in self._scopes():
+            yield self.recommended(key, index, exclude=shown.get(key, frozenset()))
 
-    def _scopes(self) -> Iterator[tuple[ListKey, Shelf]]:
+    def _scopes(self) -> Iterator[tuple[ListKey, TimeIndex]]:
         """The site and each section: the key of its recommendation, and its items."""
-        stock = self.snapshot.stock
-        yield ListKey(order="recommended"), stock.shelf(SITE)
-        for section in dict.fromkeys((*self.options.sections, *stock.sections())):
-            yield ListKey(order="recommended", scope="section", name=section), stock.shelf(section_of(section))
+        candidate_set = self.snapshot.candidate_set
+        yield ListKey(order="recommended"), candidate_set.index(SITE)
+        for section in dict.fromkeys((*self.options.sections, *candidate_set.sections())):
+            yield ListKey(order="recommended", scope="section", name=section), candidate_set.index(section_of(section))
 
     def ranking(
         self,
-        shelf: Shelf,
+        index: TimeIndex,
         window: str,
         *,
         scope: ListKey,
@@ -76,11 +77,11 @@ class Maker:
         size = self.options.ranking_size if size is None else size
         since, until = bounds(window, now=self.snapshot.now)
         ranked = rank(
-            shelf,
-            self.snapshot.stock.counts[window],
+            index,
+            self.snapshot.candidate_set.counts[window],
             now=self.snapshot.now,
             window=window,
-            size=size or len(shelf),
+            size=size or len(index),
             max_per_source=max_per_source,
             field=self.snapshot.field,
             rising=self.snapshot.rising,
@@ -97,7 +98,7 @@ class Maker:
     def recommended(
         self,
         key: ListKey,
-        shelf: Shelf,
+        index: TimeIndex,
         *,
         exclude: Collection[str] = (),
         size: int | None = None,
@@ -106,7 +107,7 @@ class Maker:
     ) -> ItemList:
         """The most worth reading of these items."""
         places = recommend(
-            shelf,
+            index,
             exclude=exclude,
             now=self.snapshot.now,
             size=size or self.options.recommendation_size,
@@ -120,28 +121,28 @@ class Maker:
             computed_at=self.snapshot.now,
             since=None,
             until=None,
-            basis="mixed" if shelf.opened else "signals",
+            basis="mixed" if index.opened else "signals",
             places=places,
         )
 
     def of_feed(self, feed: OwnFeed) -> ItemList:
         """An own feed that is ordered by ranking or recommendation, from the items that match it."""
-        shelf = self.snapshot.stock.shelf(SITE if feed.match is None else feed.match)
+        index = self.snapshot.candidate_set.index(SITE if feed.match is None else feed.match)
         scope = ListKey(order="recommended", scope="feed", name=feed.name)
         window = window_of(feed)
         if window is None:
-            return self.recommended(scope, shelf, size=feed.size, max_per_source=feed.max_per_source)
-        return self.ranking(shelf, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
+            return self.recommended(scope, index, size=feed.size, max_per_source=feed.max_per_source)
+        return self.ranking(index, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
 
     def of_reader(self, taste: Taste, ranking: frozenset[str]) -> ItemList:
         """What is worth reading to one reader: not read yet, and not in the Ranking, which everybody sees."""
         key = ListKey(order="recommended", scope="reader", name=taste.token)
         exclude = taste.opened | ranking
-        return self.recommended(key, self.snapshot.stock.shelf(SITE), exclude=exclude, profile=taste.profile)
+        return self.recommended(key, self.snapshot.candidate_set.index(SITE), exclude=exclude, profile=taste.profile)
 
     def order_of_reader(self, taste: Taste) -> ItemList:
         """The newest items in a reader's order; none before there is a taste to go by."""
-        newest = self.snapshot.stock.shelf(SITE).newest(ORDERED)
+        newest = self.snapshot.candidate_set.index(SITE).newest(ORDERED)
         return ItemList(
             key=ListKey(order="latest", scope="reader", name=taste.token),
             computed_at=self.snapshot.now,
@@ -157,3 +158,120 @@ class Maker:
 def ids_of(ranking: ItemList) -> frozenset[str]:
     """The items that stand in a list."""
     return frozenset(place.item_id for place in ranking.places)
+
+
+#: what of a reader's openings shapes their taste
+OPENED = 200
+#: a reader's own lists are made anew when they have opened something, and this often
+OWN_EVERY = timedelta(minutes=5)
+#: a list that looks the same to readers is written again this often, for the figures that `explain` tells
+FIGURES_EVERY = timedelta(minutes=5)
+#: words become rarer and commoner as items come: vectors are kept no longer than this
+VECTORS_FOR = timedelta(minutes=30)
+
+
+class Vectors:
+    """The terms of items, each computed once in a while."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Vector] = {}
+        self._since: datetime | None = None
+
+    def forget(self, item_ids: Iterable[str]) -> None:
+        """The text of these has changed."""
+        for item_id in item_ids:
+            self._known.pop(item_id, None)
+
+    def of(self, curator: Curator, now: datetime) -> Callable[[str], Vector]:
+        """By item, as the curator has them."""
+        if self._since is None or not timedelta(0) <= now - self._since < VECTORS_FOR:
+            self._known, self._since = {}, now
+
+        def vector(item_id: str) -> Vector:
+            found = self._known.get(item_id)
+            if found is None:
+                found = self._known[item_id] = curator.vector(item_id)
+            return found
+
+        return vector
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What readers see of a list, and when it was written."""
+
+    look: tuple[object, ...]
+    at: datetime
+
+
+class ListUpdater:
+    """Keeps the lists of a store up to date. For one thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cache = CandidateCache(store)
+        self._vectors = Vectors()
+        self._shown: dict[ListKey, _Shown] = {}
+        #: by token: how much the reader had opened when their lists were made, and when that was
+        self._own: dict[str, tuple[int, datetime]] = {}
+
+    def edited(self, item_ids: Iterable[str]) -> None:
+        """The texts of these items are not what they were."""
+        self._vectors.forget(item_ids)
+
+    def make(self, options: CurateOptions, curator: Curator, *, now: datetime, stopped: Callable[[], bool]) -> int:
+        """Makes all lists; how many."""
+        asked = {window_of(feed) for feed in options.feeds} - {None}
+        followed = population(options, options.window, *sorted(filter(None, asked)))
+        snapshot = self._cache.follow(followed, options.feeds, now=now, stopped=stopped)
+        builder = ListBuilder(snapshot=snapshot, options=options, vector=self._vectors.of(curator, snapshot.now))
+        due = [reader for reader in self._store.readers() if self._is_due(reader, snapshot.now)]
+        made = list(gently(self._lists(builder, self._tastes(curator, due, now=snapshot.now)), at_once=1))
+        if stopped():
+            return 0
+        differing = [one for one in made if self._differs(one)]
+        self._store.put_lists(differing)
+        self._shown |= {one.key: _Shown(_look(one), one.computed_at) for one in differing}
+        self._own |= {reader.token: (reader.opened, snapshot.now) for reader in due}
+        return len(made)
+
+    def _differs(self, one: ItemList) -> bool:
+        """From what readers see, or it was written long ago."""
+        shown = self._shown.get(one.key)
+        return (
+            shown is None or shown.look != _look(one) or not timedelta(0) <= one.computed_at - shown.at < FIGURES_EVERY
+        )
+
+    @staticmethod
+    def _lists(builder: ListBuilder, tastes: Iterable[Taste]) -> Iterator[ItemList]:
+        options = builder.options
+        shown: dict[ListKey, frozenset[str]] = {}
+        for one in builder.rankings(tuple(options.windows)):
+            if one.key.window == options.window:
+                shown[ListKey(order="recommended", scope=one.key.scope, name=one.key.name)] = ids_of(one)
+            yield one
+        yield from builder.recommendations(shown)
+        for feed in options.feeds:
+            if window_of(feed) or feed.order == "recommended":
+                yield builder.of_feed(feed)
+        ranking = shown.get(ListKey(order="recommended"), frozenset())
+        for taste in tastes:
+            yield builder.of_reader(taste, ranking)
+            yield builder.order_of_reader(taste)
+
+    def _tastes(self, curator: Curator, readers: Iterable[Reader], *, now: datetime) -> Iterator[Taste]:
+        for reader in readers:
+            opened = self._store.opened(reader.token, limit=OPENED)
+            yield Taste(
+                token=reader.token,
+                profile=learn(opened, weigh=curator.weigh, now=now),
+                opened=frozenset(item.item_id for item, _ in opened),
+            )
+
+    def _is_due(self, reader: Reader, now: datetime) -> bool:
+        opened, at = self._own.get(reader.token, (-1, now))
+        return opened != reader.opened or not timedelta(0) <= now - at < OWN_EVERY
+
+
+def _look(one: ItemList) -> tuple[object, ...]:
+    return one.basis, *((place.item_id, place.views, place.reasons) for place in one.places)

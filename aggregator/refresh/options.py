@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from aggregator.curate.sentences import Encoder
+from aggregator.curate.embeddings import Encoder
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import OwnFeed
 

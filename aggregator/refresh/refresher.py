@@ -7,20 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from aggregator.curate.candidate_index import SITE, section_of
 from aggregator.curate.curator import KEPT, KEPT_AT_MOST, Curator
-from aggregator.curate.meaning import Meaning
+from aggregator.curate.embeddings import Embeddings, Encoder
 from aggregator.curate.merge_review import review_merges
 from aggregator.curate.profile import Vector
-from aggregator.curate.sentences import Encoder
-from aggregator.curate.stock import SITE, section_of
 from aggregator.errors import StoreError
 from aggregator.model import Curation, ItemList, ItemText, ListKey
-from aggregator.refresh.listing import Maker
-from aggregator.refresh.making import Making
+from aggregator.refresh.candidate_cache import Snapshot, population
+from aggregator.refresh.list_builder import ListBuilder, ListUpdater
 from aggregator.refresh.options import CurateOptions
 from aggregator.refresh.rules import Judge, apply_rules
-from aggregator.refresh.snapshot import Snapshot, population
-from aggregator.refresh.standing import Standing, standings_by_views, standings_by_worth
+from aggregator.refresh.what_if import Placement, placements_by_score, placements_by_views
 from aggregator.store import Store
 
 __all__ = ["Refreshed", "Refresher"]
@@ -62,7 +60,7 @@ class Refresher:
         self.options = options
         self.stop = threading.Event()
         self._store = store
-        self._making = Making(store)
+        self._updater = ListUpdater(store)
         self._lock = threading.Lock()
         self._curator: Curator | None = None
         #: what the curator reads sentences with
@@ -72,7 +70,7 @@ class Refresher:
         self._unread: datetime | None = None
 
     def load(self, now: datetime) -> int:
-        """Reads what was decided in the last 30 days into memory; how many items. Called by `run` if need be.
+        """Reads what was builder in the last 30 days into memory; how many items. Called by `run` if need be.
 
         Where that is much, the newest come first and the rest with the runs that follow.
         """
@@ -86,7 +84,7 @@ class Refresher:
             curator = self._curator
             if curator is None or self.stop.is_set():
                 return done
-            lists = self._making.make(self.options, curator, now=now, stopped=self.stop.is_set)
+            lists = self._updater.make(self.options, curator, now=now, stopped=self.stop.is_set)
             return replace(done, lists=lists)
 
     def ranking(self, window: str, *, at: datetime, section: str | None = None, size: int | None = None) -> ItemList:
@@ -95,17 +93,17 @@ class Refresher:
         Raises ValueError for a window that cannot be read.
         """
         snapshot = Snapshot.take(self._store, population(self.options, window), now=at)
-        maker = Maker(snapshot=snapshot, options=self.options, vector=_no_terms)
+        builder = ListBuilder(snapshot=snapshot, options=self.options, vector=_no_terms)
         scope = ListKey(order="ranking", window=window, scope="section" if section else "site", name=section or "")
-        shelf = snapshot.stock.shelf(section_of(section) if section else SITE)
-        return maker.ranking(shelf, window, scope=scope, size=size)
+        index = snapshot.candidate_set.index(section_of(section) if section else SITE)
+        return builder.ranking(index, window, scope=scope, size=size)
 
-    def standings(self, item_id: str, *, now: datetime) -> list[Standing]:
+    def placements(self, item_id: str, *, now: datetime) -> list[Placement]:
         """Where an item stands now among all that could be listed, in every list of the site and of its section."""
         snapshot = Snapshot.take(self._store, population(self.options), now=now)
-        maker = Maker(snapshot=snapshot, options=self.options, vector=_no_terms)
+        builder = ListBuilder(snapshot=snapshot, options=self.options, vector=_no_terms)
         windows = tuple(self.options.windows)
-        return [*standings_by_views(maker, item_id, windows), *standings_by_worth(maker, item_id)]
+        return [*placements_by_views(builder, item_id, windows), *placements_by_score(builder, item_id)]
 
     def apply_rules(self, judge: Judge, *, now: datetime) -> int:
         """Judges everything stored by changed rules; how many verdicts changed."""
@@ -115,7 +113,7 @@ class Refresher:
     # --- same, same story, alike ----------------------------------------------------
     def _load(self, now: datetime) -> int:
         encoder = self._encoder = self.options.encoder
-        curator = Curator(meaning=Meaning(encoder) if encoder else None)
+        curator = Curator(embeddings=Embeddings(encoder) if encoder else None)
         curator.thresholds = self.options.thresholds
         known = self._read(curator, self._store.history(since=now - KEPT, newest=READ_FIRST), READ_FIRST)
         self._curator, self._caught_up = curator, now
@@ -153,13 +151,13 @@ class Refresher:
     def _curate(self, now: datetime) -> Refreshed:
         curator = self._ready(now)
         done = self._settle(now)
-        decided: set[str] = set()
+        builder: set[str] = set()
         while not self.stop.is_set() and (batch := self._store.pending(limit=BATCH)):
-            if decided.issuperset(item.item_id for item in batch):
-                break  # edited while they were decided: their turn comes with the next run
-            decided.update(item.item_id for item in batch)
+            if builder.issuperset(item.item_id for item in batch):
+                break  # edited while they were builder: their turn comes with the next run
+            builder.update(item.item_id for item in batch)
             curation = self._decide(curator, batch, now)
-            self._making.edited(curation.curated)
+            self._updater.edited(curation.curated)
             done = _sum(done, curation)
         self._read_on(curator, now)
         return done

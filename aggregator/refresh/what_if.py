@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from aggregator.model import Candidate, ItemList, ListKey, Verdict
-from aggregator.refresh.listing import Maker, window_of
-from aggregator.refresh.matching import Matching
+from aggregator.curate.candidate_index import SITE, TimeIndex, section_of
+from aggregator.curate.recommend import weigh
+from aggregator.model import Candidate, ItemList, Listed, ListKey, Verdict
+from aggregator.refresh.candidate_cache import FeedMatcher, Snapshot, population
+from aggregator.refresh.list_builder import ListBuilder, window_of
 from aggregator.refresh.options import CurateOptions
-from aggregator.refresh.snapshot import Snapshot, population
 from aggregator.store import Store
 
-__all__ = ["ListTrial", "try_lists"]
+__all__ = ["ListTrial", "Placement", "placements_by_score", "placements_by_views", "try_lists"]
 
 DAY = timedelta(days=1)
 
@@ -40,25 +41,25 @@ def try_lists(
     """
     at = now - DAY * ((now - since) // DAY)
     while at < now:
-        makers = _makers(store, options, verdicts, at=at)
-        yield from _compared(at, *(list(maker.rankings((options.window,))) for maker in makers))
+        builders = _makers(store, options, verdicts, at=at)
+        yield from _compared(at, *(list(builder.rankings((options.window,))) for builder in builders))
         at += DAY
-    makers = _makers(store, options, verdicts, at=now, feeds=True)
-    yield from _compared(now, *(list(_all_lists(maker)) for maker in makers))
+    builders = _makers(store, options, verdicts, at=now, feeds=True)
+    yield from _compared(now, *(list(_all_lists(builder)) for builder in builders))
 
 
 def _makers(
     store: Store, options: CurateOptions, verdicts: Mapping[str, Verdict], *, at: datetime, feeds: bool = False
-) -> tuple[Maker, Maker]:
+) -> tuple[ListBuilder, ListBuilder]:
     """Of the lists as they are, and of the lists as they would be; `feeds`: those of the operator's own as well."""
     asked = filter(None, map(window_of, options.feeds))
     taken = Snapshot.take(store, population(options, options.window, *asked), now=at)
-    items, matching = taken.stock.crowd.items.values(), Matching(store)
+    items, matching = taken.candidate_set.running_totals.items.values(), FeedMatcher(store)
     if feeds:
         matching.expect(options.feeds)
-        matching.learn(taken.stock.crowd.items, stopped=lambda: False)
+        matching.learn(taken.candidate_set.running_totals.items, stopped=lambda: False)
     judged = (other for item in items if (other := _judged(item, verdicts.get(item.item_id))))
-    before = Maker(snapshot=taken.like(items, matching.of), options=options, vector=lambda _: {})
+    before = ListBuilder(snapshot=taken.like(items, matching.of), options=options, vector=lambda _: {})
     return before, replace(before, snapshot=taken.like(judged, matching.of))
 
 
@@ -72,17 +73,17 @@ def _judged(item: Candidate, verdict: Verdict | None) -> Candidate | None:
     return replace(item, boost=verdict.boost, pinned_until=pinned_until, section=verdict.section or item.section)
 
 
-def _all_lists(maker: Maker) -> Iterator[ItemList]:
-    rankings = list(maker.rankings((maker.options.window,)))
+def _all_lists(builder: ListBuilder) -> Iterator[ItemList]:
+    rankings = list(builder.rankings((builder.options.window,)))
     yield from rankings
     shown = {
         ListKey(order="recommended", scope=one.key.scope, name=one.key.name): frozenset(p.item_id for p in one.places)
         for one in rankings
     }
-    yield from maker.recommendations(shown)
-    for feed in maker.options.feeds:
+    yield from builder.recommendations(shown)
+    for feed in builder.options.feeds:
         if window_of(feed) or feed.order == "recommended":
-            yield maker.of_feed(feed)
+            yield builder.of_feed(feed)
 
 
 def _compared(at: datetime, before: Iterable[ItemList], after: Iterable[ItemList]) -> Iterator[ListTrial]:
@@ -102,3 +103,46 @@ def _compared(at: datetime, before: Iterable[ItemList], after: Iterable[ItemList
 
 def _ids(one: ItemList) -> tuple[str, ...]:
     return tuple(place.item_id for place in one.places)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One item's place before a list is cut to its size."""
+
+    key: ListKey
+    #: from 1; None: it has nothing by which this list could place it
+    place: int | None
+    #: how many could be listed
+    of: int
+    listed: Listed | None
+
+
+def placements_by_views(builder: ListBuilder, item_id: str, windows: Sequence[str]) -> Iterator[Placement]:
+    """Its place in the full rankings of these windows."""
+    for scope, index in _scopes(builder, item_id):
+        for window in windows:
+            ranking = builder.ranking(index, window, scope=scope, size=0)
+            yield _standing(ranking.key, item_id, ranking.places)
+
+
+def placements_by_score(builder: ListBuilder, item_id: str) -> Iterator[Placement]:
+    """Its place by what recommending finds it worth, whatever else is chosen."""
+    for key, index in _scopes(builder, item_id):
+        yield _standing(key, item_id, weigh(index, field=builder.snapshot.field))
+
+
+def _scopes(builder: ListBuilder, item_id: str) -> Iterator[tuple[ListKey, TimeIndex]]:
+    """The site, and the item's own section."""
+    candidate_set = builder.snapshot.candidate_set
+    yield ListKey(order="recommended"), candidate_set.index(SITE)
+    item = candidate_set.running_totals.items.get(item_id)
+    if item is not None:
+        yield (
+            ListKey(order="recommended", scope="section", name=item.section),
+            candidate_set.index(section_of(item.section)),
+        )
+
+
+def _standing(key: ListKey, item_id: str, places: Sequence[Listed]) -> Placement:
+    place = next((number for number, one in enumerate(places, 1) if one.item_id == item_id), None)
+    return Placement(key=key, place=place, of=len(places), listed=places[place - 1] if place else None)

@@ -186,7 +186,7 @@ def test_explain_says_which_rule_joined_what(rows: Rows, run: Run) -> None:
     assert told["copies"][1]["why"] == "the same address, without what only tracks readers"
     assert {place["list"] for place in told["places"]} > {"ranking:1d/site/", "ranking:1d/section/World"}
     assert all(place["why"] and place["reasons"] for place in told["places"])
-    assert len(told["standings"]) == 2 * 5, "four windows and the recommendation, of the site and of its section"
+    assert len(told["placements"]) == 2 * 5, "four windows and the recommendation, of the site and of its section"
     code, out, _ = run("explain", ferry)
     assert code == 0
     for words in ("canonical-url", "Ranking of World, the last 24 hours: place 1", "freshness: ×", "Without a place"):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from aggregator import config
 from aggregator.config import Settings
 from aggregator.config.types import size
-from aggregator.curate.sentences import find_encoder
+from aggregator.curate.embeddings import find_encoder
 from aggregator.errors import ConfigError
 from aggregator.model import OwnFeed, Subscription, duration, duration_text
 

@@ -12,15 +12,12 @@ from curating import NOON, candidate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.crowd import moment_of
-from aggregator.curate.popularity import Field, survey
+from aggregator.curate.candidate_index import LARGEST, SITE, Block, CandidateSet, TimeIndex, section_of
+from aggregator.curate.popularity import Field, favour, survey
 from aggregator.curate.profile import Profile
 from aggregator.curate.ranking import rank
-from aggregator.curate.recommend import recommend, weigh
-from aggregator.curate.shelf import LARGEST, Portion, Shelf
-from aggregator.curate.signals import favour
-from aggregator.curate.stock import SITE, Stock, section_of
-from aggregator.curate.worth import Worth
+from aggregator.curate.recommend import Scorer, recommend, weigh
+from aggregator.curate.running_totals import moment_of
 from aggregator.model import Candidate, Listed, Upstream
 
 HOUR = timedelta(hours=1)
@@ -105,43 +102,43 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.stock = Stock(WINDOWS, now=NOON)
+        self.candidate_set = CandidateSet(WINDOWS, now=NOON)
 
     def play(self, step: Step) -> None:
         self.now += timedelta(minutes=step.minutes)
         item_id = f"i{step.number}"
         if step.gone:
-            self.stock.drop(item_id)
+            self.candidate_set.drop(item_id)
         else:
-            self.stock.put(item_of(step, self.now))
+            self.candidate_set.put(item_of(step, self.now))
         for window in WINDOWS:
-            self.stock.count(window, item_id, readers_of(step, window))
+            self.candidate_set.count(window, item_id, readers_of(step, window))
         if step.readers == 1:
-            self.stock.rate(step.source, step.age_h / 20)
+            self.candidate_set.rate(step.source, step.age_h / 20)
 
-    def anew(self) -> Stock:
+    def anew(self) -> CandidateSet:
         """Filled just now, in another order."""
-        stock = Stock(WINDOWS, now=self.now)
-        for item in sorted(self.stock.crowd.items.values(), key=lambda item: hash(item.item_id)):
-            stock.put(replace(item, source_rate=self.stock.crowd.rate_of(item.source_id)))
-        for window, counts in self.stock.counts.items():
+        candidate_set = CandidateSet(WINDOWS, now=self.now)
+        for item in sorted(self.candidate_set.running_totals.items.values(), key=lambda item: hash(item.item_id)):
+            candidate_set.put(replace(item, source_rate=self.candidate_set.running_totals.rate_of(item.source_id)))
+        for window, counts in self.candidate_set.counts.items():
             for item_id, readers in sorted(counts.items()):
-                stock.count(window, item_id, readers)
-        return stock
+                candidate_set.count(window, item_id, readers)
+        return candidate_set
 
 
-def lists(stock: Stock, now: datetime) -> Iterator[Sequence[Listed]]:
-    field = stock.field(now)
+def lists(candidate_set: CandidateSet, now: datetime) -> Iterator[Sequence[Listed]]:
+    field = candidate_set.field(now)
     for name in (SITE, section_of("World"), section_of("Science")):
-        shelf = stock.shelf(name)
+        index = candidate_set.index(name)
         for window in WINDOWS:
-            counts = stock.counts[window]
-            yield rank(shelf, counts, now=now, window=window, size=8, field=field).places
-            yield rank(shelf, counts, now=now, window=window, size=4, field=field, max_per_source=1).places
-        yield recommend(shelf, now=now, size=8, max_per_source=2, vector=vector, field=field)
+            counts = candidate_set.counts[window]
+            yield rank(index, counts, now=now, window=window, size=8, field=field).places
+            yield rank(index, counts, now=now, window=window, size=4, field=field, max_per_source=1).places
+        yield recommend(index, now=now, size=8, max_per_source=2, vector=vector, field=field)
         exclude = {"i1", "i2", "i9"}
-        yield recommend(shelf, exclude=exclude, now=now, size=3, max_per_source=1, vector=vector, field=field)
-        yield recommend(shelf, now=now, size=8, max_per_source=2, vector=vector, field=field, profile=READER)
+        yield recommend(index, exclude=exclude, now=now, size=3, max_per_source=1, vector=vector, field=field)
+        yield recommend(index, now=now, size=8, max_per_source=2, vector=vector, field=field, profile=READER)
 
 
 @settings(max_examples=80, deadline=None)
@@ -151,8 +148,8 @@ def test_followed_and_filled_just_now_are_the_same(history: list[Step], every: i
     for number, step in enumerate(history):
         scene.play(step)
         if number % every == 0:
-            scene.stock.field(scene.now)
-    assert list(lists(scene.stock, scene.now)) == list(lists(scene.anew(), scene.now))
+            scene.candidate_set.field(scene.now)
+    assert list(lists(scene.candidate_set, scene.now)) == list(lists(scene.anew(), scene.now))
 
 
 @settings(max_examples=80, deadline=None)
@@ -161,34 +158,36 @@ def test_the_best_first_are_all_sorted(history: list[Step]) -> None:
     scene = Scene()
     for step in history:
         scene.play(step)
-    field = scene.stock.field(scene.now)
-    shelf = scene.stock.shelf(SITE)
-    everything = [place.item_id for place in weigh(shelf, field=field)]
+    field = scene.candidate_set.field(scene.now)
+    index = scene.candidate_set.index(SITE)
+    everything = [place.item_id for place in weigh(index, field=field)]
     for profile in (None, READER):
-        worth = Worth(field, profile, vector)
-        found = [one.item.item_id for one in worth.best_first(shelf, without=(), since=None)]
-        assert found == [item.item_id for item in sorted(shelf, key=worth.key)]
+        worth = Scorer(field, profile, vector)
+        found = [one.item.item_id for one in worth.best_first(index, without=(), since=None)]
+        assert found == [item.item_id for item in sorted(index, key=worth.key)]
         assert profile or found == everything
     for window in WINDOWS:
-        counts = scene.stock.counts[window]
-        viewed = [item.item_id for item in shelf.viewed(window)]
+        counts = scene.candidate_set.counts[window]
+        viewed = [item.item_id for item in index.viewed(window)]
+        known = scene.candidate_set.running_totals.items
         assert [counts[item_id] for item_id in viewed] == sorted(
-            (readers for item_id, readers in counts.items() if item_id in scene.stock.crowd.items), reverse=True
+            (readers for item_id, readers in counts.items() if item_id in known),
+            reverse=True,
         )
-        ranked = rank(shelf, counts, now=scene.now, window=window, size=len(shelf), field=field).places
+        ranked = rank(index, counts, now=scene.now, window=window, size=len(index), field=field).places
         chosen = {place.item_id for place in ranked if place.views is not None}
         filled = [place.item_id for place in ranked if place.views is None]
-        assert filled[:1] == hottest(shelf, field, window, chosen)[:1]
+        assert filled[:1] == hottest(index, field, window, chosen)[:1]
 
 
-def hottest(shelf: Shelf, field: Field, window: str, chosen: set[str]) -> list[str]:
+def hottest(index: TimeIndex, field: Field, window: str, chosen: set[str]) -> list[str]:
     """Everything fresh in a window that may fill a place, by hand."""
     since, fades = field.now - max(WINDOWS[window], 24 * HOUR), max(6 * HOUR, WINDOWS[window] / 4)
-    listed = [item for item in shelf if item.item_id in chosen]
+    listed = [item for item in index if item.item_id in chosen]
     told = {item.story for item in listed}
     fresh = [
         item
-        for item in shelf
+        for item in index
         if max(item.published, item.first_seen) >= since and item.item_id not in chosen and item.story not in told
     ]
 
@@ -197,7 +196,7 @@ def hottest(shelf: Shelf, field: Field, window: str, chosen: set[str]) -> list[s
         return (-score, -item.sources, -item.published.timestamp(), item.item_id)
 
     taken = Counter(item.source_id for item in listed)
-    share = max(2, round(len(shelf) / 5))
+    share = max(2, round(len(index) / 5))
     hot = sorted(fresh, key=heat)
     return [item.item_id for item in hot if taken[item.source_id] < share] or [item.item_id for item in hot]
 
@@ -208,43 +207,43 @@ def test_sums_over_the_crowd_are_those_over_each_item(history: list[Step]) -> No
     scene = Scene()
     for step in history:
         scene.play(step)
-    field = scene.stock.field(scene.now)
-    items = list(scene.stock.shelf(SITE))
-    exposed = sum(field.exposure.since(field.age(item)) for item in items)
-    expected = sum(item.views for item in items) / exposed if exposed else 0.0
+    field = scene.candidate_set.field(scene.now)
+    items = list(scene.candidate_set.index(SITE))
+    expected_views = sum(field.exposure.since(field.age(item)) for item in items)
+    expected = sum(item.views for item in items) / expected_views if expected_views else 0.0
     assert abs(field.usual - expected) <= 1e-9 * max(1.0, expected)
     anew = survey(items, now=scene.now, exposure=field.exposure)
     assert (anew.usual, dict(anew.usual_of), dict(anew.z_source)) == (field.usual, field.usual_of, field.z_source)
 
 
 def test_few_items_are_looked_at() -> None:
-    shelf, looked_at = Shelf(), list[str]()
+    index, looked_at = TimeIndex(), list[str]()
     for n in range(5_000):
-        shelf.put(candidate(f"i{n}", published=NOON - n * timedelta(minutes=3)), worth=1.0, rate=1.0)
+        index.put(candidate(f"i{n}", published=NOON - n * timedelta(minutes=3)), worth=1.0, rate=1.0)
 
     def age(item: Candidate) -> tuple[float, str]:
         looked_at.append(item.item_id)
         return (NOON - item.published) / HOUR, item.item_id
 
-    def most(portion: Portion) -> float:
-        return (portion.newest - moment_of(NOON)) / 3.6e9
+    def most(block: Block) -> float:
+        return (block.newest - moment_of(NOON)) / 3.6e9
 
-    def most_of_each(portion: Portion) -> list[float]:
-        return [most(portion)] * len(portion.items)
+    def most_of_each(block: Block) -> list[float]:
+        return [most(block)] * len(block.items)
 
-    best = shelf.best_first(age, most=most, most_of_each=most_of_each)
+    best = index.best_first(age, most=most, most_of_each=most_of_each)
     assert [next(best)[1].item_id for _ in range(20)] == [f"i{n}" for n in range(20)]
     assert len(looked_at) <= 2 * LARGEST
 
 
 def test_an_item_that_is_put_again_stands_once() -> None:
-    stock = Stock(WINDOWS, now=NOON)
+    candidate_set = CandidateSet(WINDOWS, now=NOON)
     for views in (0, 3):
-        stock.put(replace(candidate("i1"), views=views))
-        stock.count("1d", "i1", views)
-    assert len(stock) == len(stock.shelf(SITE)) == 1
-    assert [item.item_id for item in stock.shelf(SITE).viewed("1d")] == ["i1"]
-    stock.drop("i1")
-    assert len(stock) == len(stock.shelf(SITE)) == 0
-    assert stock.sections() == []
-    assert stock.counts["1d"] == {"i1": 3}, "readers of what is no candidate are readers of the site"
+        candidate_set.put(replace(candidate("i1"), views=views))
+        candidate_set.count("1d", "i1", views)
+    assert len(candidate_set) == len(candidate_set.index(SITE)) == 1
+    assert [item.item_id for item in candidate_set.index(SITE).viewed("1d")] == ["i1"]
+    candidate_set.drop("i1")
+    assert len(candidate_set) == len(candidate_set.index(SITE)) == 0
+    assert candidate_set.sections() == []
+    assert candidate_set.counts["1d"] == {"i1": 3}, "readers of what is no candidate are readers of the site"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.curate.duplicates import Likeness, cannot_be, likeness
-from aggregator.curate.index import Index
+from aggregator.curate.inverted_index import InvertedIndex
 
 #: 130 different words, and as many others
 LONG = " ".join(f"alpha{chr(97 + n // 26)}{chr(97 + n % 26)}"[::-1] for n in range(130))
@@ -17,7 +17,7 @@ SHORT = (
 
 
 def compare(one: tuple[str, str], other: tuple[str, str]) -> Likeness:
-    index = Index()
+    index = InvertedIndex()
     return likeness(*(index.compared(text(name, *words)) for name, words in zip("ab", (one, other), strict=True)))
 
 
@@ -50,7 +50,7 @@ def test_one_corrected_figure_of_many_leaves_a_long_text_the_same() -> None:
 
 @given(kept=st.integers(0, 130), size=st.integers(1, 130), title=st.sampled_from(["One title", "Quite another"]))
 def test_what_is_not_even_compared_would_not_have_been_a_copy(kept: int, size: int, title: str) -> None:
-    index = Index()
+    index = InvertedIndex()
     words, others = LONG.split()[:size], OTHER.split()[:size]
     one = index.compared(text("a", "One title", " ".join(words)))
     other = index.compared(text("b", title, " ".join([*words[:kept], *others[kept:]])))

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from curating import NOON, candidate, text
 
+from aggregator.curate.explanations import FIGURES, list_name, why_joined, why_same_story, why_there
 from aggregator.curate.popularity import survey
 from aggregator.curate.profile import learn
 from aggregator.curate.ranking import rank
 from aggregator.curate.recommend import recommend, weigh
-from aggregator.curate.wording import FIGURES, list_name, why_joined, why_same_story, why_there
 from aggregator.model import Listed, Upstream
 
 ITEMS = [

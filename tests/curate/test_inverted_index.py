@@ -6,7 +6,7 @@ from curating import NOON, text, word
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.curate.index import Index
+from aggregator.curate.inverted_index import InvertedIndex
 from aggregator.model import ItemText
 
 #: few words, so that many items share some
@@ -17,14 +17,14 @@ def item(number: int, words: list[int], *, days: int = 0) -> ItemText:
     return text(f"i{number}", " ".join(map(word, words)), published=NOON + timedelta(days=days))
 
 
-def index_of(items: list[ItemText]) -> Index:
-    index = Index()
+def index_of(items: list[ItemText]) -> InvertedIndex:
+    index = InvertedIndex()
     for document in [index.read(one) for one in items]:
         index.add(document)
     return index
 
 
-def answers(index: Index) -> dict[str, list[tuple[str, int, float]]]:
+def answers(index: InvertedIndex) -> dict[str, list[tuple[str, int, float]]]:
     """For each item, what is found by its words."""
     return {
         document.item_id: [
@@ -39,17 +39,17 @@ def answers(index: Index) -> dict[str, list[tuple[str, int, float]]]:
 def test_what_was_removed_is_as_if_it_had_never_been(texts: list[list[int]], data: st.DataObject) -> None:
     items = [item(number, words) for number, words in enumerate(texts)]
     gone = data.draw(st.sets(st.sampled_from([one.item_id for one in items]), max_size=len(items) - 1))
-    index = Index()
+    index = InvertedIndex()
     documents = [index.read(one) for one in items]
     # counted as they will be in the end, so that both are found by the same words
     for document in documents:
         if document.item_id in gone:
-            index.lexicon.uncount(document.language, document.terms)
+            index.vocabulary.uncount(document.language, document.terms)
     for document in documents:
         index.add(document)
     for document in documents:
         if document.item_id in gone:
-            index.lexicon.count(document.language, document.terms, at=document.published)
+            index.vocabulary.count(document.language, document.terms, at=document.published)
             index.remove(document)
     assert answers(index) == answers(index_of([one for one in items if one.item_id not in gone]))
 

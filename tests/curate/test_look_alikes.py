@@ -11,7 +11,7 @@ import pytest
 from curating import NOON, decide_singly, seasoned, text
 
 from aggregator.curate.duplicates import likeness
-from aggregator.curate.index import Index
+from aggregator.curate.inverted_index import InvertedIndex
 from aggregator.model import ItemText
 
 Texts = list[tuple[str, str]]
@@ -80,7 +80,7 @@ def test_nor_all_at_once() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_measure_alone_keeps_them_apart_with_something_to_spare(language: str) -> None:
-    index = Index()
+    index = InvertedIndex()
     documents = [index.compared(item) for item in columns(language)]
     closest = max(
         (found.score / found.least, one.item_id, other.item_id)

@@ -117,9 +117,9 @@ def test_a_new_site_goes_by_signals_and_says_so() -> None:
 
 
 def test_links_and_what_feeds_report_are_signals() -> None:
-    crowd = [candidate(f"x{n}", upstream=Upstream(comments=n % 3)) for n in range(20)]
+    running_totals = [candidate(f"x{n}", upstream=Upstream(comments=n % 3)) for n in range(20)]
     items = [
-        *crowd,
+        *running_totals,
         candidate("linked", citations=4, source_id=2),
         candidate("talked", upstream=Upstream(comments=400)),
     ]

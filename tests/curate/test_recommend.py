@@ -8,7 +8,7 @@ from curating import NOON, candidate, text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.curate.popularity import Exposure, survey
+from aggregator.curate.popularity import ViewTotals, survey
 from aggregator.curate.profile import Profile, learn
 from aggregator.curate.recommend import in_order, recommend
 from aggregator.model import Candidate, Listed
@@ -85,7 +85,7 @@ def test_popular_means_against_what_is_usual_for_its_source() -> None:
     small = [candidate(f"small{n}", source_id=2, views=1) for n in range(20)]
     hit = candidate("hit", source_id=2, views=60)
     items = [*big, *small, hit]
-    field = survey(items, now=NOON, exposure=Exposure(totals=((timedelta(hours=2), 2080),)))
+    field = survey(items, now=NOON, exposure=ViewTotals(totals=((timedelta(hours=2), 2080),)))
     assert ids(items, field=field, max_per_source=3)[0] == "hit"
     assert field.lift_within_source(hit) > field.lift_within_source(big[0]) + 2
 

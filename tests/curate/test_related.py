@@ -10,8 +10,7 @@ import pytest
 from curating import NOON, background, text
 
 from aggregator.curate.curator import Curator
-from aggregator.curate.meaning import Meaning
-from aggregator.curate.sentences import HOW_TO_INSTALL, find_encoder
+from aggregator.curate.embeddings import HOW_TO_INSTALL, Embeddings, find_encoder
 from aggregator.model import ItemText
 
 #: three that share words with the question, the first of them most
@@ -27,7 +26,7 @@ NEAR = [
 ]
 
 
-def decided(curator: Curator, items: Sequence[ItemText]) -> dict[str, float]:
+def builder(curator: Curator, items: Sequence[ItemText]) -> dict[str, float]:
     """What the last of these is related to, best first."""
     for item in items[:-1]:
         curator.decide([item])
@@ -53,8 +52,8 @@ DIRECTIONS = {
 }
 
 
-def curator(meaning: Meaning | None = None) -> Curator:
-    made = Curator(meaning=meaning)
+def curator(meaning: Embeddings | None = None) -> Curator:
+    made = Curator(embeddings=meaning)
     made.load([one for one in background() if one.language == "en"])
     return made
 
@@ -64,8 +63,8 @@ def known(said: str) -> tuple[float, float]:
 
 
 def test_what_is_said_counts_two_fifths_and_changes_the_order_only() -> None:
-    plain = decided(curator(), days_apart())
-    better = decided(curator(Meaning(known)), days_apart())
+    plain = builder(curator(), days_apart())
+    better = builder(curator(Embeddings(known)), days_apart())
     assert next(iter(plain)) == "words"
     assert next(iter(better)) == "sense"
     assert set(plain) == set(better)
@@ -82,10 +81,10 @@ def test_other_languages_are_left_alone() -> None:
         pytest.fail("a text that is not English was read")
 
     items = in_french([*background(), *days_apart()])
-    plain, same = Curator(), Curator(meaning=Meaning(encode))
+    plain, same = Curator(), Curator(embeddings=Embeddings(encode))
     plain.load(items[:-4])
     same.load(items[:-4])
-    assert decided(same, items[-4:]) == decided(plain, items[-4:])
+    assert builder(same, items[-4:]) == builder(plain, items[-4:])
 
 
 def test_a_vector_is_made_once_and_again_when_the_text_changes() -> None:
@@ -95,7 +94,7 @@ def test_a_vector_is_made_once_and_again_when_the_text_changes() -> None:
         asked.append(said)
         return (1.0, 0.0)
 
-    meaning = Meaning(encode)
+    meaning = Embeddings(encode)
     meaning.note(text("a", "One - The Paper", "MOSCOW (AP) — Something."))
     meaning.note(text("b", "Two", "Else."))
     assert asked == []
@@ -115,7 +114,7 @@ def test_texts_and_vectors_are_bounded() -> None:
         asked.append(said)
         return (1.0, 0.0)
 
-    meaning = Meaning(encode, texts=3, vectors=2)
+    meaning = Embeddings(encode, texts=3, vectors=2)
     for name in "abcd":
         meaning.note(text(name, name))
     assert meaning.likeness("a", "b") is None, "the first has been let go of"
@@ -127,7 +126,7 @@ def test_texts_and_vectors_are_bounded() -> None:
 
 
 def test_opposite_is_not_less_than_nothing() -> None:
-    meaning = Meaning(pointing({"yes": (1.0, 0.0), "no": (-1.0, 0.0)}))
+    meaning = Embeddings(pointing({"yes": (1.0, 0.0), "no": (-1.0, 0.0)}))
     meaning.note(text("yes", "yes"))
     meaning.note(text("no", "no"))
     assert meaning.likeness("yes", "no") == 0.0

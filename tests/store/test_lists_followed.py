@@ -18,10 +18,8 @@ from store_values import HOUR, LEASE, NOW, A, B, C, edited, follow, lease_of, ma
 from aggregator.curate.windows import span
 from aggregator.model import Curation, ItemList, Merge, OwnFeed, Scope, StoryJoin, Subscription, Upstream, Verdict, View
 from aggregator.refresh import CurateOptions, Refresher
-from aggregator.refresh.kept import Kept
-from aggregator.refresh.listing import Maker, window_of
-from aggregator.refresh.matching import Matching
-from aggregator.refresh.snapshot import Snapshot, population
+from aggregator.refresh.candidate_cache import CandidateCache, FeedMatcher, Snapshot, population
+from aggregator.refresh.list_builder import ListBuilder, window_of
 from aggregator.store import Store, open_store
 
 SOURCES = {A: "World", B: "Science", C: "World"}
@@ -44,7 +42,7 @@ class Scene:
 
     def __init__(self, store: Store, dice: Random) -> None:
         self.store, self.dice, self.now = store, dice, NOW
-        self.kept = Kept(store)
+        self.kept = CandidateCache(store)
         self.configure(1.0)
 
     def configure(self, weight: float) -> None:
@@ -110,17 +108,17 @@ class Scene:
 
     def anew(self, now: datetime) -> Snapshot:
         taken = Snapshot.take(self.store, population(OPTIONS), now=now)
-        matching = Matching(self.store)
+        matching = FeedMatcher(self.store)
         matching.expect(FEEDS)
-        matching.learn(taken.stock.crowd.items, stopped=lambda: False)
-        return taken.like(list(taken.stock.crowd.items.values()), matching.of)
+        matching.learn(taken.candidate_set.running_totals.items, stopped=lambda: False)
+        return taken.like(list(taken.candidate_set.running_totals.items.values()), matching.of)
 
 
 def lists(snapshot: Snapshot) -> Iterator[ItemList]:
-    maker = Maker(snapshot=snapshot, options=OPTIONS, vector=vector)
-    yield from maker.rankings(tuple(OPTIONS.windows))
-    yield from maker.recommendations({})
-    yield from (maker.of_feed(feed) for feed in FEEDS if window_of(feed) or feed.order == "recommended")
+    builder = ListBuilder(snapshot=snapshot, options=OPTIONS, vector=vector)
+    yield from builder.rankings(tuple(OPTIONS.windows))
+    yield from builder.recommendations({})
+    yield from (builder.of_feed(feed) for feed in FEEDS if window_of(feed) or feed.order == "recommended")
 
 
 @settings(max_examples=12, deadline=None)
@@ -179,16 +177,16 @@ def test_what_belongs_to_an_own_feed_follows_whatever_rules_can_ask_for(
         follow(store, A, B)
         poll(store, A, make_entry("1", title="odd", text="same"))
         poll(store, B, make_entry("2", text="even"))
-        kept = Kept(store)
+        kept = CandidateCache(store)
 
         def standing() -> list[set[str]]:
-            stock = kept.follow(population(OPTIONS), feeds, now=NOW + HOUR, stopped=lambda: False).stock
-            return [{item.item_id for item in stock.shelf(text)} for text in asked]
+            candidate_set = kept.follow(population(OPTIONS), feeds, now=NOW + HOUR, stopped=lambda: False).candidate_set
+            return [{item.item_id for item in candidate_set.index(text)} for text in asked]
 
         before = standing()
         assert list(map(len, before)) == [1, 0, 0, 0]
         happening(store)
         followed = standing()
-        kept = Kept(store)
+        kept = CandidateCache(store)
         assert followed == standing()
         assert followed != before

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aggregator.curate.wording import why_joined
+from aggregator.curate.explanations import why_joined
 from aggregator.model import Copy, Enclosure, Item
 from aggregator.publish.site import Site
 

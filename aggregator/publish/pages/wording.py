@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from datetime import datetime, timedelta
 
-from aggregator.curate.reasons import counted
+from aggregator.curate.explanations import counted
 from aggregator.publish.lists import titles
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
