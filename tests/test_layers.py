@@ -49,9 +49,9 @@ KNOWN_BY = {
     "yarl": {"curate.identity", "collect.fetch"},
     "dateutil": {"collect.clean"},
     "uvloop": {"daemon.runtime"},
-    "numpy": {"curate.sentences"},
-    "onnxruntime": {"curate.sentences"},
-    "tokenizers": {"curate.sentences"},
+    "numpy": {"curate.embeddings"},
+    "onnxruntime": {"curate.embeddings"},
+    "tokenizers": {"curate.embeddings"},
 }
 
 
