@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aggregator.publish.rendering import Rendering
     from aggregator.publish.site import Site
     from aggregator.publish.web import Health, Services
-    from aggregator.publish.web.delivering import Deliveries
+    from aggregator.publish.web.services import Deliveries
     from aggregator.refresh import CurateOptions, Refresher
 
 Clock = Callable[[], datetime]

@@ -27,9 +27,9 @@ from typing import Any
 
 from aggregator.model import Curation, Entry, OwnFeed, ParsedEntry, PollResult, RelatedPair, Subscription
 from aggregator.publish.compress import pack
-from aggregator.publish.fragments import Fragments
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
+from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.rendering import Rendering
 from aggregator.publish.site import Site
 from aggregator.store import Store, open_store
@@ -99,7 +99,7 @@ class Town:
                 self.store.complete(lease, result)
 
 
-class Counting(Fragments):
+class Counting(RenderCache):
     """Knows how many entries had to be rendered."""
 
     rendered = 0
@@ -131,9 +131,9 @@ def cost(town: Town, lists: int, *, size: int, changes: int, versions: Sequence[
     feeds = tuple(
         OwnFeed(name=f"list-{number}", title=f"List {number}", order="latest", size=size) for number in range(lists)
     )
-    site, fragments = Site(title="Bench", url="http://127.0.0.1:8080", sections=("World",), feeds=feeds), Counting()
+    site, cache = Site(title="Bench", url="http://127.0.0.1:8080", sections=("World",), feeds=feeds), Counting()
     found = Lists(town.store, site)
-    rendering = Rendering(store=town.store, site=site, lists=found, pages=Pages(site), fragments=fragments)
+    rendering = Rendering(store=town.store, site=site, lists=found, pages=Pages(site), cache=cache)
 
     def make() -> tuple[float, float, float]:
         reading = making = packing = 0.0
@@ -151,12 +151,12 @@ def cost(town: Town, lists: int, *, size: int, changes: int, versions: Sequence[
         return reading * 1000, (making - reading) * 1000, packing * 1000
 
     make()
-    took, before = [], fragments.rendered
+    took, before = [], cache.rendered
     for version in versions:
         town.change(version)
         took.append(make())
     reading, making, packing = (median(part) for part in zip(*took, strict=True))
-    rendered = (fragments.rendered - before) / changes
+    rendered = (cache.rendered - before) / changes
     return Cost(reading=reading, making=making, packing=packing, rendered=rendered)
 
 

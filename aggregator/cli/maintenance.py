@@ -81,7 +81,7 @@ def count(context: Context, access_log: Path) -> None:
     again, or one that has grown, counts each view once.
     """
     from aggregator import assemble
-    from aggregator.publish.accesslog import count_log
+    from aggregator.publish.access_log import count_log
 
     settings = context.settings
     with context.store() as store, Progress("counting lines", total=0) as progress:

@@ -22,8 +22,8 @@ from feedgen.util import xml_elem
 
 from aggregator.errors import RenderError
 from aggregator.publish.channel import Channel, ChannelEntry, compose
-from aggregator.publish.fragments import Fragments
 from aggregator.publish.listing import Listing
+from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
 
 _log = logging.getLogger(__name__)
@@ -52,24 +52,24 @@ def render_rss(listing: Listing, site: Site) -> bytes:
     return rss(compose(listing, site))
 
 
-def atom(channel: Channel, fragments: Fragments | None = None) -> bytes:
-    """A channel as an Atom 1.0 document. `fragments`: what has been rendered for other channels."""
+def atom(channel: Channel, cache: RenderCache | None = None) -> bytes:
+    """A channel as an Atom 1.0 document. `cache`: what has been rendered for other channels."""
     feed = _generator(channel)
     feed.subtitle(channel.description)
     feed.icon(channel.icon)
     _feed_links(feed, channel, "atom", "application/atom+xml")
-    for entry in _good(map(_AtomEntry, channel.entries), fragments):
+    for entry in _good(map(_AtomEntry, channel.entries), cache):
         feed.add_entry(entry, order="append")
     return bytes(feed.atom_str())
 
 
-def rss(channel: Channel, fragments: Fragments | None = None) -> bytes:
-    """A channel as an RSS 2.0 document; `fragments` as for `atom`."""
+def rss(channel: Channel, cache: RenderCache | None = None) -> bytes:
+    """A channel as an RSS 2.0 document; `cache` as for `atom`."""
     feed = _generator(channel)
     feed.description(channel.description)
     feed.docs("https://www.rssboard.org/rss-specification")
     _feed_links(feed, channel, "rss", "application/rss+xml")
-    for entry in _good(map(_RssEntry, channel.entries), fragments):
+    for entry in _good(map(_RssEntry, channel.entries), cache):
         feed.add_entry(entry, order="append")
     return bytes(feed.rss_str())
 
@@ -242,9 +242,9 @@ def _atom_source(element: Any, value: ChannelEntry) -> None:
         xml_elem("link", source, href=value.origin.home, rel="alternate", type="text/html")
 
 
-def _good(entries: Iterable[_Entry], fragments: Fragments | None) -> Iterable[_Entry]:
+def _good(entries: Iterable[_Entry], cache: RenderCache | None) -> Iterable[_Entry]:
     """The entries that can be published; the others are named in the log."""
-    known = Fragments() if fragments is None else fragments
+    known = RenderCache() if cache is None else cache
     for entry in entries:
         value = entry.value
         key = (type(entry), value.id, value.url, value.reasons)

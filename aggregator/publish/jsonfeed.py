@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from aggregator.publish.channel import Channel, ChannelEntry, compose
-from aggregator.publish.fragments import Fragments
 from aggregator.publish.listing import Listing
+from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
 
 _VERSION = "https://jsonfeed.org/version/1.1"
@@ -21,12 +21,12 @@ def render_json(listing: Listing, site: Site) -> bytes:
     return json_feed(compose(listing, site))
 
 
-def json_feed(channel: Channel, fragments: Fragments | None = None) -> bytes:
-    """A channel as a JSON Feed 1.1 document. `fragments`: what has been rendered for other channels.
+def json_feed(channel: Channel, cache: RenderCache | None = None) -> bytes:
+    """A channel as a JSON Feed 1.1 document. `cache`: what has been rendered for other channels.
 
     A line for each item.
     """
-    known = Fragments() if fragments is None else fragments
+    known = RenderCache() if cache is None else cache
     lines = ",\n".join(_line(entry, known) for entry in channel.entries)
     feed: dict[str, Any] = {
         "version": _VERSION,
@@ -46,7 +46,7 @@ def json_feed(channel: Channel, fragments: Fragments | None = None) -> bytes:
     return f'{head}, "items": [\n{lines}\n]}}\n'.encode()
 
 
-def _line(entry: ChannelEntry, known: Fragments) -> str:
+def _line(entry: ChannelEntry, known: RenderCache) -> str:
     key = ("json", entry.id, entry.url, entry.reasons)
     return known.get(key, entry, lambda: _dumps(_item(entry)), size=len(entry.html))
 

@@ -22,7 +22,7 @@ from aggregator.model import Item, Scope
 from aggregator.publish.listing import Cursor
 from aggregator.publish.markup import address, link, one_line
 from aggregator.publish.pages import Pages
-from aggregator.publish.rendering import Made, Rendering
+from aggregator.publish.rendering import Rendered, Rendering
 from aggregator.publish.site import slugify
 from aggregator.publish.static_files import StaticFiles
 
@@ -30,7 +30,7 @@ _BATCH: Final = 200
 _OF_ITEM: Final = re.compile(r"(?P<kind>item|go)/(?P<id>[0-9a-z]+)/index\.html")
 
 #: an address and what makes its bytes
-_Page = tuple[str, Callable[[], Made]]
+_Page = tuple[str, Callable[[], Rendered]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def publish(
         return Published(files=files, written=written, removed=target.finish())
 
 
-def _made(make: Callable[[], Made]) -> Made | None:
+def _made(make: Callable[[], Rendered]) -> Rendered | None:
     try:
         return make()
     except NotFound:
@@ -76,7 +76,7 @@ def _made(make: Callable[[], Made]) -> Made | None:
 def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
     # the stylesheet comes first: no page ever stands without it
     for asset in site.pages.assets.values():
-        yield asset.path, lambda asset=asset: Made(body=asset.body, content_type=asset.content_type)  # type: ignore[misc]
+        yield asset.path, lambda asset=asset: Rendered(body=asset.body, content_type=asset.content_type)  # type: ignore[misc]
     for item in _items(site):
         yield from _item(site, item)
     yield from _lists(site, now)
@@ -144,17 +144,17 @@ def _former(site: Rendering, target: StaticFiles) -> Iterator[_Page]:
             yield f"/{match['kind']}/{match['id']}", lambda leading=leading, item=item: leading(site, item)  # type: ignore[misc]
 
 
-def _go(site: Rendering, item: Item) -> Made:
+def _go(site: Rendering, item: Item) -> Rendered:
     """A page that leads on to the original."""
     return _leading_to(address(item.url) if item.url else site.site.page(item.id), site, item)
 
 
-def _moved(site: Rendering, item: Item) -> Made:
+def _moved(site: Rendering, item: Item) -> Rendered:
     """A page that leads on to the item that this one was merged into."""
     return _leading_to(site.site.page(item.id), site, item)
 
 
-def _leading_to(url: str, site: Rendering, item: Item) -> Made:
+def _leading_to(url: str, site: Rendering, item: Item) -> Rendered:
     """A page that leads on at once: what a redirect is to a file server."""
     html = (
         f'<!doctype html><html lang="{escape(site.site.language)}"><head><meta charset="utf-8">'
@@ -162,7 +162,7 @@ def _leading_to(url: str, site: Rendering, item: Item) -> Made:
         f'<meta http-equiv="refresh" content="0; url={escape(url)}"></head><body><p>{link(url, item.title)}</p></body>'
         "</html>\n"
     )
-    return Made(body=html.encode("utf-8", "replace"))
+    return Rendered(body=html.encode("utf-8", "replace"))
 
 
 def _items(site: Rendering) -> Iterator[Item]:

@@ -17,9 +17,18 @@ from publishing import NOON, sqlite_store
 from aggregator.errors import NotFound, StoreUnavailable
 from aggregator.model import Scope, View
 from aggregator.publish.audience import Audience, Ceilings, LikeAnswer, Opened, refusal
-from aggregator.publish.audience.address import Proxies, host_prefix, network_prefix, parse_address
-from aggregator.publish.audience.cookie import new_visitor, read_cookie, write_cookie
-from aggregator.publish.audience.visitors import KeyRing, Ledger, visitor_hash
+from aggregator.publish.audience.visitors import (
+    KeyRing,
+    Ledger,
+    Proxies,
+    host_prefix,
+    network_prefix,
+    new_visitor,
+    parse_address,
+    read_cookie,
+    visitor_hash,
+    write_cookie,
+)
 from aggregator.store import Store
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -12,8 +12,8 @@ from publishing import make_item
 from test_web import Client, play
 
 from aggregator.publish.compress import codings, pack
-from aggregator.publish.web import content
-from aggregator.publish.web.answer import preferred
+from aggregator.publish.web import response_cache
+from aggregator.publish.web.http_response import preferred
 
 BODY = b"<p>Once more, and once more.</p>" * 100
 
@@ -65,7 +65,7 @@ def test_an_answer_is_put_into_those_codings_that_are_asked_for(
         packed.append(tuple(sorted(names)))
         return pack(body, names)
 
-    monkeypatch.setattr(content, "pack", counting)
+    monkeypatch.setattr(response_cache, "pack", counting)
     best = codings()[0].name
 
     async def story(client: Client) -> None:

@@ -11,9 +11,9 @@ import page_samples as samples
 import pytest
 
 from aggregator.model import Item
-from aggregator.publish.fragments import Fragments
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.pages import Pages
+from aggregator.publish.render_cache import RenderCache
 
 ITEMS = [samples.item(number) for number in range(8)]
 
@@ -78,16 +78,16 @@ def test_what_readers_see_is_rendered_again(change: str) -> None:
 
 def test_what_is_opened_meanwhile_costs_no_list_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
-    get = Fragments.get
+    get = RenderCache.get
 
-    def counting(self: Fragments, key: Any, value: Any, make: Callable[[], Any], **how: Any) -> Any:
+    def counting(self: RenderCache, key: Any, value: Any, make: Callable[[], Any], **how: Any) -> Any:
         def counted() -> Any:
             made.append(key)
             return make()
 
         return get(self, key, value, counted, **how)
 
-    monkeypatch.setattr(Fragments, "get", counting)
+    monkeypatch.setattr(RenderCache, "get", counting)
     pages = Pages(samples.SITE)
     page(pages, *lists())
     assert len(made) == len({str(key) for key in made}) > 0

@@ -10,7 +10,7 @@ from publishing import NOON, READER, SITE, MemoryStore, make_item, source
 from aggregator.errors import NotFound
 from aggregator.model import ItemList, Listed, ListKey, OwnFeed
 from aggregator.publish.lists import Lists
-from aggregator.publish.lists.titles import span
+from aggregator.publish.titles import span
 
 
 def computed(key: ListKey, *ids: str, basis: Any = "views") -> ItemList:

@@ -17,7 +17,7 @@ from publishing import MemoryStore, make_item
 from test_web import SAME_ORIGIN, Client, play
 
 from aggregator.model import Item, Scope
-from aggregator.publish.web.unhurried import Unhurried
+from aggregator.publish.web.response_cache import DutyCycleExecutor
 
 #: answers may be given once more for eight times as long
 FRESHNESS = timedelta(seconds=0.25)
@@ -118,7 +118,7 @@ def test_what_nobody_waits_for_takes_a_share_of_the_time() -> None:
             pass
         return time.monotonic()
 
-    pool = Unhurried(0.2)
+    pool = DutyCycleExecutor(0.2)
     first, second, third = (done.result() for done in [pool.submit(work) for _ in range(3)])
     pool.shutdown()
     assert second - first >= 0.049
@@ -126,7 +126,7 @@ def test_what_nobody_waits_for_takes_a_share_of_the_time() -> None:
 
 
 def test_one_that_fails_is_followed_by_the_next() -> None:
-    pool = Unhurried(0.2)
+    pool = DutyCycleExecutor(0.2)
     failing, next_one = pool.submit(lambda: 1 // 0), pool.submit(lambda: 7)
     assert isinstance(failing.exception(), ZeroDivisionError)
     assert next_one.result() == 7

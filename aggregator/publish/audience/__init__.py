@@ -18,19 +18,23 @@ from pathlib import Path
 
 from aggregator.errors import StoreError
 from aggregator.model import View, utc
-from aggregator.publish.audience.address import Address, Proxies
-from aggregator.publish.audience.cookie import liker, new_visitor, read_cookie, write_cookie
-from aggregator.publish.audience.opened import Opened, is_bot, refusal, same_origin
+from aggregator.publish.audience.view_policy import Opened, is_bot, refusal, same_origin
 from aggregator.publish.audience.visitors import (
     VISITOR_BYTES,
+    Address,
     Ceilings,
     KeyRing,
     Ledger,
+    Proxies,
     append_private,
     day_start,
+    liker,
+    new_visitor,
+    read_cookie,
     reader_hash,
     visitor_hash,
     visitor_of,
+    write_cookie,
 )
 from aggregator.store import AudienceStore
 

@@ -12,7 +12,6 @@ so that a change is told once, whatever stops in between.
 from __future__ import annotations
 
 from aggregator.publish.hub.hub import Hub
-from aggregator.publish.hub.messages import Send
-from aggregator.publish.hub.requests import HubRequest, read_request
+from aggregator.publish.hub.protocol import HubRequest, Send, read_request
 
 __all__ = ["Hub", "HubRequest", "Send", "read_request"]

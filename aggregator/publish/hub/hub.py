@@ -18,11 +18,10 @@ from typing import Final
 from aggregator.errors import FetchError, StoreError
 from aggregator.model import HubSubscriber
 from aggregator.model.redact import public_url
-from aggregator.publish.hub import messages
-from aggregator.publish.hub.messages import Message, Send
-from aggregator.publish.hub.requests import HubRequest
+from aggregator.publish.hub import protocol
+from aggregator.publish.hub.protocol import HubRequest, Message, Send
 from aggregator.publish.hub.topics import Topics
-from aggregator.publish.rendering import Made, Rendering
+from aggregator.publish.rendering import Rendered, Rendering
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ class Hub:
         self._seen: tuple[int, str] | None = None
         self._retry_at: datetime | None = None
         #: documents of the last round: many subscribers are given the same
-        self._documents: dict[str, tuple[str, Made | None]] = {}
+        self._documents: dict[str, tuple[str, Rendered | None]] = {}
 
     def start(self, *, every_s: float = 1.0) -> None:
         """Looks for changes from now on, until `stop`."""
@@ -98,9 +97,9 @@ class Hub:
 
     async def _verify(self, request: HubRequest, current: str) -> None:
         try:
-            challenge = messages.challenge()
-            status, body = await self._deliver(messages.verification(request, challenge))
-            if not messages.is_confirmed(challenge, status, body):
+            challenge = protocol.challenge()
+            status, body = await self._deliver(protocol.verification(request, challenge))
+            if not protocol.is_confirmed(challenge, status, body):
                 _log.info(
                     "subscription not confirmed", extra={"callback": public_url(request.callback), "status": status}
                 )
@@ -210,12 +209,12 @@ class Hub:
     async def _attempt(self, due: _Due) -> int:
         """The status of the answer; 0 for none."""
         subscriber = due.subscriber
-        message = messages.announcement(subscriber)
+        message = protocol.announcement(subscriber)
         if subscriber.until is not None:
             made = await asyncio.to_thread(self._document, due)
             if made is None:
                 return 0
-            message = messages.distribution(subscriber, made)
+            message = protocol.distribution(subscriber, made)
         try:
             status, _ = await self._deliver(message)
         except FetchError as error:
@@ -223,7 +222,7 @@ class Hub:
             return 0
         return status
 
-    def _document(self, due: _Due) -> Made | None:
+    def _document(self, due: _Due) -> Rendered | None:
         topic = due.subscriber.topic
         known = self._documents.get(topic)
         if known is None or known[0] != due.fingerprint:

@@ -19,7 +19,7 @@ from aggregator.errors import NotFound
 from aggregator.publish.channel import is_topic
 from aggregator.publish.listing import Listing
 from aggregator.publish.markup import address
-from aggregator.publish.rendering import Made, Rendering
+from aggregator.publish.rendering import Rendered, Rendering
 from aggregator.publish.site import slugify
 
 _PATH: Final = re.compile(
@@ -66,7 +66,7 @@ class Topics:
         key, _ = self._read(topic)
         return self.fingerprint(topic) if key is None or key[1] is None else self._sources().get(key[1])
 
-    def document(self, topic: str) -> Made | None:
+    def document(self, topic: str) -> Rendered | None:
         """The feed itself; None: no topic, or no longer."""
         found = self._find(topic)
         return None if found is None else self.site.feed(*found)

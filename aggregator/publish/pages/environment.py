@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aggregator.model import Item
+from aggregator.publish import titles
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.lists import titles
 from aggregator.publish.pages import article, wording
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.pages.list_blocks import ListBlocks

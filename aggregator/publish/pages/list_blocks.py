@@ -12,8 +12,8 @@ from typing import Final
 from jinja2 import Environment
 from markupsafe import Markup
 
-from aggregator.publish.fragments import Fragments, same_but_counts
 from aggregator.publish.listing import Listing, Place
+from aggregator.publish.render_cache import RenderCache, same_but_counts
 
 __all__ = ["ListBlocks"]
 
@@ -28,7 +28,7 @@ class ListBlocks:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._fragments = Fragments(_MOST)
+        self._fragments = RenderCache(_MOST)
 
     def html(self, macro: str, listing: Listing, *, without: str = "", **options: str | bool | None) -> Markup:
         """What the macro makes of the list; made again when readers would see a difference.

@@ -9,7 +9,7 @@ import datetime as dt
 from datetime import datetime, timedelta
 
 from aggregator.curate.explanations import counted
-from aggregator.publish.lists import titles
+from aggregator.publish import titles
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July",
           "August", "September", "October", "November", "December")  # fmt: skip

@@ -13,15 +13,14 @@ from aiohttp.typedefs import Handler, Middleware
 from aggregator.errors import NotFound, StoreError
 from aggregator.publish.hub import Hub
 from aggregator.publish.site import Site
-from aggregator.publish.web.caching import NO_CACHING
-from aggregator.publish.web.content import Contents
-from aggregator.publish.web.delivering import Delivering
-from aggregator.publish.web.opening import Opening
-from aggregator.publish.web.operating import Operating
+from aggregator.publish.web.fast_path import FastPath
+from aggregator.publish.web.http_response import NO_CACHING
+from aggregator.publish.web.item_routes import ItemRoutes
+from aggregator.publish.web.ops_routes import OpsRoutes
+from aggregator.publish.web.response_cache import ResponseCache
 from aggregator.publish.web.routes import Routes
 from aggregator.publish.web.services import Services
-from aggregator.publish.web.shortcut import Shortcuts
-from aggregator.publish.web.subscribing import Subscribing
+from aggregator.publish.web.websub_routes import HubRoutes, PushRoutes
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ _MAX_BODY_BYTES: Final = 4096
 _FEED_TYPES: Final = ("application/atom+xml", "application/rss+xml", "application/feed+json", "text/x-opml")
 
 #: what the server may answer by itself
-SHORTCUTS: Final = web.AppKey("shortcuts", Shortcuts)
+FAST_PATH: Final = web.AppKey("shortcuts", FastPath)
 
 
 def create_app(services: Services) -> web.Application:
@@ -39,16 +38,16 @@ def create_app(services: Services) -> web.Application:
     def now() -> datetime:
         return services.clock()
 
-    contents = Contents(services)
-    operating = Operating(services)
-    shortcuts = Shortcuts(contents, operating.count, now)
+    responses = ResponseCache(services)
+    operating = OpsRoutes(services)
+    shortcuts = FastPath(responses, operating.count, now)
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_errors(services)])
-    app.add_routes(Routes(services, contents).table())
-    app.add_routes(Opening(services, contents).table())
+    app.add_routes(Routes(services, responses).table())
+    app.add_routes(ItemRoutes(services, responses).table())
     app.add_routes(operating.table())
-    app.add_routes(Delivering(lambda: services.deliveries).table())
+    app.add_routes(PushRoutes(lambda: services.deliveries).table())
     hub = _hub(services, now)
-    app.add_routes(Subscribing(hub).table())
+    app.add_routes(HubRoutes(hub).table())
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
         operating.count(response.status)
@@ -65,9 +64,9 @@ def create_app(services: Services) -> web.Application:
     async def close(_: web.Application) -> None:
         if hub is not None:
             await hub.stop()
-        contents.close()
+        responses.close()
 
-    app[SHORTCUTS] = shortcuts
+    app[FAST_PATH] = shortcuts
     app.on_response_prepare.append(dress)
     app.on_startup.append(begin)
     app.on_cleanup.append(close)

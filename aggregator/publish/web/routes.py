@@ -10,12 +10,18 @@ from aiohttp import web
 
 from aggregator.errors import NotFound
 from aggregator.publish.listing import Cursor, Listing, read_cursor
-from aggregator.publish.rendering import Made, Rendering
-from aggregator.publish.web.answer import answer, asked_coding
-from aggregator.publish.web.caching import FEED_CACHING, FOREVER_CACHING, PAGE_CACHING, PRIVATE_CACHING
-from aggregator.publish.web.content import Contents
+from aggregator.publish.rendering import Rendered, Rendering
+from aggregator.publish.web.fast_path import CACHEABLE, Cacheable
+from aggregator.publish.web.http_response import (
+    FEED_CACHING,
+    FOREVER_CACHING,
+    PAGE_CACHING,
+    PRIVATE_CACHING,
+    answer,
+    asked_coding,
+)
+from aggregator.publish.web.response_cache import ResponseCache
 from aggregator.publish.web.services import Services
-from aggregator.publish.web.shortcut import REPEATABLE, Repeatable
 
 #: longer searches are cut: nobody types more, and every search is an answer to keep
 _MAX_WORDS: Final = 200
@@ -27,9 +33,9 @@ Find = Callable[[Rendering], Listing]
 class Routes:
     """Handlers of everything that only shows."""
 
-    def __init__(self, services: Services, contents: Contents) -> None:
+    def __init__(self, services: Services, responses: ResponseCache) -> None:
         self._services = services
-        self._contents = contents
+        self._responses = responses
 
     def table(self) -> list[web.RouteDef]:
         """The routes, to be added to the application."""
@@ -158,7 +164,7 @@ class Routes:
         asset = self._services.pages.assets.get(request.path)
         if asset is None:
             raise NotFound(f"there is no file {request.path}")
-        made = Made(body=asset.body, content_type=asset.content_type)
+        made = Rendered(body=asset.body, content_type=asset.content_type)
         return await self._answer(
             request, request.path, lambda _: made, FOREVER_CACHING if asset.immutable else FEED_CACHING
         )
@@ -172,18 +178,18 @@ class Routes:
         suffix = request.match_info["format"]
         if _is_browser(request):
             key, make, caching = f"{key}#page", _checked(find, suffix), PAGE_CACHING
-            return await self._answer(request, key, make, caching, _VARY_FEED, repeatable=True)
+            return await self._answer(request, key, make, caching, _VARY_FEED, cacheable=True)
         return await self._answer(
-            request, key, lambda site: site.feed(find(site), suffix), FEED_CACHING, _VARY_FEED, repeatable=True
+            request, key, lambda site: site.feed(find(site), suffix), FEED_CACHING, _VARY_FEED, cacheable=True
         )
 
-    async def _page(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
-        return await self._answer(request, key, make, PAGE_CACHING, repeatable=True)
+    async def _page(self, request: web.Request, key: str, make: Callable[[Rendering], Rendered]) -> web.Response:
+        return await self._answer(request, key, make, PAGE_CACHING, cacheable=True)
 
-    async def _private(self, request: web.Request, key: str, make: Callable[[Rendering], Made]) -> web.Response:
+    async def _private(self, request: web.Request, key: str, make: Callable[[Rendering], Rendered]) -> web.Response:
         # asked each time: what is kept must not outlive the reader's right to it
         token = request.match_info["token"]
-        await self._contents.call(lambda: self._services.lists.who(token))
+        await self._responses.call(lambda: self._services.lists.who(token))
         response = await self._answer(request, key, make, PRIVATE_CACHING, _VARY_FEED)
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         return response
@@ -192,16 +198,16 @@ class Routes:
         self,
         request: web.Request,
         key: str,
-        make: Callable[[Rendering], Made],
+        make: Callable[[Rendering], Rendered],
         caching: str,
         vary: str = "Accept-Encoding",
         *,
-        repeatable: bool = False,
+        cacheable: bool = False,
     ) -> web.Response:
         coding = asked_coding(request.headers)
-        content = await self._contents.get(key, lambda: make(self._services.rendering()), coding=coding)
-        if repeatable:
-            request[REPEATABLE] = Repeatable(key=key, content=content)
+        content = await self._responses.get(key, lambda: make(self._services.rendering()), coding=coding)
+        if cacheable:
+            request[CACHEABLE] = Cacheable(key=key, content=content)
         return answer(request, content, now=self._now(), caching=caching, vary=vary)
 
     def _now(self) -> datetime:
@@ -221,8 +227,8 @@ def _twice(
     return [web.get(path, page), web.get(path + r".{format:\w+}", feed)]
 
 
-def _checked(find: Find, suffix: str) -> Callable[[Rendering], Made]:
-    def make(site: Rendering) -> Made:
+def _checked(find: Find, suffix: str) -> Callable[[Rendering], Rendered]:
+    def make(site: Rendering) -> Rendered:
         site.check_format(suffix)
         return site.listing(find(site))
 

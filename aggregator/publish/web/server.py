@@ -12,8 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from aggregator.publish.web.app import SHORTCUTS
-from aggregator.publish.web.connection import Connection
+from aggregator.publish.web.app import FAST_PATH
+from aggregator.publish.web.fast_path import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class WebServer:
         server = self._runner.server
         if server is None or len(server.connections) >= self._limits.connections:
             return _Refused()
-        return Connection(server, self._runner.app[SHORTCUTS], **self._options)
+        return Connection(server, self._runner.app[FAST_PATH], **self._options)
 
     async def _sweep(self) -> None:
         """Drops clients that do not take their answer."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from aggregator.publish.audience import Audience
-from aggregator.publish.fragments import Fragments
 from aggregator.publish.hub import Send
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
+from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.rendering import Rendering
 from aggregator.publish.site import Site
-from aggregator.publish.web.delivering import Deliveries
 from aggregator.store import Store
 
 
@@ -27,6 +27,22 @@ class Health:
     ready: bool
     #: what was looked at, in words: {"schedule": "ticked 2 s ago"}
     checks: Mapping[str, str] = field(default_factory=dict)
+
+
+class Deliveries(Protocol):
+    """Whoever takes what hubs say."""
+
+    #: the largest delivery that is read
+    max_body_bytes: int
+
+    async def confirm(self, token: str, asked: Mapping[str, str]) -> str | None:
+        """What to answer a hub that asks whether it was us; None: it was not."""
+
+    def expects(self, token: str) -> bool:
+        """Whether anything may be delivered under this address."""
+
+    async def receive(self, token: str, *, signature: str | None, content_type: str | None, body: bytes) -> bool:
+        """Takes a delivery; False: come back later."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +69,7 @@ class Services:
     #: raised by every reload: answers rendered before it are not served again
     epoch: int = 0
     #: what has been rendered of single items
-    fragments: Fragments = field(default_factory=Fragments)
+    cache: RenderCache = field(default_factory=RenderCache)
 
     def reload(self, *, site: Site, lists: Lists, pages: Pages) -> None:
         """Takes over a new configuration, between two requests."""
@@ -62,4 +78,4 @@ class Services:
 
     def rendering(self) -> Rendering:
         """The site as it stands now, for as long as one answer takes to make."""
-        return Rendering(store=self.store, site=self.site, lists=self.lists, pages=self.pages, fragments=self.fragments)
+        return Rendering(store=self.store, site=self.site, lists=self.lists, pages=self.pages, cache=self.cache)

@@ -1,4 +1,7 @@
-"""One entry of a feed: what is the same wherever the item stands, and what its place adds."""
+"""A listing as a feed, before it becomes Atom, RSS or JSON: the one place that decides what a feed says.
+
+Pure: the same listing and the same site give the same channel, and so the same bytes, whatever the time.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Enclosure, Item
 from aggregator.model.redact import public_url
-from aggregator.publish.channel.values import ChannelEntry, Origin
-from aggregator.publish.fragments import Fragments, same_but_counts
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.markup import (
     address,
@@ -26,7 +27,50 @@ from aggregator.publish.markup import (
     shorten,
 )
 from aggregator.publish.markup import without_images as strip_images
+from aggregator.publish.render_cache import RenderCache, same_but_counts
 from aggregator.publish.site import Site
+
+__all__ = ["NEVER", "Channel", "ChannelEntry", "Origin", "compose", "entry_id", "entry_url", "is_topic", "tag"]
+
+#: what an empty feed says of its last change: constant, so that its bytes are, and plausible to validators
+NEVER = datetime(2026, 1, 1, tzinfo=UTC)
+_ICON = "/favicon.svg"
+
+
+def compose(listing: Listing, site: Site, cache: RenderCache | None = None) -> Channel:
+    """The feed of a listing. `cache`: what has been rendered for other lists."""
+    known = RenderCache() if cache is None else cache
+    places = enumerate(listing.places, start=1)
+    return Channel(
+        id=tag(site, listing.path.strip("/") + (f"?{listing.query}" if listing.query else "")),
+        title=heading(f"{listing.title} – {site.title}"),
+        description=heading(listing.description, otherwise=heading(listing.title)),
+        address=site.url + address(listing.path),
+        query=listing.query,
+        page=site.url + address(listing.page),
+        language=site.language,
+        updated=second(listing.updated or NEVER),
+        entries=tuple(entry(place, rank, listing, site, known) for rank, place in places),
+        icon=site.url + _ICON,
+        hub=_hub(site) if is_topic(listing) else "",
+        version=site.version,
+        kind=listing.kind,
+        window=listing.window,
+        basis=listing.basis,
+        complete=listing.kind in ORDERED,
+        after=listing.after,
+        next=listing.next,
+    )
+
+
+def is_topic(listing: Listing) -> bool:
+    """Whether the hub is told of its changes; `hub.topics` says why the others are not."""
+    return listing.path.startswith(("/feeds/", "/section/", "/source/")) and not listing.after
+
+
+def _hub(site: Site) -> str:
+    return f"{site.url}/hub" if site.hub == "self" else site.hub
+
 
 #: RFC 4151 wants a date on which the authority belonged to whoever mints the tag
 _TAG_DATE = "2026"
@@ -93,11 +137,11 @@ class _Told:
     tail: str
 
 
-def entry(place: Place, rank: int, listing: Listing, site: Site, fragments: Fragments) -> ChannelEntry:
-    """The entry of an item in its place; `fragments`: what has been rendered for other lists."""
+def entry(place: Place, rank: int, listing: Listing, site: Site, cache: RenderCache) -> ChannelEntry:
+    """The entry of an item in its place; `cache`: what has been rendered for other lists."""
     item = place.item
     size = len(item.content_html) + len(item.summary_html) + len(item.text)
-    told = fragments.get(("told", item.id), (item, site), lambda: _told(item, site), size=size, same=_tells_the_same)
+    told = cache.get(("told", item.id), (item, site), lambda: _told(item, site), size=size, same=_tells_the_same)
     reasons = place.reasons or _WHY.get(listing.kind, ())
     related = tuple(
         (entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related[:_MOST_RELATED]
@@ -182,3 +226,93 @@ def _tail(item: Item, site: Site) -> str:
     also = ", ".join(link(url, name) for name, url in sorted(others.items()))
     here = link(site.page(item.id), f"At {site.title}: who else carries it, what is related")
     return (f"<p>Also at: {also}</p>" if also else "") + f"<p>{here}</p>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where an entry came from (``atom:source``, RSS ``source``)."""
+
+    name: str
+    #: the feed it came from
+    feed: str
+    home: str | None
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelEntry:
+    """One entry, in the words that all three formats share."""
+
+    id: str
+    title: str
+    #: where a reader's click leads
+    url: str
+    #: the article at its publisher; None where no source has a safe link
+    original: str | None
+    published: datetime
+    updated: datetime
+    author: str | None
+    categories: tuple[str, ...]
+    language: str | None
+    #: plain text
+    summary: str
+    #: sanitised HTML
+    html: str
+    origin: Origin | None = None
+    image_url: str | None = None
+    enclosures: tuple[Enclosure, ...] = ()
+    #: (address, title)
+    related: tuple[tuple[str, str], ...] = ()
+    item_id: str | None = None
+    story: str | None = None
+    views: int | None = None
+    #: its place from 1, in feeds whose order means something
+    rank: int | None = None
+    reasons: tuple[str, ...] = ()
+    #: names of all sources that carry it
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One feed, or one part of a long one (RFC 5005, 3); `self_url` gives its address in each format."""
+
+    id: str
+    title: str
+    description: str
+    #: absolute, without suffix and query
+    address: str
+    query: str = ""
+    #: the web page that shows the same
+    page: str
+    language: str
+    updated: datetime
+    entries: tuple[ChannelEntry, ...]
+    icon: str
+    #: WebSub hub; "" for none
+    hub: str = ""
+    version: str = ""
+    kind: str = "latest"
+    window: str | None = None
+    basis: str | None = None
+    #: it holds all that there is: what is in it no longer has left the list (RFC 5005, 2)
+    complete: bool = False
+    #: where this part begins and where the next one does; "" for the beginning and for none
+    after: str = ""
+    next: str = ""
+
+    def self_url(self, suffix: str) -> str:
+        """The document's own address in the format that `suffix` (atom, rss, json) names."""
+        return self._url(suffix, self.after)
+
+    def first_url(self, suffix: str) -> str:
+        """The address of the feed's beginning."""
+        return self._url(suffix, "")
+
+    def next_url(self, suffix: str) -> str | None:
+        """The address of the part with the older entries; None if there is none."""
+        return self._url(suffix, self.next) if self.next else None
+
+    def _url(self, suffix: str, after: str) -> str:
+        query = "&".join(part for part in (self.query, f"before={after}" if after else "") if part)
+        return f"{self.address}.{suffix}{'?' if query else ''}{query}"

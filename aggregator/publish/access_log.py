@@ -28,8 +28,7 @@ from urllib.parse import urlsplit
 
 from aggregator.model import View, utc
 from aggregator.publish.audience import VIEW_CEILINGS, Opened, refusal
-from aggregator.publish.audience.address import parse_address
-from aggregator.publish.audience.visitors import KeyRing, Ledger, append_private, day_start, visitor_hash
+from aggregator.publish.audience.visitors import KeyRing, Ledger, append_private, day_start, parse_address, visitor_hash
 from aggregator.store import AudienceStore
 
 __all__ = ["Counted", "Hit", "count_log", "parse_line"]

@@ -13,12 +13,11 @@ from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
 from aggregator.publish.audience import Opened, refusal
 from aggregator.publish.markup import address
-from aggregator.publish.rendering import Made
-from aggregator.publish.web.answer import answer, asked_coding, redirect
-from aggregator.publish.web.caching import NO_CACHING, PAGE_CACHING
-from aggregator.publish.web.content import Contents
+from aggregator.publish.rendering import Rendered
+from aggregator.publish.web.fast_path import CACHEABLE, Cacheable, Counting
+from aggregator.publish.web.http_response import NO_CACHING, PAGE_CACHING, answer, asked_coding, redirect
+from aggregator.publish.web.response_cache import ResponseCache
 from aggregator.publish.web.services import Services
-from aggregator.publish.web.shortcut import REPEATABLE, Counting, Repeatable
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +25,12 @@ _log = logging.getLogger(__name__)
 _REMEMBERED: Final = 256
 
 
-class Opening:
+class ItemRoutes:
     """Handlers of what readers do with an item."""
 
-    def __init__(self, services: Services, contents: Contents) -> None:
+    def __init__(self, services: Services, responses: ResponseCache) -> None:
         self._services = services
-        self._contents = contents
+        self._responses = responses
 
     def table(self) -> list[web.RouteDef]:
         """The routes, to be added to the application."""
@@ -45,15 +44,15 @@ class Opening:
         """``/item/<id>``: the page; opening it is a view."""
         item_id, liked = request.match_info["id"], "liked" in request.query
         key = f"/item/{item_id}{'?liked' if liked else ''}"
-        content = await self._contents.get(
+        content = await self._responses.get(
             key,
             lambda: self._services.rendering().article(item_id, liked=liked),
             coding=asked_coding(request.headers),
         )
-        if content.made.status == 200:
+        if content.rendered.status == 200:
             await self._count(request, item_id)
             if not request.query_string:
-                request[REPEATABLE] = Repeatable(key=key, content=content, count=self._counting(item_id))
+                request[CACHEABLE] = Cacheable(key=key, content=content, count=self._counting(item_id))
         response = answer(request, content, now=self._services.clock(), caching=PAGE_CACHING)
         if liked or "r" in request.query:
             response.headers["X-Robots-Tag"] = "noindex"
@@ -62,8 +61,8 @@ class Opening:
     async def go(self, request: web.Request) -> web.Response:
         """``/go/<id>``: on to the original; following it is a view. Former ids lead on as well."""
         item_id = request.match_info["id"]
-        found = await self._contents.call(lambda: self._item(item_id))
-        if isinstance(found, Made):
+        found = await self._responses.call(lambda: self._item(item_id))
+        if isinstance(found, Rendered):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
         await self._count(request, found.id)
         original = address(found.url or "")
@@ -76,21 +75,21 @@ class Opening:
         """``POST /item/<id>/like``: back to the page, which says thank you. 403 from elsewhere, 429 for too many."""
         item_id, now = request.match_info["id"], self._services.clock()
         opened = _opened(request.method, request.raw_headers, request.remote)
-        found = await self._contents.call(lambda: self._item(item_id))
-        if isinstance(found, Made):
+        found = await self._responses.call(lambda: self._item(item_id))
+        if isinstance(found, Rendered):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
-        given = await self._contents.call(lambda: self._services.audience.like(opened, found.id, now=now))
+        given = await self._responses.call(lambda: self._services.audience.like(opened, found.id, now=now))
         if given.refused is not None:
             page = self._services.rendering().error(given.refused)
             headers = {"Content-Type": page.content_type, "Cache-Control": NO_CACHING}
             return web.Response(body=page.body, status=page.status, headers=headers)
-        self._contents.changed()
+        self._responses.changed()
         response = redirect(f"../{found.id}?liked#like", 303)
         if given.set_cookie:
             response.headers.add("Set-Cookie", given.set_cookie)
         return response
 
-    def _item(self, item_id: str) -> Item | Made:
+    def _item(self, item_id: str) -> Item | Rendered:
         """The item as it is shown now, whichever of its ids was asked for; the 410 if its content is gone."""
         current = self._services.store.resolve(item_id)
         if current is None:
@@ -105,7 +104,7 @@ class Opening:
         if not token or refusal(opened) is not None:
             return
         try:
-            await self._contents.call(lambda: self._services.store.record_opened(token, item_id, now=now))
+            await self._responses.call(lambda: self._services.store.record_opened(token, item_id, now=now))
         except StoreError as error:
             _log.warning("opening not recorded", extra={"item": item_id, "why": error})
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 
 from aggregator.errors import NotFound
 from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth
+from aggregator.publish import titles
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
-from aggregator.publish.lists import titles
-from aggregator.publish.lists.own import OwnLists, in_order
+from aggregator.publish.own_lists import OwnLists, in_order
 from aggregator.publish.site import Site, slugify
 from aggregator.store import Store
 

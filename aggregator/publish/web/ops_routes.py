@@ -7,11 +7,11 @@ from collections import Counter
 
 from aiohttp import web
 
-from aggregator.publish.web.caching import NO_CACHING
+from aggregator.publish.web.http_response import NO_CACHING
 from aggregator.publish.web.services import Services
 
 
-class Operating:
+class OpsRoutes:
     """Handlers of ``/healthz``, ``/readyz`` and ``/metrics``; counts the answers that the server gives."""
 
     def __init__(self, services: Services) -> None:

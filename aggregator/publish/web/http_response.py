@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
+from typing import Final
 
 from aiohttp import web
 
 from aggregator.publish.compress import codings
-from aggregator.publish.web.caching import NO_CACHING
-from aggregator.publish.web.content import Content
+from aggregator.publish.web.response_cache import CachedResponse
 
 _SECOND = timedelta(seconds=1)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 def answer(
-    request: web.Request, content: Content, *, now: datetime, caching: str, vary: str = "Accept-Encoding"
+    request: web.Request, content: CachedResponse, *, now: datetime, caching: str, vary: str = "Accept-Encoding"
 ) -> web.Response:
     """The response to this request: 200, 304 if the client has these bytes, or the redirect or error that was made."""
-    made = content.made
+    made = content.rendered
     if made.location is not None:
         return redirect(made.location, made.status)
     headers = {"Cache-Control": caching, "Vary": vary}
@@ -42,7 +42,7 @@ def answer(
     return _response(body, 200, headers, made.content_type)
 
 
-def is_dated(content: Content, now: datetime) -> bool:
+def is_dated(content: CachedResponse, now: datetime) -> bool:
     """Whether to say since when the content is as it is.
 
     Within the same second the bytes may change once more, and a reader that goes by the date would miss that.
@@ -59,13 +59,13 @@ def _response(body: bytes, status: int, headers: dict[str, str], content_type: s
     return web.Response(body=body, status=status, headers={**headers, "Content-Type": content_type})
 
 
-def choose(content: Content, accepted: str) -> tuple[str, bytes]:
+def choose(content: CachedResponse, accepted: str) -> tuple[str, bytes]:
     """The content coding for an ``Accept-Encoding`` header ("" is none) and the body in it."""
     if content.packed:
         for coding in preferred(accepted):
             if coding in content.packed:
                 return coding, content.packed[coding]
-    return "", content.made.body
+    return "", content.rendered.body
 
 
 def asked_coding(headers: Mapping[str, str]) -> str:
@@ -112,3 +112,11 @@ def _weight(parameters: str) -> float:
         return float(value)
     except ValueError:
         return 0.0
+
+
+#: feeds: a shared cache may answer for a minute; pages are asked for each time, so that openings can be counted
+FEED_CACHING: Final = "public, max-age=60"
+PAGE_CACHING: Final = "no-cache"
+PRIVATE_CACHING: Final = "private, no-cache"
+NO_CACHING: Final = "no-store"
+FOREVER_CACHING: Final = "public, max-age=31536000, immutable"

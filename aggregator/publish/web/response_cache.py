@@ -8,17 +8,19 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aggregator.errors import StoreError
 from aggregator.publish.compress import pack
-from aggregator.publish.rendering import Made
+from aggregator.publish.rendering import Rendered
 from aggregator.publish.web.services import Services
-from aggregator.publish.web.unhurried import Unhurried
+
+__all__ = ["DutyCycleExecutor"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,14 +41,14 @@ _Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class CachedResponse:
     """A rendered answer with its validators."""
 
-    made: Made
+    rendered: Rendered
     #: the body in those content codings that somebody has asked for and that make it smaller
     packed: Mapping[str, bytes]
     #: those that somebody has asked for
-    tried: frozenset[str]
+    encodings_seen: frozenset[str]
     #: strong, without quotes; that of a compressed representation has its coding behind it
     etag: str
     #: since when the bytes are what they are, as far as this process knows
@@ -57,29 +59,29 @@ class Content:
     @property
     def size_bytes(self) -> int:
         """What keeping it costs."""
-        return len(self.made.body) + sum(map(len, self.packed.values()))
+        return len(self.rendered.body) + sum(map(len, self.packed.values()))
 
 
-class Contents:
+class ResponseCache:
     """The answers of one web server, by address."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="web")
         #: makes what nobody waits for, one after the other
-        self._renewer = Unhurried(_RENEWING, thread_name_prefix="web-renews")
+        self._renewer = DutyCycleExecutor(_RENEWING, thread_name_prefix="web-renews")
         #: neither is ever behind what is being made
         self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="web-calls")
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
-        self._kept: OrderedDict[str, Content] = OrderedDict()
+        self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
         self._size_bytes = 0
         #: when each was last known to be what the store says, on the monotonic clock
         self._right: dict[str, float] = {}
         #: how each is made
-        self._makes: dict[str, Callable[[], Made]] = {}
-        self._making: dict[tuple[str, _Stamp], asyncio.Task[Content]] = {}
-        self._packing: dict[tuple[str, str, str], asyncio.Task[Content]] = {}
-        self._renewing: dict[str, asyncio.Task[Content]] = {}
+        self._makes: dict[str, Callable[[], Rendered]] = {}
+        self._making: dict[tuple[str, _Stamp], asyncio.Task[CachedResponse]] = {}
+        self._packing: dict[tuple[str, str, str], asyncio.Task[CachedResponse]] = {}
+        self._renewing: dict[str, asyncio.Task[CachedResponse]] = {}
         self._asking: asyncio.Task[tuple[int, float]] | None = None
         #: the store's generation and when it was asked for
         self._known: tuple[int, float] | None = None
@@ -90,7 +92,7 @@ class Contents:
         """Runs something that blocks in one of the server's own threads."""
         return await asyncio.get_running_loop().run_in_executor(self._callers, function)
 
-    async def get(self, key: str, make: Callable[[], Made], *, coding: str = "") -> Content:
+    async def get(self, key: str, make: Callable[[], Rendered], *, coding: str = "") -> CachedResponse:
         """The answer under `key`, made anew if the data has changed since; many who ask at once wait for one making.
 
         It has been tried in this content `coding`: the first who asks for one waits for it, and from then on it is
@@ -106,11 +108,11 @@ class Contents:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 self._makes[key] = make
-        if coding and coding not in kept.tried and kept.made.status == HTTPStatus.OK:
+        if coding and coding not in kept.encodings_seen and kept.rendered.status == HTTPStatus.OK:
             kept = await asyncio.shield(self._pack_once(key, kept, coding))
         return kept
 
-    def fresh(self, key: str) -> Content | None:
+    def fresh(self, key: str) -> CachedResponse | None:
         """What `get` would give without waiting; None where it would have to ask the store or to make it."""
         kept, known = self._kept.get(key), self._known
         if kept is None:
@@ -139,7 +141,7 @@ class Contents:
             self._renewing[key] = renewing = _task(self._current(key, self._makes[key], self._renewer))
             renewing.add_done_callback(lambda _: self._renewing.pop(key, None))
 
-    async def _current(self, key: str, make: Callable[[], Made], pool: Executor) -> Content:
+    async def _current(self, key: str, make: Callable[[], Rendered], pool: Executor) -> CachedResponse:
         """The answer as the store has it now; the one last made while the store cannot be read."""
         try:
             generation, asked = await self._generation()
@@ -181,12 +183,12 @@ class Contents:
     def _is_young(self, known: tuple[int, float]) -> bool:
         return time.monotonic() - known[1] < self._services.freshness.total_seconds()
 
-    def _is_current(self, kept: Content) -> bool:
+    def _is_current(self, kept: CachedResponse) -> bool:
         """Whether it was made from what the store says, as far as that is known and was asked for just now."""
         known = self._known
         return known is not None and self._is_young(known) and kept.stamp == (self._services.epoch, known[0])
 
-    def _was_right(self, key: str, kept: Content) -> bool:
+    def _was_right(self, key: str, kept: CachedResponse) -> bool:
         """Whether it was what the store said so little ago that it may be given once more."""
         grace_s = self._services.freshness.total_seconds() * _GRACE
         if key in self._renewing:
@@ -195,14 +197,16 @@ class Contents:
         is_young = time.monotonic() - right < grace_s
         return is_young and right >= self._changed and kept.stamp[0] == self._services.epoch
 
-    def _make_once(self, key: str, stamp: _Stamp, make: Callable[[], Made], pool: Executor) -> asyncio.Task[Content]:
+    def _make_once(
+        self, key: str, stamp: _Stamp, make: Callable[[], Rendered], pool: Executor
+    ) -> asyncio.Task[CachedResponse]:
         flight = self._making.get((key, stamp))
         if flight is None:
             flight = self._making[key, stamp] = _task(self._make(key, stamp, make, pool))
             flight.add_done_callback(lambda _: self._making.pop((key, stamp), None))
         return flight
 
-    async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Made], pool: Executor) -> Content:
+    async def _make(self, key: str, stamp: _Stamp, make: Callable[[], Rendered], pool: Executor) -> CachedResponse:
         former = self._kept.get(key)
         now = self._services.clock()
         loop = asyncio.get_running_loop()
@@ -210,7 +214,7 @@ class Contents:
         self._keep(key, content)
         return content
 
-    def _pack_once(self, key: str, content: Content, coding: str) -> asyncio.Task[Content]:
+    def _pack_once(self, key: str, content: CachedResponse, coding: str) -> asyncio.Task[CachedResponse]:
         asked = (key, content.etag, coding)
         flight = self._packing.get(asked)
         if flight is None:
@@ -218,23 +222,23 @@ class Contents:
             flight.add_done_callback(lambda _: self._packing.pop(asked, None))
         return flight
 
-    async def _pack(self, key: str, content: Content, coding: str) -> Content:
+    async def _pack(self, key: str, content: CachedResponse, coding: str) -> CachedResponse:
         loop = asyncio.get_running_loop()
-        more = await loop.run_in_executor(self._makers, lambda: pack(content.made.body, {coding}))
+        more = await loop.run_in_executor(self._makers, lambda: pack(content.rendered.body, {coding}))
         current = self._kept.get(key)  # it may have been put into another coding meanwhile
         is_kept = current is not None and current.etag == content.etag
         content = current if current is not None and is_kept else content
-        content = replace(content, packed={**content.packed, **more}, tried=content.tried | {coding})
+        content = replace(content, packed={**content.packed, **more}, encodings_seen=content.encodings_seen | {coding})
         if is_kept:
             self._keep(key, content)
         return content
 
-    def _keep(self, key: str, content: Content) -> None:
+    def _keep(self, key: str, content: CachedResponse) -> None:
         """Remembers a good answer and forgets those not asked for the longest while, until all fit."""
         former = self._kept.get(key)
         if former is not None and former.stamp > content.stamp:
             return  # one that was begun later was done earlier
-        if content.made.status != HTTPStatus.OK or content.size_bytes > self._services.cache_bytes // 4:
+        if content.rendered.status != HTTPStatus.OK or content.size_bytes > self._services.cache_bytes // 4:
             self._forget(key)
             return
         self._size_bytes -= former.size_bytes if former else 0
@@ -258,16 +262,41 @@ def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
     return task
 
 
-def _content(made: Made, former: Content | None, stamp: _Stamp, now: datetime) -> Content:
+def _content(made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: datetime) -> CachedResponse:
     etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
-    if former is not None and former.etag == etag and former.made == made:
+    if former is not None and former.etag == etag and former.rendered == made:
         return replace(former, stamp=stamp)
-    tried = frozenset[str]() if former is None else former.tried
-    return Content(
-        made=made,
+    tried = frozenset[str]() if former is None else former.encodings_seen
+    return CachedResponse(
+        rendered=made,
         packed=pack(made.body, tried),
-        tried=tried,
+        encodings_seen=tried,
         etag=etag,
         modified=now.astimezone(UTC).replace(microsecond=0),
         stamp=stamp,
     )
+
+
+class DutyCycleExecutor(ThreadPoolExecutor):
+    """One thread that works for a share of the time.
+
+    Python runs one thread at a time. When readers open many items, the pages of all of them are made anew; done in one
+    go, that holds up every answer meanwhile, each time by as long as a thread may keep the interpreter.
+    """
+
+    def __init__(self, share: float, *, thread_name_prefix: str = "") -> None:
+        super().__init__(1, thread_name_prefix)
+        self._share = share
+        self._rested_at_s = 0.0
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
+        """Runs it when its turn has come."""
+        return super().submit(self._run, partial(function, *args, **named))
+
+    def _run(self, function: Callable[[], T]) -> T:
+        time.sleep(max(0.0, self._rested_at_s - time.monotonic()))
+        began_s = time.thread_time()
+        try:
+            return function()
+        finally:
+            self._rested_at_s = time.monotonic() + (time.thread_time() - began_s) * (1 / self._share - 1)

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 from aggregator.model import Item
 
-#: in characters. An item is four fragments, what is said of it and its entry in three formats: of summaries that is
+#: in characters. An item is four cache, what is said of it and its entry in three formats: of summaries that is
 #: about a thousand items, of whole articles about fifty
 _MOST: Final = 8_000_000
 #: what a fragment costs beside its text
@@ -21,7 +21,7 @@ V = TypeVar("V")
 R = TypeVar("R")
 
 
-class Fragments:
+class RenderCache:
     """What was made of values, by key: made again when the value has changed. May be used from any thread."""
 
     def __init__(self, most: int = _MOST) -> None:

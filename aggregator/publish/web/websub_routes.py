@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
 from aggregator.errors import NotFound
-from aggregator.publish.web.caching import NO_CACHING
+from aggregator.publish.hub import Hub, read_request
+from aggregator.publish.web.http_response import NO_CACHING
+from aggregator.publish.web.services import Deliveries
 
 #: from the headers of a delivery to its last byte
 _BODY_WITHIN_S: Final = 30.0
@@ -17,23 +19,7 @@ _BODY_WITHIN_S: Final = 30.0
 _AT_ONCE: Final = 8
 
 
-class Deliveries(Protocol):
-    """Whoever takes what hubs say."""
-
-    #: the largest delivery that is read
-    max_body_bytes: int
-
-    async def confirm(self, token: str, asked: Mapping[str, str]) -> str | None:
-        """What to answer a hub that asks whether it was us; None: it was not."""
-
-    def expects(self, token: str) -> bool:
-        """Whether anything may be delivered under this address."""
-
-    async def receive(self, token: str, *, signature: str | None, content_type: str | None, body: bytes) -> bool:
-        """Takes a delivery; False: come back later."""
-
-
-class Delivering:
+class PushRoutes:
     """The handlers of ``/push/<token>``; without `deliveries` there is no such address."""
 
     def __init__(self, deliveries: Callable[[], Deliveries | None]) -> None:
@@ -97,3 +83,24 @@ async def _read(request: web.Request, limit: int) -> bytes:
 def _said(status: int) -> web.Response:
     headers = {"Cache-Control": NO_CACHING, **({"Retry-After": "60"} if status == 503 else {})}
     return web.Response(status=status, headers=headers)
+
+
+class HubRoutes:
+    """The handler of those who want to be told; without a hub there is no such address."""
+
+    def __init__(self, hub: Hub | None) -> None:
+        self._hub = hub
+
+    def table(self) -> list[web.RouteDef]:
+        """The routes, to be added to the application."""
+        return [web.post("/hub", self.subscribe)]
+
+    async def subscribe(self, request: web.Request) -> web.Response:
+        """``POST /hub``: 202 for a request that is going to be verified, 400 and the reason for one that is not."""
+        if self._hub is None or not self._hub.is_embedded:
+            raise NotFound("this site has no WebSub hub of its own")
+        form = await request.post()
+        asked = read_request({name: value for name, value in form.items() if isinstance(value, str)})
+        status, reason = (400, asked) if isinstance(asked, str) else await self._hub.ask(asked)
+        headers = {"Cache-Control": NO_CACHING} | ({"Retry-After": "60"} if status == 503 else {})
+        return web.Response(status=status, text=f"{reason}\n" if reason else "", headers=headers)

@@ -8,20 +8,21 @@ exactly known goes to the application. What counts as a view is counted here as 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, formatdate
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
-from aggregator.publish.web.answer import asked_coding, choose, is_dated, is_unchanged
-from aggregator.publish.web.content import Content, Contents
+from aggregator.publish.web.http_response import asked_coding, choose, is_dated, is_unchanged
+from aggregator.publish.web.response_cache import CachedResponse, ResponseCache
 
 #: targets that are remembered; beyond that all are forgotten and learnt anew
 _MOST_TARGETS: Final = 4096
@@ -35,24 +36,24 @@ Counting = Callable[[RawRequestMessage, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeatable:
+class Cacheable:
     """A handler's word that its answer to this target depends on nothing but the content and what is negotiated."""
 
     key: str
-    content: Content
+    content: CachedResponse
     #: what else an answer is to do: count a view
     count: Counting | None = None
 
 
 #: where a handler puts it
-REPEATABLE: Final = web.RequestKey("repeatable", Repeatable)
+CACHEABLE: Final = web.RequestKey("repeatable", Cacheable)
 
 
 @dataclass(slots=True)
 class _Target:
     """What is known of one target of requests."""
 
-    given: Repeatable
+    given: Cacheable
     #: its answers say since when it is as it is: not in the second in which it has changed, when it may change again
     dated: bool
     heads: dict[_Variant, bytes] = field(default_factory=dict)
@@ -64,18 +65,20 @@ class _Target:
         self.dated = True
 
 
-class Shortcuts:
+class FastPath:
     """Answers that can be given again. Used on the event loop only."""
 
-    def __init__(self, contents: Contents, answered: Callable[[int], None], clock: Callable[[], datetime]) -> None:
-        self._contents = contents
+    def __init__(
+        self, responses: ResponseCache, answered: Callable[[int], None], clock: Callable[[], datetime]
+    ) -> None:
+        self._responses = responses
         self._answered = answered
         self._clock = clock
         self._targets: dict[str, _Target] = {}
 
     def learn(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Remembers the head of an answer that is about to go out, if its handler called it repeatable."""
-        given = request.get(REPEATABLE)
+        given = request.get(CACHEABLE)
         if given is None or request.method != "GET":
             return
         target, dated = self._targets.get(request.raw_path), hdrs.LAST_MODIFIED in response.headers
@@ -92,10 +95,10 @@ class Shortcuts:
         if target is None or not _is_plain(message, payload):
             return None
         given, headers = target.given, message.headers
-        content = self._contents.fresh(given.key)
+        content = self._responses.fresh(given.key)
         if content is None or not _same(content, given.content):
             return None
-        if (asked := asked_coding(headers)) and asked not in content.tried:
+        if (asked := asked_coding(headers)) and asked not in content.encodings_seen:
             return None
         if not target.dated and is_dated(content, self._clock()):
             target.date()
@@ -121,7 +124,7 @@ def _is_plain(message: RawRequestMessage, payload: StreamReader) -> bool:
     )
 
 
-def _same(one: Content, other: Content) -> bool:
+def _same(one: CachedResponse, other: CachedResponse) -> bool:
     return one.etag == other.etag and one.modified == other.modified
 
 
@@ -138,3 +141,53 @@ def _head(response: web.StreamResponse) -> bytes:
 @lru_cache(maxsize=2)
 def _date(second: int) -> bytes:
     return formatdate(second, usegmt=True).encode()
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's protocol with a shortcut between its parser and its task.
+
+    Reading, limits and framing stay aiohttp's: the shortcut sees what its parser made of a request. Only a request that
+    stands alone takes it; those that are sent in a row without waiting, and all while a client does not take what it
+    has been sent, are queued for the task as ever.
+    """
+
+    __slots__ = ("_peer", "_shortcuts")
+
+    def __init__(self, server: web.Server, shortcuts: FastPath, **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._shortcuts = shortcuts
+        self._peer = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remembers who connected."""
+        super().connection_made(transport)
+        name = transport.get_extra_info("peername")
+        self._peer = str(name[0]) if isinstance(name, tuple) else ""
+
+    def data_received(self, data: bytes) -> None:
+        """Answers at once what is known, and hands on the rest."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            super().data_received(data)  # an answer is being made: this one's turn comes behind it
+            return
+        self._waiter = None  # the task is not woken before it is clear that there is something for it
+        super().data_received(data)
+        self._waiter = waiter
+        if self._messages and not self._answer() and not waiter.done():
+            waiter.set_result(None)
+
+    def _answer(self) -> bool:
+        """Gives the answer to the one request that waits, if it is known."""
+        server, transport, parser = self._manager, self.transport, self._parser
+        if len(self._messages) > 1 or self._paused or server is None or transport is None or parser is None:
+            return False
+        message, payload = self._messages[0]
+        answer = self._shortcuts.find(message, payload, self._peer) if isinstance(message, RawRequestMessage) else None
+        if answer is None:
+            return False
+        self._messages.popleft()
+        parser.message_consumed()
+        server.requests_count += 1
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        transport.write(answer)
+        return True

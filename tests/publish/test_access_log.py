@@ -15,7 +15,7 @@ from publishing import NOON, sqlite_store
 
 from aggregator.errors import StoreUnavailable
 from aggregator.model import Scope, View
-from aggregator.publish.accesslog import Counted, count_log, parse_line, parse_time
+from aggregator.publish.access_log import Counted, count_log, parse_line, parse_time
 from aggregator.store import Store
 
 STEP = 20
