@@ -14,7 +14,7 @@ from aggregator.collect.clean import clean_guid, clean_line, is_impossible, pars
 from aggregator.collect.parse import parse_sync
 from aggregator.curate.identity import identify
 from aggregator.model import Document, KnownEntry, ParsedEntry
-from aggregator.store.sqlite.keys import search_words
+from aggregator.store.sql.ids import search_words
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 URL = "http://evil.example/feed"

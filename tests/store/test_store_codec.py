@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model import FeedInfo, Revalidation, Rhythm
-from aggregator.store.sqlite import codec
+from aggregator.store.sql import codec
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MOMENTS = st.none() | st.integers(-(10**12), 10**14).map(codec.from_ms)

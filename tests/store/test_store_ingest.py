@@ -16,13 +16,13 @@ from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, make_re
 
 from aggregator.model import Entry, PollResult, Subscription, Verdict
 from aggregator.store import Store, open_store
-from aggregator.store.sqlite import codec
-from aggregator.store.sqlite.asking import blocks
+from aggregator.store.sql import codec
+from aggregator.store.sql.batches import padded_batches
+from aggregator.store.sql.derived_columns import recompute_item
+from aggregator.store.sql.ids import public_id
+from aggregator.store.sql.ingest import store_all, store_entries
+from aggregator.store.sql.ingest.entry_rows import entry_row
 from aggregator.store.sqlite.connection import connect_writer
-from aggregator.store.sqlite.ingest import store_all, store_entries
-from aggregator.store.sqlite.ingest.rows import entry_row
-from aggregator.store.sqlite.keys import public_id
-from aggregator.store.sqlite.shown import refresh_item
 
 SIGNAL = "https://signal.example/feed"
 FEEDS = (A, B, C, SIGNAL)
@@ -58,7 +58,7 @@ def test_items_are_as_if_each_had_been_made_from_its_entries(tmp_path: Path, see
     connection = connect_writer(tmp_path / "a.db")
     items = [item_id for (item_id,) in connection.execute("SELECT id FROM items")]
     assert len(items) > 10
-    assert [item_id for item_id in items if refresh_item(connection, item_id)] == []
+    assert [item_id for item_id in items if recompute_item(connection, item_id)] == []
     (lost,) = connection.execute("SELECT count(*) FROM entries WHERE item_id IS NULL").fetchone()
     assert lost == 0
     connection.close()
@@ -195,7 +195,7 @@ def test_texts_are_packed_as_every_structure_is(texts: list[str]) -> None:
 
 @given(st.lists(st.integers(), max_size=1500))
 def test_keys_are_asked_for_in_few_sizes(keys: list[int]) -> None:
-    some = list(blocks(keys))
+    some = list(padded_batches(keys))
     assert [key for block in some for key in block][: len(keys)] == keys
     assert {key for block in some for key in block} == set(keys)
     assert {len(block) for block in some} <= {1 << power for power in range(10)}

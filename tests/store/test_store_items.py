@@ -10,7 +10,7 @@ from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll, s
 
 from aggregator.model import Enclosure, Item, Scope, Subscription, Upstream, Verdict
 from aggregator.store import Store, Stored
-from aggregator.store.sqlite.keys import decode_id, encode_id, host_key, search_query
+from aggregator.store.sql.ids import decode_id, encode_id, host_key, search_query
 
 LINK = "https://x.example/story"
 

@@ -283,7 +283,7 @@ def test_another_population_and_a_log_that_was_cut_off_mean_reading_everything(
     follower.population = replace(FEW, newest=2)
     follower.check(store, NOW)
     assert (len(follower.known), follower.wholes) == (2, 2)
-    monkeypatch.setattr("aggregator.store.sqlite.changes.KEPT", 3)
+    monkeypatch.setattr("aggregator.store.sql.change_log.KEPT", 3)
     poll(store, B, *(make_entry(str(n), published=NOW) for n in range(6)), at=NOW + HOUR)
     store.retain(before=NOW - 900 * HOUR, now=NOW + HOUR)
     follower.check(store, NOW + HOUR)

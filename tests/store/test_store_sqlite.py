@@ -26,7 +26,7 @@ from aggregator.store import Store, open_store, restore
 from aggregator.store.sqlite import migrations
 from aggregator.store.sqlite.connection import connect_writer
 from aggregator.store.sqlite.migrations import m0001_initial
-from aggregator.store.sqlite.viewlog import HEADER_BYTES, RECORD_BYTES, ViewLog
+from aggregator.store.sqlite.view_log import HEADER_BYTES, RECORD_BYTES, ViewLog
 
 URL = "sqlite:a.db"
 LATER = NOW + HOUR

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.store.sqlite.connection import Connection, Writer, connect_writer
+from aggregator.store.sql.engine import Connection
+from aggregator.store.sqlite.connection import connect_writer
+from aggregator.store.sqlite.threads import Writer
 
 SCHEMA = """
 CREATE TABLE numbers(n INTEGER PRIMARY KEY CHECK(n <> 13));

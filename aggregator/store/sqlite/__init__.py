@@ -1,8 +1,8 @@
 """The SQLite store: WAL, ``synchronous=FULL``, one writing thread, read-only readers.
 
-Who lives here: `connection` (writer, readers, errors), `migrations` (the schema), `sync` `work` `health` `ingest` (the
-way in), `shown` (what listings filter by), `load` `items` (the way out), `decide` `curation` (curating), `viewlog`
-`audience` (views and likes), `retention`, `backup`; `codec` and `keys` are pure.
+`connection` opens the file, `threads` and `engine` read and write through it, `schema.sql` and `migrations` are its
+tables, `view_log` and `views` record and count views, `backup` copies and restores. The statements are those of
+`aggregator.store.sql`.
 """
 
 from __future__ import annotations

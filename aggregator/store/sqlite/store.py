@@ -10,29 +10,26 @@ from pathlib import Path
 
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
 from aggregator.model import StoreStats
-from aggregator.store.sqlite import backup, codec, load, migrations, retention
-from aggregator.store.sqlite.audience import Audience
-from aggregator.store.sqlite.connection import (
-    Engine,
-    Readers,
-    Writer,
-    connect_writer,
-    refuse_unreachable,
-    wrapped,
-)
-from aggregator.store.sqlite.curation import Curating
-from aggregator.store.sqlite.hub import HubSubscribers
-from aggregator.store.sqlite.items import Items
-from aggregator.store.sqlite.pushes import Pushes
-from aggregator.store.sqlite.viewlog import ViewLog
-from aggregator.store.sqlite.work import Work
+from aggregator.store.sql import codec, item_loader, retention
+from aggregator.store.sql.audience import Audience
+from aggregator.store.sql.curation import Curating
+from aggregator.store.sql.hub_subscribers import HubSubscribers
+from aggregator.store.sql.hub_subscriptions import Pushes
+from aggregator.store.sql.items import Items
+from aggregator.store.sql.work_queue import Work
+from aggregator.store.sqlite import backup, migrations
+from aggregator.store.sqlite.connection import connect_writer, refuse_unreachable, wrapped
+from aggregator.store.sqlite.engine import Engine
+from aggregator.store.sqlite.threads import Readers, Writer
+from aggregator.store.sqlite.view_log import ViewLog
+from aggregator.store.sqlite.views import Views
 
 #: larger files are checked at the start only after an unclean stop (0.12 s for 125 MB)
 CHECKED_BYTES = 256 << 20
 
 #: items that are kept as they were read, and lists of related ones
-_SHELF_BYTES = 8_000_000
-_SHELF_PAIRS = 1_000
+_CACHED_BYTES = 8_000_000
+_CACHED_PAIRS = 1_000
 _STATS = """
 SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
     (SELECT coalesce(sum(entries), 0) FROM sources) AS entries,
@@ -43,12 +40,17 @@ SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
 """
 
 
-class SqliteStore(Work, Items, Curating, Audience, HubSubscribers, Pushes):
+class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
+
+    _engine: Engine
 
     def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:
         self._engine = engine
-        self._shelf, self._pairs = load.Shelf(_SHELF_BYTES, size=load.size_of), load.Shelf(_SHELF_PAIRS)
+        self._item_cache, self._related_cache = (
+            item_loader.GenerationCache(_CACHED_BYTES, size=item_loader.size_of),
+            item_loader.GenerationCache(_CACHED_PAIRS),
+        )
         self._log = log
         self._lock = lock
         self._handed = {}

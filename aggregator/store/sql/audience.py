@@ -1,0 +1,126 @@
+"""Views in a window, likes and readers, counted without keeping who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from aggregator.errors import NotFound, StoreError
+from aggregator.model import ItemText, Reader
+from aggregator.store.sql import codec, item_loader
+from aggregator.store.sql.derived_columns import bump
+from aggregator.store.sql.engine import Connection, Engine
+from aggregator.store.sql.ids import encode_id
+
+BUCKET_MS = 300_000
+_COUNTS = """
+SELECT i.public_id, sum(b.n) FROM buckets b JOIN items i ON i.id = b.item_id
+WHERE b.bucket >= ? AND b.bucket < ? GROUP BY b.item_id
+"""
+_COUNT_OF = "SELECT sum(n) FROM buckets WHERE item_id = ? AND bucket >= ? AND bucket < ?"
+
+
+class Audience:
+    """The part of `AudienceStore` that every engine shares: windows of views, likes, readers."""
+
+    _engine: Engine
+
+    def view_counts(self, *, since: datetime, until: datetime, ids: Sequence[str] | None = None) -> dict[str, int]:
+        """Views by item in the 5-minute buckets from that of `since` to the last that began before `until`."""
+        window = (codec.to_ms(since) // BUCKET_MS, -(-codec.to_ms(until) // BUCKET_MS))
+
+        def run(connection: Connection) -> dict[str, int]:
+            if ids is None:
+                return {encode_id(public): n for public, n in connection.execute(_COUNTS, window)}
+            counts = {}
+            for item_id in ids:
+                row = connection.execute(_COUNT_OF, (item_loader.resolve(connection, item_id), *window)).fetchone()
+                if row[0]:
+                    counts[item_id] = row[0]
+            return counts
+
+        return self._engine.read(run)
+
+    def like(self, item_id: str, *, visitor: bytes, now: datetime) -> bool:
+        """Records a like, durably; False if this visitor has liked it before. Raises NotFound."""
+
+        def run(connection: Connection) -> bool:
+            row_id = item_loader.resolve(connection, item_id)
+            if row_id is None:
+                raise NotFound(f"there is no item {item_id!r}")
+            done = connection.execute(
+                "INSERT OR IGNORE INTO likes(item_id, visitor, at) VALUES (?, ?, ?)",
+                (row_id, visitor, codec.to_ms(now)),
+            )
+            if done.rowcount:
+                connection.execute("UPDATE items SET likes = likes + 1 WHERE id = ?", (row_id,))
+                bump(connection)
+            return done.rowcount > 0
+
+        return self._engine.write(run)
+
+    def add_reader(self, name: str, token: str, *, now: datetime) -> Reader:
+        """A reader with a private address; StoreError if the name is taken."""
+        created = codec.to_ms(now)
+
+        def run(connection: Connection) -> None:
+            done = connection.execute(
+                "INSERT INTO readers(name, token, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (name, token, created),
+            )
+            if not done.rowcount:
+                raise StoreError(f"there is a reader {name!r} already, or one with this token")
+
+        self._engine.write(run)
+        return Reader(name=name, token=token, created=codec.from_ms(created))
+
+    def remove_reader(self, name: str) -> bool:
+        """Forgets a reader and all that was learnt; False if there was none."""
+
+        def run(connection: Connection) -> bool:
+            row = connection.execute("DELETE FROM readers WHERE name = ? RETURNING id, token", (name,)).fetchone()
+            if row is None:
+                return False
+            connection.execute("DELETE FROM opened WHERE reader_id = ?", (row["id"],))
+            connection.execute("DELETE FROM lists WHERE key GLOB ?", (f"*/reader/{row['token']}",))
+            return True
+
+        return self._engine.write(run)
+
+    def readers(self) -> list[Reader]:
+        """All readers, by name."""
+        query = (
+            "SELECT r.name, r.token, r.created, (SELECT count(*) FROM opened WHERE reader_id = r.id) AS opened"
+            " FROM readers r ORDER BY r.name"
+        )
+        rows = self._engine.read(lambda connection: connection.execute(query).fetchall())
+        return [
+            Reader(name=row["name"], token=row["token"], created=codec.from_ms(row["created"]), opened=row["opened"])
+            for row in rows
+        ]
+
+    def record_opened(self, token: str, item_id: str, *, now: datetime) -> bool:
+        """A reader opened an item through their own feed; False if the token or the item is unknown."""
+
+        def run(connection: Connection) -> bool:
+            reader = connection.execute("SELECT id FROM readers WHERE token = ?", (token,)).fetchone()
+            row_id = item_loader.resolve(connection, item_id)
+            if reader is None or row_id is None:
+                return False
+            connection.execute(
+                "INSERT INTO opened(reader_id, item_id, at) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+                (reader["id"], row_id, codec.to_ms(now)),
+            )
+            return True
+
+        return self._engine.write(run)
+
+    def opened(self, token: str, *, limit: int) -> list[tuple[ItemText, datetime]]:
+        """What a reader opened, newest first. limit 0: all."""
+        query = (
+            f"SELECT texts.*, o.at FROM ({item_loader.ITEM_TEXTS}) texts JOIN opened o ON o.item_id = texts.row_id"
+            " JOIN readers r ON r.id = o.reader_id WHERE r.token = ? ORDER BY o.at DESC, o.item_id DESC LIMIT ?"
+        )
+        rows = self._engine.read(lambda connection: connection.execute(query, (token, limit or -1)).fetchall())
+        return [(item_loader.text_of(row), codec.from_ms(row["at"])) for row in rows]

@@ -1,0 +1,209 @@
+"""What has changed of the candidates since a mark: the cost of asking follows what changed, not what is stored.
+
+Every change of what a candidate is made of is logged (`changes`). Beside that, time itself moves things: old views
+leave the windows, old items the newest. Both are read here, from one snapshot; whatever cannot be followed (another
+population, a clock that went back, a log that was cut off in between) is answered with everything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from aggregator.model import Mark, Movement, Population
+from aggregator.store.sql import candidates, codec, source_health
+from aggregator.store.sql.audience import BUCKET_MS
+from aggregator.store.sql.engine import Connection, Row
+from aggregator.store.sql.ids import encode_id
+
+#: what the store has seen this much after `now` was seen meanwhile; more than that, and the clock is wrong
+MEANWHILE_MS = 60_000
+_CHUNK = 500
+
+_LAST = "SELECT coalesce((SELECT max(seq) FROM changes), 0), coalesce((SELECT min(seq) FROM changes), 1)"
+_NEWEST = "SELECT max(first_seen) FROM items WHERE shown"
+_NEWEST_VIEW = "SELECT max(bucket) FROM buckets"
+_FLOOR = """
+SELECT first_seen, id FROM items WHERE shown AND first_seen BETWEEN ? AND ?
+ORDER BY first_seen DESC, id DESC LIMIT 1 OFFSET ?
+"""
+_BETWEEN = "SELECT id FROM items WHERE shown AND (first_seen, id) >= (?, ?) AND (first_seen, id) < (?, ?)"
+_CANDIDATES_OF = f"""
+{candidates.SELECTED}
+WHERE i.shown AND i.first_seen <= ? AND ((i.first_seen, i.id) >= (?, ?)
+    OR EXISTS (SELECT 1 FROM buckets b WHERE b.item_id = i.id AND b.bucket BETWEEN ? AND ?)) AND i.id IN ({{}})
+"""
+_DAYS_OF = "SELECT day, n FROM source_days WHERE source_id = ? AND day BETWEEN ? AND ?"
+
+
+def read(connection: Connection, population: Population, mark: Mark | None, now_ms: int) -> Movement:
+    """Everything that has changed since the mark, as of `now_ms` or of what was seen just after it."""
+    at_ms = _moment(connection, now_ms)
+    last, first = connection.execute(_LAST).fetchone()
+    following = _Following(connection, population, at_ms)
+    if mark is None or not _follows(connection, mark, population, at_ms, (first, last)):
+        return following.everything(last)
+    return following.since(mark, last)
+
+
+def _moment(connection: Connection, now_ms: int) -> int:
+    """`now`, or the moment of what came while it was on its way here."""
+    newest, bucket = connection.execute(_NEWEST).fetchone()[0], connection.execute(_NEWEST_VIEW).fetchone()[0]
+    later = (newest or 0, (bucket or 0) * BUCKET_MS)
+    return max([now_ms, *(moment for moment in later if moment <= now_ms + MEANWHILE_MS)])
+
+
+def _follows(connection: Connection, mark: Mark, population: Population, at_ms: int, changes: tuple[int, int]) -> bool:
+    """Whether the mark leads here by changes that are still known."""
+    first, last = changes
+    return (
+        mark.population == population
+        and first - 1 <= mark.change <= last
+        and codec.to_ms(mark.at) <= at_ms
+        and not candidates.is_past(connection, at_ms)
+    )
+
+
+class _Following:
+    """One snapshot at one moment."""
+
+    def __init__(self, connection: Connection, population: Population, at_ms: int) -> None:
+        self._connection = connection
+        self._population = population
+        self._at_ms = at_ms
+        self._since_ms = _until(at_ms) - _ms(population.reach)
+        self._floor = self._oldest_of_the_newest()
+
+    def _oldest_of_the_newest(self) -> tuple[int, int]:
+        asked = (self._since_ms, self._at_ms, self._population.newest - 1)
+        row = self._connection.execute(_FLOOR, asked).fetchone() if self._population.newest else None
+        return (self._since_ms, 0) if row is None else (row["first_seen"], row["id"])
+
+    def _mark(self, change: int) -> Mark:
+        return Mark(population=self._population, at=codec.from_ms(self._at_ms), change=change, floor=self._floor)
+
+    def everything(self, last: int) -> Movement:
+        """All candidates, all counts."""
+        found = candidates.read(self._connection, self._since_ms, self._at_ms, self._population.newest)
+        counts = {name: self._counted(self._first(span, self._at_ms)) for name, span in self._windows()}
+        # of a moment that is past nothing can be followed: counts were others then
+        change = -1 if candidates.is_past(self._connection, self._at_ms) else last
+        rates = {item.source_id: item.source_rate for item in found}
+        return Movement(
+            mark=self._mark(change),
+            whole=True,
+            candidates=found,
+            gone=frozenset(),
+            edited=frozenset(),
+            rates=rates,
+            counts=counts,
+        )
+
+    def since(self, mark: Mark, last: int) -> Movement:
+        """What has changed, and what has left."""
+        execute = self._connection.execute
+        items = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND item_id > 0", (mark.change,))}
+        sources = {
+            row[0] for row in execute("SELECT source_id FROM changes WHERE seq > ? AND source_id > 0", (mark.change,))
+        }
+        edited = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND edited", (mark.change,))}
+        left = set(self._left(codec.to_ms(mark.at)))
+        examined = sorted(items | left | set(self._between(mark.floor)))
+        rows = list(self._rows(examined))
+        rates = self._rates(sources | {row["source_id"] for row in rows}, codec.to_ms(mark.at))
+        ids = dict(self._public(sorted({*examined, *left})))
+        return Movement(
+            mark=self._mark(last),
+            whole=False,
+            candidates=[candidates.of_today(row, rates) for row in rows],
+            gone=frozenset(ids[row_id] for row_id in set(examined) - {row["id"] for row in rows} if row_id in ids),
+            edited=frozenset(ids[row_id] for row_id in edited if row_id in ids),
+            rates=rates,
+            counts=self._counts_of({row_id: ids[row_id] for row_id in items | left if row_id in ids}),
+        )
+
+    def _windows(self) -> Iterator[tuple[str, timedelta]]:
+        yield from self._population.windows.items()
+
+    @staticmethod
+    def _first(span: timedelta, at_ms: int) -> int:
+        """The first bucket of a window."""
+        return (_until(at_ms) - _ms(span)) // BUCKET_MS
+
+    def _left(self, then_ms: int) -> Iterator[int]:
+        """Items with views that were in a window then, and are in it no more."""
+        for span in {self._population.reach, *self._population.windows.values()}:
+            bounds = self._first(span, then_ms), self._first(span, self._at_ms)
+            query = "SELECT DISTINCT item_id FROM buckets WHERE bucket >= ? AND bucket < ?"
+            yield from (row[0] for row in self._connection.execute(query, bounds))
+
+    def _between(self, floor: tuple[int, int]) -> Iterator[int]:
+        """Items that have become, or are no more, one of the newest."""
+        low, high = sorted((floor, self._floor))
+        yield from (row[0] for row in self._connection.execute(_BETWEEN, (*low, *high)))
+
+    def _rows(self, row_ids: Sequence[int]) -> Iterator[Row]:
+        """Those among the items that are candidates."""
+        viewed = (self._first(self._population.reach, self._at_ms), self._at_ms // BUCKET_MS)
+        for chunk in _chunks(row_ids):
+            query = _CANDIDATES_OF.format(", ".join("?" * len(chunk)))
+            yield from self._connection.execute(query, (self._at_ms, *self._floor, *viewed, *chunk))
+
+    def _public(self, row_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+        for chunk in _chunks(row_ids):
+            query = f"SELECT id, public_id FROM items WHERE id IN ({', '.join('?' * len(chunk))})"
+            yield from ((row[0], encode_id(row[1])) for row in self._connection.execute(query, chunk))
+
+    def _rates(self, sources: Iterable[int], then_ms: int) -> dict[int, float]:
+        """Items a day of these sources; of all of them on a new day, when the first of the thirty has gone."""
+        today = self._at_ms // codec.DAY_MS
+        if then_ms // codec.DAY_MS != today:
+            known = source_health.rates(self._connection, self._at_ms)
+            return {source: known.get(source, 0.0) for source in self._all_sources()}
+        return {source: self._rate(source, today) for source in sources}
+
+    def _all_sources(self) -> Iterator[int]:
+        yield from (row[0] for row in self._connection.execute("SELECT id FROM sources"))
+
+    def _rate(self, source: int, today: int) -> float:
+        first, daily = today - source_health.DAYS + 1, [0] * source_health.DAYS
+        for day, n in self._connection.execute(_DAYS_OF, (source, first, today)):
+            daily[day - first] = n
+        return source_health.rate(daily)
+
+    def _counted(self, first: int) -> dict[str, int]:
+        query = (
+            "SELECT i.public_id, sum(b.n) FROM buckets b JOIN items i ON i.id = b.item_id"
+            " WHERE b.bucket BETWEEN ? AND ? GROUP BY b.item_id"
+        )
+        rows = self._connection.execute(query, (first, self._at_ms // BUCKET_MS))
+        return {encode_id(public): n for public, n in rows}
+
+    def _counts_of(self, items: Mapping[int, str]) -> dict[str, dict[str, int]]:
+        """By window, the readers of these items."""
+        firsts = {name: self._first(span, self._at_ms) for name, span in self._windows()}
+        if not firsts:
+            return {}
+        sums = ", ".join(f"coalesce(sum(n) FILTER (WHERE bucket >= {first}), 0)" for first in firsts.values())
+        query = f"SELECT {sums} FROM buckets WHERE item_id = ? AND bucket BETWEEN ? AND ?"
+        bounds = (min(firsts.values()), self._at_ms // BUCKET_MS)
+        counts: dict[str, dict[str, int]] = {name: {} for name in firsts}
+        for row_id, item_id in items.items():
+            row = self._connection.execute(query, (row_id, *bounds)).fetchone()
+            for name, n in zip(firsts, row, strict=True):
+                counts[name][item_id] = n
+        return counts
+
+
+def _until(at_ms: int) -> int:
+    """Where every window ends: behind the bucket that is being filled."""
+    return (at_ms // BUCKET_MS + 1) * BUCKET_MS
+
+
+def _ms(span: timedelta) -> int:
+    return codec.span_ms(span) or 0
+
+
+def _chunks(row_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(row_ids), _CHUNK):
+        yield row_ids[start : start + _CHUNK]

@@ -1,0 +1,72 @@
+"""What the shared statements need of an engine: snapshots to read, transactions to write, and connections in both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Connection", "Cursor", "Engine", "Row"]
+
+One = TypeVar("One")
+T = TypeVar("T")
+
+#: what is bound to the placeholders of a statement, by position or by name
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+class Row(Protocol):
+    """One row of a result: its values by position and by column name; iterating gives the values."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """The value at this position or in this column."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The values in the order of the columns."""
+
+    def keys(self) -> Iterable[str]:
+        """The names of the columns."""
+
+
+class Cursor(Protocol):
+    """The result of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows an INSERT, UPDATE or DELETE changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows, one at a time."""
+
+
+class Connection(Protocol):
+    """A connection in an open transaction."""
+
+    def execute(self, sql: str, parameters: Values = ..., /) -> Cursor:
+        """Runs one statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Values], /) -> Cursor:
+        """Runs one statement for each set of values."""
+
+
+class Engine(Protocol):
+    """Reads a snapshot, writes a transaction. Raises nothing but StoreError and its leaves."""
+
+    def read(self, run: Callable[[Connection], T], /) -> T:
+        """What `run` finds in one consistent snapshot."""
+
+    def write(self, run: Callable[[Connection], T], /, *, lasting: bool = True) -> T:
+        """What `run` returns, once its changes are durable; if it raises, nothing has changed.
+
+        Not `lasting`: a power cut may undo it, unless something else has been written since; nothing else can.
+        """
+
+    def write_all(
+        self, items: Sequence[One], run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]], /
+    ) -> list[T | Exception]:
+        """Of each item what `run` gives, or the error for which it has changed nothing; once all of it is durable."""

@@ -1,0 +1,35 @@
+"""Hosts: what is polled one request at a time. When each is due, and until when it is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aggregator.store.sql.engine import Connection
+
+#: a source that is asked at all
+POLLABLE = "configured AND enabled AND NOT gone"
+#: which, until when it is parked (0: it is not), and when it may be asked again (0: at once)
+Pause = tuple[str, int, int]
+
+_PAUSE = "UPDATE hosts SET parked_until = max(parked_until, ?2), free_at = max(free_at, ?3)"
+#: the same, and it is nobody's any more: due with its first source, never within its pauses
+_FREE = f"""
+{_PAUSE}, leased_until = 0, due_at = (
+    SELECT max(min(s.due_at), hosts.free_at, ?3, hosts.parked_until, ?2)
+    FROM sources s WHERE s.host = hosts.host AND {POLLABLE})
+"""
+
+
+def pause(connection: Connection, pauses: Sequence[Pause]) -> None:
+    """Hosts are owed these pauses, and are still being polled."""
+    connection.executemany(f"{_PAUSE} WHERE host = ?1", pauses)
+
+
+def free(connection: Connection, pauses: Sequence[Pause]) -> None:
+    """Hosts are owed these pauses, and nobody polls them any more: each is next due with its first source."""
+    connection.executemany(f"{_FREE} WHERE host = ?1", pauses)
+
+
+def refresh(connection: Connection, hosts: Iterable[str], now_ms: int) -> None:
+    """When hosts are next due whose sources are no longer what they were; those that are leased keep their lease."""
+    connection.executemany(f"{_FREE} WHERE host = ?1 AND leased_until <= ?4", [(host, 0, 0, now_ms) for host in hosts])

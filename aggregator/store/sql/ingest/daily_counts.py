@@ -1,0 +1,41 @@
+"""How many entries are new, by the day they were published: a source's rate and its sparkline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from aggregator.model import Entry
+from aggregator.store.sql.batches import padded_batches, placeholders
+from aggregator.store.sql.codec import DAY_MS
+from aggregator.store.sql.engine import Connection
+from aggregator.store.sql.ingest.arrivals import Arrival
+from aggregator.store.sql.ingest.entry_rows import EntryRow
+
+__all__ = ["count_new"]
+
+_COUNTED = """
+WITH asked(source, that) AS (VALUES {})
+SELECT source_id, day FROM asked CROSS JOIN source_days ON source_id = source AND day = that
+"""
+# two statements with triggers where one could do: see `ingest` for why it is OR FAIL, which an upsert cannot be
+_FIRST = "INSERT OR FAIL INTO source_days(n, source_id, day) VALUES (?, ?, ?)"
+_MORE = "UPDATE OR FAIL source_days SET n = n + ? WHERE source_id = ? AND day = ?"
+_TOTAL = "UPDATE sources SET entries = entries + ?, last_item = max(coalesce(last_item, 0), ?) WHERE id = ?"
+
+
+def count_new(connection: Connection, new: Sequence[tuple[Arrival, Sequence[tuple[Entry, EntryRow]]]]) -> None:
+    """Counts what is new of each arrival."""
+    days = Counter((arrival.source_id, row.published // DAY_MS) for arrival, rows in new for _, row in rows)
+    if not days:
+        return
+    counted = set[tuple[int, int]]()
+    for some in padded_batches(list(days)):
+        query = _COUNTED.format(placeholders(len(some), "(?, ?)"))
+        counted |= set(map(tuple, connection.execute(query, [value for day in some for value in day])))
+    for statement, some_days in ((_FIRST, days.keys() - counted), (_MORE, days.keys() & counted)):
+        connection.executemany(statement, [(days[day], *day) for day in sorted(some_days)])
+    connection.executemany(
+        _TOTAL,
+        [(len(rows), max(row.published for _, row in rows), arrival.source_id) for arrival, rows in new if rows],
+    )

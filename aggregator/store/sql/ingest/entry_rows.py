@@ -1,0 +1,123 @@
+"""An entry as the rows of its tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from json.encoder import encode_basestring
+from typing import NamedTuple
+
+from aggregator.model import Entry, Verdict
+from aggregator.store.sql import codec
+from aggregator.store.sql.ids import digest, search_words
+
+__all__ = ["CONTENT", "UPSTREAM", "EntryRow", "entry_row", "searched", "upstream_counts", "verdict_columns"]
+
+#: how much of an entry's text can be searched
+SEARCHED_CHARACTERS = 1_000
+
+#: follow the entry: replaced when it was edited
+CONTENT = (
+    *("canonical_url", "link_key", "title", "url", "content_hash", "text_key", "dropped", "boost", "pin_ms", "section"),
+    *("author", "language", "image_url", "categories", "enclosures", "outlinks", "text"),
+)
+UPSTREAM = ("upstream_comments", "upstream_views", "upstream_votes")
+
+Counts = tuple[int | None, int | None, int | None]
+
+
+class EntryRow(NamedTuple):
+    """An entry as columns of its table: who it is and its first times, its `CONTENT`, its `UPSTREAM`."""
+
+    source_id: int
+    entry_key: bytes
+    entry_id: str
+    id_basis: str
+    guid: str | None
+    guid_key: bytes | None
+    published: int
+    first_seen: int
+    canonical_url: str | None
+    link_key: bytes | None
+    title: str
+    url: str | None
+    content_hash: bytes
+    text_key: bytes
+    dropped: str | None
+    boost: float
+    pin_ms: int | None
+    section: str | None
+    author: str | None
+    language: str | None
+    image_url: str | None
+    categories: str | None
+    enclosures: str | None
+    outlinks: str | None
+    text: str
+    upstream_comments: int | None
+    upstream_views: int | None
+    upstream_votes: int | None
+    updated: int
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """Under which it is stored once."""
+        return self.source_id, self.entry_key
+
+
+def verdict_columns(verdict: Verdict) -> tuple[str | None, float, int | None, str | None]:
+    """A verdict as the columns dropped, boost, pin_ms, section."""
+    return verdict.dropped, verdict.boost, codec.span_ms(verdict.pin), verdict.section
+
+
+def entry_row(entry: Entry, source_id: int, polled_ms: int) -> EntryRow:
+    """An entry as its columns."""
+    parsed = entry.parsed
+    entry_key = digest(entry.entry_id)
+    return EntryRow(
+        source_id,
+        entry_key,
+        entry.entry_id,
+        entry.id_basis,
+        parsed.guid,
+        entry_key if parsed.guid == entry.entry_id else _key(parsed.guid),
+        min(codec.to_ms(entry.published), polled_ms),
+        polled_ms,
+        entry.canonical_url,
+        _key(entry.canonical_url),
+        parsed.title,
+        parsed.link,
+        parsed.content_hash,
+        digest(parsed.title, parsed.text),
+        *verdict_columns(entry.verdict),
+        parsed.author,
+        parsed.language,
+        parsed.image_url,
+        _array(parsed.categories),
+        codec.pack_enclosures(parsed.enclosures),
+        _array(entry.outlinks),
+        parsed.text,
+        *upstream_counts(entry),
+        polled_ms,
+    )
+
+
+def _key(text: str | None) -> bytes | None:
+    return None if text is None else digest(text)
+
+
+def _array(texts: Sequence[str]) -> str | None:
+    """Texts as `codec.pack_or_none` would pack them: nearly every entry has some."""
+    return f"[{','.join(map(encode_basestring, texts))}]" if texts else None
+
+
+def upstream_counts(entry: Entry) -> Counts:
+    """The feed's own counters of an entry."""
+    upstream = entry.parsed.upstream
+    return codec.int64(upstream.comments), codec.int64(upstream.views), codec.int64(upstream.votes)
+
+
+def searched(entry: Entry) -> str:
+    """The words by which an entry is found."""
+    parsed = entry.parsed
+    parts = (parsed.title, parsed.text[:SEARCHED_CHARACTERS], parsed.author or "", *parsed.categories)
+    return search_words("\n".join(filter(None, parts)))

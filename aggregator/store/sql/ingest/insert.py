@@ -1,0 +1,190 @@
+"""Entries that are new: they found items, or join items of the same address at other sources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from aggregator.model import Entry
+from aggregator.store.sql.batches import padded_batches, placeholders
+from aggregator.store.sql.engine import Connection
+from aggregator.store.sql.ids import public_id
+from aggregator.store.sql.ingest.arrivals import Arrival
+from aggregator.store.sql.ingest.entry_rows import EntryRow, searched
+from aggregator.store.sql.ingest.outlinks import put_links
+
+__all__ = ["Inserted", "New", "insert"]
+
+#: what is new of an arrival, in its order
+New = tuple[Arrival, Sequence[tuple[Entry, EntryRow]]]
+
+_ENTRY = ("id", "item_id", "rule", *EntryRow._fields)
+_INSERT_ENTRY = f"INSERT INTO entries({', '.join(_ENTRY)}) VALUES ({placeholders(len(_ENTRY))})"
+#: an item of one entry, which nobody else knows of: all that `shown.refresh_item` would make of it
+_ITEM = (
+    *("id", "public_id", "lead_id", "source_id", "section", "published", "first_seen", "updated", "shown"),
+    *("text_key", "boost", "pinned_until", "revision"),
+)
+#: OR FAIL: a violated constraint ends the transaction anyway, so that no row needs a journal of its own, as it does
+#: with a trigger: half of the cost
+_INSERT_ITEM = f"INSERT OR FAIL INTO items({', '.join(_ITEM)}) VALUES ({placeholders(len(_ITEM))})"
+#: for each address: whether this source has given it to an entry before, the item that another source's first entry
+#: there belongs to, whether anybody links to it
+_ADDRESSES = """
+WITH asked(key, source) AS (VALUES {})
+SELECT key, EXISTS (SELECT 1 FROM entries WHERE link_key = key AND source_id = source) AS own,
+    (SELECT item_id FROM entries WHERE link_key = key AND source_id <> source AND item_id IS NOT NULL
+        ORDER BY id LIMIT 1) AS other,
+    EXISTS (SELECT 1 FROM outlinks WHERE link_key = key) AS cited
+FROM asked
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inserted:
+    """What new entries have changed beyond their own rows."""
+
+    #: how many items are new, by arrival
+    founded: Sequence[int]
+    #: items that are still to be made anew from their entries
+    unsettled: frozenset[int] = frozenset()
+    #: keys of the addresses that the entries link to
+    cited: set[bytes] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What is known of an entry's address."""
+
+    #: several entries of this source have it (a home page, a live page): it says nothing of either
+    shared: bool = False
+    #: the item at it, of another source
+    other: int | None = None
+    cited: bool = False
+
+    @property
+    def joins(self) -> int | None:
+        """The item that an entry at this address belongs to."""
+        return None if self.shared else self.other
+
+    @property
+    def is_settled(self) -> bool:
+        """Nobody else's entry has to do with it."""
+        return not self.shared and self.other is None and not self.cited
+
+
+_NOWHERE = _Address()
+
+
+def insert(connection: Connection, new: Sequence[New]) -> Inserted:
+    """Inserts entries that are not stored yet, with their items; row ids follow their order.
+
+    No address may be in two arrivals. Whether an entry is new has been looked up in the same transaction; the unique
+    constraints stand behind that.
+    """
+    fresh = [(arrival, entry, row) for arrival, some in new for entry, row in some]
+    if not fresh:
+        return Inserted(founded=[0] * len(new))
+    addresses = _addresses(connection, [row for _, _, row in fresh])
+    first_id = _next_id(connection, "entries")
+    founders = [place for place, address in enumerate(addresses) if address.joins is None]
+    item_ids = dict(zip(founders, range(_next_id(connection, "items"), 1 << 62), strict=False))
+    public = _public_ids(connection, [fresh[place][:2] for place in founders])
+    connection.executemany(
+        _INSERT_ITEM,
+        [
+            _item(item_id, public_id, first_id + place, *fresh[place])
+            for (place, item_id), public_id in zip(item_ids.items(), public, strict=True)
+        ],
+    )
+    connection.executemany(
+        _INSERT_ENTRY,
+        [
+            (row_id, address.joins, "canonical-url", *row)
+            if address.joins
+            else (row_id, item_ids[place], "first", *row)
+            for place, (row_id, address, (_, _, row)) in enumerate(
+                zip(range(first_id, 1 << 62), addresses, fresh, strict=False)
+            )
+        ],
+    )
+    founded = Counter(fresh[place][0].source_id for place in founders)
+    return Inserted(
+        founded=[founded[arrival.source_id] for arrival, _ in new],
+        unsettled=frozenset(
+            address.joins or item_ids[place] for place, address in enumerate(addresses) if not address.is_settled
+        ),
+        cited=_put_apart(connection, first_id, [(entry, row) for _, entry, row in fresh]),
+    )
+
+
+def _addresses(connection: Connection, rows: Sequence[EntryRow]) -> list[_Address]:
+    """What is known of the address of each, before any of these entries is there."""
+    times = Counter(row.link_key for row in rows)
+    asked = {row.link_key: row.source_id for row in rows if row.link_key is not None}
+    found: dict[bytes | None, _Address] = {None: _NOWHERE}
+    for some in padded_batches(list(asked.items())):
+        query = _ADDRESSES.format(placeholders(len(some), "(?, ?)"))
+        for key, own, other, cited in connection.execute(query, [value for pair in some for value in pair]):
+            is_shared = bool(own) or times[key] > 1
+            found[key] = _Address(is_shared, other, bool(cited)) if is_shared or other or cited else _NOWHERE
+    return [found[row.link_key] for row in rows]
+
+
+def _next_id(connection: Connection, table: str) -> int:
+    """The row id that the table would give next: the one writer is in a transaction."""
+    return int(connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
+
+
+def _public_ids(connection: Connection, founders: Sequence[tuple[Arrival, Entry]]) -> list[int]:
+    """The ids that follow from the founding entries; salted where two entries would share one."""
+    ids = [public_id(arrival.feed_url, entry.entry_id) for arrival, entry in founders]
+    taken = _taken(connection, ids)
+    given = set[int]()
+    for place, (arrival, entry) in enumerate(founders):
+        salt = 0
+        while ids[place] in given or ids[place] in taken:
+            salt += 1
+            ids[place] = public_id(arrival.feed_url, entry.entry_id, salt)
+            taken |= _taken(connection, [ids[place]])
+        given.add(ids[place])
+    return ids
+
+
+def _taken(connection: Connection, ids: Sequence[int]) -> set[int]:
+    return {
+        number
+        for some in padded_batches(ids)
+        for (number,) in connection.execute(
+            f"SELECT public_id FROM items WHERE public_id IN ({placeholders(len(some))})", some
+        )
+    }
+
+
+def _item(item_id: int, public: int, lead_id: int, arrival: Arrival, _: Entry, row: EntryRow) -> tuple[object, ...]:
+    return (
+        *(item_id, public, lead_id, arrival.source_id, row.section or arrival.section),
+        *(row.published, arrival.polled_ms, arrival.polled_ms),
+        int(row.dropped is None and arrival.role == "source"),
+        *(row.text_key, row.boost),
+        None if row.pin_ms is None else arrival.polled_ms + row.pin_ms,
+        1,
+    )
+
+
+def _put_apart(connection: Connection, first_id: int, fresh: Iterable[tuple[Entry, EntryRow]]) -> set[bytes]:
+    """What belongs to entries and stands in tables of its own: bodies, searchable words, outgoing links.
+
+    Gives the keys of the addresses that they link to.
+    """
+    numbered = [(row_id, entry, row) for row_id, (entry, row) in enumerate(fresh, first_id)]
+    connection.executemany(
+        "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?)",
+        [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry, _ in numbered],
+    )
+    words = [(row_id, searched(entry)) for row_id, entry, _ in numbered]
+    connection.executemany("INSERT INTO search_text(id, words) VALUES (?, ?)", words)
+    # not by a trigger: after each statement with one the full-text index writes out what it has gathered
+    connection.executemany("INSERT INTO search_text_fts(rowid, words) VALUES (?, ?)", words)
+    return put_links(connection, [(row.source_id, row_id, entry.outlinks) for row_id, entry, row in numbered])

@@ -1,0 +1,109 @@
+"""Entries that are stored already: edited in place, or found as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from aggregator.model import Entry
+from aggregator.store.sql.batches import padded_batches, placeholders
+from aggregator.store.sql.engine import Connection, Row
+from aggregator.store.sql.ids import digest
+from aggregator.store.sql.ingest.arrivals import Arrival
+from aggregator.store.sql.ingest.entry_rows import CONTENT, UPSTREAM, EntryRow, searched, upstream_counts
+from aggregator.store.sql.ingest.outlinks import forget_links, put_links
+
+__all__ = ["Edits", "StoredEntries", "held", "put_held", "rekey"]
+
+#: what is stored of entries, by their sources and keys
+StoredEntries = Mapping[tuple[int, bytes], Row]
+
+_HELD = f"""
+WITH asked(source, key) AS (VALUES {{}})
+SELECT id, source_id, entry_key, item_id, content_hash, url, tombstone, {", ".join(UPSTREAM)}
+FROM asked CROSS JOIN entries ON source_id = source AND entry_key = key
+"""
+#: content that retention has removed stays removed
+_EDIT = f"""UPDATE entries SET {", ".join(f"{name} = ?" for name in (*CONTENT, "updated"))}, revision = revision + 1
+    WHERE id = ?"""
+_edited = attrgetter(*CONTENT, "updated")
+
+
+@dataclass(slots=True)
+class Edits:
+    """What has changed of an arrival's entries that were stored already."""
+
+    #: those that are edited
+    edited: list[EntryRow] = field(default_factory=list)
+    #: the items of these
+    items: set[int] = field(default_factory=set)
+    #: keys of the addresses that they link to now or linked to before
+    cited: set[bytes] = field(default_factory=set)
+    #: counters of a feed's own have moved
+    counted: bool = False
+
+
+def rekey(connection: Connection, arrival: Arrival) -> None:
+    """Stored entries go on under their new ids; nothing happens where that has been done before."""
+    for entry, row in arrival.entries:
+        if entry.replaces is not None:
+            connection.execute(
+                "UPDATE OR IGNORE entries SET entry_key = ?, entry_id = ?, id_basis = ?, guid = ?, guid_key = ?"
+                " WHERE source_id = ? AND entry_key = ?",
+                (
+                    *(row.entry_key, row.entry_id, row.id_basis, row.guid, row.guid_key),
+                    *(row.source_id, digest(entry.replaces)),
+                ),
+            )
+
+
+def held(connection: Connection, arrivals: Sequence[Arrival]) -> StoredEntries:
+    """What is stored of these entries, as far as they are."""
+    found: dict[tuple[int, bytes], Row] = {}
+    for some in padded_batches([row for arrival in arrivals for _, row in arrival.entries]):
+        keys = [value for row in some for value in row.key]
+        rows = connection.execute(_HELD.format(placeholders(len(some), "(?, ?)")), keys)
+        found |= {(row["source_id"], row["entry_key"]): row for row in rows}
+    return found
+
+
+def put_held(connection: Connection, arrival: Arrival, before: StoredEntries) -> Edits:
+    """Edits what is not as it was; an identical entry writes nothing."""
+    edits = Edits()
+    for entry, row in arrival.entries:
+        stored = before.get(row.key)
+        if stored is None or stored["tombstone"]:
+            continue
+        same = stored["content_hash"] == row.content_hash and stored["url"] == row.url
+        if same or arrival.insert_only:
+            edits.counted |= _put_upstream(connection, stored, entry)
+        else:
+            edits.edited.append(row)
+            edits.items.add(stored["item_id"])
+            edits.cited |= _edit(connection, stored["id"], entry, row)
+    return edits
+
+
+def _put_upstream(connection: Connection, stored: Row, entry: Entry) -> bool:
+    """Counters of the feed's own move without being an edit; whether they did."""
+    counts = upstream_counts(entry)
+    if counts in {(None, None, None), tuple(stored[name] for name in UPSTREAM)}:
+        return False
+    connection.execute(
+        f"UPDATE entries SET {', '.join(f'{name} = ?' for name in UPSTREAM)} WHERE id = ?", (*counts, stored["id"])
+    )
+    return True
+
+
+def _edit(connection: Connection, row_id: int, entry: Entry, row: EntryRow) -> set[bytes]:
+    before = forget_links(connection, row_id)
+    connection.execute(_EDIT, (*_edited(row), row_id))
+    parsed = entry.parsed
+    connection.execute(
+        "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?) ON CONFLICT(entry_id) DO UPDATE"
+        " SET summary_html = excluded.summary_html, content_html = excluded.content_html",
+        (row_id, parsed.summary_html, parsed.content_html),
+    )
+    connection.execute("UPDATE search_text SET words = ?2 WHERE id = ?1 AND words <> ?2", (row_id, searched(entry)))
+    return before | put_links(connection, [(row.source_id, row_id, entry.outlinks)])

@@ -1,0 +1,221 @@
+"""Items for whoever shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from aggregator.model import Item, Provenance, Scope
+from aggregator.store.sql import codec, item_loader, merge_review
+from aggregator.store.sql.engine import Connection, Engine
+from aggregator.store.sql.ids import decode_id, encode_id, search_query
+
+#: how many of the latest hits of a search are put into the order of time
+SEARCH_DEPTH = 2_000
+_ALL = -1
+_MANY = 1 << 31
+
+#: by the index of the words, latest first: the cost of a common word does not follow the size of the store
+_SEARCH = """
+WITH hits AS (SELECT rowid AS entry_id FROM search_text_fts WHERE search_text_fts MATCH :query
+    ORDER BY rowid DESC LIMIT :depth)
+SELECT DISTINCT i.id, i.published, i.public_id FROM hits JOIN entries e ON e.id = hits.entry_id
+    JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
+WHERE i.shown AND e.dropped IS NULL AND s.role = 'source'
+ORDER BY i.published DESC, i.public_id DESC LIMIT :limit
+"""
+_STORIES = """
+SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved_at DESC, id DESC LIMIT ?
+"""
+#: the best of each source: an item collects pairs from both sides, so the cap of deciding does not hold here
+_RELATED_PER_SOURCE = 2
+#: of all the items asked for (JSON array ?1), the `limit` best of each (?2)
+_RELATED = f"""
+SELECT item_id, other_id, score FROM (
+    SELECT item_id, other_id, score, row_number() OVER (
+        PARTITION BY item_id ORDER BY score DESC, published DESC, public_id) AS rank
+    FROM (
+        SELECT r.item_id, r.other_id, r.score, i.published, i.public_id, row_number() OVER (
+            PARTITION BY r.item_id, i.source_id ORDER BY r.score DESC, i.published DESC, i.public_id) AS place
+        FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
+        WHERE r.item_id IN (SELECT value FROM json_each(?1)) AND i.shown
+            AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id))
+    WHERE place <= {_RELATED_PER_SOURCE})
+WHERE rank <= ?2 ORDER BY item_id, rank
+"""
+_PLACES = """
+SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
+WHERE l.key NOT GLOB '*/reader/*' AND json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
+"""
+
+
+class Items:
+    """`ItemStore` on SQLite."""
+
+    _engine: Engine
+    _item_cache: item_loader.GenerationCache[int, Item]
+    #: by row and limit: the rows of the related items with their scores
+    _related_cache: item_loader.GenerationCache[tuple[int, int], list[tuple[int, float]]]
+
+    def resolve(self, item_id: str) -> str | None:
+        """The id under which this item is shown now; None: never existed."""
+
+        def run(connection: Connection) -> str | None:
+            row_id = item_loader.resolve(connection, item_id)
+            if row_id is None:
+                return None
+            query = "SELECT public_id FROM items WHERE id = ?"
+            return encode_id(connection.execute(query, (row_id,)).fetchone()[0])
+
+        return self._engine.read(run)
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        """These items in this order, each once; unknown ones are left out, merged ones resolved."""
+
+        def run(connection: Connection) -> list[Item]:
+            rows = item_loader.resolve_each(connection, ids)
+            return item_loader.items(connection, [row_id for row_id in rows if row_id is not None], self._item_cache)
+
+        return self._engine.read(run)
+
+    def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
+        """Newest first by (published, id); `before` continues behind that place. limit 0: all."""
+        query, values = _latest_query(scope, before)
+
+        def run(connection: Connection) -> list[Item]:
+            rows = connection.execute(query, (*values, limit or _ALL)).fetchall()
+            return item_loader.items(connection, [row[0] for row in rows], self._item_cache)
+
+        return self._engine.read(run)
+
+    def search(self, words: str, *, limit: int) -> list[Item]:
+        """Items that contain all the words, newest first. Any text is a valid query. limit 0: all."""
+        query = search_query(words)
+        if not query:
+            return []
+        asked = {"query": query, "depth": max(SEARCH_DEPTH, limit) if limit else _ALL, "limit": limit or _ALL}
+
+        def run(connection: Connection) -> list[Item]:
+            return item_loader.items(
+                connection, [row[0] for row in connection.execute(_SEARCH, asked)], self._item_cache
+            )
+
+        return self._engine.read(run)
+
+    def stories(self, *, min_sources: int, limit: int) -> Iterator[tuple[str, list[Item]]]:
+        """Stories carried by at least `min_sources` distinct sources, the most recently moved first. limit 0: all."""
+
+        def find(connection: Connection) -> list[int]:
+            return [row[0] for row in connection.execute(_STORIES, (max(min_sources, 1), limit or _ALL))]
+
+        for story_id in self._engine.read(find):
+            story, members = self._engine.read(lambda connection, row=story_id: _story(connection, row))  # type: ignore[misc]
+            if members:
+                yield story, members
+
+    def story(self, story: str) -> list[Item]:
+        """The items of one story, oldest first; former story ids resolve."""
+
+        def run(connection: Connection) -> list[Item]:
+            row_id = item_loader.resolve_story(connection, story)
+            return [] if row_id is None else _story(connection, row_id)[1]
+
+        return self._engine.read(run)
+
+    def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
+        """Items on the same subject with their scores, best first. limit 0: all."""
+        return self.related_each([item_id], limit=limit)[0]
+
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+        """`related` for each of these ids, in their order, from one snapshot."""
+
+        def run(connection: Connection) -> list[list[tuple[Item, float]]]:
+            rows = item_loader.resolve_each(connection, ids)
+            asked = [(row_id, limit or _MANY) for row_id in rows if row_id is not None]
+            pairs = self._related_cache.get(connection, asked, lambda missing: _related(connection, missing))
+            others = [other for found in pairs.values() for other, _ in found]
+            items = item_loader.by_row(connection, others, self._item_cache)
+            return [
+                [(items[other], score) for other, score in pairs[row_id, limit or _MANY]] if row_id is not None else []
+                for row_id in rows
+            ]
+
+        return self._engine.read(run)
+
+    def provenance(self, item_id: str) -> Provenance | None:
+        """Why the item is what it is."""
+        return self._engine.read(lambda connection: _provenance(connection, item_id))
+
+    def generation(self) -> int:
+        """A number that changes whenever anything that readers see has changed, in whichever process."""
+        query = "SELECT value FROM counters WHERE name = 'generation'"
+        return int(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
+
+
+def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[tuple[int, float]]]:
+    """The rows related to each row, at most as many as the limit beside it, which is one for all."""
+    found: dict[tuple[int, int], list[tuple[int, float]]] = {key: [] for key in asked}
+    rows, limit = json.dumps([row_id for row_id, _ in asked]), max(limit for _, limit in asked)
+    for pair in connection.execute(_RELATED, (rows, limit)):
+        found[pair["item_id"], limit].append((pair["other_id"], pair["score"]))
+    return found
+
+
+def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:
+    where, values = ["i.shown"], list[object]()
+    if scope.section is not None:
+        where.append("i.section = ?")
+        values.append(scope.section)
+    if scope.source_slug is not None:
+        where.append(
+            "i.id IN (SELECT e.item_id FROM entries e JOIN sources s ON s.id = e.source_id"
+            " WHERE s.slug = ? AND s.role = 'source' AND e.dropped IS NULL)"
+        )
+        values.append(scope.source_slug)
+    if scope.since is not None:
+        where.append("i.first_seen >= ?")
+        values.append(codec.to_ms(scope.since))
+    if before is not None:
+        where.append("(i.published, i.public_id) < (?, ?)")
+        values += [codec.to_ms(before[0]), decode_id(before[1]) or 0]
+    query = f"SELECT i.id FROM items i WHERE {' AND '.join(where)} ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
+    return query, values
+
+
+def _story(connection: Connection, row_id: int) -> tuple[str, list[Item]]:
+    """A story's id and its shown items, oldest first. An item in no story is one of its own."""
+    (public,) = connection.execute("SELECT public_id FROM items WHERE id = ?", (row_id,)).fetchone()
+    rows = connection.execute(
+        "SELECT id FROM items WHERE shown AND (story_id = ?1 OR (id = ?1 AND story_id IS NULL))"
+        " ORDER BY published, public_id",
+        (row_id,),
+    ).fetchall()
+    return encode_id(public), item_loader.items(connection, [row[0] for row in rows])
+
+
+def _provenance(connection: Connection, item_id: str) -> Provenance | None:
+    row_id = item_loader.resolve(connection, item_id)
+    found = [] if row_id is None else item_loader.items(connection, [row_id])
+    if row_id is None or not found:
+        return None
+    item = found[0]
+    former = connection.execute("SELECT public_id FROM items WHERE merged_into = ? ORDER BY id", (row_id,)).fetchall()
+    joins = connection.execute(
+        "SELECT public_id, story_figures FROM items WHERE shown"
+        " AND story_id = (SELECT story_id FROM items WHERE id = ?) ORDER BY published, public_id",
+        (row_id,),
+    ).fetchall()
+    places = connection.execute(_PLACES, (item.id,)).fetchall()
+    return Provenance(
+        item=item,
+        former_ids=tuple(encode_id(row[0]) for row in former),
+        story_joins=tuple((encode_id(row[0]), codec.figures(row[1])) for row in joins),
+        places=tuple(_place(row["key"], row["place"], codec.unpack(row["value"])) for row in places),
+        undone=merge_review.undone(connection, row_id),
+    )
+
+
+def _place(key: str, place: int, listed: list[object]) -> tuple[str, int, float, dict[str, float], tuple[str, ...]]:
+    _, score, _, reasons, figures = listed
+    return key, place, score, figures, tuple(reasons)  # type: ignore[return-value, arg-type]

@@ -1,0 +1,141 @@
+"""Merges that may be wrong: which items are doubted, what they were made of, and taking them apart again.
+
+An entry of an item that absorbed others keeps the item it had before (`home_id`); NULL is the item it stands in, which
+is most of them. An edit of any of their texts is a doubt, noted by a trigger, so that it is as durable as the edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from aggregator.errors import StoreError
+from aggregator.model import Doubt, ItemText, Split, Undone
+from aggregator.store.sql import codec, item_loader
+from aggregator.store.sql.derived_columns import recompute_item
+from aggregator.store.sql.engine import Connection, Row
+from aggregator.store.sql.ids import decode_id, encode_id
+
+#: decided by its text, and so to be doubted when that changes; what was merged by address is not
+BY_TEXT = "near-duplicate"
+
+_PARTS = f"""
+SELECT e.id AS entry_row, coalesce(e.home_id, e.item_id) AS home, e.home_id IS NULL AND e.rule = 'canonical-url' AS
+    late, e.link_key, e.tombstone, e.dropped IS NULL AND s.role = 'source' AS visible, h.public_id, NULL AS story,
+    e.published, e.first_seen, e.title, e.text, e.language, e.canonical_url, e.outlinks, {codec.REF_COLUMNS}
+FROM entries e JOIN items h ON h.id = coalesce(e.home_id, e.item_id) JOIN sources s ON s.id = e.source_id
+WHERE e.item_id = ? ORDER BY e.id
+"""
+_UNDONE = """
+SELECT k.public_id AS kept, r.public_id AS restored, u.merged, u.figures, u.at
+FROM undone u JOIN items k ON k.id = u.item_id JOIN items r ON r.id = u.restored
+WHERE u.item_id = ?1 OR u.restored = ?1 ORDER BY u.at, r.id
+"""
+
+
+# --- what is doubted ----------------------------------------------------------------------
+def doubted(connection: Connection, limit: int) -> list[tuple[Doubt, int]]:
+    """Items whose texts have changed since they were merged, and how often they have."""
+    rows = connection.execute(
+        "SELECT d.item_id, d.n, i.public_id FROM doubts d JOIN items i ON i.id = d.item_id ORDER BY d.item_id LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [
+        (Doubt(item_id=encode_id(row["public_id"]), parts=_texts(_parts(connection, row["item_id"]))), row["n"])
+        for row in rows
+    ]
+
+
+def _parts(connection: Connection, item: int) -> Mapping[int, Sequence[Row]]:
+    """The entries of an item, by the items that they would be on their own, oldest first.
+
+    An entry that came by its address when the item had been merged already belongs to the part with that address.
+    """
+    rows = connection.execute(_PARTS, (item,)).fetchall()
+    at_address: dict[bytes, int] = {}
+    parts: dict[int, list[Row]] = {}
+    for row in rows:
+        home = at_address.get(row["link_key"], row["home"]) if row["late"] else row["home"]
+        if row["link_key"] is not None:
+            at_address.setdefault(row["link_key"], home)
+        parts.setdefault(home, []).append(row)
+    return dict(sorted(parts.items()))
+
+
+def _texts(parts: Mapping[int, Sequence[Row]]) -> tuple[ItemText, ...]:
+    texts = []
+    for rows in parts.values():
+        full = [row for row in rows if not row["tombstone"]]
+        if full:
+            lead = next((row for row in full if row["visible"]), full[0])
+            founder = next(row for row in rows if not row["late"] or len(parts) == 1)
+            texts.append(replace(item_loader.text_of(lead), item_id=encode_id(founder["public_id"])))
+    return tuple(texts)
+
+
+def settle(connection: Connection, item_ids: Iterable[str], handed: Mapping[str, int]) -> None:
+    """These have been looked at; what was edited since it was handed out stays doubted."""
+    for item_id in item_ids:
+        connection.execute(
+            "DELETE FROM doubts WHERE item_id = (SELECT id FROM items WHERE public_id = ?1) AND n <= coalesce(?2, n)",
+            (decode_id(item_id), handed.get(item_id)),
+        )
+
+
+# --- merging and its opposite ---------------------------------------------------------------
+def remember_home(connection: Connection, absorb: int, keep: int) -> None:
+    """Entries of the item that is about to be absorbed will know where they came from; so do doubts about it."""
+    connection.execute("UPDATE entries SET home_id = coalesce(home_id, ?1) WHERE item_id = ?1", (absorb,))
+    pass_on(connection, absorb, keep)
+
+
+def pass_on(connection: Connection, absorb: int, keep: int) -> None:
+    """Doubts about an item become doubts about the one that absorbs it."""
+    if connection.execute("DELETE FROM doubts WHERE item_id = ?", (absorb,)).rowcount:
+        connection.execute(
+            "INSERT INTO doubts(item_id, n) VALUES (?, 1) ON CONFLICT(item_id) DO UPDATE SET n = n + 1", (keep,)
+        )
+
+
+def undo(connection: Connection, split: Split, now_ms: int) -> None:
+    """Gives an absorbed id its item and its entries back; nothing if that has been done. Both are to be curated."""
+    keep, restored = item_loader.resolve(connection, split.item_id), decode_id(split.restore)
+    row = connection.execute("SELECT id, merged_into FROM items WHERE public_id = ?", (restored,)).fetchone()
+    if keep is None or row is None:
+        raise StoreError(f"there is no item {split.item_id!r} that {split.restore!r} could be split from")
+    own = [entry["entry_row"] for entry in _parts(connection, keep).get(row["id"], ())]
+    if row["merged_into"] != keep or not own:
+        return
+    merged = connection.execute(
+        "SELECT figures FROM entries WHERE item_id = ? AND home_id = ? AND rule = ?", (keep, row["id"], BY_TEXT)
+    ).fetchone()
+    connection.executemany(
+        "UPDATE entries SET item_id = ?1, home_id = NULL, rule = iif(rule = 'canonical-url', rule, 'first'),"
+        " figures = NULL WHERE id = ?2",
+        [(row["id"], entry) for entry in own],
+    )
+    connection.execute(
+        "UPDATE items SET merged_into = NULL, curated = 0, story_id = NULL, story_figures = NULL WHERE id = ?",
+        (row["id"],),
+    )
+    connection.execute("UPDATE items SET revision = revision + 1 WHERE id = ?", (keep,))
+    connection.execute(
+        "INSERT OR REPLACE INTO undone(item_id, restored, merged, figures, at) VALUES (?, ?, ?, ?, ?)",
+        (keep, row["id"], merged and merged["figures"], codec.pack_or_none(dict(split.figures)), now_ms),
+    )
+    recompute_item(connection, row["id"])
+    recompute_item(connection, keep)
+
+
+def undone(connection: Connection, row_id: int) -> tuple[Undone, ...]:
+    """The merges of an item that were undone, from either side, oldest first."""
+    return tuple(
+        Undone(
+            item_id=encode_id(row["kept"]),
+            restored=encode_id(row["restored"]),
+            merged=codec.figures(row["merged"]),
+            figures=codec.figures(row["figures"]),
+            at=codec.from_ms(row["at"]),
+        )
+        for row in connection.execute(_UNDONE, (row_id,))
+    )

@@ -1,0 +1,105 @@
+"""One writing connection in a thread of its own, several reading ones, and errors of the engine in our words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import TypeVar
+
+from aggregator.errors import AggregatorError, StoreUnavailable
+from aggregator.store.sqlite.connection import (
+    BUSY_S,
+    Connection,
+    connect,
+    connect_reader,
+    connect_writer,
+    explain,
+    explained,
+    open_beside,
+    refuse_unreachable,
+    wrapped,
+)
+from aggregator.store.sqlite.threads import Readers, Writer
+
+__all__ = [
+    "BUSY_S",
+    "Connection",
+    "Engine",
+    "Readers",
+    "Writer",
+    "connect",
+    "connect_reader",
+    "connect_writer",
+    "explain",
+    "explained",
+    "open_beside",
+    "refuse_unreachable",
+    "wrapped",
+]
+
+One = TypeVar("One")
+T = TypeVar("T")
+
+PING_S = 5.0
+
+
+class Engine:
+    """What the rooms of the store share: read a snapshot, write a transaction."""
+
+    def __init__(self, path: Path, writer: Writer, readers: Readers) -> None:
+        self.path = path
+        self._writer = writer
+        self._readers = readers
+
+    def read(self, run: Callable[[Connection], T]) -> T:
+        """What `run` finds in one consistent snapshot."""
+        with wrapped(self.path):
+            return self._readers.read(run)
+
+    def write(self, run: Callable[[Connection], T], *, lasting: bool = True) -> T:
+        """What `run` returns, once its changes are durable; if it raises, nothing has changed.
+
+        Not `lasting`: a power cut may undo it, unless something else has been written since; nothing else can.
+        """
+        return self._written(run, lasting=lasting)
+
+    def write_all(
+        self, items: Sequence[One], run: Callable[[Connection, Sequence[One]], Sequence[T | Exception]]
+    ) -> list[T | Exception]:
+        """Of each item what `run` gives, or the error for which it has changed nothing; once all of it is durable.
+
+        `run` gets them all; where it fails half-way nothing of that counts, and it gets them one by one.
+        """
+        return [explained(outcome, self.path) for outcome in self._writer.submit(items, run).result()]
+
+    def ping(self) -> None:
+        """StoreUnavailable unless the writer and a reader answer."""
+        self.read(lambda connection: connection.execute("SELECT 1").fetchone())
+        try:
+            self._written(lambda connection: connection.execute("SELECT 1").fetchone(), within_s=PING_S)
+        except FutureTimeoutError:
+            raise StoreUnavailable(f"{self.path}: the writer has not answered for {PING_S:.0f} s") from None
+        except AggregatorError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _written(self, run: Callable[[Connection], T], *, lasting: bool = True, within_s: float | None = None) -> T:
+        def alone(connection: Connection, _: Sequence[None]) -> list[T | Exception]:
+            return [run(connection)]
+
+        with wrapped(self.path):
+            (outcome,) = self._writer.submit([None], alone, lasting=lasting).result(within_s)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+    def truncate_journal(self) -> None:
+        """Moves what is in the write-ahead log into the file and empties it, unless somebody is reading just now."""
+        with wrapped(self.path), contextlib.closing(connect(self.path, mode="rw")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """Ends the readers, then the writer after what is queued: the last to leave folds the journal away."""
+        self._readers.close()
+        self._writer.close()
