@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aggregator.collect.cadence import Policy
     from aggregator.collect.fetch import Fetcher, Fetches
     from aggregator.collect.guard import Guard
-    from aggregator.collect.parse import ParseLanes
+    from aggregator.collect.parse import TwoTierParsePool
     from aggregator.collect.poll import Poller
     from aggregator.collect.push import Hubs, Subscriber
     from aggregator.publish.audience import Audience
@@ -87,11 +87,11 @@ def guard(settings: Settings) -> Guard:
     return Guard(tuple(str(network) for network in settings.polling.allow_private_addresses))
 
 
-def parser() -> ParseLanes:
+def parser() -> TwoTierParsePool:
     """The child processes that parse."""
-    from aggregator.collect.parse import ParseLanes
+    from aggregator.collect.parse import TwoTierParsePool
 
-    return ParseLanes(timeout=PARSE_TIMEOUT)
+    return TwoTierParsePool(timeout=PARSE_TIMEOUT)
 
 
 def judge(settings: Settings) -> Judge:
@@ -125,7 +125,7 @@ def poller(
     policy: Policy,
     store: Store,
     fetcher: Fetches,
-    parser: ParseLanes,
+    parser: TwoTierParsePool,
     clock: Clock,
     relax: Relax = lambda _, result: result,
 ) -> Poller:
@@ -154,7 +154,7 @@ def subscriber(
     settings: Settings,
     *,
     store: Store,
-    parser: ParseLanes,
+    parser: TwoTierParsePool,
     clock: Clock,
     on_delivered: Callable[[Stored], None],
 ) -> Subscriber:

@@ -28,7 +28,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     from aggregator.collect.cadence import Policy
     from aggregator.collect.fetch import Fetcher, FetchLimits
     from aggregator.collect.guard import Guard
-    from aggregator.collect.parse import ParseLanes
+    from aggregator.collect.parse import TwoTierParsePool
     from aggregator.collect.poll import Polled, Poller
     from aggregator.daemon.poll_loop import PollLoop
     from aggregator.model import Subscription, Verdict
@@ -51,7 +51,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     store = open_store("sqlite:ours.db", base=directory)
     store.sync_sources([Subscription(url=url) for url in urls(sources)], now=clock())
     fetcher = Fetcher(FetchLimits(), Guard(("127.0.0.0/8",)), "bench (+https://example.org)")
-    parser = ParseLanes()
+    parser = TwoTierParsePool()
     await parser.start()
     policy = Policy(min_interval=timedelta(minutes=30), max_interval=timedelta(hours=6))
     poller = Poller(store, fetcher, parser, policy, lambda _source, _entry: Verdict(), clock)
@@ -84,12 +84,12 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
 def child(data: Path, sources: int) -> None:
     """What a child process of ours does in the cold round, in this process, with where the CPU goes."""
     from aggregator.collect.parse import parse_sync
-    from aggregator.collect.parse.wire import decode_request, encode_feed, encode_request
+    from aggregator.collect.parse.protocol import decode_request, encode_feed, encode_request
     from aggregator.model import Document
 
     bodies = [first for first, _ in documents(data, sources)]
     requests = [
-        encode_request(Document(body=body, url=url, content_type="application/rss+xml", before=b""))[8:]
+        encode_request(Document(body=body, url=url, content_type="application/rss+xml", previous=b""))[8:]
         for body, url in zip(bodies, urls(sources), strict=True)
     ]
     profiles = Profiles()

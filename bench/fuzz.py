@@ -28,7 +28,7 @@ from aggregator.collect.clean import clean_guid, clean_html, clean_line, is_impo
 from aggregator.collect.discover import find_feeds
 from aggregator.collect.fetch.inflate import inflate
 from aggregator.collect.parse import parse_sync
-from aggregator.collect.parse.wire import LENGTHS, decode_answer, encode_feed
+from aggregator.collect.parse.protocol import LENGTHS, decode_answer, encode_feed
 from aggregator.collect.push.links import with_links
 from aggregator.curate.identity import canonical_url, identify
 from aggregator.errors import CollectError, FetchError, ParseError

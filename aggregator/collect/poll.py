@@ -31,7 +31,7 @@ from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.completing import Completions
 from aggregator.collect.fetch import Fetches, NotModified, Response
 from aggregator.collect.network import NetworkHealth
-from aggregator.collect.parse.fingerprints import Fingerprints
+from aggregator.collect.parse.incremental import FingerprintCache
 from aggregator.collect.push.links import with_links
 from aggregator.collect.remembered import remembered
 from aggregator.collect.worked import worked
@@ -119,7 +119,7 @@ class Poller:
         self._jitter = jitter
         self._relax = relax
         self._network = NetworkHealth()
-        self._fingerprints = Fingerprints()
+        self._fingerprints = FingerprintCache()
         self._completions = Completions(store)
 
     async def poll(self, lease: Lease) -> list[Polled]:
@@ -188,11 +188,11 @@ class Poller:
 
     async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
-        before = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
-        feed = await self._parser.parse(replace(document, before=before))
+        previous = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
+        feed = await self._parser.parse(replace(document, previous=previous))
         known = await remembered(self._store, source, feed.entries)
         if feed.unchanged and not is_partial_document_enough(feed.entries, known):
-            feed = await self._parser.parse(replace(document, before=b""))
+            feed = await self._parser.parse(replace(document, previous=b""))
             known = await remembered(self._store, source, feed.entries)
         return feed, known
 

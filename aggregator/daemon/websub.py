@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 
 from aggregator import assemble
 from aggregator.clock import SteadyClock
-from aggregator.collect.parse import ParseLanes
+from aggregator.collect.parse import TwoTierParsePool
 from aggregator.collect.poll import Polled
 from aggregator.config import Settings
 from aggregator.store import Store, Stored
@@ -21,7 +21,7 @@ class WebSub:
         self,
         settings: Settings,
         store: Store,
-        parser: ParseLanes,
+        parser: TwoTierParsePool,
         *,
         clock: SteadyClock,
         on_delivered: Callable[[Stored], None],

@@ -13,6 +13,11 @@ class Enclosure:
     url: str
     type: str = ""
     size_bytes: int | None = None
+    #: of audio and video (itunes:duration, media:content duration, JSON Feed duration_in_seconds)
+    duration_s: int | None = None
+    #: of a podcast's episode (itunes:season, itunes:episode)
+    season: int | None = None
+    episode: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +45,9 @@ class Document:
     url: str
     content_type: str | None = None
     content_language: str | None = None
-    #: the fingerprint of the document before it: entries that stand in both alike are left out, and counted.
+    #: fingerprint of the previous document of this feed: entries unchanged since then are left out and counted.
     #: b"": there is none, but one is wanted; None: not even that
-    before: bytes | None = None
+    previous: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,8 @@ class ParsedFeed:
     version: str
     info: FeedInfo
     entries: tuple[ParsedEntry, ...]
+    #: where the publisher says the feed has moved for good (itunes:new-feed-url, newLocation)
+    new_location: str | None = None
     #: the end is missing: only complete entries are in `entries`, and they may be inserted but not update anything
     truncated: bool = False
     #: stable codes of what was odd: ill-formed, encoding-overridden, item-cap …

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.collect.parse import parse_sync
-from aggregator.collect.parse.delta import Fingerprint, entry_spans
-from aggregator.collect.parse.fingerprints import Fingerprints
+from aggregator.collect.parse.incremental import Fingerprint, FingerprintCache, entry_spans
 from aggregator.errors import ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -34,7 +33,7 @@ def rss(items: Sequence[str], *, head: str = "", root: str = "") -> str:
 
 
 def parse(body: str, before: bytes | None = b"", url: str = URL) -> ParsedFeed:
-    return parse_sync(Document(body=body.encode(), url=url, before=before))
+    return parse_sync(Document(body=body.encode(), url=url, previous=before))
 
 
 def titles(feed: ParsedFeed) -> list[str]:
@@ -116,8 +115,8 @@ def test_any_two_documents(before: list[int], after: list[tuple[int, str]]) -> N
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_the_encoding_makes_no_difference(codec: str) -> None:
     first, second = (rss([item(number, text="“café”") for number in some]) for some in ((3, 2, 1), (4, 3, 2)))
-    before = parse_sync(Document(body=first.encode(codec), url=URL, before=b"")).fingerprint
-    delta = parse_sync(Document(body=second.encode(codec) + b"\n" * (codec != "utf-16"), url=URL, before=before))
+    before = parse_sync(Document(body=first.encode(codec), url=URL, previous=b"")).fingerprint
+    delta = parse_sync(Document(body=second.encode(codec) + b"\n" * (codec != "utf-16"), url=URL, previous=before))
     assert before == parse(first).fingerprint
     assert (delta.unchanged, [entry.text for entry in delta.entries]) == (2, ["“café”"])
 
@@ -164,7 +163,7 @@ def test_every_subset_of_every_real_document(shared_data: Path) -> None:
     for path in sorted((shared_data / "real").rglob("*")):
         if not path.is_file():
             continue
-        document = Document(body=path.read_bytes(), url=URL, before=b"")
+        document = Document(body=path.read_bytes(), url=URL, previous=b"")
         try:
             whole = parse_sync(document)
         except ParseError:
@@ -175,7 +174,7 @@ def test_every_subset_of_every_real_document(shared_data: Path) -> None:
         entries = list(fingerprint.entries.items())
         known = {text: keys for text, keys in entries if dice.random() < 0.7}
         before = Fingerprint(fingerprint.context, known).dump()
-        delta = parse_sync(replace(document, before=before))
+        delta = parse_sync(replace(document, previous=before))
         if delta.unchanged:
             rest = [entry for entry, (text, _) in zip(whole.entries, entries, strict=True) if text not in known]
             whole = replace(whole, entries=tuple(rest), unchanged=len(known))
@@ -185,7 +184,7 @@ def test_every_subset_of_every_real_document(shared_data: Path) -> None:
 
 
 def test_fingerprints_are_taken_once_and_forgotten_beyond_the_bound() -> None:
-    held = Fingerprints(most_bytes=100)
+    held = FingerprintCache(max_bytes=100)
     held.put(b"a", b"1" * 40)
     held.put(b"b", b"2" * 40)
     held.put(b"c", b"3" * 40)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_parse_quicker import ODD
 
 from aggregator.collect.parse import xmlfeed
-from aggregator.collect.parse.decode import decode
+from aggregator.collect.parse.charset import decode
 from aggregator.collect.parse.quicker import read
 from aggregator.collect.parse.raw import RawDate, RawEntry
 from aggregator.collect.parse.repair import repair

@@ -11,8 +11,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.collect.parse import ParseWorkers, parse_sync
-from aggregator.collect.parse.wire import LENGTHS, NO_ANSWER, decode_answer, decode_request, encode_feed, encode_request
+from aggregator.collect.parse import ParsePool, parse_sync
+from aggregator.collect.parse.protocol import (
+    LENGTHS,
+    NO_ANSWER,
+    decode_answer,
+    decode_request,
+    encode_feed,
+    encode_request,
+)
 from aggregator.errors import ParseError
 from aggregator.model import Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
 
@@ -31,10 +38,10 @@ ENDLESS = Document(
 
 
 def running(
-    act: Callable[[ParseWorkers], Awaitable[None]], *, timeout: float = 10, count: int = 1, memory_bytes: int = 2**29
+    act: Callable[[ParsePool], Awaitable[None]], *, timeout: float = 10, count: int = 1, memory_bytes: int = 2**29
 ) -> None:
     async def main() -> None:
-        parser = ParseWorkers(count=count, timeout=timedelta(seconds=timeout), memory_bytes=memory_bytes)
+        parser = ParsePool(count=count, timeout=timedelta(seconds=timeout), memory_bytes=memory_bytes)
         try:
             await act(parser)
         finally:
@@ -45,7 +52,7 @@ def running(
 
 
 def test_the_child_gives_what_the_function_gives() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         assert await parser.parse(GOOD) == parse_sync(GOOD)
         assert await parser.parse(replace(GOOD, url="https://example.org/x")) == parse_sync(GOOD)
 
@@ -56,7 +63,7 @@ def test_a_child_whose_parent_has_died_ends_without_a_word() -> None:
     """Somebody reads what the daemon logs; that it was killed is known to whoever killed it."""
     limits = ("536870912", "10", "0")
     with subprocess.Popen(
-        [sys.executable, "-m", "aggregator.collect.parse.worker", *limits],
+        [sys.executable, "-m", "aggregator.collect.parse.child", *limits],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,7 +79,7 @@ def test_a_child_whose_parent_has_died_ends_without_a_word() -> None:
 
 
 def test_errors_come_through() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         with pytest.raises(ParseError) as caught:
             await parser.parse(replace(GOOD, body=b"<html></html>"))
         assert caught.value.code == "not-a-feed"
@@ -82,7 +89,7 @@ def test_errors_come_through() -> None:
 
 
 def test_a_document_that_takes_too_long_costs_its_child_only() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         await parser.start()
         with pytest.raises(ParseError) as caught:
             await parser.parse(ENDLESS)
@@ -94,7 +101,7 @@ def test_a_document_that_takes_too_long_costs_its_child_only() -> None:
 
 
 def test_the_other_children_go_on_meanwhile() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         await parser.start()
         stuck = asyncio.create_task(parser.parse(ENDLESS))
         for _ in range(20):
@@ -107,7 +114,7 @@ def test_the_other_children_go_on_meanwhile() -> None:
 
 
 def test_memory_is_limited() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         with pytest.raises(ParseError) as caught:
             await parser.parse(replace(GOOD, body=b"<rss><channel><title>" + b"x" * 100_000_000))
         assert caught.value.code == "parse-memory"
@@ -117,7 +124,7 @@ def test_memory_is_limited() -> None:
 
 
 def test_a_child_that_dies_is_replaced() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         await parser.start()
         process = parser._all[0]._process
         assert process is not None
@@ -134,7 +141,7 @@ def test_a_child_that_dies_is_replaced() -> None:
 
 
 def test_a_cancelled_parse_does_not_answer_for_the_next() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         await parser.start()
         task = asyncio.create_task(parser.parse(ENDLESS))
         await asyncio.sleep(0.05)
@@ -147,7 +154,7 @@ def test_a_cancelled_parse_does_not_answer_for_the_next() -> None:
 
 
 def test_a_child_is_left_with_nothing_after_close() -> None:
-    async def act(parser: ParseWorkers) -> None:
+    async def act(parser: ParsePool) -> None:
         await parser.start()
         process = parser._all[0]._process
         assert process is not None

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from aggregator.collect.parse import ParseLanes, parse_sync
+from aggregator.collect.parse import TwoTierParsePool, parse_sync
 from aggregator.errors import ParseError
 from aggregator.model import Document
 
@@ -19,37 +19,37 @@ ENDLESS = Document(body=HEAD + b"<description>" + b"<x>" * 1_000_000 + TAIL, url
 
 
 def running(
-    act: Callable[[ParseLanes], Awaitable[None]], *, patience_s: float, timeout_s: float, queue_s: float
+    act: Callable[[TwoTierParsePool], Awaitable[None]], *, patience_s: float, timeout_s: float, queue_s: float
 ) -> None:
     async def run() -> None:
-        lanes = ParseLanes(
+        pool = TwoTierParsePool(
             count=1,
-            patience=timedelta(seconds=patience_s),
+            quick_timeout=timedelta(seconds=patience_s),
             timeout=timedelta(seconds=timeout_s),
-            queue=timedelta(seconds=queue_s),
+            max_wait=timedelta(seconds=queue_s),
         )
         try:
-            await lanes.start()
-            await act(lanes)
+            await pool.start()
+            await act(pool)
         finally:
-            await lanes.close()
+            await pool.close()
 
     asyncio.run(run())
 
 
-async def code_of(lanes: ParseLanes, document: Document) -> str:
+async def code_of(pool: TwoTierParsePool, document: Document) -> str:
     with pytest.raises(ParseError) as caught:
-        await lanes.parse(document)
+        await pool.parse(document)
     return caught.value.code
 
 
 def test_quick_documents_pass_slow_ones() -> None:
-    async def act(lanes: ParseLanes) -> None:
+    async def act(pool: TwoTierParsePool) -> None:
         bombs = [replace(ENDLESS, url=f"https://example.org/{number}") for number in range(3)]
-        stuck = [asyncio.create_task(code_of(lanes, bomb)) for bomb in bombs]
+        stuck = [asyncio.create_task(code_of(pool, bomb)) for bomb in bombs]
         await asyncio.sleep(2.5)  # all three have had their turn in the quick lane
         for _ in range(10):
-            assert await lanes.parse(GOOD) == parse_sync(GOOD)
+            assert await pool.parse(GOOD) == parse_sync(GOOD)
         assert not all(task.done() for task in stuck), "one after the other they take three times eight seconds"
         assert await asyncio.gather(*stuck) == ["parse-timeout"] * 3
 
@@ -57,21 +57,21 @@ def test_quick_documents_pass_slow_ones() -> None:
 
 
 def test_what_was_slow_once_does_not_enter_the_quick_lane_again() -> None:
-    async def act(lanes: ParseLanes) -> None:
-        assert await code_of(lanes, ENDLESS) == "parse-timeout"
-        killed = lanes.restarts
-        assert await code_of(lanes, ENDLESS) == "parse-timeout"
-        assert lanes.restarts == killed + 1
+    async def act(pool: TwoTierParsePool) -> None:
+        assert await code_of(pool, ENDLESS) == "parse-timeout"
+        killed = pool.restarts
+        assert await code_of(pool, ENDLESS) == "parse-timeout"
+        assert pool.restarts == killed + 1
         cured = replace(GOOD, url=ENDLESS.url)
-        assert (await lanes.parse(cured)).entries, "in the patient lane"
-        assert (await lanes.parse(cured)).entries
+        assert (await pool.parse(cured)).entries, "in the slow tier"
+        assert (await pool.parse(cured)).entries
 
     running(act, patience_s=1, timeout_s=1, queue_s=5)
 
 
 def test_other_errors_come_from_the_quick_lane() -> None:
-    async def act(lanes: ParseLanes) -> None:
-        assert await code_of(lanes, replace(GOOD, body=b"")) == "empty-body"
-        assert lanes.restarts == 0
+    async def act(pool: TwoTierParsePool) -> None:
+        assert await code_of(pool, replace(GOOD, body=b"")) == "empty-body"
+        assert pool.restarts == 0
 
     running(act, patience_s=2, timeout_s=2, queue_s=2)

@@ -18,7 +18,7 @@ from origin import Answer, Origin, Request, rss
 from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
-from aggregator.collect.parse import ParseWorkers
+from aggregator.collect.parse import ParsePool
 from aggregator.collect.poll import Polled, Poller
 from aggregator.model import Item, PollResult, Scope, SourceHealth, Subscription, Verdict
 from aggregator.store import Store, open_store
@@ -102,7 +102,7 @@ def suffer(directory: Path, rows: Sequence[Row]) -> dict[str, Suffered]:
 
 
 async def _rounds(store: Store) -> tuple[dict[str, PollResult], dict[str, PollResult]]:
-    parser = ParseWorkers(count=2, timeout=PARSE_TIMEOUT)
+    parser = ParsePool(count=2, timeout=PARSE_TIMEOUT)
     fetcher = Fetcher(LIMITS, Guard(["127.0.0.1/32"]), AGENT)
     try:
         first = await _round(store, fetcher, parser, START)
@@ -111,7 +111,7 @@ async def _rounds(store: Store) -> tuple[dict[str, PollResult], dict[str, PollRe
         await asyncio.gather(fetcher.close(), parser.close())
 
 
-async def _round(store: Store, fetcher: Fetcher, parser: ParseWorkers, now: datetime) -> dict[str, PollResult]:
+async def _round(store: Store, fetcher: Fetcher, parser: ParsePool, now: datetime) -> dict[str, PollResult]:
     poller = Poller(store, fetcher, parser, Policy(), lambda *_: Verdict(), lambda: now, lambda: 0.0)
     leases = store.claim(now=now, limit=1000, lease=timedelta(minutes=5), per_host=1000, force=True)
     rounds: list[list[Polled]] = await asyncio.gather(*(poller.poll(lease) for lease in leases))

@@ -1,16 +1,15 @@
 """Bytes → ParsedFeed, in a child process that can be killed.
 
-The parent never loads feedparser or nh3: `ParseWorkers` talks to children, which run `parse_sync`; `ParseLanes` has two
-kinds of them, so that slow documents keep no others waiting.
+The parent never loads feedparser or nh3: `ParsePool` talks to children, which run `parse_sync`; `TwoTierParsePool` has
+two kinds of them, so that slow documents do not delay the others.
 """
 
 from __future__ import annotations
 
-from aggregator.collect.parse.lanes import ParseLanes
-from aggregator.collect.parse.workers import ParseWorkers
+from aggregator.collect.parse.pool import ParsePool, TwoTierParsePool
 from aggregator.model import Document, ParsedFeed
 
-__all__ = ["ParseLanes", "ParseWorkers", "parse_sync"]
+__all__ = ["ParsePool", "TwoTierParsePool", "parse_sync"]
 
 
 def parse_sync(document: Document) -> ParsedFeed:

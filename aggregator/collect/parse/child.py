@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from aggregator.collect.parse.document import parse_document
-from aggregator.collect.parse.wire import LENGTHS, PIPE_BYTES, decode_request, encode_error, encode_feed
+from aggregator.collect.parse.protocol import LENGTHS, PIPE_BYTES, decode_request, encode_error, encode_feed
 from aggregator.errors import ParseError
 
 

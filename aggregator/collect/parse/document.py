@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from aggregator.collect.clean import is_impossible, parse_date
-from aggregator.collect.parse.decode import decode
-from aggregator.collect.parse.delta import parse_delta
-from aggregator.collect.parse.entries import clean_entry, language_tag
+from aggregator.collect.parse.charset import decode
+from aggregator.collect.parse.incremental import parse_delta
 from aggregator.collect.parse.jsonfeed import parse_json
+from aggregator.collect.parse.normalize import clean_entry, language_tag
 from aggregator.collect.parse.raw import RawDate, RawEntry
 from aggregator.collect.parse.repair import Repaired, repair
 from aggregator.collect.parse.sniff import embedded_feed, kind_of, refuse
@@ -39,7 +39,7 @@ def parse_document(document: Document) -> ParsedFeed:
         return _json(text, document, warnings)
     if kind != "xml":
         refuse(text, document.url)
-    if document.before is None:
+    if document.previous is None:
         return _markup(text, document, warnings)
     whole = decoded.utf8
 

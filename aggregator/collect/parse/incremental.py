@@ -1,4 +1,4 @@
-"""Delta parse: entries that stand in a document byte for byte as in the one before are not parsed again.
+"""Incremental parse: entries that stand in a document byte for byte as in the one before are not parsed again.
 
 A fingerprint remembers, of a document that was parsed whole, a hash of each entry's text and what the entry is known
 by. In the next document of that feed, entries whose hashes are in it are cut out, and the parser sees the head and the
@@ -20,11 +20,13 @@ from aggregator.curate.identity import entry_keys
 from aggregator.errors import ParseError
 from aggregator.model import Document, ParsedEntry, ParsedFeed
 
-__all__ = ["Fingerprint", "Spans", "entry_spans", "parse_delta"]
+__all__ = ["Fingerprint", "FingerprintCache", "Spans", "entry_spans", "parse_delta"]
 
 _HASH_BYTES, _KEY_BYTES = 16, 8
 _RECORD_BYTES = _HASH_BYTES + 2 * _KEY_BYTES
 _NO_KEY = bytes(_KEY_BYTES)
+#: of all fingerprints together; 32 bytes an entry: the feeds of some 20,000 sources
+_MAX_CACHE_BYTES = 32 * 1024 * 1024
 #: a CDATA section or a comment, as a whole; the tag of an entry; the start of what does not end
 _MARK = re.compile(
     rb"<(?:!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>|!--[^-]*+(?:-(?!->)[^-]*+)*+-->"
@@ -67,7 +69,7 @@ class Fingerprint:
 
 
 def parse_delta(whole: bytes, document: Document, parse: Parse) -> ParsedFeed:
-    """The feed in `whole`, as UTF-8, by `parse`; without what `document.before` remembers, if it can be told so.
+    """The feed in `whole`, as UTF-8, by `parse`; without what `document.previous` remembers, if it can be told so.
 
     Raises what `parse` raises.
     """
@@ -75,8 +77,8 @@ def parse_delta(whole: bytes, document: Document, parse: Parse) -> ParsedFeed:
     if not spans:
         return parse(whole)
     marked = _Marked(whole, spans, [_hash(whole[start:end], _HASH_BYTES) for start, end in spans])
-    before = Fingerprint.load(document.before or b"")
-    changed = _parse_changed(marked, before, document, parse) if before else None
+    previous = Fingerprint.load(document.previous or b"")
+    changed = _parse_changed(marked, previous, document, parse) if previous else None
     return changed or _fingerprinted(parse(whole), marked, document)
 
 
@@ -119,23 +121,23 @@ class _Marked:
         return _hash(b"\0".join((*[_encoded(each) for each in said], *tags)), _HASH_BYTES)
 
 
-def _parse_changed(marked: _Marked, before: Fingerprint, document: Document, parse: Parse) -> ParsedFeed | None:
-    """What is new beside `before`; None where only the whole document tells."""
-    places = [place for place, text in enumerate(marked.hashes) if text in before.entries]
+def _parse_changed(marked: _Marked, previous: Fingerprint, document: Document, parse: Parse) -> ParsedFeed | None:
+    """What is new beside `previous`; None where only the whole document tells."""
+    places = [place for place, text in enumerate(marked.hashes) if text in previous.entries]
     if not places:
         return None
     try:
         feed = parse(marked.without(places))
     except ParseError:
         return None
-    kept = [before.entries[marked.hashes[place]] for place in places]
-    fresh = [text for text in marked.hashes if text not in before.entries]
-    if not _is_readable(feed, len(fresh)) or before.context != marked.context(document, feed):
+    kept = [previous.entries[marked.hashes[place]] for place in places]
+    fresh = [text for text in marked.hashes if text not in previous.entries]
+    if not _is_readable(feed, len(fresh)) or previous.context != marked.context(document, feed):
         return None
     if not _disjoint(kept, map(_keys, feed.entries)):
         return None
-    known = before.entries | dict(zip(fresh, map(_keys, feed.entries), strict=True))
-    fingerprint = Fingerprint(before.context, {text: known[text] for text in marked.hashes})
+    known = previous.entries | dict(zip(fresh, map(_keys, feed.entries), strict=True))
+    fingerprint = Fingerprint(previous.context, {text: known[text] for text in marked.hashes})
     return replace(feed, fingerprint=fingerprint.dump(), unchanged=len(places))
 
 
@@ -172,3 +174,32 @@ def _encoded(text: str) -> bytes:
 
 def _hash(data: bytes, size_bytes: int) -> bytes:
     return blake2b(data, digest_size=size_bytes).digest()
+
+
+class FingerprintCache:
+    """FingerprintCache by the hash of the body they were taken of; the oldest are forgotten beyond so many bytes.
+
+    Keyed by the very hash that the store commits together with the document's entries: what never was committed can
+    never be taken for known. In memory only: another version of the parser reads every document whole once.
+    """
+
+    def __init__(self, max_bytes: int = _MAX_CACHE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._held: dict[bytes, bytes] = {}
+        self._size_bytes = 0
+
+    def take(self, body_hash: bytes | None) -> bytes:
+        """The fingerprint of this body, which is not remembered any longer; b"" if there is none."""
+        fingerprint = self._held.pop(body_hash, b"") if body_hash is not None else b""
+        self._size_bytes -= len(fingerprint)
+        return fingerprint
+
+    def put(self, body_hash: bytes, fingerprint: bytes) -> None:
+        """Remembers a fingerprint, if it is one."""
+        self.take(body_hash)
+        if not fingerprint:
+            return
+        self._held[body_hash] = fingerprint
+        self._size_bytes += len(fingerprint)
+        while self._size_bytes > self._max_bytes:
+            self.take(next(iter(self._held)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aggregator.collect.clean import clean_line, safe_url
-from aggregator.collect.parse.entries import language_tag
+from aggregator.collect.parse.normalize import language_tag
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo

@@ -1,4 +1,9 @@
-"""The parent's side: a handful of child processes, each doing one document at a time against a deadline."""
+"""Pools of parse processes, as the daemon uses them: each process parses one document at a time against a deadline.
+
+`TwoTierParsePool` keeps slow documents from delaying quick ones. Nearly every document takes milliseconds; a hostile
+one takes as long as it is allowed to. The quick tier gives up on a document after two seconds; the slow tier, a process
+of its own with a low priority, tries again with more time. A slow address goes to the slow tier until it is quick.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,12 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
-from aggregator.collect.parse.wire import (
+from aggregator.collect.parse.protocol import (
     FEED,
     LENGTHS,
     MAX_ANSWER_BYTES,
@@ -22,7 +28,7 @@ from aggregator.collect.parse.wire import (
 from aggregator.errors import ParseError
 from aggregator.model import Document, ParsedFeed
 
-__all__ = ["ParseWorkers"]
+__all__ = ["ParsePool", "TwoTierParsePool"]
 
 DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
@@ -30,9 +36,17 @@ DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _DOCUMENTS_PER_CHILD = 2000
 #: loading the parsers takes a tenth of a second; on a machine that is busy or just booting, more
 _START_TIMEOUT_S = 60.0
+#: four times what the slowest hundredth of real documents takes
+QUICK_TIMEOUT: Final = timedelta(seconds=2)
+#: how long a slow document waits for those before it; with the rest of a poll this stays within its lease
+MAX_WAIT: Final = timedelta(seconds=20)
+#: slow addresses remembered
+_MAX_SLOW_ADDRESSES = 1000
+#: niceness of the two tiers: pages and polls go first
+_QUICK_NICENESS, _SLOW_NICENESS = 5, 15
 
 
-class ParseWorkers:
+class ParsePool:
     """Parses documents in `count` child processes.
 
     A document that takes longer than `timeout` or more than `memory_bytes` of address space costs its child, never
@@ -50,7 +64,7 @@ class ParseWorkers:
     ) -> None:
         self._timeout_s = timeout.total_seconds()
         limits = (memory_bytes, max(1, round(self._timeout_s)), niceness)
-        command = [sys.executable, "-m", "aggregator.collect.parse.worker", *map(str, limits)]
+        command = [sys.executable, "-m", "aggregator.collect.parse.child", *map(str, limits)]
         self._all = [_Child(command) for _ in range(max(1, count))]
         self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
         for child in self._all:
@@ -127,6 +141,83 @@ class ParseWorkers:
     async def _give_up(self, child: _Child) -> int | None:
         self.restarts += 1
         return await child.kill()
+
+
+class TwoTierParsePool:
+    """Parses documents, quick ones in `count` children, slow ones in one more, each within `timeout`.
+
+    The interface is that of `ParsePool`; so are the errors.
+    """
+
+    def __init__(
+        self,
+        *,
+        count: int = 2,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        quick_timeout: timedelta = QUICK_TIMEOUT,
+        max_wait: timedelta = MAX_WAIT,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    ) -> None:
+        quick_timeout = min(quick_timeout, timeout)
+        self._quick = ParsePool(count=count, timeout=quick_timeout, memory_bytes=memory_bytes, niceness=_QUICK_NICENESS)
+        self._slow_tier = ParsePool(timeout=timeout, memory_bytes=memory_bytes, niceness=_SLOW_NICENESS)
+        self._quick_timeout_s, self._max_wait_s = quick_timeout.total_seconds(), max_wait.total_seconds()
+        self._slow_lock = asyncio.Lock()
+        #: addresses in the order in which they were seen to be slow
+        self._slow_urls: dict[str, None] = {}
+
+    @property
+    def restarts(self) -> int:
+        """Children that had to be killed or died, for metrics."""
+        return self._quick.restarts + self._slow_tier.restarts
+
+    async def start(self) -> None:
+        """Starts the quick children now instead of with the first documents."""
+        await self._quick.start()
+
+    async def parse(self, document: Document) -> ParsedFeed:
+        """`document` as a feed. Raises ParseError as `ParsePool.parse` does."""
+        if document.url not in self._slow_urls:
+            try:
+                return await self._quick.parse(document)
+            except ParseError as error:
+                if error.code != "parse-timeout":
+                    raise
+            self._remember(document.url)
+        return await self._parse_slowly(document)
+
+    async def close(self) -> None:
+        """Ends the children. May be called twice."""
+        await asyncio.gather(self._quick.close(), self._slow_tier.close())
+
+    async def _parse_slowly(self, document: Document) -> ParsedFeed:
+        clock = asyncio.get_running_loop().time
+        async with self._slot():
+            began = clock()
+            feed = await self._slow_tier.parse(document)
+            if clock() - began < self._quick_timeout_s / 2:
+                self._slow_urls.pop(document.url, None)
+            return feed
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._max_wait_s):
+                await self._slow_lock.acquire()
+        except TimeoutError:
+            raise ParseError(
+                "parse-timeout",
+                f"Parsing took longer than {self._quick_timeout_s:g} s, and other slow documents were waiting.",
+            ) from None
+        try:
+            yield
+        finally:
+            self._slow_lock.release()
+
+    def _remember(self, url: str) -> None:
+        self._slow_urls[url] = None
+        if len(self._slow_urls) > _MAX_SLOW_ADDRESSES:
+            del self._slow_urls[next(iter(self._slow_urls))]
 
 
 class _Child:

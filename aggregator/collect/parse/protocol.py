@@ -47,7 +47,9 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _TEXTS = ("guid", "link", "title", "summary_html", "content_html", "text", "author", "language", "image_url")
 #: its dates and its hash follow as text, then its categories, its links, and its enclosures in two texts each
 _WRITTEN, _AN_ENCLOSURE = 3, 2
-#: numbers of an entry before the sizes of its enclosures: of categories, of links, and what the feed reports of it
+#: numbers of an enclosure: size, duration, season, episode
+_ENCLOSURE_NUMBERS = 4
+#: numbers of an entry before those of its enclosures: of categories, of links, and what the feed reports of it
 _COUNTS = 5
 #: the length of a text that is None
 _NONE = -1
@@ -66,7 +68,7 @@ def encode_request(document: Document) -> bytes:
         "url": document.url,
         "type": document.content_type,
         "language": document.content_language,
-        "before": None if document.before is None else base64.b64encode(document.before).decode("ascii"),
+        "previous": None if document.previous is None else base64.b64encode(document.previous).decode("ascii"),
     }
     return frame(json.dumps(said).encode(), document.body)
 
@@ -79,7 +81,7 @@ def decode_request(header: bytes, body: bytes) -> Document:
         url=said["url"],
         content_type=said["type"],
         content_language=said["language"],
-        before=None if said["before"] is None else base64.b64decode(said["before"]),
+        previous=None if said["previous"] is None else base64.b64decode(said["previous"]),
     )
 
 
@@ -89,6 +91,7 @@ def encode_feed(feed: ParsedFeed) -> bytes:
     said = {
         "version": feed.version,
         "info": _info_said(feed.info),
+        "new_location": feed.new_location,
         "truncated": feed.truncated,
         "warnings": feed.warnings,
         "unchanged": feed.unchanged,
@@ -120,6 +123,7 @@ def decode_answer(answer: bytes) -> ParsedFeed:
         version=feed["version"],
         info=_info(feed["info"]),
         entries=tuple(_entry(numbers, pieces) for numbers in entries),
+        new_location=feed["new_location"],
         truncated=feed["truncated"],
         warnings=tuple(feed["warnings"]),
         unchanged=feed["unchanged"],
@@ -135,13 +139,27 @@ def _told(entry: ParsedEntry, texts: list[str | None]) -> list[int | None]:
     texts += entry.outlinks
     for enclosure in entry.enclosures:
         texts += (enclosure.url, enclosure.type)
-    counts, sizes = entry.upstream, [enclosure.size_bytes for enclosure in entry.enclosures]
-    return [len(entry.categories), len(entry.outlinks), counts.comments, counts.views, counts.votes, *sizes]
+    counts = entry.upstream
+    numbers: list[int | None] = [
+        len(entry.categories),
+        len(entry.outlinks),
+        counts.comments,
+        counts.views,
+        counts.votes,
+    ]
+    for one in entry.enclosures:
+        numbers += (one.size_bytes, one.duration_s, one.season, one.episode)
+    return numbers
 
 
 def _texts_of(numbers: Sequence[Any]) -> int:
     """How many texts an entry of these numbers has."""
-    return len(_TEXTS) + _WRITTEN + int(numbers[0] + numbers[1]) + _AN_ENCLOSURE * (len(numbers) - _COUNTS)
+    return (
+        len(_TEXTS)
+        + _WRITTEN
+        + int(numbers[0] + numbers[1])
+        + _AN_ENCLOSURE * ((len(numbers) - _COUNTS) // _ENCLOSURE_NUMBERS)
+    )
 
 
 def _parted(texts: str, lengths: Sequence[int]) -> list[str | None]:
@@ -154,7 +172,7 @@ def _parted(texts: str, lengths: Sequence[int]) -> list[str | None]:
 
 
 def _entry(numbers: Sequence[Any], texts: Iterator[Any]) -> ParsedEntry:
-    categories, outlinks, comments, views, votes, *sizes = numbers
+    categories, outlinks, comments, views, votes, *files = numbers
     # one name after the other: a dictionary of them takes as long as all the rest
     guid, link, title, summary, content, text, author, language, image = islice(texts, len(_TEXTS))
     published, updated, content_hash = islice(texts, _WRITTEN)
@@ -173,7 +191,7 @@ def _entry(numbers: Sequence[Any], texts: Iterator[Any]) -> ParsedEntry:
         content_hash=bytes.fromhex(content_hash),
         categories=tuple(islice(texts, categories)) if categories else (),
         outlinks=tuple(islice(texts, outlinks)) if outlinks else (),
-        enclosures=tuple(_enclosure(texts, size) for size in sizes) if sizes else (),
+        enclosures=tuple(_enclosures(texts, files)) if files else (),
         upstream=_upstream(comments, views, votes),
     )
 
@@ -184,8 +202,12 @@ def _upstream(comments: int | None, views: int | None, votes: int | None) -> Ups
     return Upstream(comments=comments, views=views, votes=votes)
 
 
-def _enclosure(texts: Iterator[Any], size_bytes: int | None) -> Enclosure:
-    return Enclosure(url=next(texts), type=next(texts), size_bytes=size_bytes)
+def _enclosures(texts: Iterator[Any], numbers: Sequence[Any]) -> Iterator[Enclosure]:
+    for at in range(0, len(numbers), _ENCLOSURE_NUMBERS):
+        size, duration, season, episode = numbers[at : at + _ENCLOSURE_NUMBERS]
+        yield Enclosure(
+            url=next(texts), type=next(texts), size_bytes=size, duration_s=duration, season=season, episode=episode
+        )
 
 
 def _written(moment: datetime | None) -> str | None:

@@ -16,7 +16,6 @@ from datetime import timedelta
 import feedparser
 
 from aggregator.collect.clean import clean_line, safe_url
-from aggregator.collect.parse.entries import language_tag, plain_words
 from aggregator.collect.parse.fields import (
     ALTERNATE,
     MAX_IMAGES,
@@ -30,6 +29,7 @@ from aggregator.collect.parse.fields import (
     upstream_of,
     value_at,
 )
+from aggregator.collect.parse.normalize import language_tag, plain_words
 from aggregator.collect.parse.quicker import UTF8, UnreadDate, make_quicker, read
 from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
 from aggregator.errors import ParseError

@@ -208,9 +208,14 @@ _NO_REVALIDATION, _NO_INFO = _revalidation(Revalidation()), _info(FeedInfo())
 
 def pack_enclosures(enclosures: tuple[Enclosure, ...]) -> str | None:
     """Enclosures as JSON; NULL for none."""
-    return pack_or_none([[one.url, one.type, one.size_bytes] for one in enclosures])
+    return pack_or_none(
+        [[one.url, one.type, one.size_bytes, one.duration_s, one.season, one.episode] for one in enclosures]
+    )
 
 
 def unpack_enclosures(text: str | None) -> tuple[Enclosure, ...]:
     """What `pack_enclosures` wrote."""
-    return tuple(Enclosure(url=url, type=kind, size_bytes=size) for url, kind, size in unpack(text) or ())
+    return tuple(
+        Enclosure(url=url, type=kind, size_bytes=size, duration_s=duration, season=season, episode=episode)
+        for url, kind, size, duration, season, episode in unpack(text) or ()
+    )
