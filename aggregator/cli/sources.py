@@ -19,6 +19,7 @@ from aggregator.cli.context import Context, has_store, pass_context, store_path
 from aggregator.curate.explanations import counted
 from aggregator.errors import CollectError, StoreError
 from aggregator.model.redact import public_url
+from aggregator.model.slug import slugify
 
 if TYPE_CHECKING:
     from aggregator.collect.discover import FoundFeed, Parser
@@ -299,6 +300,4 @@ def _titles(context: Context) -> dict[str, str]:
 
 def spelled(section: str, known: Sequence[str]) -> str:
     """`section` as it is spelled already, if it is there."""
-    from aggregator.config import section_key
-
-    return next((name for name in known if section_key(name) == section_key(section)), section)
+    return next((name for name in known if slugify(name) == slugify(section)), section)

@@ -6,7 +6,7 @@ from aggregator.config.edit import NewSource, add_source, add_sources, remove_so
 from aggregator.config.settings import PLACES, Settings, diff, diff_sources, find, load, parse
 from aggregator.config.tables import SourceTable
 from aggregator.config.types import http_url
-from aggregator.config.validation import comparable, section_key
+from aggregator.config.validation import comparable
 
 __all__ = [
     "PLACES",
@@ -23,5 +23,4 @@ __all__ = [
     "load",
     "parse",
     "remove_source",
-    "section_key",
 ]

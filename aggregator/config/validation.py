@@ -9,7 +9,6 @@ import difflib
 import ipaddress
 import re
 import typing
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -24,6 +23,7 @@ from aggregator.curate.embeddings import HOW_TO_INSTALL, find_encoder
 from aggregator.errors import Problem
 from aggregator.model import duration, duration_text
 from aggregator.model.redact import public_url
+from aggregator.model.slug import slugify
 
 Finding = tuple[Path, str]
 _KINDS = {
@@ -81,11 +81,6 @@ def comparable(url: str) -> str:
     return f"{host}{port}{parts.path.rstrip('/')}{query}"
 
 
-def section_key(name: str) -> str:
-    """What two spellings of a section have in common that would share an address."""
-    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", name).casefold()).strip("-")
-
-
 def _rows(raw: Mapping[str, Any], table: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     rows = raw.get(table)
     if isinstance(rows, list):
@@ -118,13 +113,10 @@ def _duplicate_sources(raw: Mapping[str, Any], layout: Layout) -> Iterator[Findi
 def _ambiguous_sections(raw: Mapping[str, Any], layout: Layout) -> Iterator[Finding]:
     seen: dict[str, tuple[Path, str]] = {}
     for path, name in _sections(raw):
-        first, first_name = seen.setdefault(section_key(name), (path, name))
+        first, first_name = seen.setdefault(slugify(name), (path, name))
         if first_name != name:
-            line = layout.line(first)
-            yield (
-                path,
-                f'section "{name}" would have the same address as "{first_name}" (line {line}); write both alike',
-            )
+            other = f'"{first_name}" (line {layout.line(first)})'
+            yield path, f'section "{name}" would have the same address as {other}; write both alike, or rename one'
 
 
 def _sections(raw: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -11,10 +11,11 @@ from urllib.parse import quote, urlencode
 
 from aggregator.errors import NotFound
 from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth
+from aggregator.model.slug import slugify
 from aggregator.publish import titles
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
 from aggregator.publish.own_lists import OwnLists, in_order
-from aggregator.publish.site import Site, slugify
+from aggregator.publish.site import Site
 from aggregator.store import Store
 
 

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from aggregator.errors import NotFound
 from aggregator.model import Item
+from aggregator.model.slug import slugify
 from aggregator.publish import opml
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.feeds import atom, rss
@@ -20,7 +21,7 @@ from aggregator.publish.listing import Cursor, Listing
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.render_cache import RenderCache
-from aggregator.publish.site import Site, slugify
+from aggregator.publish.site import Site
 from aggregator.publish.status_feed import status_channel
 from aggregator.store import Store
 

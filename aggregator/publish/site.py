@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from aggregator.model import OwnFeed
-
-
-def slugify(name: str) -> str:
-    """`name` as it stands in an address: lower-case ASCII letters, digits and hyphens; other scripts are kept."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return re.sub(r"[^\w]+", "-", folded).replace("_", "-").strip("-") or "section"
+from aggregator.model.slug import slugify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

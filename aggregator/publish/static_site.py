@@ -19,11 +19,11 @@ from typing import Final
 
 from aggregator.errors import NotFound
 from aggregator.model import Item, Scope
+from aggregator.model.slug import slugify
 from aggregator.publish.listing import Cursor
 from aggregator.publish.markup import address, link, one_line
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Rendered, Rendering
-from aggregator.publish.site import slugify
 from aggregator.publish.static_files import StaticFiles
 
 _BATCH: Final = 200

@@ -253,12 +253,23 @@ def test_the_same_feed_written_twice(again: str, is_duplicate: bool) -> None:
 def test_sections_that_would_share_an_address() -> None:
     text = '[[sources]]\nurl = "http://a.example"\nsection = "Big News"\n'
     (found,) = problems(text + text.replace("//a", "//b").replace("Big News", "big-news"))
-    assert found == '6: section "big-news" would have the same address as "Big News" (line 3); write both alike'
+    assert (
+        found
+        == '6: section "big-news" would have the same address as "Big News" (line 3); write both alike, or rename one'
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), [("कला", "कली"), ("ఆటలు", "ఆటల"), ("🎮", "🎵"), ("Мир", "Мир!?й")])
+def test_sections_with_different_addresses_are_no_problem(one: str, other: str) -> None:
+    text = f'[[sources]]\nurl = "http://a.example"\nsection = "{one}"\n'
+    assert config.parse(text + text.replace("//a", "//b").replace(one, other)).sections == (one, other)
 
 
 def test_rules_spell_sections_as_the_sources_do() -> None:
     text = SOURCE + "section = 'World'\n[[rules]]\nmatch = 'title = \"x\"'\naction = 'section:world'\n"
-    assert problems(text) == ['6: section "world" would have the same address as "World" (line 3); write both alike']
+    assert problems(text) == [
+        '6: section "world" would have the same address as "World" (line 3); write both alike, or rename one'
+    ]
 
 
 _VALUES = [

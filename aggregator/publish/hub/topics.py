@@ -16,11 +16,11 @@ from typing import Final
 from urllib.parse import unquote
 
 from aggregator.errors import NotFound
+from aggregator.model.slug import slugify
 from aggregator.publish.channel import is_topic
 from aggregator.publish.listing import Listing
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Rendered, Rendering
-from aggregator.publish.site import slugify
 
 _PATH: Final = re.compile(
     r"/(?:feeds|section/(?P<slug>[^/?#]+)|source/(?P<source>[^/?#]+))/(?P<name>[^/.?#]+)\.(?P<suffix>[a-z]+)"

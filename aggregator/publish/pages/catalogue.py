@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aggregator.model import SourceRef
+from aggregator.model.slug import slugify
 from aggregator.publish.pages import wording
-from aggregator.publish.site import Site, slugify
+from aggregator.publish.site import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aggregator.model import Item
+from aggregator.model.slug import slugify
 from aggregator.publish import titles
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.pages import article, wording
 from aggregator.publish.pages.assets import style_path
 from aggregator.publish.pages.list_blocks import ListBlocks
-from aggregator.publish.site import Site, slugify
+from aggregator.publish.site import Site
 
 #: languages that are written from right to left (BCP 47 primary subtags)
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "ug", "ur", "yi"})

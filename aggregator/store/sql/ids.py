@@ -10,6 +10,8 @@ from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from aggregator.model.slug import slugify
+
 #: 36 ** 13 > 2 ** 63, so every id has this many characters and sorts as its number does
 ID_LENGTH = 13
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -85,20 +87,14 @@ def request_gap(host: str) -> timedelta:
     return timedelta(0) if ":" in host else PUBLIC_GAP
 
 
-def slugify(text: str) -> str:
-    """``[a-z0-9-]``, at most 60 characters; "" where nothing of the text survives."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
-
-
 def slug_of(url: str, name: str | None) -> str:
     """The slug a source would like to have: from its name, else from its address."""
-    if name and (slug := slugify(name)):
-        return slug
+    if name:
+        return slugify(name)
     parts = urlsplit(url)
     host = re.sub(r"^(www|feeds?|rss)\.", "", parts.hostname or "")
     path = re.sub(r"\.(xml|rss|atom|rdf|json)$|\b(rss|feeds?|index|atom)\b", "", parts.path)
-    return slugify(f"{host} {path}") or "source"
+    return slugify(f"{host} {path}")
 
 
 _SPLIT = re.compile(
