@@ -14,7 +14,7 @@ from publishing import SITE
 
 from aggregator.collect.parse import parse_sync
 from aggregator.daemon.counters import Counters
-from aggregator.logs import KeyValue
+from aggregator.logs import Logfmt
 from aggregator.model import Document, Scope, Subscription
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -130,7 +130,7 @@ def test_u6_secrets_of_an_address_are_sent_and_never_shown(
         "sources.opml": site.sources_opml(now=desk.now).body,
         "status feed": site.status_feed("atom", now=desk.now).body,
         "front": site.front().body,
-        "log": "\n".join(map(KeyValue().format, caplog.records)).encode(),
+        "log": "\n".join(map(Logfmt().format, caplog.records)).encode(),
         **{item.id: site.article(item.id).body for item in desk.store.latest(Scope(), limit=0)},
     }
     for secret in SECRETS:
