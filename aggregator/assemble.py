@@ -22,15 +22,15 @@ from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
 from aggregator.model import ParsedEntry, PollResult, Source, Verdict
-from aggregator.store import Store, Stored, open_store
+from aggregator.store import PollChanges, Store, open_store
 
 if TYPE_CHECKING:
     from aggregator.collect.cadence import Policy
-    from aggregator.collect.fetch import Fetcher, Fetches
+    from aggregator.collect.fetch import Fetcher, SupportsGet
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import TwoTierParsePool
     from aggregator.collect.poll import Poller
-    from aggregator.collect.push import Hubs, Subscriber
+    from aggregator.collect.push import HubClient, Subscriber
     from aggregator.publish.audience import Audience
     from aggregator.publish.hub import Send
     from aggregator.publish.rendering import Rendering
@@ -109,11 +109,11 @@ def bounds(settings: Settings) -> Policy:
 
 def policy(settings: Settings, store: Store, now: datetime) -> Policy:
     """The same, within ``[polling] budget``: for that, it looks at all sources."""
-    from aggregator.collect.cadence import thrift
+    from aggregator.collect.cadence import interval_factor
 
     plain, budget = bounds(settings), settings.polling.budget
     return (
-        replace(plain, thrift=thrift(store.followed(), now=now, policy=plain, polls_per_day=budget))
+        replace(plain, interval_factor=interval_factor(store.followed(), now=now, policy=plain, polls_per_day=budget))
         if budget
         else plain
     )
@@ -124,7 +124,7 @@ def poller(
     *,
     policy: Policy,
     store: Store,
-    fetcher: Fetches,
+    fetcher: SupportsGet,
     parser: TwoTierParsePool,
     clock: Clock,
     relax: Relax = lambda _, result: result,
@@ -140,14 +140,14 @@ def base(settings: Settings) -> str:
     return settings.site.url.rstrip("/")
 
 
-def hubs(settings: Settings, clock: Clock) -> Hubs:
+def hubs(settings: Settings, clock: Clock) -> HubClient:
     """The way to the hubs of others: the guard as for feeds, limits as for a short talk (COLLECT 1.4)."""
     from aggregator.collect.fetch import Fetcher, FetchLimits
-    from aggregator.collect.push import Hubs
+    from aggregator.collect.push import HubClient
 
     short = timedelta(seconds=5)
     limits = FetchLimits(total=3 * short, resolve=short, connect=short, silence=short)
-    return Hubs(Fetcher(limits, guard(settings), user_agent(settings), clock=clock))
+    return HubClient(Fetcher(limits, guard(settings), user_agent(settings), clock=clock))
 
 
 def subscriber(
@@ -156,7 +156,7 @@ def subscriber(
     store: Store,
     parser: TwoTierParsePool,
     clock: Clock,
-    on_delivered: Callable[[Stored], None],
+    on_delivered: Callable[[PollChanges], None],
 ) -> Subscriber:
     """Who subscribes at the hubs of sources and takes what they deliver."""
     from aggregator.collect.push import Subscriber

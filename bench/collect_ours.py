@@ -29,7 +29,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     from aggregator.collect.fetch import Fetcher, FetchLimits
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import TwoTierParsePool
-    from aggregator.collect.poll import Polled, Poller
+    from aggregator.collect.poll import Poller, PollOutcome
     from aggregator.daemon.poll_loop import PollLoop
     from aggregator.model import Subscription, Verdict
     from aggregator.store import open_store
@@ -40,7 +40,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
     def clock() -> datetime:
         return now
 
-    def note(polled: Polled) -> None:
+    def note(polled: PollOutcome) -> None:
         nonlocal left
         left -= 1
         if left == 0:

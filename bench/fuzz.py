@@ -25,11 +25,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from aggregator.collect.clean import clean_guid, clean_html, clean_line, is_impossible, parse_date, safe_url
+from aggregator.collect.decision import with_hub_links
 from aggregator.collect.discover import find_feeds
-from aggregator.collect.fetch.inflate import inflate
+from aggregator.collect.fetch.content_encoding import decode_body
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.parse.protocol import LENGTHS, decode_answer, encode_feed
-from aggregator.collect.push.links import with_links
 from aggregator.curate.identity import canonical_url, identify
 from aggregator.errors import CollectError, FetchError, ParseError
 from aggregator.model import Document, FeedInfo, KnownEntry, ParsedEntry, ParsedFeed
@@ -343,7 +343,7 @@ def compressed(given: bytes) -> None:
     """A body is inflated within its bound, or refused."""
     for coding in ("", "gzip", "deflate", "gzip, deflate"):
         try:
-            assert len(inflate(b"\x1f\x8b\x08\0" + given, coding, max_size_bytes=100_000).body) <= 100_000
+            assert len(decode_body(b"\x1f\x8b\x08\0" + given, coding, max_size_bytes=100_000).body) <= 100_000
         except FetchError as error:
             _documented(error, {"bad-encoding", "too-large"})
 
@@ -362,7 +362,7 @@ def values(given: bytes) -> None:
     assert clean_line(line) == line
     assert line.encode() is not None
     assert (clean_guid(text) or "").encode() is not None
-    assert len(with_links(FeedInfo(), text).hubs) <= 5
+    assert len(with_hub_links(FeedInfo(), text).hubs) <= 5
 
 
 def made_up(dice: random.Random) -> bytes:

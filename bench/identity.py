@@ -31,7 +31,7 @@ from typing import cast
 from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, Response
 from aggregator.collect.parse import parse_sync
-from aggregator.collect.poll import Polled, Poller
+from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.curate.identity import entry_keys
 from aggregator.curate.text import normalise, tokens
 from aggregator.errors import ParseError
@@ -193,7 +193,7 @@ async def replay(path: Path, most: int) -> Outcome:
     return outcome
 
 
-def note(outcome: Outcome, polled: Polled, held: set[str]) -> None:
+def note(outcome: Outcome, polled: PollOutcome, held: set[str]) -> None:
     """What one poll announced and edited, by ids; the store must say the same."""
     result, stored = polled.result, polled.stored
     assert stored is not None

@@ -26,7 +26,7 @@ from typing import Protocol
 
 from aggregator.collect import cadence
 from aggregator.collect.cadence import Hints, Policy
-from aggregator.model import Rhythm, Source, Subscription
+from aggregator.model import PostingRate, Source, Subscription
 
 HISTORIES = Path("timeseries") / "arrivals" / "posting_times_84feeds.json.xz"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -35,7 +35,7 @@ DAYS = 99
 WINDOW = 30
 #: what our rule promises: polls a source and day, delay of an item in minutes
 POLLS, DELAY = 9.9, 22.0
-#: polls a day of all sources together that are followed side by side, and how often thrift is worked out anew
+#: polls a day of all sources together that are followed side by side, and how often interval_factor is worked out anew
 BUDGETS = (600, 420, 200)
 PACE = HOUR
 #: what a day of much news may cost, in budgets
@@ -58,7 +58,7 @@ class Ours:
 
     def __init__(self, chance: random.Random, policy: Policy | None = None) -> None:
         self._chance, self.policy = chance, policy or Policy()
-        self._rhythm, self._before = Rhythm(), float("nan")
+        self._rhythm, self._before = PostingRate(), float("nan")
 
     def next(self, now: float, times: Sequence[float], new: int) -> float:
         """One step of `cadence`."""
@@ -83,7 +83,7 @@ class Ours:
         """The source as a store would hand it out."""
         url = f"https://{number}.example/feed"
         return Source(
-            id=number, slug=str(number), subscription=Subscription(url=url), fetch_url=url, rhythm=self._rhythm
+            id=number, slug=str(number), subscription=Subscription(url=url), fetch_url=url, posting_rate=self._rhythm
         )
 
 
@@ -244,9 +244,9 @@ def side_by_side(histories: Sequence[Sequence[float]], budget: int, *, span: int
 
 def _economise(rules: Sequence[Ours], budget: int, now: float) -> None:
     sources = [rule.source(number) for number, rule in enumerate(rules)]
-    thrift = cadence.thrift(sources, now=moment(now), policy=rules[0].policy, polls_per_day=budget)
+    interval_factor = cadence.interval_factor(sources, now=moment(now), policy=rules[0].policy, polls_per_day=budget)
     for rule in rules:
-        rule.policy = replace(rule.policy, thrift=thrift)
+        rule.policy = replace(rule.policy, interval_factor=interval_factor)
 
 
 def figures(histories: Sequence[Sequence[float]], make: Callable[[random.Random], Rule], *, seed: int = 1) -> Figures:

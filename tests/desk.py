@@ -15,7 +15,7 @@ from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import parse_sync
-from aggregator.collect.poll import Polled, Poller
+from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.model import (
     Document,
     Lease,
@@ -66,13 +66,13 @@ class Desk:
     def follow(self, *subscriptions: Subscription) -> None:
         self.store.sync_sources(subscriptions, now=self.now)
 
-    def poll(self, *, force: bool = False) -> list[Polled]:
+    def poll(self, *, force: bool = False) -> list[PollOutcome]:
         """One round of what is due, as the daemon does it."""
         leases = self.store.claim(now=self.now, limit=100, lease=5 * MINUTE, force=force)
         return self.poll_leases(leases)
 
-    def poll_leases(self, leases: list[Lease]) -> list[Polled]:
-        async def run() -> list[Polled]:
+    def poll_leases(self, leases: list[Lease]) -> list[PollOutcome]:
+        async def run() -> list[PollOutcome]:
             fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), self.user_agent, clock=lambda: self.now)
             store = self.completing or self.store
             poller = Poller(store, fetcher, self.parser, Policy(), self.judge, lambda: self.now, lambda: self.jitter)

@@ -83,7 +83,7 @@ class FeedReader(AbstractAsyncContextManager["FeedReader"]):
         return None
 
     async def reload(self) -> None:
-        """Fetches every subscription once."""
+        """SupportsGet every subscription once."""
         raise NotImplementedError
 
     def shown(self, url: str) -> list[Shown]:

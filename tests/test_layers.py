@@ -38,6 +38,7 @@ KNOWN_BY = {
     "feedgen": {"publish.feeds"},
     "lxml": {"publish.feeds"},
     "nh3": {"collect.clean"},
+    "idna": {"collect.hosts"},
     "apscheduler": {"schedule"},
     "sqlite3": {"store.sqlite"},
     "sqlite_utils": {"store.sqlite"},

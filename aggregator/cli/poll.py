@@ -12,7 +12,7 @@ import click
 from aggregator.cli.context import Context, pass_context
 
 if TYPE_CHECKING:
-    from aggregator.collect.poll import Polled
+    from aggregator.collect.poll import PollOutcome
     from aggregator.config import Settings
     from aggregator.daemon.poll_loop import PollLoop
     from aggregator.store import Store
@@ -59,26 +59,28 @@ def _due(store: Store, now: datetime) -> set[str]:
 
 def _resting(store: Store, wanted: set[str], now: datetime) -> set[str]:
     """Those of `wanted` that are left alone all the same; they are told about."""
-    from aggregator.collect.backoff import rests
+    from aggregator.collect.decision import is_cooling_down
 
-    resting = [one for one in store.sources(now=now) if one.subscription.url in wanted and rests(one, now=now)]
+    resting = [
+        one for one in store.sources(now=now) if one.subscription.url in wanted and is_cooling_down(one, now=now)
+    ]
     for one in resting:
         click.echo(f"{one.ref.name}: left alone, it was asked a short while ago or its server is busy", err=True)
     return {one.subscription.url for one in resting}
 
 
-async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[Polled]:
+async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[PollOutcome]:
     """One round: every wanted source once."""
     from aggregator import assemble
     from aggregator.cli.output import Progress
     from aggregator.daemon.poll_loop import PollLoop, lease_length
 
-    done: list[Polled] = []
+    done: list[PollOutcome] = []
     left = set(wanted)
     fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
     with Progress("polling", total=len(wanted)) as progress:
 
-        def on_polled(polled: Polled) -> None:
+        def on_polled(polled: PollOutcome) -> None:
             done.append(polled)
             left.discard(polled.source.subscription.url)
             progress.advance()
@@ -130,7 +132,7 @@ def _refresh(settings: Settings, store: Store, now: datetime) -> None:
         refresher.run(now)
 
 
-def _summary(done: list[Polled], wanted: set[str]) -> int:
+def _summary(done: list[PollOutcome], wanted: set[str]) -> int:
     """Says what came of it; the exit code."""
     from aggregator.cli.output import print_table, stderr
     from aggregator.model.redact import public_url

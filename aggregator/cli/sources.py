@@ -178,13 +178,13 @@ def _may_create(settings: Settings) -> bool:
 
 async def _complete(settings: Settings, store: Store, url: str, answer: Response) -> None:
     from aggregator import assemble
-    from aggregator.collect.fetch import Fetched
+    from aggregator.collect.fetch import PrefetchedResponse
 
     leases = store.claim(now=Context.now(), limit=1, lease=timedelta(minutes=1), only=frozenset({url}))
     parser = assemble.parser()
     policy = assemble.policy(settings, store, Context.now())
     poller = assemble.poller(
-        settings, policy=policy, store=store, fetcher=Fetched(answer), parser=parser, clock=Context.now
+        settings, policy=policy, store=store, fetcher=PrefetchedResponse(answer), parser=parser, clock=Context.now
     )
     try:
         for lease in leases:

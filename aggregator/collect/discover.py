@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from aggregator.collect.fetch import Fetches, NotModified, Response
-from aggregator.collect.moves import is_downgrade
+from aggregator.collect.decision import is_downgrade
+from aggregator.collect.fetch import NotModified, Response, SupportsGet
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -49,7 +49,7 @@ class FoundFeed:
     answer: Response | None = field(default=None, compare=False, repr=False)
 
 
-async def discover(fetcher: Fetches, parser: Parser, url: str) -> list[FoundFeed]:
+async def discover(fetcher: SupportsGet, parser: Parser, url: str) -> list[FoundFeed]:
     """The feed at `url`, or the feeds that the page there declares, best first; none: the page declares none.
 
     Raises FetchError, and ParseError if there is neither a feed nor a page.

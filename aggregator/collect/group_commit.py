@@ -12,9 +12,9 @@ from itertools import accumulate
 from typing import Final
 
 from aggregator.model import Lease, PollResult
-from aggregator.store import Stored, WorkStore
+from aggregator.store import PollChanges, WorkStore
 
-__all__ = ["Completions"]
+__all__ = ["GroupCommit"]
 
 #: polls that are handed over at once; each is still whole in the store, or not at all
 _MOST: Final = 64
@@ -26,12 +26,12 @@ _GATHER_S: Final = 0.03
 _ENOUGH: Final = 32
 
 
-class Completions:
+class GroupCommit:
     """Completes polls in the store. Belongs to one event loop at a time."""
 
     def __init__(self, store: WorkStore) -> None:
         self._store = store
-        self._waiting: list[tuple[Lease, PollResult, asyncio.Future[Stored]]] = []
+        self._waiting: list[tuple[Lease, PollResult, asyncio.Future[PollChanges]]] = []
         self._writing: asyncio.Task[None] | None = None
         #: polls that have begun and not ended
         self._under_way = 0
@@ -48,9 +48,9 @@ class Completions:
         if not self._under_way:
             self._enough.set()
 
-    async def complete(self, lease: Lease, result: PollResult) -> Stored:
+    async def complete(self, lease: Lease, result: PollResult) -> PollChanges:
         """`WorkStore.complete`: returns once it is durable. Who is cancelled meanwhile does not hear of it."""
-        done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[PollChanges] = asyncio.get_running_loop().create_future()
         self._waiting.append((lease, result, done))
         if len(self._waiting) >= _ENOUGH:
             self._enough.set()
@@ -68,7 +68,7 @@ class Completions:
             for (_, _, done), outcome in zip(some, outcomes, strict=True):
                 if done.done():
                     continue
-                if isinstance(outcome, Stored):
+                if isinstance(outcome, PollChanges):
                     done.set_result(outcome)
                 else:
                     done.set_exception(outcome)
@@ -87,7 +87,7 @@ class Completions:
             await self._enough.wait()
             over.cancel()
 
-    def _written(self, polls: list[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+    def _written(self, polls: list[tuple[Lease, PollResult]]) -> list[PollChanges | Exception]:
         try:
             return list(self._store.complete_all(polls))
         except Exception as error:  # noqa: BLE001 - the edge of a thread: everybody who waits is told

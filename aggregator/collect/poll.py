@@ -1,6 +1,6 @@
 """The order of things for one source; decides nothing itself.
 
-    revalidation.to_send                  → which validators
+    decision.validators_to_send                  → which validators
     fetch.get(address, validators)        → Response | NotModified | FetchError
       NotModified, or the body we had     → nothing new; the validators it brought are kept
       parser.parse(document)              → ParsedFeed | ParseError    only what is new beside the last one, if known
@@ -26,18 +26,16 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from aggregator.collect import backoff, learnt, revalidation
+from aggregator.collect import decision
 from aggregator.collect.cadence import Hints, Policy
-from aggregator.collect.completing import Completions
-from aggregator.collect.fetch import Fetches, NotModified, Response
-from aggregator.collect.network import NetworkHealth
+from aggregator.collect.decision import OutageDetector, conditional
+from aggregator.collect.fetch import NotModified, Response, SupportsGet
+from aggregator.collect.group_commit import GroupCommit
 from aggregator.collect.parse.incremental import FingerprintCache
-from aggregator.collect.push.links import with_links
-from aggregator.collect.remembered import remembered
-from aggregator.collect.worked import worked
-from aggregator.curate.identity import identify, is_partial_document_enough
+from aggregator.curate.identity import entry_keys, identify, is_partial_document_enough
 from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLease
 from aggregator.model import (
+    ConditionalState,
     Document,
     Entry,
     KnownEntry,
@@ -46,15 +44,14 @@ from aggregator.model import (
     ParsedEntry,
     ParsedFeed,
     PollResult,
-    Revalidation,
-    Rhythm,
+    PostingRate,
     Source,
     Validators,
     Verdict,
 )
-from aggregator.store import Stored, WorkStore
+from aggregator.store import PollChanges, WorkStore
 
-__all__ = ["Parser", "Polled", "Poller"]
+__all__ = ["Parser", "PollOutcome", "Poller", "known_entries"]
 
 _log = logging.getLogger(__name__)
 _THREAD_FROM_BYTES = 256 * 1024
@@ -68,12 +65,12 @@ class Parser(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Polled:
+class PollOutcome:
     """How one poll went. `stored` is None if somebody else had taken the work over meanwhile."""
 
     source: Source
     result: PollResult
-    stored: Stored | None
+    stored: PollChanges | None
 
 
 class _Asked:
@@ -101,7 +98,7 @@ class Poller:
     def __init__(  # noqa: PLR0917 - its parts, in the order in which they act
         self,
         store: WorkStore,
-        fetcher: Fetches,
+        fetcher: SupportsGet,
         parser: Parser,
         policy: Policy,
         judge: Callable[[Source, ParsedEntry], Verdict],
@@ -118,11 +115,12 @@ class Poller:
         self._clock = clock
         self._jitter = jitter
         self._relax = relax
-        self._network = NetworkHealth()
+        #: whether our own network is down; failures counted too early are taken back by whoever watches it
+        self.outage = OutageDetector()
         self._fingerprints = FingerprintCache()
-        self._completions = Completions(store)
+        self._group_commit = GroupCommit(store)
 
-    async def poll(self, lease: Lease) -> list[Polled]:
+    async def poll(self, lease: Lease) -> list[PollOutcome]:
         """Polls every source of the lease, at once: a lease holds no more than may be in flight to its host.
 
         A bad feed raises nothing; StoreError only, when what happened cannot be recorded.
@@ -131,21 +129,21 @@ class Poller:
             return [await self._poll_one(lease, lease.sources[0])]
         return list(await asyncio.gather(*(self._poll_one(lease, source) for source in lease.sources)))
 
-    async def _poll_one(self, lease: Lease, source: Source) -> Polled:
-        self._completions.begin()
+    async def _poll_one(self, lease: Lease, source: Source) -> PollOutcome:
+        self._group_commit.begin()
         try:
             result = self._relax(source, await self._outcome(source))
         finally:
-            self._completions.end()
+            self._group_commit.end()
         try:
-            stored = await self._completions.complete(lease, result)
+            stored = await self._group_commit.complete(lease, result)
         except StaleLease:
             _log.warning("%s took longer than its lease; somebody else has polled it", source.slug)
-            return Polled(source=source, result=result, stored=None)
-        return Polled(source=source, result=result, stored=stored)
+            return PollOutcome(source=source, result=result, stored=None)
+        return PollOutcome(source=source, result=result, stored=stored)
 
     async def _outcome(self, source: Source) -> PollResult:
-        asked = _Asked(source, revalidation.to_send(source, now=self._clock()))
+        asked = _Asked(source, decision.validators_to_send(source, now=self._clock()))
         try:
             answer = await self._fetch(source, asked.sent)
             return await self._taken(asked, answer)
@@ -164,21 +162,22 @@ class Poller:
         try:
             answer = await self._fetcher.get(source.fetch_url, validators=sent)
         except FetchError as error:
-            self._network.note(host, error.code)
+            self.outage.note(host, error.code, now=self._clock(), source=source)
             raise
-        self._network.note(host, None)
+        self.outage.note(host, None, now=self._clock())
         return answer
 
     async def _taken(self, asked: _Asked, answer: Response | NotModified) -> PollResult:
         source, now = asked.source, self._clock()
-        known = revalidation.noted(source, asked.sent, now=now)
+        known = conditional.noted(source, asked.sent, now=now)
         if isinstance(answer, NotModified):
-            known = revalidation.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
+            known = conditional.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
             return self._unchanged(asked, answer, known, "not-modified")
         digest = await _digest(answer.body)
         same = digest == source.body_hash
-        conditional = asked.sent != Validators()
-        known = revalidation.after_body(known, same=same and conditional, now=now, fresh_for=answer.fresh_for)
+        known = conditional.after_body(
+            known, same=same and asked.sent != Validators(), now=now, fresh_for=answer.fresh_for
+        )
         if same:
             return self._unchanged(asked, answer, known, "same", size_bytes=len(answer.body))
         feed, held = await self._read(source, answer.document)
@@ -190,25 +189,27 @@ class Poller:
         """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
         previous = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
         feed = await self._parser.parse(replace(document, previous=previous))
-        known = await remembered(self._store, source, feed.entries)
+        known = await known_entries(self._store, source, feed.entries)
         if feed.unchanged and not is_partial_document_enough(feed.entries, known):
             feed = await self._parser.parse(replace(document, previous=b""))
-            known = await remembered(self._store, source, feed.entries)
+            known = await known_entries(self._store, source, feed.entries)
         return feed, known
 
     def _unchanged(
         self,
         asked: _Asked,
         answer: Response | NotModified,
-        revalidates: Revalidation,
+        revalidates: ConditionalState,
         outcome: Outcome,
         *,
         size_bytes: int = 0,
     ) -> PollResult:
         """A 304, or a 200 with the very body that was parsed last time: in both cases the new validators count."""
         source = asked.source
-        hints = learnt.hints(source.info, answer)
-        return self._good(asked, answer, source.rhythm, hints, revalidates, outcome=outcome, size_bytes=size_bytes)
+        hints = decision.publisher_hints(source.info, answer)
+        return self._good(
+            asked, answer, source.posting_rate, hints, revalidates, outcome=outcome, size_bytes=size_bytes
+        )
 
     def _parsed(  # noqa: PLR0917 - what is known of a source and of its document
         self,
@@ -216,7 +217,7 @@ class Poller:
         answer: Response,
         feed: ParsedFeed,
         known: Sequence[KnownEntry],
-        revalidates: Revalidation,
+        revalidates: ConditionalState,
         digest: bytes,
     ) -> PollResult:
         source, now = asked.source, self._clock()
@@ -227,20 +228,22 @@ class Poller:
             now=now,
             unstable_ids=source.unstable_ids,
         )
-        rhythm = learnt.observed(source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta)
-        hints = learnt.hints(feed.info, answer)
+        posting_rate = decision.update_posting_rate(
+            source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta
+        )
+        hints = decision.publisher_hints(feed.info, answer)
         truncated = answer.truncated or feed.truncated
         entries = tuple(self._judged(source, entry) for entry in found.entries)
         return replace(
-            self._good(asked, answer, rhythm, hints, revalidates, outcome="new", size_bytes=len(answer.body)),
+            self._good(asked, answer, posting_rate, hints, revalidates, outcome="new", size_bytes=len(answer.body)),
             entries=entries,
-            info=None if feed.truncated else with_links(feed.info, answer.link),
+            info=None if feed.truncated else decision.with_hub_links(feed.info, answer.link),
             # half a document must be asked for again in full
-            validators=None if truncated else learnt.held(source, answer),
+            validators=None if truncated else decision.next_validators(source, answer),
             body_hash=None if truncated or answer.delta else digest,
-            rhythm=rhythm,
+            posting_rate=posting_rate,
             insert_only=feed.truncated,
-            warnings=learnt.warnings(source, answer, feed, found.warnings),
+            warnings=decision.poll_warnings(source, answer, feed, found.warnings),
             unstable_ids=found.unstable_ids,
         )
 
@@ -252,18 +255,18 @@ class Poller:
         self,
         asked: _Asked,
         answer: Response | NotModified,
-        rhythm: Rhythm,
+        posting_rate: PostingRate,
         hints: Hints,
-        revalidates: Revalidation,
+        revalidates: ConditionalState,
         *,
         outcome: Outcome,
         size_bytes: int,
     ) -> PollResult:
         """What all polls that worked have in common."""
-        return worked(
+        return decision.success(
             asked.source,
             answer,
-            rhythm,
+            posting_rate,
             hints,
             revalidates,
             now=self._clock(),
@@ -276,16 +279,26 @@ class Poller:
 
     def _failed(self, asked: _Asked, error: CollectError) -> PollResult:
         now = self._clock()
-        result = backoff.failed(
+        result = decision.failure(
             asked.source,
             error,
             now=now,
             policy=self.policy,
             jitter=self._jitter(),
-            our_fault=self._network.explains(error.code),
-            known=revalidation.noted(asked.source, asked.sent, now=now),
+            our_fault=self.outage.is_local_fault(error.code),
+            known=conditional.noted(asked.source, asked.sent, now=now),
         )
         return replace(result, duration=asked.duration)
+
+
+async def known_entries(store: WorkStore, source: Source, entries: Sequence[ParsedEntry]) -> list[KnownEntry]:
+    """Stored entries that may equal those of a document, by guid or canonical URL; none before the first good poll."""
+    if source.last_success is None:
+        return []
+    keys = [entry_keys(entry) for entry in entries]
+    guids = [guid for guid, _ in keys if guid is not None]
+    links = [link for _, link in keys if link is not None]
+    return await asyncio.to_thread(store.known, source.id, guids=guids, links=links) if guids or links else []
 
 
 @lru_cache(maxsize=4096)  # the same ones, poll after poll

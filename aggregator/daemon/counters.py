@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from aggregator.collect.poll import Polled
+from aggregator.collect.poll import PollOutcome
 from aggregator.model.redact import public_url
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Counters:
     reloads: Counter[str] = field(default_factory=Counter)
     config_ok: bool = True
 
-    def polled(self, polled: Polled) -> None:
+    def polled(self, polled: PollOutcome) -> None:
         """Takes note of a finished poll."""
         result, stored = polled.result, polled.stored
         self.polls[result.outcome] += 1
@@ -33,7 +33,7 @@ class Counters:
         self.updated_entries += stored.updated if stored else 0
         self._tell(polled)
 
-    def _tell(self, polled: Polled) -> None:
+    def _tell(self, polled: PollOutcome) -> None:
         source, result = polled.source, polled.result
         where = {"url": public_url(source.fetch_url), "source": source.slug}
         if result.error is not None and result.counts_as_error and not source.error_count:

@@ -16,7 +16,7 @@ from aggregator.store import Store
 
 log = logging.getLogger(__name__)
 
-#: thrift changes a little all the time
+#: interval_factor changes a little all the time
 _WORTH_TELLING = 0.1
 
 
@@ -34,7 +34,7 @@ class PollBudget:
             policy = await asyncio.to_thread(assemble.policy, settings, self._store, self._clock())
         except StoreError as error:
             log.warning("pace stays as it is", extra={"why": error})
-            policy = replace(assemble.bounds(settings), thrift=self.policy.thrift)
-        if abs(policy.thrift / self.policy.thrift - 1) > _WORTH_TELLING:
-            log.info("polling paced to the budget", extra={"intervals_times": round(policy.thrift, 2)})
+            policy = replace(assemble.bounds(settings), interval_factor=self.policy.interval_factor)
+        if abs(policy.interval_factor / self.policy.interval_factor - 1) > _WORTH_TELLING:
+            log.info("polling paced to the budget", extra={"intervals_times": round(policy.interval_factor, 2)})
         self.policy = poller.policy = policy

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from aggregator.collect.poll import Polled
+from aggregator.collect.poll import PollOutcome
 from aggregator.errors import AggregatorError, StaleLease, StoreError
 from aggregator.model import Lease
 from aggregator.store import WorkStore
@@ -32,7 +32,7 @@ SLOW_PER_SLOT = 4
 class LeasePoller(Protocol):
     """What the poll_loop needs of `collect.poll.Poller`."""
 
-    async def poll(self, lease: Lease) -> list[Polled]:
+    async def poll(self, lease: Lease) -> list[PollOutcome]:
         """Polls the sources of a lease and completes each in the store."""
 
 
@@ -59,7 +59,7 @@ class PollLoop:
         per_host: int,
         lease: timedelta,
         clock: Callable[[], datetime],
-        on_polled: Callable[[Polled], None],
+        on_polled: Callable[[PollOutcome], None],
         patience: timedelta = PATIENCE,
     ) -> None:
         self.poller = poller

@@ -26,7 +26,7 @@ from pyexpat import EXPAT_VERSION
 from aggregator import __version__, assemble, config
 from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher
-from aggregator.collect.poll import Polled, Poller
+from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
 from aggregator.daemon.counters import Counters
 from aggregator.daemon.figures import Figures
@@ -44,7 +44,7 @@ from aggregator.publish.pages import Pages
 from aggregator.publish.web import WebServer, create_app, serve
 from aggregator.schedule import Schedule
 from aggregator.sdnotify import Notifier
-from aggregator.store import Store, Stored
+from aggregator.store import PollChanges, Store
 
 log = logging.getLogger(__name__)
 
@@ -232,13 +232,13 @@ class Daemon:
         """One line for ``systemctl status``."""
         return f"following {len(self.settings.sources)} sources at {self.settings.site.url}"
 
-    def _polled(self, polled: Polled) -> None:
+    def _polled(self, polled: PollOutcome) -> None:
         self.counters.polled(polled)
         self.websub.polled(polled)
         if polled.stored:
             self._stored(polled.stored)
 
-    def _stored(self, stored: Stored) -> None:
+    def _stored(self, stored: PollChanges) -> None:
         if stored.new_items or stored.updated:
             self.refresh_loop.want()
 

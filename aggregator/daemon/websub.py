@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from aggregator import assemble
 from aggregator.clock import SteadyClock
 from aggregator.collect.parse import TwoTierParsePool
-from aggregator.collect.poll import Polled
+from aggregator.collect.poll import PollOutcome
 from aggregator.config import Settings
-from aggregator.store import Store, Stored
+from aggregator.store import PollChanges, Store
 
 
 class WebSub:
@@ -24,7 +24,7 @@ class WebSub:
         parser: TwoTierParsePool,
         *,
         clock: SteadyClock,
-        on_delivered: Callable[[Stored], None],
+        on_delivered: Callable[[PollChanges], None],
     ) -> None:
         self.subscriber = assemble.subscriber(
             settings, store=store, parser=parser, clock=clock, on_delivered=on_delivered
@@ -41,7 +41,7 @@ class WebSub:
         """One round of what is to be asked of hubs."""
         await self.subscriber.tick()
 
-    def polled(self, polled: Polled) -> None:
+    def polled(self, polled: PollOutcome) -> None:
         """A poll has ended: what it found may be what should have been delivered."""
         if polled.stored is not None and polled.stored.oldest_new is not None:
             self._begin(self.subscriber.missed(polled.source, polled.stored.oldest_new))

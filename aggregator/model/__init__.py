@@ -15,14 +15,14 @@ opaque strings of ``[0-9a-z]`` that never change and are never reused.
 from __future__ import annotations
 
 from aggregator.model.collecting import (
+    ConditionalState,
     Entry,
     KnownEntry,
     Lease,
     Outcome,
     PollError,
     PollResult,
-    Revalidation,
-    Rhythm,
+    PostingRate,
     Source,
     Subscription,
     Validators,
@@ -47,7 +47,6 @@ from aggregator.model.curating import (
     StoryMerge,
 )
 from aggregator.model.documents import UNCOUNTED, Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
-from aggregator.model.pushing import HubSubscriber, Push
 from aggregator.model.reading import (
     Copy,
     Item,
@@ -61,10 +60,12 @@ from aggregator.model.reading import (
     View,
 )
 from aggregator.model.time import duration, duration_text, utc
+from aggregator.model.websub import HubSubscriber, Push
 
 __all__ = [
     "UNCOUNTED",
     "Candidate",
+    "ConditionalState",
     "Copy",
     "Curation",
     "Document",
@@ -90,12 +91,11 @@ __all__ = [
     "PollError",
     "PollResult",
     "Population",
+    "PostingRate",
     "Provenance",
     "Push",
     "Reader",
     "RelatedPair",
-    "Revalidation",
-    "Rhythm",
     "Scope",
     "Source",
     "SourceHealth",

@@ -42,7 +42,7 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class PostingRate:
     """What is known of how a source posts; kept by `collect.cadence`, stored without being understood."""
 
     #: items, each decayed by its age at `as_of`; and the same with a half-life of hours
@@ -61,8 +61,8 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revalidation:
-    """How a server answers conditional requests; kept by `collect.revalidation`, stored without being understood."""
+class ConditionalState:
+    """How a server answers conditional requests; kept by `collect.conditional`, stored without being understood."""
 
     #: when a body last came; None: not known
     last_body_at: datetime | None = None
@@ -71,9 +71,9 @@ class Revalidation:
     #: it answers 304 to If-Modified-Since, but not when If-None-Match stands beside it
     dates_only: bool = False
     #: when a whole answer was last asked for, to see whether its 304s are true
-    doubted_at: datetime | None = None
+    full_check_at: datetime | None = None
     #: when it last asked for more patience than others: 429, or a freshness beyond a day
-    limited_at: datetime | None = None
+    throttled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +91,10 @@ class Source:
     #: what the last good document said about the feed: its hints hold through 304s as well
     info: FeedInfo = field(default_factory=FeedInfo)
     validators: Validators = field(default_factory=Validators)
-    revalidation: Revalidation = field(default_factory=Revalidation)
+    conditional: ConditionalState = field(default_factory=ConditionalState)
     #: SHA-256 of the last body that was parsed
     body_hash: bytes | None = None
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    posting_rate: PostingRate = field(default_factory=PostingRate)
     #: consecutive failures, and since when
     error_count: int = 0
     error_since: datetime | None = None
@@ -198,8 +198,8 @@ class PollResult:
     #: None: keep the stored pair; else both are replaced, the absent one cleared
     validators: Validators | None = None
     body_hash: bytes | None = None
-    revalidation: Revalidation | None = None
-    rhythm: Rhythm | None = None
+    conditional: ConditionalState | None = None
+    posting_rate: PostingRate | None = None
     error: PollError | None = None
     #: False: the fault is on our side (no network); the source's error count stays as it is
     counts_as_error: bool = True

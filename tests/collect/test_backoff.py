@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.collect import backoff
+from aggregator.collect import decision
 from aggregator.collect.cadence import Policy
 from aggregator.errors import FetchError
-from aggregator.model import PollResult, Revalidation, Source, Subscription
+from aggregator.model import ConditionalState, PollResult, Source, Subscription
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -15,8 +15,8 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 def failed(url: str, error: FetchError, *, our_fault: bool = False) -> PollResult:
     source = Source(id=1, slug="a", subscription=Subscription(url=url), fetch_url=url)
-    return backoff.failed(
-        source, error, now=START, policy=Policy(), jitter=0.0, our_fault=our_fault, known=Revalidation()
+    return decision.failure(
+        source, error, now=START, policy=Policy(), jitter=0.0, our_fault=our_fault, known=ConditionalState()
     )
 
 
@@ -48,6 +48,6 @@ def test_our_own_fault_is_tried_again_soon_and_not_counted() -> None:
     assert (result.next_poll, result.counts_as_error) == (START + MINUTE, False)
 
 
-def test_a_429_is_remembered() -> None:
+def test_a_429_is_known_entries() -> None:
     busy = failed("https://news.example/feed", FetchError("http-429", "busy", status=429))
-    assert busy.revalidation == Revalidation(limited_at=START)
+    assert busy.conditional == ConditionalState(throttled_at=START)

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from aggregator.collect import cadence
 from aggregator.collect.cadence import Hints, Policy
-from aggregator.model import FeedInfo, Rhythm
+from aggregator.model import FeedInfo, PostingRate
 
 #: a Monday
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POLICY = Policy()
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-QUIET_SOURCE = Rhythm(since=NOW - 30 * DAY, as_of=NOW, last_item_at=NOW - 20 * DAY)
+QUIET_SOURCE = PostingRate(since=NOW - 30 * DAY, as_of=NOW, last_item_at=NOW - 20 * DAY)
 
 
-def steady(per_day: float, days: int = 90, window: int = 50) -> Rhythm:
+def steady(per_day: float, days: int = 90, window: int = 50) -> PostingRate:
     """A source that has long posted at this rate, at all hours."""
     gap = DAY / per_day
     # shifted by the golden ratio, so that no hour of the day is favoured
@@ -30,9 +30,9 @@ def steady(per_day: float, days: int = 90, window: int = 50) -> Rhythm:
     return observed(times, window=window)
 
 
-def observed(times: Sequence[datetime | None], window: int = 50) -> Rhythm:
+def observed(times: Sequence[datetime | None], window: int = 50) -> PostingRate:
     return cadence.observe(
-        Rhythm(), published=times, now=NOW, previous_poll=None, window_entries=window, overlapped=True
+        PostingRate(), published=times, now=NOW, previous_poll=None, window_entries=window, overlapped=True
     )
 
 
@@ -40,8 +40,8 @@ def minutes(duration: timedelta) -> float:
     return duration / MINUTE
 
 
-def after(hints: Hints, rhythm: Rhythm = QUIET_SOURCE, fixed: timedelta | None = None) -> timedelta:
-    return cadence.next_poll(rhythm, now=NOW, policy=POLICY, hints=hints, jitter=0.0, fixed=fixed) - NOW
+def after(hints: Hints, posting_rate: PostingRate = QUIET_SOURCE, fixed: timedelta | None = None) -> timedelta:
+    return cadence.next_poll(posting_rate, now=NOW, policy=POLICY, hints=hints, jitter=0.0, fixed=fixed) - NOW
 
 
 # --- the adaptive interval ------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_within_floor_and_cap() -> None:
 
 def test_a_silent_source_is_asked_less_and_less() -> None:
     def cap(silent: timedelta) -> timedelta:
-        rhythm = Rhythm(since=NOW - 5 * 365 * DAY, last_item_at=NOW - silent, as_of=NOW)
+        rhythm = PostingRate(since=NOW - 5 * 365 * DAY, last_item_at=NOW - silent, as_of=NOW)
         return cadence.interval(rhythm, now=NOW, policy=Policy(max_interval=6 * HOUR)) / HOUR * HOUR
 
     assert cap(80 * DAY) == 6 * HOUR
@@ -147,7 +147,7 @@ def test_future_dates_are_not_believed() -> None:
 
 def test_later_a_date_outside_the_gap_is_the_middle_of_it() -> None:
     rhythm = cadence.observe(
-        Rhythm(since=NOW - 9 * DAY),
+        PostingRate(since=NOW - 9 * DAY),
         published=[NOW - 300 * DAY, None, NOW + DAY, NOW - 10 * MINUTE],
         now=NOW,
         previous_poll=NOW - HOUR,
@@ -176,7 +176,7 @@ def test_whatever_was_seen_the_next_poll_is_between_floor_and_cap(
 ) -> None:
     published = [None if offset is None else NOW + timedelta(seconds=offset) for offset in offsets]
     rhythm = cadence.observe(
-        Rhythm(),
+        PostingRate(),
         published=published,
         now=NOW,
         previous_poll=None if first else NOW - timedelta(seconds=waited_s),
@@ -218,8 +218,8 @@ def test_hints_only_ever_lengthen(hints: Hints, expected: timedelta) -> None:
 
 
 def test_short_times_to_live_are_misunderstandings() -> None:
-    assert after(Hints(ttl=4 * MINUTE), rhythm=steady(200)) == 30 * MINUTE
-    assert after(Hints(ttl=45 * MINUTE), rhythm=steady(200)) == 45 * MINUTE
+    assert after(Hints(ttl=4 * MINUTE), posting_rate=steady(200)) == 30 * MINUTE
+    assert after(Hints(ttl=45 * MINUTE), posting_rate=steady(200)) == 45 * MINUTE
 
 
 def test_a_fixed_interval_overrides_the_document_and_not_the_server() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aggregator.collect import cadence
 from aggregator.collect.cadence import Policy
-from aggregator.model import Rhythm, Source, Subscription
+from aggregator.model import PostingRate, Source, Subscription
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -24,7 +24,7 @@ def source(per_day: float, *, fixed: timedelta | None = None, weight: float = 1.
     gap = DAY / per_day
     # shifted by the golden ratio, so that no hour of the day is favoured
     rhythm = cadence.observe(
-        Rhythm(),
+        PostingRate(),
         published=[NOW - gap * (number + number * 0.618 % 1) for number in range(int(30 * per_day) + 1)],
         now=NOW,
         previous_poll=None,
@@ -33,16 +33,16 @@ def source(per_day: float, *, fixed: timedelta | None = None, weight: float = 1.
     )
     url = f"https://{per_day}.example/feed"
     subscription = Subscription(url=url, interval=fixed, weight=weight)
-    return Source(id=1, slug="s", subscription=subscription, fetch_url=url, rhythm=rhythm)
+    return Source(id=1, slug="s", subscription=subscription, fetch_url=url, posting_rate=rhythm)
 
 
-def thrift(sources: list[Source], polls_per_day: int, policy: Policy = POLICY) -> float:
-    return cadence.thrift(sources, now=NOW, policy=policy, polls_per_day=polls_per_day)
+def interval_factor(sources: list[Source], polls_per_day: int, policy: Policy = POLICY) -> float:
+    return cadence.interval_factor(sources, now=NOW, policy=policy, polls_per_day=polls_per_day)
 
 
 def interval(one: Source, factor: float, at: datetime = NOW) -> timedelta:
-    policy = Policy(thrift=factor)
-    return cadence.interval(one.rhythm, now=at, policy=policy, weight=one.subscription.weight)
+    policy = Policy(interval_factor=factor)
+    return cadence.interval(one.posting_rate, now=at, policy=policy, weight=one.subscription.weight)
 
 
 def daily(one: Source, factor: float) -> float:
@@ -59,53 +59,53 @@ MIXED = [source(rate) for rate in RATES] * 5
 
 
 def test_where_there_is_enough_nothing_changes() -> None:
-    assert thrift(MIXED, 10_000) == 1.0
-    assert thrift([], 1) == 1.0
+    assert interval_factor(MIXED, 10_000) == 1.0
+    assert interval_factor([], 1) == 1.0
 
 
 @pytest.mark.parametrize("share", [0.9, 0.6, 0.3, 0.1])
 def test_the_budget_is_kept_and_used(share: float) -> None:
     budget = int(polls(MIXED, 1.0) * share)
-    factor = thrift(MIXED, budget)
+    factor = interval_factor(MIXED, budget)
     assert factor > 1
     assert 0.75 * budget < polls(MIXED, factor) <= budget
 
 
 def test_what_is_left_is_spent_by_the_same_formula() -> None:
-    """Twice the root of the rate is twice the polls, with thrift as without."""
+    """Twice the root of the rate is twice the polls, with interval_factor as without."""
     busy, quiet = source(32), source(8)
-    factor = thrift([busy, quiet] * 20, 200)
+    factor = interval_factor([busy, quiet] * 20, 200)
     assert daily(busy, factor) / daily(quiet, factor) == pytest.approx(2, rel=0.1)
 
 
 def test_fixed_intervals_stay_and_count() -> None:
     fixed = source(1, fixed=HOUR)
-    assert thrift([fixed, *MIXED], 300) > thrift(MIXED, 300)
-    assert thrift([fixed], 30) == 1.0, "it fits"
+    assert interval_factor([fixed, *MIXED], 300) > interval_factor(MIXED, 300)
+    assert interval_factor([fixed], 30) == 1.0, "it fits"
 
 
 def test_nobody_is_forgotten() -> None:
-    factor = thrift([*MIXED, source(1, fixed=HOUR)], 1)
+    factor = interval_factor([*MIXED, source(1, fixed=HOUR)], 1)
     assert all(interval(one, factor) <= 7 * DAY for one in MIXED)
 
 
 def test_the_document_must_not_turn_over_still_counts() -> None:
-    """A busy source with a short document is asked more often than its root; under thrift it gives way like all."""
+    """A busy source with a short document is asked more often than its root; under a budget it gives way like all."""
     plain = source(200)
     short = Source(
         id=1,
         slug="s",
         subscription=plain.subscription,
         fetch_url=plain.fetch_url,
-        rhythm=cadence.observe(
-            plain.rhythm, published=[], now=NOW, previous_poll=NOW - HOUR, window_entries=10, overlapped=True
+        posting_rate=cadence.observe(
+            plain.posting_rate, published=[], now=NOW, previous_poll=NOW - HOUR, window_entries=10, overlapped=True
         ),
     )
     policy = Policy(min_interval=timedelta(minutes=1))
     budget = 200
-    factor = thrift([short] * 5, budget, policy)
-    kept = Policy(min_interval=policy.min_interval, thrift=factor)
-    assert 5 * (DAY / cadence.interval(short.rhythm, now=NOW, policy=kept)) <= budget
+    factor = interval_factor([short] * 5, budget, policy)
+    kept = Policy(min_interval=policy.min_interval, interval_factor=factor)
+    assert 5 * (DAY / cadence.interval(short.posting_rate, now=NOW, policy=kept)) <= budget
 
 
 @given(
@@ -114,4 +114,4 @@ def test_the_document_must_not_turn_over_still_counts() -> None:
 )
 def test_a_smaller_budget_is_never_less_thrifty(rates: list[float], budgets: tuple[int, int]) -> None:
     sources = [source(rate) for rate in rates]
-    assert thrift(sources, min(budgets)) >= thrift(sources, max(budgets)) >= 1.0
+    assert interval_factor(sources, min(budgets)) >= interval_factor(sources, max(budgets)) >= 1.0

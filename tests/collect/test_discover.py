@@ -8,8 +8,8 @@ import pytest
 from origin import Answer, Origin, rss
 
 from aggregator.collect.discover import FoundFeed, discover, find_feeds
-from aggregator.collect.fetch import Fetched, Fetcher, FetchLimits, Response
-from aggregator.collect.fetch.answers import Hop
+from aggregator.collect.fetch import Fetcher, FetchLimits, PrefetchedResponse, Response
+from aggregator.collect.fetch.types import Hop
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, FeedInfo, ParsedFeed
@@ -111,7 +111,7 @@ def test_a_feed_that_moved_for_good_is_named_by_its_new_address() -> None:
 def test_https_is_not_given_up_when_a_feed_is_added(typed: str, moved_to: str, followed: str) -> None:
     hops = (Hop(status=301, url=typed),)
     answer = Response(url=moved_to, body=rss("One"), hops=hops, permanent_target=moved_to)
-    (found,) = asyncio.run(discover(Fetched(answer), FakeParser(), typed))
+    (found,) = asyncio.run(discover(PrefetchedResponse(answer), FakeParser(), typed))
     assert found.url == followed
     assert found.answer is not None
     assert (found.answer.permanent_target is None) == (followed == moved_to)

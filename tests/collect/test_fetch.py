@@ -16,8 +16,8 @@ import pytest
 from origin import Answer, Origin, rss
 
 from aggregator.collect.fetch import Fetcher, FetchLimits, NotModified, Response
-from aggregator.collect.fetch.dial import AddressInfo, GuardedResolver, LookUp, RefusedAddress
-from aggregator.collect.fetch.inflate import ACCEPT_ENCODING
+from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING
+from aggregator.collect.fetch.dialer import AddressInfo, GuardedResolver, LookUp, RefusedAddress
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 from aggregator.model import Validators
@@ -423,9 +423,9 @@ def test_twenty_dead_names_delay_no_other(origin: Origin) -> None:
         dead = [f"http://no-such-host-{number}.invalid/" for number in range(20)]
         return await asyncio.gather(*(fetcher.get(each) for each in [*dead, url]), return_exceptions=True)
 
-    *failures, answer = with_fetcher(run)
+    *errors, answer = with_fetcher(run)
     assert isinstance(answer, Response)
-    assert all(isinstance(failed, FetchError) and failed.code.startswith("dns-") for failed in failures)
+    assert all(isinstance(failed, FetchError) and failed.code.startswith("dns-") for failed in errors)
 
 
 def test_no_such_host() -> None:
@@ -493,7 +493,7 @@ def test_a_name_is_resolved_once_a_request(origin: Origin) -> None:
 
 
 @pytest.mark.parametrize("name", ["feeds", "feeds."])
-def test_on_ones_own_network_nobody_takes_turns(origin: Origin, name: str) -> None:
+def test_on_ones_own_network_nobody_takes_throttle(origin: Origin, name: str) -> None:
     def look_up(_: str, port: int, __: socket.AddressFamily) -> list[AddressInfo]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 

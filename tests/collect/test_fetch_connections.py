@@ -20,10 +20,10 @@ from typing import TypeVar
 import pytest
 
 from aggregator.collect.fetch import Fetcher, FetchLimits, NotModified, Response
-from aggregator.collect.fetch.connections import Connections, Place
-from aggregator.collect.fetch.dial import AddressInfo, Dialler, GuardedResolver
-from aggregator.collect.fetch.failures import classify
-from aggregator.collect.fetch.patience import Patience
+from aggregator.collect.fetch.connections import Connections, Origin
+from aggregator.collect.fetch.deadline import Deadline
+from aggregator.collect.fetch.dialer import AddressInfo, Dialer, GuardedResolver
+from aggregator.collect.fetch.errors import classify
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 from aggregator.model import Validators
@@ -279,10 +279,10 @@ def test_a_silent_kept_connection_is_not_asked_again_elsewhere() -> None:
 def test_connections_are_not_kept_for_ever() -> None:
     async def run() -> None:
         async with talker.listening():
-            place = Place(secure=False, host="127.0.0.1", port=talker.port)
-            connections = Connections(dialler(), within_s=1, kept_s=0.1)
-            with Patience(5, often_s=1) as patience:
-                first = await connections.opened(place, patience)
+            place = Origin(secure=False, host="127.0.0.1", port=talker.port)
+            connections = Connections(dialer(), within_s=1, kept_s=0.1)
+            with Deadline(5, often_s=1) as deadline:
+                first = await connections.opened(place, deadline)
                 connections.let_go(first)
                 assert connections.kept(place) is first
                 connections.let_go(first)
@@ -295,8 +295,8 @@ def test_connections_are_not_kept_for_ever() -> None:
     asyncio.run(run())
 
 
-def dialler() -> Dialler:
-    return Dialler(GUARD, GuardedResolver(GUARD, timeout_s=1))
+def dialer() -> Dialer:
+    return Dialer(GUARD, GuardedResolver(GUARD, timeout_s=1))
 
 
 # --- the end --------------------------------------------------------------------------------------------------------
@@ -416,7 +416,7 @@ def test_addresses_of_a_name(addresses: list[str], code: str, at_least_s: float,
     assert sockets() == before
 
 
-def test_families_take_turns() -> None:
+def test_families_take_throttle() -> None:
     """RFC 8305 4: four addresses that swallow connections cost a quarter of a second, not four."""
     code, took_s = ask_one_of(["127.0.0.7", "127.0.0.8", "127.0.0.7", "127.0.0.8", "::1"], Talker([[OK]]), host="::1")
     assert code == "200"

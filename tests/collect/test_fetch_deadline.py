@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from aggregator.collect.fetch.patience import Patience
+from aggregator.collect.fetch.deadline import Deadline
 
 A_WHILE = 0.05
 
@@ -27,7 +27,7 @@ def measured(use: Callable[[], Awaitable[object]]) -> float:
 @pytest.mark.parametrize("often_s", [0.01, 10])
 def test_all_of_it_has_an_end(often_s: float) -> None:
     async def use() -> None:
-        with pytest.raises(TimeoutError), Patience(A_WHILE, often_s=often_s):
+        with pytest.raises(TimeoutError), Deadline(A_WHILE, often_s=often_s):
             await asyncio.Event().wait()
 
     assert A_WHILE * 0.9 < measured(use) < 1
@@ -35,7 +35,7 @@ def test_all_of_it_has_an_end(often_s: float) -> None:
 
 def test_what_is_done_in_time_is_left_alone() -> None:
     async def use() -> None:
-        with Patience(A_WHILE, often_s=A_WHILE):
+        with Deadline(A_WHILE, often_s=A_WHILE):
             await asyncio.sleep(0)
         await asyncio.sleep(3 * A_WHILE)
 
@@ -46,8 +46,8 @@ def test_what_is_done_in_time_is_left_alone() -> None:
 def test_a_wait_has_an_end_of_its_own(often_s: float) -> None:
     async def use() -> None:
         tired = asyncio.Event()
-        with Patience(9, often_s=often_s) as patience:
-            patience.wait(A_WHILE, tired.set)
+        with Deadline(9, often_s=often_s) as deadline:
+            deadline.wait(A_WHILE, tired.set)
             await tired.wait()
 
     assert A_WHILE * 0.9 < measured(use) < 1
@@ -56,12 +56,12 @@ def test_a_wait_has_an_end_of_its_own(often_s: float) -> None:
 def test_whoever_is_heard_is_waited_for_longer() -> None:
     async def use() -> None:
         tired = asyncio.Event()
-        with Patience(9, often_s=0.01) as patience:
-            patience.wait(2 * A_WHILE, tired.set)
+        with Deadline(9, often_s=0.01) as deadline:
+            deadline.wait(2 * A_WHILE, tired.set)
             for _ in range(4):
                 await asyncio.sleep(A_WHILE)
                 assert not tired.is_set()
-                patience.heard()
+                deadline.heard()
             await tired.wait()
 
     assert 6 * A_WHILE * 0.9 < measured(use) < 2
@@ -70,12 +70,12 @@ def test_whoever_is_heard_is_waited_for_longer() -> None:
 def test_what_is_settled_or_replaced_is_not_given_up() -> None:
     async def use() -> None:
         given_up: list[str] = []
-        with Patience(9, often_s=0.01) as patience:
-            patience.wait(A_WHILE, lambda: given_up.append("first"))
-            patience.wait(2 * A_WHILE, lambda: given_up.append("second"))
+        with Deadline(9, often_s=0.01) as deadline:
+            deadline.wait(A_WHILE, lambda: given_up.append("first"))
+            deadline.wait(2 * A_WHILE, lambda: given_up.append("second"))
             await asyncio.sleep(3 * A_WHILE)
-            patience.wait(A_WHILE, lambda: given_up.append("third"))
-            patience.settled()
+            deadline.wait(A_WHILE, lambda: given_up.append("third"))
+            deadline.settled()
             await asyncio.sleep(2 * A_WHILE)
         assert given_up == ["second"]
 
@@ -84,10 +84,10 @@ def test_what_is_settled_or_replaced_is_not_given_up() -> None:
 
 def test_time_can_stand_still() -> None:
     async def stands_still() -> None:
-        with Patience(2 * A_WHILE, often_s=0.01) as patience:
-            left_s = patience.pause()
+        with Deadline(2 * A_WHILE, often_s=0.01) as deadline:
+            left_s = deadline.pause()
             await asyncio.sleep(4 * A_WHILE)
-            patience.resume(left_s)
+            deadline.resume(left_s)
             await asyncio.Event().wait()
 
     async def use() -> None:
@@ -99,7 +99,7 @@ def test_time_can_stand_still() -> None:
 
 def test_who_is_cancelled_has_not_run_out_of_time() -> None:
     async def forever() -> None:
-        with Patience(9, often_s=0.01):
+        with Deadline(9, often_s=0.01):
             await asyncio.Event().wait()
 
     async def use() -> None:
@@ -115,11 +115,11 @@ def test_who_is_cancelled_has_not_run_out_of_time() -> None:
 def test_one_within_another() -> None:
     async def inner() -> None:
         async with asyncio.timeout(A_WHILE):
-            with Patience(9, often_s=0.01):
+            with Deadline(9, often_s=0.01):
                 await asyncio.Event().wait()
 
     async def use() -> None:
-        with Patience(9, often_s=0.01):
+        with Deadline(9, often_s=0.01):
             with pytest.raises(TimeoutError):
                 await inner()
             await asyncio.sleep(A_WHILE)

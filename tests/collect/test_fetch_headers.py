@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.collect.fetch import headers
-from aggregator.collect.fetch.inflate import inflate
+from aggregator.collect.fetch.content_encoding import decode_body
 from aggregator.errors import FetchError
 from aggregator.model import Validators
 
@@ -93,7 +93,7 @@ def test_validators_are_one_pair() -> None:
 @given(st.binary(max_size=200), st.sampled_from(["", "gzip", "deflate", "gzip, deflate", "br", "gzip,gzip,gzip,gzip"]))
 def test_inflating_anything_ends_within_the_limit_or_says_why(raw: bytes, coding: str) -> None:
     try:
-        result = inflate(raw, coding, max_size_bytes=1000)
+        result = decode_body(raw, coding, max_size_bytes=1000)
     except FetchError as error:
         assert error.code in {"bad-encoding", "too-large"}  # noqa: PT017 - either way is fine
     else:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from aggregator.collect.fetch.turns import Turns
+from aggregator.collect.fetch.throttle import AddressThrottle
 from aggregator.errors import FetchError
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -19,15 +19,15 @@ LONG = timedelta(seconds=60)
 class Visits:
     """Visits at addresses, and when each began."""
 
-    def __init__(self, turns: Turns, until: Callable[[], Awaitable[object]]) -> None:
-        self.turns, self.until = turns, until
+    def __init__(self, throttle: AddressThrottle, until: Callable[[], Awaitable[object]]) -> None:
+        self.throttle, self.until = throttle, until
         self.now = self.most = 0
         self.began: list[float] = []
         self.crowded = 0
 
     async def at(self, address: str) -> None:
         try:
-            async with self.turns.at(address):
+            async with self.throttle.slot(address):
                 self.began.append(asyncio.get_running_loop().time())
                 self.now += 1
                 self.most = max(self.most, self.now)
@@ -45,7 +45,7 @@ async def soon() -> None:
 
 def test_one_address_is_asked_a_few_times_at_once_and_with_gaps() -> None:
     async def run() -> Visits:
-        visits = Visits(Turns(longest=LONG, at_once=2, gap=20 * MS), lambda: asyncio.sleep(0.1))
+        visits = Visits(AddressThrottle(longest=LONG, at_once=2, gap=20 * MS), lambda: asyncio.sleep(0.1))
         await asyncio.gather(*(visits.at(HERE) for _ in range(10)))
         return visits
 
@@ -59,7 +59,7 @@ def test_one_address_is_asked_a_few_times_at_once_and_with_gaps() -> None:
 def test_addresses_do_not_wait_for_each_other() -> None:
     async def run() -> Visits:
         both = asyncio.Barrier(2)
-        visits = Visits(Turns(longest=LONG, at_once=1, gap=LONG), both.wait)
+        visits = Visits(AddressThrottle(longest=LONG, at_once=1, gap=LONG), both.wait)
         async with asyncio.timeout(30):
             await asyncio.gather(visits.at(HERE), visits.at(THERE))
         return visits
@@ -70,7 +70,7 @@ def test_addresses_do_not_wait_for_each_other() -> None:
 def test_what_takes_long_leaves_its_place() -> None:
     async def run() -> Visits:
         never = asyncio.Event()
-        visits = Visits(Turns(longest=LONG, at_once=2, gap=MS, quick=10 * MS), never.wait)
+        visits = Visits(AddressThrottle(longest=LONG, at_once=2, gap=MS, quick=10 * MS), never.wait)
         asked = [asyncio.create_task(visits.at(HERE)) for _ in range(5)]
         async with asyncio.timeout(30):
             while visits.now < 5:  # noqa: ASYNC110 - what is waited for has no event
@@ -87,7 +87,7 @@ def test_what_takes_long_leaves_its_place() -> None:
 
 def test_a_queue_has_an_end() -> None:
     async def run() -> Visits:
-        visits = Visits(Turns(longest=10 * MS, at_once=2, gap=MS, quick=LONG), asyncio.Event().wait)
+        visits = Visits(AddressThrottle(longest=10 * MS, at_once=2, gap=MS, quick=LONG), asyncio.Event().wait)
         held = [asyncio.create_task(visits.at(HERE)) for _ in range(2)]
         await asyncio.sleep(0)
         await asyncio.gather(*(visits.at(HERE) for _ in range(30)))
@@ -101,8 +101,8 @@ def test_a_queue_has_an_end() -> None:
 
 def test_nothing_is_kept_of_an_address_and_nothing_is_lost_when_a_visit_is_cut_short() -> None:
     async def run() -> None:
-        turns = Turns(longest=LONG, at_once=1, gap=20 * MS)
-        visits = Visits(turns, soon)
+        throttle = AddressThrottle(longest=LONG, at_once=1, gap=20 * MS)
+        visits = Visits(throttle, soon)
         for _ in range(5):
             waiting = [asyncio.create_task(visits.at(HERE)) for _ in range(3)]
             await asyncio.sleep(0.005)
@@ -110,11 +110,11 @@ def test_nothing_is_kept_of_an_address_and_nothing_is_lost_when_a_visit_is_cut_s
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
         with pytest.raises(ZeroDivisionError):
-            async with turns.at(HERE):
+            async with throttle.slot(HERE):
                 raise ZeroDivisionError
         async with asyncio.timeout(30):
             await visits.at(HERE)
-            while turns.addresses:  # noqa: ASYNC110 - what is waited for has no event
+            while throttle.addresses:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.005)
 
     asyncio.run(run())

@@ -12,10 +12,10 @@ from typing import cast
 
 import pytest
 
-from aggregator.collect.completing import Completions
+from aggregator.collect.group_commit import GroupCommit
 from aggregator.errors import StaleLease, StoreUnavailable
 from aggregator.model import Entry, Lease, Outcome, ParsedEntry, PollResult
-from aggregator.store import Stored, WorkStore
+from aggregator.store import PollChanges, WorkStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEASE = Lease(host="a.example", token=1, until=NOW + timedelta(minutes=2), sources=())
@@ -42,25 +42,25 @@ class SlowStore:
         self.batches: list[list[int]] = []
         self.may_write = threading.Event()
 
-    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[PollChanges | Exception]:
         numbers = [result.source_id for _, result in polls]
         self.batches.append(numbers)
         self.may_write.wait(10)
-        return [StaleLease("late") if number == 3 else Stored(new_entries=number) for number in numbers]
+        return [StaleLease("late") if number == 3 else PollChanges(new_entries=number) for number in numbers]
 
 
 class BrokenStore:
     """Raises instead of giving errors."""
 
-    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[PollChanges | Exception]:
         raise StoreUnavailable("closed")
 
 
 def test_what_ends_while_the_store_writes_is_written_together() -> None:
     store = SlowStore()
 
-    async def run() -> list[Stored | BaseException]:
-        completions = Completions(cast("WorkStore", store))
+    async def run() -> list[PollChanges | BaseException]:
+        completions = GroupCommit(cast("WorkStore", store))
         first = asyncio.create_task(completions.complete(LEASE, result_of(1)))
         await asyncio.sleep(0.05)
         others = [asyncio.create_task(completions.complete(LEASE, result_of(number))) for number in range(2, 6)]
@@ -71,8 +71,14 @@ def test_what_ends_while_the_store_writes_is_written_together() -> None:
 
     outcomes = asyncio.run(run())
     assert store.batches == [[1], [2, 3, 4, 5]]
-    assert [type(outcome) for outcome in outcomes] == [Stored, Stored, StaleLease, asyncio.CancelledError, Stored]
-    assert outcomes[4] == Stored(new_entries=5)
+    assert [type(outcome) for outcome in outcomes] == [
+        PollChanges,
+        PollChanges,
+        StaleLease,
+        asyncio.CancelledError,
+        PollChanges,
+    ]
+    assert outcomes[4] == PollChanges(new_entries=5)
 
 
 def test_a_like_does_not_wait_for_more_than_a_few_thousand_entries() -> None:
@@ -81,7 +87,7 @@ def test_a_like_does_not_wait_for_more_than_a_few_thousand_entries() -> None:
     sizes = [900, 900, 900, 5000, 10, 0]
 
     async def run() -> None:
-        completions = Completions(cast("WorkStore", store))
+        completions = GroupCommit(cast("WorkStore", store))
         results = (replace(result_of(n, brings=True), entries=(ENTRY,) * size) for n, size in enumerate(sizes, 10))
         await asyncio.gather(*(completions.complete(LEASE, result) for result in results))
 
@@ -95,7 +101,7 @@ def test_polls_with_entries_wait_a_moment_for_each_other(brings: bool, batches: 
     store.may_write.set()
 
     async def run() -> None:
-        completions = Completions(cast("WorkStore", store))
+        completions = GroupCommit(cast("WorkStore", store))
         first = asyncio.create_task(completions.complete(LEASE, result_of(1, brings=brings)))
         await asyncio.sleep(0 if brings else 0.01)
         second = asyncio.create_task(completions.complete(LEASE, result_of(2, brings=brings)))
@@ -110,13 +116,13 @@ def written_of(ends_after_s: dict[int, float], *, others: int = 0) -> list[list[
     store = SlowStore()
     store.may_write.set()
 
-    async def poll(completions: Completions, number: int, ends_after_s: float) -> None:
+    async def poll(completions: GroupCommit, number: int, ends_after_s: float) -> None:
         await asyncio.sleep(ends_after_s)
         completions.end()
         await completions.complete(LEASE, result_of(number))
 
     async def run() -> None:
-        completions = Completions(cast("WorkStore", store))
+        completions = GroupCommit(cast("WorkStore", store))
         for _ in range(len(ends_after_s) + others):
             completions.begin()
         await asyncio.gather(*(poll(completions, number, after_s) for number, after_s in ends_after_s.items()))
@@ -153,7 +159,7 @@ def test_a_poll_that_is_never_completed_is_not_waited_for() -> None:
     store.may_write.set()
 
     async def took_s() -> float:
-        completions = Completions(cast("WorkStore", store))
+        completions = GroupCommit(cast("WorkStore", store))
         completions.begin()
         written = asyncio.create_task(completions.complete(LEASE, result_of(1)))
         await asyncio.sleep(0.001)
@@ -169,7 +175,7 @@ def test_a_poll_that_is_never_completed_is_not_waited_for() -> None:
 def test_one_loop_after_another() -> None:
     store = SlowStore()
     store.may_write.set()
-    completions = Completions(cast("WorkStore", store))
+    completions = GroupCommit(cast("WorkStore", store))
 
     async def run(number: int) -> None:
         completions.begin()
@@ -184,8 +190,8 @@ def test_one_loop_after_another() -> None:
 
 
 def test_a_store_that_raises_is_told_to_all() -> None:
-    async def run() -> list[Stored | BaseException]:
-        completions = Completions(cast("WorkStore", BrokenStore()))
+    async def run() -> list[PollChanges | BaseException]:
+        completions = GroupCommit(cast("WorkStore", BrokenStore()))
         polls = (completions.complete(LEASE, result_of(number)) for number in range(3))
         return await asyncio.gather(*polls, return_exceptions=True)
 
@@ -197,7 +203,7 @@ def test_one_is_completed_after_another() -> None:
     store.may_write.set()
 
     async def run() -> None:
-        completions = Completions(cast("WorkStore", store))
+        completions = GroupCommit(cast("WorkStore", store))
         for number in (1, 2):
             assert (await completions.complete(LEASE, result_of(number))).new_entries == number
         with pytest.raises(StaleLease):

@@ -11,7 +11,7 @@ from origin import Answer, Origin, Request, rss
 
 from aggregator.errors import StaleLease, StoreError, StoreUnavailable
 from aggregator.model import Lease, ParsedEntry, PollResult, Source, Subscription, Validators, Verdict
-from aggregator.store import Store, Stored, WorkStore
+from aggregator.store import PollChanges, Store, WorkStore
 
 HTML = b"<!DOCTYPE html><html><head><title>Please log in</title></head><body>Log in</body></html>"
 
@@ -23,7 +23,7 @@ def test_a_first_poll_stores_everything(desk: Desk) -> None:
     headers = {"ETag": '"1"', "Last-Modified": "Mon"}
     desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=rss("One", "Two", feed="News"), headers=headers))))
     (polled,) = desk.poll()
-    assert polled.stored == Stored(new_entries=2, new_items=2, updated=0)
+    assert polled.stored == PollChanges(new_entries=2, new_items=2, updated=0)
     result = polled.result
     assert (result.outcome, result.status, result.validators) == (
         "new",
@@ -62,7 +62,7 @@ def test_an_edited_entry_is_updated_and_a_new_one_added(desk: Desk) -> None:
     desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=rss("One")), Answer(body=edited))))
     desk.skip_to(desk.once())
     (polled,) = desk.poll()
-    assert polled.stored == Stored(new_entries=1, new_items=1, updated=1)
+    assert polled.stored == PollChanges(new_entries=1, new_items=1, updated=1)
 
 
 def test_what_the_document_asks_for_holds_through_not_modified(desk: Desk) -> None:
@@ -102,8 +102,8 @@ def test_a_document_without_anything_known_means_that_entries_were_missed(desk: 
     overlaps = []
     for _ in bodies:
         result = desk.once()
-        assert result.rhythm is not None
-        overlaps.append(result.rhythm.overlapped)
+        assert result.posting_rate is not None
+        overlaps.append(result.posting_rate.overlapped)
         desk.skip_to(result)
     assert overlaps == [True, False, True]
 
@@ -147,7 +147,7 @@ def test_half_a_document_adds_and_changes_nothing_else(desk: Desk) -> None:
     desk.follow(Subscription(url=desk.origin.on("/feed", good, bad, good)))
     desk.skip_to(desk.once())
     (polled,) = desk.poll()
-    assert polled.stored == Stored(new_entries=1, new_items=1, updated=0)
+    assert polled.stored == PollChanges(new_entries=1, new_items=1, updated=0)
     assert polled.result.insert_only
     assert "truncated" in polled.result.warnings
     assert desk.titles() == ["One", "Zero"]
@@ -265,7 +265,7 @@ class FailingStore:
         self._error = error
         self.known = store.known
 
-    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[PollChanges | Exception]:
         return [self._error for _ in polls]
 
 

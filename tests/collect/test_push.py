@@ -20,16 +20,17 @@ from publishing import make_services
 from scripted_hub import Said, ScriptedHub
 
 from aggregator.collect.cadence import Policy
+from aggregator.collect.decision import with_hub_links
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.poll import Poller
-from aggregator.collect.push import Hubs, Subscriber, with_links
-from aggregator.collect.push.plan import can_reach, is_trusted, relaxed, verified
-from aggregator.collect.push.signature import METHODS, is_signed
+from aggregator.collect.push import HubClient, Subscriber
+from aggregator.collect.push.delivery import METHODS, is_signed
+from aggregator.collect.push.subscription_state import can_reach, is_trusted, relaxed, verified
 from aggregator.model import Document, FeedInfo, ParsedFeed, PollResult, Push, Scope, Subscription, Verdict
 from aggregator.publish.web import create_app, serve
-from aggregator.store import Store, Stored, open_store
+from aggregator.store import PollChanges, Store, open_store
 
 T = TypeVar("T")
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -52,7 +53,7 @@ class Scene:
     subscriber: Subscriber
     fetcher: Fetcher
     now: datetime = START
-    delivered: list[Stored] = field(default_factory=list)
+    delivered: list[PollChanges] = field(default_factory=list)
 
     @property
     def topic(self) -> str:
@@ -124,7 +125,7 @@ def play(
     async def run() -> None:
         with closing(open_store("sqlite:push.db", base=tmp_path)) as store, Origin() as origin:
             fetcher = Fetcher(LIMITS, Guard(["127.0.0.1/32"]), "aggregator/0.1")
-            hubs = Hubs(Fetcher(LIMITS, Guard(allow), "aggregator/0.1"))
+            hubs = HubClient(Fetcher(LIMITS, Guard(allow), "aggregator/0.1"))
             scene: Scene
             subscriber = Subscriber(
                 store,
@@ -181,13 +182,13 @@ INFO = FeedInfo(hubs=("https://document.example/",), self_url="https://document.
     ],
 )
 def test_headers_come_before_the_document(header: str | None, hubs: tuple[str, ...], own: str) -> None:
-    found = with_links(INFO, header)
+    found = with_hub_links(INFO, header)
     assert (found.hubs, found.self_url) == (hubs, own)
 
 
 @given(st.text(alphabet='<>;,="rel hub\\/:a', max_size=200))
 def test_any_header_is_read(header: str) -> None:
-    assert len(with_links(INFO, header).hubs) <= 5
+    assert len(with_hub_links(INFO, header).hubs) <= 5
 
 
 def test_the_topic_is_the_name_the_feed_gives_itself_not_the_address_it_was_fetched_from(tmp_path: Path) -> None:
@@ -486,7 +487,7 @@ def test_subscriptions_survive_a_restart(tmp_path: Path) -> None:
         await scene.subscribe()
         again = Subscriber(
             scene.store,
-            Hubs(scene.fetcher),
+            HubClient(scene.fetcher),
             InProcess(),
             lambda *_: Verdict(),
             base=scene.subscriber.base,
@@ -511,7 +512,7 @@ def test_what_is_delivered_is_stored_at_once(tmp_path: Path) -> None:
         assert scene.titles == {"One", "Two"}, "a part of the feed: what is absent is not deleted"
         assert [stored.new_items for stored in scene.delivered] == [1]
         assert (await scene.deliver(scene.document("Two"))).status == 202
-        assert scene.delivered[-1] == Stored(), "the second time changes nothing"
+        assert scene.delivered[-1] == PollChanges(), "the second time changes nothing"
 
     play(tmp_path, story)
 

@@ -11,7 +11,7 @@ import pytest
 from origin import Answer, Origin
 
 from aggregator.collect.fetch import Fetcher, FetchLimits, Reply
-from aggregator.collect.fetch.answers import REPLY_BYTES
+from aggregator.collect.fetch.types import REPLY_BYTES
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 

@@ -28,19 +28,19 @@ def test_a_budget_is_kept_while_it_changes(store: Store, caplog: pytest.LogCaptu
     poll_budget = PollBudget(store, lambda: NOW, lambda: current[0])
     poller = cast("Any", SimpleNamespace(policy=None))
 
-    def thrift(budget: int) -> float:
+    def interval_factor(budget: int) -> float:
         current[0] = config.parse(f"[polling]\nbudget = {budget}\n{SOURCES}", path=Path("config.toml"))
         asyncio.run(poll_budget.look(poller))
         assert poller.policy is poll_budget.policy
-        return float(poller.policy.thrift)
+        return float(poller.policy.interval_factor)
 
     with caplog.at_level(logging.INFO):
-        assert thrift(0) == 1.0
-        assert thrift(1000) == 1.0
+        assert interval_factor(0) == 1.0
+        assert interval_factor(1000) == 1.0
         assert not caplog.records
-        assert 1.5 < thrift(100) < 3
-        assert thrift(101) > 1.5
-        assert thrift(0) == 1.0
+        assert 1.5 < interval_factor(100) < 3
+        assert interval_factor(101) > 1.5
+        assert interval_factor(0) == 1.0
     assert [record.getMessage() for record in caplog.records] == ["polling paced to the budget"] * 2
 
 
@@ -51,6 +51,6 @@ def test_a_store_that_cannot_be_read_changes_the_bounds_alone() -> None:
 
     settings = config.parse(f"[polling]\nbudget = 1\nmax_interval = '2h'\n{SOURCES}", path=Path("config.toml"))
     poll_budget, poller = PollBudget(cast("Any", Broken()), lambda: NOW, lambda: settings), SimpleNamespace(policy=None)
-    poll_budget.policy = Policy(thrift=3.0)
+    poll_budget.policy = Policy(interval_factor=3.0)
     asyncio.run(poll_budget.look(cast("Any", poller)))
-    assert poller.policy == Policy(max_interval=timedelta(hours=2), thrift=3.0)
+    assert poller.policy == Policy(max_interval=timedelta(hours=2), interval_factor=3.0)

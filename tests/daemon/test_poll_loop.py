@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from aggregator.collect.poll import Polled
+from aggregator.collect.poll import PollOutcome
 from aggregator.daemon.poll_loop import PollLoop, lease_length
 from aggregator.errors import StoreUnavailable
 from aggregator.model import Lease, PollResult, Source, Subscription
@@ -58,7 +58,7 @@ class Polling:
         self.at_once = self.most = 0
         self._work = work
 
-    async def poll(self, lease: Lease) -> list[Polled]:
+    async def poll(self, lease: Lease) -> list[PollOutcome]:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         try:
@@ -66,11 +66,16 @@ class Polling:
         finally:
             self.at_once -= 1
         result = PollResult(source_id=lease.sources[0].id, outcome="same", polled_at=NOW, next_poll=NOW)
-        return [Polled(source=lease.sources[0], result=result, stored=None)]
+        return [PollOutcome(source=lease.sources[0], result=result, stored=None)]
 
 
 def poll_loop_of(
-    queue: Queue, polling: Polling, done: list[Polled], *, slots: int = 4, patience: timedelta = timedelta(minutes=1)
+    queue: Queue,
+    polling: Polling,
+    done: list[PollOutcome],
+    *,
+    slots: int = 4,
+    patience: timedelta = timedelta(minutes=1),
 ) -> PollLoop:
     return PollLoop(
         cast("Any", queue),
@@ -99,7 +104,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def test_no_more_is_claimed_than_there_are_free_slots_and_one_tick_empties_the_queue() -> None:
-    queue, done = Queue(50), list[Polled]()
+    queue, done = Queue(50), list[PollOutcome]()
     polling = Polling(moment)
 
     async def story() -> None:
@@ -113,7 +118,7 @@ def test_no_more_is_claimed_than_there_are_free_slots_and_one_tick_empties_the_q
 
 
 def test_a_full_poll_loop_asks_for_nothing() -> None:
-    queue, done = Queue(10), list[Polled]()
+    queue, done = Queue(10), list[PollOutcome]()
 
     async def story() -> None:
         gate = asyncio.Event()
@@ -128,7 +133,7 @@ def test_a_full_poll_loop_asks_for_nothing() -> None:
 
 
 def test_a_poll_that_fails_unexpectedly_takes_nothing_else_down(caplog: pytest.LogCaptureFixture) -> None:
-    queue, done = Queue(8), list[Polled]()
+    queue, done = Queue(8), list[PollOutcome]()
     calls = iter(range(100))
 
     async def fail_once() -> None:
@@ -145,7 +150,7 @@ def test_a_poll_that_fails_unexpectedly_takes_nothing_else_down(caplog: pytest.L
 
 
 def test_a_store_that_cannot_write_is_told_once_and_heals(caplog: pytest.LogCaptureFixture) -> None:
-    queue, done = Queue(3), list[Polled]()
+    queue, done = Queue(3), list[PollOutcome]()
     queue.broken = StoreUnavailable("the disk is full")
 
     async def story() -> None:
@@ -164,7 +169,7 @@ def test_a_store_that_cannot_write_is_told_once_and_heals(caplog: pytest.LogCapt
 
 
 def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
-    queue, done = Queue(10), list[Polled]()
+    queue, done = Queue(10), list[PollOutcome]()
 
     async def story() -> None:
         poll_loop = poll_loop_of(queue, Polling(lambda: asyncio.sleep(60)), done)
@@ -180,7 +185,7 @@ def test_stopping_cuts_polls_short_and_claims_no_more() -> None:
 
 def test_stopping_polls_what_is_being_claimed() -> None:
     """Nobody else could until its lease has run out, and a poll that begins later would meet a closed store."""
-    queue, done = Queue(10), list[Polled]()
+    queue, done = Queue(10), list[PollOutcome]()
     claiming, go_on = held_up(queue)
 
     async def story() -> None:
@@ -199,7 +204,7 @@ def test_stopping_polls_what_is_being_claimed() -> None:
 
 
 def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
-    queue, done = Queue(9), list[Polled]()
+    queue, done = Queue(9), list[PollOutcome]()
 
     async def story() -> None:
         gates = [asyncio.Event() for _ in range(9)]
@@ -223,7 +228,7 @@ def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
 
 
 def test_polls_that_end_together_are_one_claim_and_one_task() -> None:
-    queue, done = Queue(16), list[Polled]()
+    queue, done = Queue(16), list[PollOutcome]()
     tasks = 0
 
     def create(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
@@ -254,7 +259,7 @@ def test_a_lease_outlives_the_slowest_request_and_not_by_much() -> None:
 
 def test_polls_that_take_long_give_their_slots_back_within_a_bound() -> None:
     """A crowd of tar pits must not keep the others waiting."""
-    queue, done = Queue(100), list[Polled]()
+    queue, done = Queue(100), list[PollOutcome]()
 
     async def run() -> None:
         over = asyncio.Event()

@@ -17,16 +17,16 @@ def test_what_a_hub_delivers_is_published_without_a_poll(tmp_path: Path) -> None
         def document(*titles: str) -> bytes:
             return rss(*titles, extra=links).replace(b"<rss ", b'<rss xmlns:atom="http://www.w3.org/2005/Atom" ')
 
-        url = origin.on("/feed", Answer(body=document("Polled"), conditional=True))
+        url = origin.on("/feed", Answer(body=document("PollOutcome"), conditional=True))
         with daemon(tmp_path, config_text(url, interval="1h")) as running:
-            assert running.wait_for(running.titles) == ["Polled"]
+            assert running.wait_for(running.titles) == ["PollOutcome"]
             running.wait_for(lambda: hub.verifications, "the subscription")
             assert hub.verifications[0].status == 200
             assert hub.callback.startswith(f"http://127.0.0.1:{running.port}/push/")
             assert hub.deliver(document("Pushed")).status == 202
             assert hub.deliver(document("Forged"), signature="sha256=" + "0" * 64).status == 202
             running.wait_for(lambda: "Pushed" in running.titles(), "the delivery")
-            assert set(running.titles()) == {"Polled", "Pushed"}
+            assert set(running.titles()) == {"PollOutcome", "Pushed"}
             assert len(origin.asked("/feed")) == 1
             for line in (
                 'aggregator_deliveries_total{outcome="stored"} 1',

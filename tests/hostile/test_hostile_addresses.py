@@ -25,11 +25,11 @@ from origin import Answer, Origin, rss
 from victim import AGENT, LIMITS
 
 from aggregator.collect.clean import safe_url
+from aggregator.collect.decision.outage import OutageDetector
 from aggregator.collect.discover import discover, find_feeds
 from aggregator.collect.fetch import Fetcher, Response
-from aggregator.collect.fetch.dial import AddressInfo, LookUp
+from aggregator.collect.fetch.dialer import AddressInfo, LookUp
 from aggregator.collect.guard import Guard
-from aggregator.collect.network import NetworkHealth
 from aggregator.collect.parse import parse_sync
 from aggregator.curate.identity import canonical_url
 from aggregator.errors import FetchError
@@ -264,14 +264,14 @@ def test_h17_a_name_server_that_says_nothing() -> None:
 
 
 def test_h17_when_most_names_fail_it_is_us() -> None:
-    network = NetworkHealth()
+    network = OutageDetector()
     for number in range(20):
-        network.note(f"host{number}.example", None)
+        network.note(f"host{number}.example", None, now=dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
     for number in range(30):
-        network.note(f"other{number}.example", "dns-failure")
-    assert network.down
-    assert network.explains("dns-failure")
-    assert not network.explains("http-500")
+        network.note(f"other{number}.example", "dns-failure", now=dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
+    assert network.is_down
+    assert network.is_local_fault("dns-failure")
+    assert not network.is_local_fault("http-500")
 
 
 # --- U3: tricks with what an address is -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import ParsePool
-from aggregator.collect.poll import Polled, Poller
+from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.model import Item, PollResult, Scope, SourceHealth, Subscription, Verdict
 from aggregator.store import Store, open_store
 
@@ -114,7 +114,7 @@ async def _rounds(store: Store) -> tuple[dict[str, PollResult], dict[str, PollRe
 async def _round(store: Store, fetcher: Fetcher, parser: ParsePool, now: datetime) -> dict[str, PollResult]:
     poller = Poller(store, fetcher, parser, Policy(), lambda *_: Verdict(), lambda: now, lambda: 0.0)
     leases = store.claim(now=now, limit=1000, lease=timedelta(minutes=5), per_host=1000, force=True)
-    rounds: list[list[Polled]] = await asyncio.gather(*(poller.poll(lease) for lease in leases))
+    rounds: list[list[PollOutcome]] = await asyncio.gather(*(poller.poll(lease) for lease in leases))
     return {polled.source.subscription.url: polled.result for polleds in rounds for polled in polleds}
 
 

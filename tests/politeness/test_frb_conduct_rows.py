@@ -23,7 +23,7 @@ from aggregator import __version__, assemble, config
 from aggregator.cli import run_command
 from aggregator.collect.discover import FoundFeed, discover
 from aggregator.collect.fetch import Fetcher
-from aggregator.collect.fetch.dial import LookUp
+from aggregator.collect.fetch.dialer import LookUp
 from aggregator.collect.guard import Guard
 from aggregator.errors import CollectError
 from aggregator.model import PollResult, Subscription

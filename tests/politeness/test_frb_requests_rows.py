@@ -17,10 +17,10 @@ from rows import frb
 from year import MAX_AGE, RESTARTS, RETRY_AFTER, Year
 
 from aggregator.cli import run_command
-from aggregator.collect.backoff import rests
+from aggregator.collect.decision import is_cooling_down
 from aggregator.collect.discover import discover
 from aggregator.collect.fetch import Fetcher, FetchLimits
-from aggregator.collect.fetch.dial import LookUp
+from aggregator.collect.fetch.dialer import LookUp
 from aggregator.collect.guard import Guard
 from aggregator.config.types import http_url
 from aggregator.errors import CollectError
@@ -419,9 +419,9 @@ def test_frb_070_on_demand_is_limited(desk: Desk) -> None:
     (lease,) = desk.store.claim(now=START, limit=1, lease=MINUTE)
     for result in polled(lease, START):
         desk.store.complete(lease, result)
-    assert rests(desk.health(), now=START + 9 * MINUTE)
-    assert not rests(desk.health(), now=START + 11 * MINUTE)
-    assert rests(replace(desk.health(), http_status=503), now=START + 50 * MINUTE)
+    assert is_cooling_down(desk.health(), now=START + 9 * MINUTE)
+    assert not is_cooling_down(desk.health(), now=START + 11 * MINUTE)
+    assert is_cooling_down(replace(desk.health(), http_status=503), now=START + 50 * MINUTE)
 
 
 @frb("071", "confirm before unconditional requests")

@@ -15,8 +15,8 @@ from rows import http
 
 from aggregator.collect.cadence import Hints, Policy, interval, next_poll
 from aggregator.collect.fetch.client import ACCEPT
-from aggregator.collect.fetch.inflate import ACCEPT_ENCODING
-from aggregator.model import PollResult, Rhythm, Subscription
+from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING
+from aggregator.model import PollResult, PostingRate, Subscription
 
 PAIR = {"ETag": 'W/"a-gzip"', "Last-Modified": "Mon, 01 Jan 2001 00:00:00 GMT"}
 PAGE = b"<!doctype html><html><head><title>One moment</title></head></html>"
@@ -477,9 +477,12 @@ def test_http_delta(desk: Desk) -> None:
     first, second, _ = polls(desk, 3)
     assert [request.headers.get("a-im") for request in desk.origin.requests] == [None, "feed", "feed"]
     assert len(desk.titles()) == 10
-    assert first.rhythm is not None
-    assert second.rhythm is not None
-    assert (second.rhythm.window_entries, second.rhythm.overlapped) == (first.rhythm.window_entries, True)
+    assert first.posting_rate is not None
+    assert second.posting_rate is not None
+    assert (second.posting_rate.window_entries, second.posting_rate.overlapped) == (
+        first.posting_rate.window_entries,
+        True,
+    )
     assert sent(desk)[2] == ('"2"', None)
 
 
@@ -513,7 +516,7 @@ def test_http_private_addresses(desk: Desk) -> None:
 def test_http_overlap_guard() -> None:
     """A document that shares nothing with the one before has lost entries: the interval is halved at once, and it is
     never longer than half the time in which the document turns over."""
-    rhythm = Rhythm(weight=58.0, as_of=START, since=START - 60 * DAY, last_item_at=START, window_entries=50)
+    rhythm = PostingRate(weight=58.0, as_of=START, since=START - 60 * DAY, last_item_at=START, window_entries=50)
     long, lost, short = (
         interval(one, now=START, policy=Policy(min_interval=MINUTE))
         for one in (rhythm, replace(rhythm, overlapped=False), replace(rhythm, window_entries=1))
@@ -527,7 +530,7 @@ def test_http_jitter() -> None:
     """Up to a tenth longer: sixty minutes are never fifty-nine, and no two sources stay in step."""
     hints = Hints(fresh_for=HOUR)
     dues = [
-        next_poll(Rhythm(), now=START, policy=Policy(), hints=hints, jitter=jitter, fixed=HOUR) - START
+        next_poll(PostingRate(), now=START, policy=Policy(), hints=hints, jitter=jitter, fixed=HOUR) - START
         for jitter in (0.0, 0.5, 0.999)
     ]
     assert dues[0] == HOUR

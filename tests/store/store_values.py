@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from aggregator.model import Entry, Lease, ParsedEntry, PollResult, Subscription, Verdict
-from aggregator.store import Store, Stored
+from aggregator.store import PollChanges, Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,7 +64,7 @@ def lease_of(store: Store, url: str, *, at: datetime = NOW, lease: timedelta = L
     return taken
 
 
-def poll(store: Store, url: str, *entries: Entry, at: datetime = NOW, **fields: Any) -> Stored:
+def poll(store: Store, url: str, *entries: Entry, at: datetime = NOW, **fields: Any) -> PollChanges:
     """One whole poll of a source that somebody asked for."""
     taken = lease_of(store, url, at=at)
     return store.complete(taken, make_result(taken.sources[0].id, entries, at=at, **fields))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import FeedInfo, Revalidation, Rhythm
+from aggregator.model import ConditionalState, FeedInfo, PostingRate
 from aggregator.store.sql import codec
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
 
 @given(
     st.builds(
-        Rhythm,
+        PostingRate,
         weight=COUNTS.filter(lambda count: abs(count) < float("inf")),
         recent=COUNTS.filter(lambda count: abs(count) < float("inf")),
         as_of=MOMENTS,
@@ -32,8 +32,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
         overlapped=st.booleans(),
     )
 )
-def test_a_rhythm_comes_back_to_the_last_digit(rhythm: Rhythm) -> None:
-    assert codec.unpack_rhythm(codec.pack_rhythm(rhythm)) == rhythm
+def test_a_rhythm_comes_back_to_the_last_digit(posting_rate: PostingRate) -> None:
+    assert codec.unpack_posting_rate(codec.pack_posting_rate(posting_rate)) == posting_rate
 
 
 @given(
@@ -58,27 +58,27 @@ def test_what_a_feed_says_comes_back(info: FeedInfo) -> None:
 
 @given(
     st.builds(
-        Revalidation,
+        ConditionalState,
         last_body_at=MOMENTS,
         same_bodies=st.integers(0, 9),
         dates_only=st.booleans(),
-        doubted_at=MOMENTS,
-        limited_at=MOMENTS,
+        full_check_at=MOMENTS,
+        throttled_at=MOMENTS,
     )
 )
-def test_what_is_known_of_conditional_answers_comes_back(known: Revalidation) -> None:
-    assert codec.unpack_revalidation(codec.pack_revalidation(known)) == known
+def test_what_is_known_of_conditional_answers_comes_back(known: ConditionalState) -> None:
+    assert codec.unpack_conditional(codec.pack_conditional(known)) == known
 
 
 def test_what_is_not_known_takes_no_room() -> None:
     assert codec.pack_info(FeedInfo(title="A")) == '{"title":"A"}'
-    assert codec.pack_revalidation(Revalidation()) == "{}"
+    assert codec.pack_conditional(ConditionalState()) == "{}"
 
 
 def test_nothing_is_what_a_new_source_has() -> None:
-    assert codec.unpack_rhythm(None) == Rhythm()
+    assert codec.unpack_posting_rate(None) == PostingRate()
     assert codec.unpack_info(None) == FeedInfo()
-    assert codec.unpack_revalidation(None) == Revalidation()
+    assert codec.unpack_conditional(None) == ConditionalState()
 
 
 def test_what_older_versions_wrote_is_read() -> None:
@@ -88,9 +88,9 @@ def test_what_older_versions_wrote_is_read() -> None:
         f'"as_of":1772366400000,"hours":{list(hours)},"last_item_at":null,"overlapped":false,"since":null,'
         '"weight":1.5,"window_entries":7}'
     )
-    rhythm = Rhythm(weight=1.5, as_of=NOW, hours=hours, window_entries=7, overlapped=False)
-    assert codec.unpack_rhythm("{" + older) == rhythm
-    both = codec.unpack_rhythm(f'{{"recent":0.25,"weekend_hours":{list(hours)},{older}')
+    rhythm = PostingRate(weight=1.5, as_of=NOW, hours=hours, window_entries=7, overlapped=False)
+    assert codec.unpack_posting_rate("{" + older) == rhythm
+    both = codec.unpack_posting_rate(f'{{"recent":0.25,"weekend_hours":{list(hours)},{older}')
     assert (both.recent, both.hours, both.weekend_hours) == (0.25, hours, hours)
     info = (
         '{"description":"","hubs":["https://hub.example/"],"image_url":null,"language":"en","link":null,'
@@ -99,5 +99,7 @@ def test_what_older_versions_wrote_is_read() -> None:
     hubs, skip = ("https://hub.example/",), frozenset({1, 2})
     known = FeedInfo(title="A", language="en", hubs=hubs, ttl=timedelta(hours=1), skip_hours=skip)
     assert codec.unpack_info(info) == known
-    known_of = '{"dates_only":true,"doubted_at":null,"last_body_at":1772366400000,"limited_at":null,"same_bodies":2}'
-    assert codec.unpack_revalidation(known_of) == Revalidation(last_body_at=NOW, same_bodies=2, dates_only=True)
+    known_of = (
+        '{"dates_only":true,"full_check_at":null,"last_body_at":1772366400000,"throttled_at":null,"same_bodies":2}'
+    )
+    assert codec.unpack_conditional(known_of) == ConditionalState(last_body_at=NOW, same_bodies=2, dates_only=True)

@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from store_values import HOUR, LEASE, NOW, A, B, C, follow, lease_of, make_entry, make_result
 
 from aggregator.errors import StaleLease, StoreError
-from aggregator.model import FeedInfo, Lease, PollError, PollResult, Revalidation, Rhythm, Subscription, Validators
-from aggregator.store import Store, Stored, open_store
+from aggregator.model import (
+    ConditionalState,
+    FeedInfo,
+    Lease,
+    PollError,
+    PollResult,
+    PostingRate,
+    Subscription,
+    Validators,
+)
+from aggregator.store import PollChanges, Store, open_store
 
 #: two hosts with several sources, one of them without a pause between requests, and three hosts with one
 URLS = (
@@ -38,15 +47,15 @@ def unchanged(source_id: int, at: datetime, n: int) -> PollResult:
 def brings(source_id: int, at: datetime, n: int) -> PollResult:
     entries = [make_entry(f"{k}", title=f"{k} {n % 2}", link=f"https://x.example/{k}") for k in range(n % 3 + 1)]
     info = FeedInfo(title=f"Feed {n % 2}", link="https://a.example/", ttl=HOUR)
-    rhythm = Rhythm(weight=n / 7, as_of=at, since=NOW, hours=tuple(k / 3 for k in range(24)))
-    return make_result(source_id, entries, at=at, info=info, rhythm=rhythm, body_hash=bytes([n % 256]) * 32)
+    rhythm = PostingRate(weight=n / 7, as_of=at, since=NOW, hours=tuple(k / 3 for k in range(24)))
+    return make_result(source_id, entries, at=at, info=info, posting_rate=rhythm, body_hash=bytes([n % 256]) * 32)
 
 
 #: what polls find, by the number of the poll; what is spoilt fails when some of it is written, nonsense before that
 FINDS: dict[str, Callable[[int, datetime, int], PollResult]] = {
     "unchanged": unchanged,
     "brings": brings,
-    "same": lambda i, at, _: make_result(i, at=at, outcome="same", size_bytes=99, revalidation=Revalidation()),
+    "same": lambda i, at, _: make_result(i, at=at, outcome="same", size_bytes=99, conditional=ConditionalState()),
     "fails": lambda i, at, _: make_result(i, at=at, outcome="error", error=ERROR, warnings=("slow",)),
     "our fault": lambda i, at, _: make_result(i, at=at, outcome="error", error=ERROR, counts_as_error=False),
     "parks": lambda i, at, _: make_result(i, at=at, outcome="error", error=ERROR, park_host_until=at + 5 * HOUR),
@@ -78,13 +87,13 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
     return rows
 
 
-def told(outcomes: Sequence[Stored | Exception]) -> list[object]:
+def told(outcomes: Sequence[PollChanges | Exception]) -> list[object]:
     """Outcomes as they can be compared; errors name the file they are of."""
     return [(type(one), str(one).partition(".db")[2]) if isinstance(one, Exception) else one for one in outcomes]
 
 
-def one_by_one(store: Store, polls: Sequence[Poll]) -> list[Stored | Exception]:
-    outcomes: list[Stored | Exception] = []
+def one_by_one(store: Store, polls: Sequence[Poll]) -> list[PollChanges | Exception]:
+    outcomes: list[PollChanges | Exception] = []
     for lease, result in polls:
         try:
             outcomes.append(store.complete(lease, result))
@@ -129,10 +138,10 @@ def test_a_poll_that_fails_half_way_leaves_nothing_and_takes_nobody_with_it(stor
     polls = [(lease, brings(lease.sources[0].id, NOW, n)) for n, lease in enumerate(leases)]
     spoilt = FINDS["spoilt"](leases[1].sources[0].id, NOW, 1)
     good, failed, after = store.complete_all([polls[0], (leases[1], spoilt), polls[2]])
-    assert (good, after) == (Stored(new_entries=1, new_items=1), Stored(new_entries=3, new_items=2))
+    assert (good, after) == (PollChanges(new_entries=1, new_items=1), PollChanges(new_entries=3, new_items=2))
     assert isinstance(failed, StoreError)
     assert store.sources(now=NOW, slug=leases[1].sources[0].slug)[0].last_poll is None
-    assert store.complete(*polls[1]) == Stored(new_entries=2)
+    assert store.complete(*polls[1]) == PollChanges(new_entries=2)
 
 
 def test_many_at_once_are_one_change_for_readers(store: Store) -> None:
@@ -164,7 +173,7 @@ def test_a_source_that_moves_to_a_host_does_not_free_it(store: Store) -> None:
     mine, theirs = lease_of(store, A), lease_of(store, B)
     store.complete(mine, make_result(mine.sources[0].id, moved_to=f"{B}/3", adopt_url=True))
     assert store.claim(now=NOW + timedelta(seconds=30), limit=9, lease=LEASE) == []
-    assert store.complete(theirs, make_result(theirs.sources[0].id, at=NOW + timedelta(seconds=30))) == Stored()
+    assert store.complete(theirs, make_result(theirs.sources[0].id, at=NOW + timedelta(seconds=30))) == PollChanges()
     (lease,) = store.claim(now=NOW + timedelta(seconds=31), limit=9, lease=LEASE)
     assert [one.subscription.url for one in lease.sources] == [f"{B}/2"]
 
@@ -177,4 +186,4 @@ def test_stale_ones_among_them_are_told(store: Store) -> None:
     results = [make_result(lease.sources[0].id, [make_entry("1")]) for lease in (old, new, other)]
     stale, *stored = store.complete_all(list(zip((old, new, other), results, strict=True)))
     assert isinstance(stale, StaleLease)
-    assert stored == [Stored(new_entries=1, new_items=1)] * 2
+    assert stored == [PollChanges(new_entries=1, new_items=1)] * 2

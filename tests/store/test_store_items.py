@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll, source_id
 
 from aggregator.model import Enclosure, Item, Scope, Subscription, Upstream, Verdict
-from aggregator.store import Store, Stored
+from aggregator.store import PollChanges, Store
 from aggregator.store.sql.ids import decode_id, encode_id, host_key, search_query
 
 LINK = "https://x.example/story"
@@ -70,9 +70,9 @@ class TestEntries:
     def test_the_same_document_twice_changes_nothing(self, store: Store) -> None:
         follow(store, A)
         entries = [make_entry(str(n), link=f"https://x.example/{n}", outlinks=(LINK,)) for n in range(5)]
-        assert poll(store, A, *entries) == Stored(new_entries=5, new_items=5)
+        assert poll(store, A, *entries) == PollChanges(new_entries=5, new_items=5)
         before, generation = store.latest(Scope(), limit=0), store.generation()
-        assert poll(store, A, *entries, at=NOW + HOUR) == Stored()
+        assert poll(store, A, *entries, at=NOW + HOUR) == PollChanges()
         assert (store.latest(Scope(), limit=0), store.generation()) == (before, generation)
 
     def test_edit_in_place_keeps_first_times_and_id(self, store: Store) -> None:
@@ -81,7 +81,7 @@ class TestEntries:
         poll(store, A, entry)
         before = only_item(store)
         again = replace(edited(entry, "New title"), published=NOW + HOUR)
-        assert poll(store, A, again, at=NOW + HOUR) == Stored(updated=1)
+        assert poll(store, A, again, at=NOW + HOUR) == PollChanges(updated=1)
         after = only_item(store)
         assert (after.id, after.published, after.first_seen) == (before.id, before.published, before.first_seen)
         assert (after.title, after.updated) == ("New title", NOW + HOUR)
@@ -90,7 +90,7 @@ class TestEntries:
         follow(store, A)
         poll(store, A, make_entry("1", text="all"))
         stored = poll(store, A, make_entry("1", text=""), make_entry("2"), at=NOW + HOUR, insert_only=True)
-        assert stored == Stored(new_entries=1, new_items=1)
+        assert stored == PollChanges(new_entries=1, new_items=1)
         assert {item.text for item in store.latest(Scope(), limit=0)} == {"all", ""}
 
     def test_absence_deletes_nothing(self, store: Store) -> None:
@@ -102,8 +102,8 @@ class TestEntries:
     def test_an_entry_twice_in_a_document_is_one(self, store: Store) -> None:
         follow(store, A)
         pair = (make_entry("1", title="first"), make_entry("1", title="second"))
-        assert poll(store, A, *pair) == Stored(new_entries=1, new_items=1)
-        assert poll(store, A, *pair, at=NOW + HOUR) == Stored()
+        assert poll(store, A, *pair) == PollChanges(new_entries=1, new_items=1)
+        assert poll(store, A, *pair, at=NOW + HOUR) == PollChanges()
         assert titles(store) == ["first"]
 
     def test_a_new_guid_goes_on_as_the_same_entry(self, store: Store) -> None:
@@ -112,14 +112,16 @@ class TestEntries:
         before = only_item(store)
         for hour in (1, 2):
             stored = poll(store, A, make_entry("new", title="t", replaces="old"), at=NOW + hour * HOUR)
-            assert stored == Stored()
+            assert stored == PollChanges()
         assert only_item(store).id == before.id
         assert [one.entry_id for one in store.known(source_id(store, A), guids=["new", "old"], links=[])] == ["new"]
 
     def test_upstream_counts_move_without_an_edit(self, store: Store) -> None:
         follow(store, A)
         poll(store, A, make_entry("1", upstream=Upstream(comments=1)))
-        assert poll(store, A, make_entry("1", upstream=Upstream(comments=9, views=2**70)), at=NOW + HOUR) == Stored()
+        assert (
+            poll(store, A, make_entry("1", upstream=Upstream(comments=9, views=2**70)), at=NOW + HOUR) == PollChanges()
+        )
         assert (only_item(store).upstream, only_item(store).updated) == (Upstream(comments=9), NOW)
 
     def test_ids_follow_from_the_founding_entry(self, store: Store) -> None:
@@ -134,7 +136,7 @@ class TestSameAddress:
     def test_joins_the_item_of_another_source(self, store: Store) -> None:
         follow(store, A, B)
         poll(store, A, make_entry("1", link=LINK, title="first"))
-        assert poll(store, B, make_entry("9", link=LINK, title="copy"), at=NOW + HOUR) == Stored(new_entries=1)
+        assert poll(store, B, make_entry("9", link=LINK, title="copy"), at=NOW + HOUR) == PollChanges(new_entries=1)
         item = only_item(store)
         assert (item.title, item.sources) == ("first", 2)
         assert [(copy.title, copy.rule) for copy in item.copies] == [("first", "first"), ("copy", "canonical-url")]
@@ -273,8 +275,8 @@ class TestRetention:
         old = make_entry("1", published=NOW - timedelta(days=99))
         poll(store, A, old)
         store.retain(before=NOW, now=NOW)
-        assert poll(store, A, old, edited(old, "New"), at=NOW + timedelta(days=365)) == Stored()
-        assert poll(store, A, edited(old, "New"), at=NOW + timedelta(days=366)) == Stored()
+        assert poll(store, A, old, edited(old, "New"), at=NOW + timedelta(days=365)) == PollChanges()
+        assert poll(store, A, edited(old, "New"), at=NOW + timedelta(days=366)) == PollChanges()
         assert (titles(store), store.pending(limit=9)) == ([], [])
 
     def test_a_new_source_of_an_old_article_does_not_make_it_young(self, store: Store) -> None:

@@ -9,8 +9,8 @@ import pytest
 from store_values import HOUR, LEASE, NOW, A, B, C, follow, lease_of, make_entry, make_result, poll, source_id
 
 from aggregator.errors import StaleLease
-from aggregator.model import FeedInfo, PollError, Rhythm, Scope, Subscription, Validators
-from aggregator.store import Store, Stored
+from aggregator.model import FeedInfo, PollError, PostingRate, Scope, Subscription, Validators
+from aggregator.store import PollChanges, Store
 
 
 def claimed(store: Store, at: object = NOW, **options: object) -> list[str]:
@@ -61,11 +61,11 @@ class TestSync:
 
     def test_followed_are_those_that_are_polled_with_what_is_known_of_them(self, store: Store) -> None:
         follow(store, A, B)
-        rhythm = Rhythm(weight=3.5, as_of=NOW, since=NOW)
+        rhythm = PostingRate(weight=3.5, as_of=NOW, since=NOW)
         (lease,) = store.claim(now=NOW, limit=1, lease=LEASE)
-        store.complete(lease, make_result(lease.sources[0].id, rhythm=rhythm))
+        store.complete(lease, make_result(lease.sources[0].id, posting_rate=rhythm))
         assert [one.subscription.url for one in store.followed()] == [A, B]
-        assert store.followed()[0].rhythm == rhythm
+        assert store.followed()[0].posting_rate == rhythm
         follow(store, B)
         assert [one.subscription.url for one in store.followed()] == [B]
 
@@ -184,7 +184,7 @@ class TestComplete:
         entries = {A: make_entry("1"), B: make_entry("2"), C: spoilt}
         polls = [(lease, make_result(lease.sources[0].id, [entries[url]])) for url, lease in leases.items()]
         good, stale, failed = store.complete_all(polls)
-        assert good == Stored(new_entries=1, new_items=1)
+        assert good == PollChanges(new_entries=1, new_items=1)
         assert isinstance(stale, StaleLease)
         assert isinstance(failed, Exception)
         assert (store.stats().entries, store.stats().items, len(store.latest(Scope(), limit=0))) == (1, 1, 1)
@@ -195,7 +195,7 @@ class TestComplete:
         failed = make_result(taken.sources[0].id, outcome="error", error=PollError(code="http-500", message="500"))
         store.complete(taken, failed)
         before = store.generation()
-        assert store.complete(taken, failed) == Stored()
+        assert store.complete(taken, failed) == PollChanges()
         assert store.sources(now=NOW)[0].error_count == 1
         assert store.generation() == before
 
@@ -213,17 +213,19 @@ class TestComplete:
         info = FeedInfo(
             title="A", link="https://a.example/", hubs=("https://hub.example/",), ttl=HOUR, skip_hours=frozenset({1, 2})
         )
-        rhythm = Rhythm(weight=1.5, as_of=NOW, since=NOW - HOUR, hours=tuple(map(float, range(24))), overlapped=False)
+        rhythm = PostingRate(
+            weight=1.5, as_of=NOW, since=NOW - HOUR, hours=tuple(map(float, range(24))), overlapped=False
+        )
         poll(
             *(store, A),
             info=info,
-            rhythm=rhythm,
+            posting_rate=rhythm,
             validators=Validators(etag='W/"x"', last_modified="Mon"),
             body_hash=b"h" * 32,
             unstable_ids=True,
         )
         source = lease_of(store, A, at=NOW + HOUR).sources[0]
-        assert (source.info, source.rhythm, source.title, source.name) == (info, rhythm, "A", "A")
+        assert (source.info, source.posting_rate, source.title, source.name) == (info, rhythm, "A", "A")
         assert source.validators == Validators(etag='W/"x"', last_modified="Mon")
         assert (source.body_hash, source.unstable_ids, source.last_success) == (b"h" * 32, True, NOW)
 

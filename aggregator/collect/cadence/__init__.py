@@ -1,15 +1,13 @@
 """When to poll next. Pure: what a source has posted, what its server asked for and how the poll went, in; a time, out.
 
-- `rhythm`: how often a source posts, by the hour, and the interval that follows from it
-- `budget`: longer intervals for all, where a day's polls are limited
-- `due`: the time of the next poll, after one that worked and after one that failed
+- `posting_rate`: how often a source posts, by the hour, and the interval that follows from it
+- `next_poll`: the time of the next poll, after success and after failure, and within a budget of polls a day
 """
 
 from __future__ import annotations
 
-from aggregator.collect.cadence.budget import thrift
-from aggregator.collect.cadence.due import Hints, after_error, confirm_gone, hints_of, next_poll
-from aggregator.collect.cadence.rhythm import Policy, interval, items_per_day, observe
+from aggregator.collect.cadence.next_poll import Hints, after_error, confirm_gone, hints_of, interval_factor, next_poll
+from aggregator.collect.cadence.posting_rate import Policy, interval, items_per_day, observe
 
 __all__ = [
     "Hints",
@@ -18,8 +16,8 @@ __all__ = [
     "confirm_gone",
     "hints_of",
     "interval",
+    "interval_factor",
     "items_per_day",
     "next_poll",
     "observe",
-    "thrift",
 ]

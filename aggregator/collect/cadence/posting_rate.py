@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from aggregator.model import Rhythm
+from aggregator.model import PostingRate
 
 _DAY = timedelta(days=1)
 _DAY_S, _HOUR_S = 86_400.0, 3600.0
@@ -40,8 +40,8 @@ _DENSITY = 6.16
 _PEAK_FROM, _PEAK_TO, _PEAK = 0.6, 1.4, 2.0
 
 _QUIET, _SILENT = timedelta(days=90), timedelta(days=365)
-#: no budget is small enough for a source to be forgotten
-LONGEST_FOR_THRIFT = timedelta(days=7)
+#: the longest interval that a budget makes
+MAX_STRETCHED = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class Policy:
 
     min_interval: timedelta = timedelta(minutes=30)
     max_interval: timedelta = timedelta(hours=6)
-    #: by how much all adaptive intervals are longer, so that a budget is kept (`budget.thrift`); 1: there is enough
-    thrift: float = 1.0
+    #: by how much all adaptive intervals are longer, so that a budget is kept (`interval_factor`); 1: there is enough
+    interval_factor: float = 1.0
 
 
 #: a piece of the future that lies within one hour of the day: start relative to now, length, items a day expected
@@ -59,48 +59,48 @@ _Hour = tuple[float, float, float]
 
 
 def observe(
-    rhythm: Rhythm,
+    posting_rate: PostingRate,
     *,
     published: Sequence[datetime | None],
     now: datetime,
     previous_poll: datetime | None,
     window_entries: int,
     overlapped: bool,
-) -> Rhythm:
-    """The rhythm after a document whose new entries claim these times (None: no date).
+) -> PostingRate:
+    """The posting rate after a document whose new entries claim these times (None: no date).
 
     `previous_poll` is the last poll that worked; None: this is the first document, and its dates are history. Later, a
     date outside the gap since then is not believed: the entry came some time in the gap.
     """
     times = _times(published, previous_poll, now)
     return replace(
-        _counted(rhythm, times, now),
+        _counted(posting_rate, times, now),
         as_of=now,
-        since=min([rhythm.since or now, *times]),
-        last_item_at=max([*times, *([rhythm.last_item_at] if rhythm.last_item_at else [])], default=None),
+        since=min([posting_rate.since or now, *times]),
+        last_item_at=max([*times, *([posting_rate.last_item_at] if posting_rate.last_item_at else [])], default=None),
         window_entries=window_entries,
         overlapped=overlapped,
     )
 
 
-def items_per_day(rhythm: Rhythm, *, now: datetime) -> float:
+def items_per_day(posting_rate: PostingRate, *, now: datetime) -> float:
     """The rate at which a source posts, cautiously: drawn towards weekly by a prior that weighs as much as a week."""
-    weight = rhythm.weight * _decay(rhythm.as_of, now, _HALF_LIFE_S)
+    weight = posting_rate.weight * _decay(posting_rate.as_of, now, _HALF_LIFE_S)
     tau = _HALF_LIFE_S / math.log(2)
-    watched = tau * (1 - math.exp(-(_age_s(rhythm.since, now) / tau)))
+    watched = tau * (1 - math.exp(-(_age_s(posting_rate.since, now) / tau)))
     return (weight + _PRIOR_ITEMS) / (watched / _DAY_S + _PRIOR_DAYS)
 
 
 def interval(
-    rhythm: Rhythm, *, now: datetime, policy: Policy, weight: float = 1.0, has_validators: bool = True
+    posting_rate: PostingRate, *, now: datetime, policy: Policy, weight: float = 1.0, has_validators: bool = True
 ) -> timedelta:
     """The adaptive interval: how long from `now` until one poll is worth its while, within floor and cap."""
-    cap, usual = _cap(rhythm, now, policy), items_per_day(rhythm, now=now)
-    hours, cap_s = _expected(rhythm, now, cap.total_seconds(), usual), cap.total_seconds()
-    wanted = timedelta(seconds=_until_worth_it(hours, cap_s, density=_DENSITY * _root(weight) / policy.thrift))
-    if (turnover := _turnover(rhythm, usual)) is not None:
-        wanted = min(wanted, turnover * policy.thrift)
-    if not rhythm.overlapped:
+    cap, usual = _cap(posting_rate, now, policy), items_per_day(posting_rate, now=now)
+    hours, cap_s = _expected(posting_rate, now, cap.total_seconds(), usual), cap.total_seconds()
+    wanted = timedelta(seconds=_until_worth_it(hours, cap_s, density=_DENSITY * _root(weight) / policy.interval_factor))
+    if (turnover := _turnover(posting_rate, usual)) is not None:
+        wanted = min(wanted, turnover * policy.interval_factor)
+    if not posting_rate.overlapped:
         wanted /= 2
     # a server without validators sends everything every time: it is asked half as often
     floor = policy.min_interval if has_validators else policy.min_interval * 2
@@ -108,27 +108,27 @@ def interval(
 
 
 def usual_interval(
-    rhythm: Rhythm, *, now: datetime, policy: Policy, weight: float = 1.0
+    posting_rate: PostingRate, *, now: datetime, policy: Policy, weight: float = 1.0
 ) -> tuple[timedelta, timedelta, timedelta]:
-    """What `interval` comes to over the next day, without thrift: unbounded, and its bounds. For estimates."""
-    usual = items_per_day(rhythm, now=now)
-    hours = _expected(rhythm, now, _DAY_S, usual)
+    """What `interval` comes to over the next day, without the factor: unbounded, and its bounds. For estimates."""
+    usual = items_per_day(posting_rate, now=now)
+    hours = _expected(posting_rate, now, _DAY_S, usual)
     roots = sum(math.sqrt(expected) * (length_s / _DAY_S) for _, length_s, expected in hours)
     wanted = _DAY / (_DENSITY * _root(weight) * roots)
-    if (turnover := _turnover(rhythm, usual)) is not None:
+    if (turnover := _turnover(posting_rate, usual)) is not None:
         wanted = min(wanted, turnover)
-    return wanted / (1 if rhythm.overlapped else 2), policy.min_interval, _cap(rhythm, now, policy)
+    return wanted / (1 if posting_rate.overlapped else 2), policy.min_interval, _cap(posting_rate, now, policy)
 
 
 def _root(weight: float) -> float:
     return math.sqrt(max(weight, 0.01))
 
 
-def _turnover(rhythm: Rhythm, usual: float) -> timedelta | None:
+def _turnover(posting_rate: PostingRate, usual: float) -> timedelta | None:
     """In which the document must be polled so that it does not turn over completely (Horincar's saturation)."""
-    if not rhythm.window_entries:
+    if not posting_rate.window_entries:
         return None
-    return _DAY * (0.5 * rhythm.window_entries / usual)
+    return _DAY * (0.5 * posting_rate.window_entries / usual)
 
 
 def _times(published: Sequence[datetime | None], previous_poll: datetime | None, now: datetime) -> list[datetime]:
@@ -139,16 +139,19 @@ def _times(published: Sequence[datetime | None], previous_poll: datetime | None,
     return [moment if moment and previous_poll < moment <= now else middle for moment in published]
 
 
-def _counted(rhythm: Rhythm, times: Sequence[datetime], now: datetime) -> Rhythm:
+def _counted(posting_rate: PostingRate, times: Sequence[datetime], now: datetime) -> PostingRate:
     """The decayed counts: all that was counted before has aged, and these times come in, each with its own age."""
-    aged = _decay(rhythm.as_of, now, _HOURS_HALF_LIFE_S)
-    weekdays, weekend = ([count * aged for count in counts] for counts in (rhythm.hours, rhythm.weekend_hours))
+    aged = _decay(posting_rate.as_of, now, _HOURS_HALF_LIFE_S)
+    weekdays, weekend = (
+        [count * aged for count in counts] for counts in (posting_rate.hours, posting_rate.weekend_hours)
+    )
     for moment in times:
         (weekend if _is_weekend(moment) else weekdays)[moment.hour] += _decay(moment, now, _HOURS_HALF_LIFE_S)
     return replace(
-        rhythm,
-        weight=rhythm.weight * _decay(rhythm.as_of, now, _HALF_LIFE_S) + _sum(times, now, _HALF_LIFE_S),
-        recent=rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE_S) + _sum(times, now, _RECENT_HALF_LIFE_S),
+        posting_rate,
+        weight=posting_rate.weight * _decay(posting_rate.as_of, now, _HALF_LIFE_S) + _sum(times, now, _HALF_LIFE_S),
+        recent=posting_rate.recent * _decay(posting_rate.as_of, now, _RECENT_HALF_LIFE_S)
+        + _sum(times, now, _RECENT_HALF_LIFE_S),
         hours=tuple(weekdays),
         weekend_hours=tuple(weekend),
     )
@@ -171,15 +174,15 @@ def _is_weekend(moment: datetime) -> bool:
     return moment.weekday() >= _SATURDAY
 
 
-def _cap(rhythm: Rhythm, now: datetime, policy: Policy) -> timedelta:
+def _cap(posting_rate: PostingRate, now: datetime, policy: Policy) -> timedelta:
     """The configured cap; 4 times that (a day) once a source is silent for a season, 28 times after a year.
 
-    Longer where thrift is needed, but not beyond a week for that.
+    Longer where a budget asks for it, but not beyond a week for that.
     """
-    last = rhythm.last_item_at or rhythm.since or now
+    last = posting_rate.last_item_at or posting_rate.since or now
     silent = now - last
     cap = policy.max_interval * (28 if silent > _SILENT else 4 if silent > _QUIET else 1)
-    return max(cap, min(cap * policy.thrift, LONGEST_FOR_THRIFT))
+    return max(cap, min(cap * policy.interval_factor, MAX_STRETCHED))
 
 
 def _until_worth_it(hours: Iterable[_Hour], cap_s: float, *, density: float) -> float:
@@ -217,19 +220,19 @@ def _behind_peak(hours: Sequence[_Hour], wanted_s: float) -> float:
     return end_s if drop >= _PEAK else wanted_s
 
 
-def _expected(rhythm: Rhythm, now: datetime, span_s: float, usual: float) -> Iterator[_Hour]:
+def _expected(posting_rate: PostingRate, now: datetime, span_s: float, usual: float) -> Iterator[_Hour]:
     """What is to be expected of the hours that a span from `now` covers; `usual`: items a day over all of them.
 
     In plain numbers: every poll asks for it.
     """
-    recent = rhythm.recent * _decay(rhythm.as_of, now, _RECENT_HALF_LIFE_S) * _RECENT_A_DAY
-    known = sum(rhythm.hours) + sum(rhythm.weekend_hours) + _PROFILE_PRIOR
+    recent = posting_rate.recent * _decay(posting_rate.as_of, now, _RECENT_HALF_LIFE_S) * _RECENT_A_DAY
+    known = sum(posting_rate.hours) + sum(posting_rate.weekend_hours) + _PROFILE_PRIOR
     at, start_s = now.weekday() * 24 + now.hour, 0.0
     length_s = _HOUR_S - (now.minute * 60 + now.second + now.microsecond / 1e6)
     while start_s < span_s:
         weekday, hour = divmod(at, 24)
         is_weekend = weekday % 7 >= _SATURDAY
-        counted = rhythm.weekend_hours[hour] / _WEEKEND if is_weekend else rhythm.hours[hour] / _WEEKDAYS
+        counted = posting_rate.weekend_hours[hour] / _WEEKEND if is_weekend else posting_rate.hours[hour] / _WEEKDAYS
         # as much busier as the hour is than the mean; as busy while little is known
         expected = usual * (24 * counted + _PROFILE_PRIOR) / known
         expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start_s / _RECENT_HALF_LIFE_S)

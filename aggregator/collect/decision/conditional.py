@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.collect import cadence
-from aggregator.model import Revalidation, Source, Validators
+from aggregator.model import ConditionalState, Source, Validators
 
-__all__ = ["after_body", "after_limit", "after_not_modified", "noted", "to_send"]
+__all__ = ["after_body", "after_limit", "after_not_modified", "noted", "validators_to_send"]
 
 #: 304s for longer than that, and for longer than five times the usual gap between two posts, are doubted
 _DOUBT_AFTER = timedelta(days=8)
@@ -24,9 +24,9 @@ _PATIENT = timedelta(days=1)
 _NOTHING = Validators()
 
 
-def to_send(source: Source, *, now: datetime) -> Validators:
+def validators_to_send(source: Source, *, now: datetime) -> Validators:
     """The validators of the next request."""
-    held, known = source.validators, source.revalidation
+    held, known = source.validators, source.conditional
     if _doubts(source, now):
         return _NOTHING
     if _tries_dates(known) and held.last_modified:
@@ -34,14 +34,14 @@ def to_send(source: Source, *, now: datetime) -> Validators:
     return held
 
 
-def noted(source: Source, sent: Validators, *, now: datetime) -> Revalidation:
+def noted(source: Source, sent: Validators, *, now: datetime) -> ConditionalState:
     """What is known of a source that has just been asked with `sent`: a doubt is not repeated soon."""
-    known = source.revalidation
+    known = source.conditional
     is_doubt = sent == _NOTHING != source.validators
-    return replace(known, doubted_at=now) if is_doubt else known
+    return replace(known, full_check_at=now) if is_doubt else known
 
 
-def after_body(known: Revalidation, *, same: bool, now: datetime, fresh_for: timedelta | None) -> Revalidation:
+def after_body(known: ConditionalState, *, same: bool, now: datetime, fresh_for: timedelta | None) -> ConditionalState:
     """After a 200; `same`: the request was conditional, and the body is the one we had."""
     count = known.same_bodies + 1 if same else 0
     if known.dates_only and count >= _TRY_DATES_AFTER:
@@ -49,7 +49,7 @@ def after_body(known: Revalidation, *, same: bool, now: datetime, fresh_for: tim
     return replace(_patient(known, now, fresh_for), last_body_at=now, same_bodies=count)
 
 
-def after_not_modified(known: Revalidation, *, now: datetime, fresh_for: timedelta | None) -> Revalidation:
+def after_not_modified(known: ConditionalState, *, now: datetime, fresh_for: timedelta | None) -> ConditionalState:
     """After a 304. One that answers the date alone, tried because both had failed, shows that it is to stay so."""
     known = _patient(known, now, fresh_for)
     if known.last_body_at is not None and not known.same_bodies:
@@ -57,9 +57,9 @@ def after_not_modified(known: Revalidation, *, now: datetime, fresh_for: timedel
     return replace(known, last_body_at=known.last_body_at or now, dates_only=_tries_dates(known), same_bodies=0)
 
 
-def after_limit(known: Revalidation, *, now: datetime) -> Revalidation:
+def after_limit(known: ConditionalState, *, now: datetime) -> ConditionalState:
     """After a 429."""
-    return replace(known, limited_at=now)
+    return replace(known, throttled_at=now)
 
 
 def _doubts(source: Source, now: datetime) -> bool:
@@ -67,20 +67,20 @@ def _doubts(source: Source, now: datetime) -> bool:
 
     Once in eight days at the most, and never where the server has asked for patience.
     """
-    known = source.revalidation
-    if known.last_body_at is None or known.limited_at is not None:
+    known = source.conditional
+    if known.last_body_at is None or known.throttled_at is not None:
         return False
-    silence = now - max(known.last_body_at, known.doubted_at or known.last_body_at)
+    silence = now - max(known.last_body_at, known.full_check_at or known.last_body_at)
     if silence <= _DOUBT_AFTER:
         return False
     # as it posted when it was last seen to: what is in doubt is whether the silence since then is real
-    usual = timedelta(days=1) / cadence.items_per_day(source.rhythm, now=source.rhythm.as_of or now)
+    usual = timedelta(days=1) / cadence.items_per_day(source.posting_rate, now=source.posting_rate.as_of or now)
     return silence > _DOUBT_GAPS * usual
 
 
-def _tries_dates(known: Revalidation) -> bool:
+def _tries_dates(known: ConditionalState) -> bool:
     return known.dates_only or _TRY_DATES_AFTER <= known.same_bodies < _GIVE_UP_AFTER
 
 
-def _patient(known: Revalidation, now: datetime, fresh_for: timedelta | None) -> Revalidation:
-    return replace(known, limited_at=now) if fresh_for is not None and fresh_for > _PATIENT else known
+def _patient(known: ConditionalState, now: datetime, fresh_for: timedelta | None) -> ConditionalState:
+    return replace(known, throttled_at=now) if fresh_for is not None and fresh_for > _PATIENT else known

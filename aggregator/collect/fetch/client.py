@@ -1,7 +1,7 @@
 """A request, its redirects and what the answers mean.
 
     get(url) → for each hop: guard → a turn at its address → exchange
-               3xx → next hop · 304 → NotModified · 2xx → read, inflate → Response
+               3xx → next hop · 304 → NotModified · 2xx → read, decode_body → Response
                anything else, at any point → FetchError
 
 One wall clock runs around all of it but the wait for the first turn; a server that trickles cannot stop it.
@@ -16,15 +16,15 @@ from datetime import datetime, timedelta
 
 from yarl import URL
 
-from aggregator.collect.fetch import failures, headers
-from aggregator.collect.fetch.address import MAX_URL, Chain, Redirect, address
-from aggregator.collect.fetch.answers import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
-from aggregator.collect.fetch.connections import Connections, Place
-from aggregator.collect.fetch.dial import Dialler, GuardedResolver, LookUp
+from aggregator.collect.fetch import errors, headers
+from aggregator.collect.fetch.connections import Connections, Origin
+from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING, DecodedBody, decode_body, is_compressed
+from aggregator.collect.fetch.deadline import Deadline
+from aggregator.collect.fetch.dialer import Dialer, GuardedResolver, LookUp
 from aggregator.collect.fetch.exchange import Answer, Request, exchange, request
-from aggregator.collect.fetch.inflate import ACCEPT_ENCODING, Inflated, inflate, is_compressed
-from aggregator.collect.fetch.patience import Patience
-from aggregator.collect.fetch.turns import Turns
+from aggregator.collect.fetch.throttle import AddressThrottle
+from aggregator.collect.fetch.types import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
+from aggregator.collect.fetch.urls import MAX_URL, Redirect, RedirectChain, address
 from aggregator.collect.guard import Guard, is_private
 from aggregator.errors import FetchError
 from aggregator.model import Validators
@@ -46,7 +46,7 @@ _THREAD_FROM_BYTES = 65_536
 
 
 class Fetcher:
-    """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
+    """SupportsGet; holds the connections that are kept alive between requests. To be used within one event loop.
 
     No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment. `clock` gives the
     date of answers that carry none, `look_up` resolves names in place of the system.
@@ -69,7 +69,7 @@ class Fetcher:
         self._user_agent = user_agent
         self._clock = clock
         self._look_up = look_up
-        self._turns = Turns(longest=limits.total)
+        self._throttle = AddressThrottle(longest=limits.total)
         self._connections: Connections | None = None
 
     async def get(
@@ -79,8 +79,8 @@ class Fetcher:
         fields = {"User-Agent": self._user_agent, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
         fields |= headers.conditional(validators)
         try:
-            with self._patience() as patience:
-                return await self._follow(address(url), fields, validators or Validators(), patience)
+            with self._deadline() as deadline:
+                return await self._follow(address(url), fields, validators or Validators(), deadline)
         except TimeoutError:
             raise self._too_late() from None
 
@@ -90,8 +90,8 @@ class Fetcher:
         """One request as it is and what the server says to it: any status, no redirects. Raises FetchError."""
         fields = {"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
         try:
-            with self._patience() as patience:
-                return await self._converse(method, address(url), fields, body, patience)
+            with self._deadline() as deadline:
+                return await self._converse(method, address(url), fields, body, deadline)
         except TimeoutError:
             raise self._too_late() from None
 
@@ -102,12 +102,12 @@ class Fetcher:
             await connections.close()
 
     async def _converse(
-        self, method: str, url: URL, fields: Mapping[str, str], body: bytes, patience: Patience
+        self, method: str, url: URL, fields: Mapping[str, str], body: bytes, deadline: Deadline
     ) -> Reply:
         self._guard.check_port(url.port or 0)
         try:
             asked = request(method, url, fields, body)
-            answer = await exchange(asked, self._opened(), patience, silence_s=self._silence_s)
+            answer = await exchange(asked, self._opened(), deadline, silence_s=self._silence_s)
             try:
                 return Reply(
                     status=answer.status,
@@ -117,50 +117,50 @@ class Fetcher:
                 )
             finally:
                 answer.end()
-        except failures.RAISED as error:
-            raise failures.classify(error, str(url.host)) from error
+        except errors.TRANSPORT_ERRORS as error:
+            raise errors.classify(error, str(url.host)) from error
 
     async def _follow(
-        self, url: URL, fields: Mapping[str, str], sent: Validators, patience: Patience
+        self, url: URL, fields: Mapping[str, str], sent: Validators, deadline: Deadline
     ) -> Response | NotModified:
-        chain = Chain(url, max_hops=self._limits.max_hops, began_s=asyncio.get_running_loop().time())
-        while isinstance(answer := await self._ask(chain, fields, sent, patience), Redirect):
+        chain = RedirectChain(url, max_hops=self._limits.max_hops, began_s=asyncio.get_running_loop().time())
+        while isinstance(answer := await self._ask(chain, fields, sent, deadline), Redirect):
             chain.follow(answer)
         return answer
 
     async def _ask(
-        self, chain: Chain, fields: Mapping[str, str], sent: Validators, patience: Patience
+        self, chain: RedirectChain, fields: Mapping[str, str], sent: Validators, deadline: Deadline
     ) -> Response | NotModified | Redirect:
         self._guard.check_port(chain.url.port or 0)
         try:
             asked = request("GET", chain.url, chain.with_cookies(fields))
-            if is_private(asked.place.host.rstrip(".")):  # its final dot is no part of it
-                return await self._visit(asked, chain, sent, patience)
-            async with self._turn(asked.place, patience, counts=bool(chain.hops)):
-                return await self._visit(asked, chain, sent, patience)
-        except failures.RAISED as error:
-            raise failures.classify(error, str(chain.url.host)) from error
+            if is_private(asked.origin.host.rstrip(".")):  # its final dot is no part of it
+                return await self._visit(asked, chain, sent, deadline)
+            async with self._turn(asked.origin, deadline, counts=bool(chain.hops)):
+                return await self._visit(asked, chain, sent, deadline)
+        except errors.TRANSPORT_ERRORS as error:
+            raise errors.classify(error, str(chain.url.host)) from error
 
     async def _visit(
-        self, asked: Request, chain: Chain, sent: Validators, patience: Patience
+        self, asked: Request, chain: RedirectChain, sent: Validators, deadline: Deadline
     ) -> Response | NotModified | Redirect:
-        answer = await exchange(asked, self._opened(), patience, silence_s=self._silence_s)
+        answer = await exchange(asked, self._opened(), deadline, silence_s=self._silence_s)
         try:
             return await self._take(answer, chain, sent)
         finally:
             answer.end()
 
     @asynccontextmanager
-    async def _turn(self, place: Place, patience: Patience, *, counts: bool) -> AsyncIterator[None]:
+    async def _turn(self, origin: Origin, deadline: Deadline, *, counts: bool) -> AsyncIterator[None]:
         """A turn at the address of a public host; whether the wait for it counts as part of the request."""
-        (found, *_) = await self._opened().addresses(place.host, place.port)
-        left_s = None if counts else patience.pause()
-        async with self._turns.at(found.host):
+        (found, *_) = await self._opened().addresses(origin.host, origin.port)
+        left_s = None if counts else deadline.pause()
+        async with self._throttle.slot(found.host):
             if left_s is not None:
-                patience.resume(left_s)
+                deadline.resume(left_s)
             yield
 
-    async def _take(self, answer: Answer, chain: Chain, sent: Validators) -> Response | NotModified | Redirect:
+    async def _take(self, answer: Answer, chain: RedirectChain, sent: Validators) -> Response | NotModified | Redirect:
         status, head = answer.status, self._head(answer)
         if status in _REDIRECTS and "Location" in head:
             return _redirect(answer, head, chain.url)
@@ -173,15 +173,15 @@ class Fetcher:
                 permanent_target=chain.permanent_target,
                 duration=_since(chain.began_s),
             )
-        if status not in _USABLE or failures.is_challenge(head):
-            raise failures.status_error(status, head, str(chain.url.host))
+        if status not in _USABLE or errors.is_challenge(head):
+            raise errors.status_error(status, head, str(chain.url.host))
         return await self._whole(answer, chain)
 
-    async def _whole(self, answer: Answer, chain: Chain) -> Response:
+    async def _whole(self, answer: Answer, chain: RedirectChain) -> Response:
         head = answer.headers
         raw, cut = await self._read(answer, chain.url)
         answer.end()  # the rest may take its time
-        content = await self._inflate(raw, head.get("Content-Encoding", ""))
+        content = await self._decode_body(raw, head.get("Content-Encoding", ""))
         return Response(
             url=str(chain.url.with_fragment(None).with_user(None)),
             status=answer.status,
@@ -206,17 +206,17 @@ class Fetcher:
                 body += piece
                 if len(body) > self._limits.max_size_bytes:
                     raise FetchError("too-large", f"The answer of {url.host} is larger than [polling] max_size")
-        except failures.RAISED as error:
-            if failures.is_closed_early(error):
+        except errors.TRANSPORT_ERRORS as error:
+            if errors.is_closed_early(error):
                 return bytes(body), True
-            raise failures.reading(error, str(url.host)) from error
+            raise errors.reading(error, str(url.host)) from error
         return bytes(body), False
 
-    async def _inflate(self, raw: bytes, content_encoding: str) -> Inflated:
+    async def _decode_body(self, raw: bytes, content_encoding: str) -> DecodedBody:
         limit = self._limits.max_size_bytes
         if len(raw) < _THREAD_FROM_BYTES or not is_compressed(raw, content_encoding):
-            return inflate(raw, content_encoding, max_size_bytes=limit)
-        return await asyncio.to_thread(inflate, raw, content_encoding, max_size_bytes=limit)
+            return decode_body(raw, content_encoding, max_size_bytes=limit)
+        return await asyncio.to_thread(decode_body, raw, content_encoding, max_size_bytes=limit)
 
     def _head(self, answer: Answer) -> headers.Headers:
         return headers.dated(answer.headers, self._clock() if self._clock else None)
@@ -227,11 +227,11 @@ class Fetcher:
             within_s = self._limits.resolve.total_seconds()
             resolver = GuardedResolver(self._guard, timeout_s=within_s, look_up=self._look_up)
             connect_s = self._limits.connect.total_seconds()
-            self._connections = Connections(Dialler(self._guard, resolver), within_s=connect_s)
+            self._connections = Connections(Dialer(self._guard, resolver), within_s=connect_s)
         return self._connections
 
-    def _patience(self) -> Patience:
-        return Patience(self._total_s, often_s=self._soonest_s)
+    def _deadline(self) -> Deadline:
+        return Deadline(self._total_s, often_s=self._soonest_s)
 
     def _too_late(self) -> FetchError:
         return FetchError("timeout-total", f"The answer was not complete after {self._total_s:g} s")
@@ -247,7 +247,7 @@ async def _beginning(answer: Answer) -> bytes:
 def _redirect(answer: Answer, head: headers.Headers, url: URL) -> Redirect:
     """Where the answer sends us on. FetchError if it asks to wait for long before that (RFC 9110 10.2.3)."""
     if (headers.asked_wait(head) or timedelta(0)) > _AT_ONCE:
-        raise failures.status_error(answer.status, head, str(url.host))
+        raise errors.status_error(answer.status, head, str(url.host))
     cookies = (line.partition(";")[0].strip() for line in answer.headers.getall("Set-Cookie", []))
     return Redirect(
         hop=Hop(status=answer.status, url=str(url)),

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from aggregator.collect.fetch.dial import Address, Dialler
-from aggregator.collect.fetch.patience import Patience
+from aggregator.collect.fetch.deadline import Deadline
+from aggregator.collect.fetch.dialer import Address, Dialer
 
 #: how long a connection is kept for another request, in seconds
 KEPT_S = 15.0
@@ -23,7 +23,7 @@ _FAREWELL_S = 2.0
 _NOT_MODIFIED = (b"HTTP/1.1 304", b"HTTP/1.0 304")
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """What a connection leads to: the requests for one place can share it."""
 
     secure: bool
@@ -37,15 +37,15 @@ class Connection(ResponseHandler):
     It is among `all_open` as long as it is open.
     """
 
-    def __init__(self, place: Place, loop: asyncio.AbstractEventLoop, all_open: set[Connection]) -> None:
+    def __init__(self, origin: Origin, loop: asyncio.AbstractEventLoop, all_open: set[Connection]) -> None:
         super().__init__(loop)
-        self.place = place
+        self.origin = origin
         #: whether anything has come back since the last request
         self.answered = False
         #: since when it is not in use, on the loop's clock
         self.idle_since_s = 0.0
         self._all_open = all_open
-        self._patience: Patience | None = None
+        self._deadline: Deadline | None = None
         self._reading: aiohttp.StreamReader | None = None
 
     @property
@@ -53,12 +53,12 @@ class Connection(ResponseHandler):
         """Whether another request can go this way: it is open, and the last answer has come to its end."""
         return self.is_connected() and not self.should_close
 
-    def ask(self, request: bytes, patience: Patience, *, silence_s: float) -> None:
+    def ask(self, request: bytes, deadline: Deadline, *, silence_s: float) -> None:
         """Sends; from now on the server may be silent for `silence_s` at the most."""
         assert self.transport is not None, "it is connected"  # noqa: S101
         self.answered = False
-        self._patience = patience
-        patience.wait(silence_s, self._fall_silent)
+        self._deadline = deadline
+        deadline.wait(silence_s, self._fall_silent)
         self.transport.write(request)
 
     def reads(self, body: aiohttp.StreamReader) -> None:
@@ -67,9 +67,9 @@ class Connection(ResponseHandler):
 
     def rest(self) -> None:
         """Nobody waits for anything any more."""
-        if self._patience is not None:
-            self._patience.settled()
-        self._reading = self._patience = None
+        if self._deadline is not None:
+            self._deadline.settled()
+        self._reading = self._deadline = None
 
     def close(self) -> None:
         """Closes in good order."""
@@ -95,11 +95,11 @@ class Connection(ResponseHandler):
         for a second, bad answer, and the next request might get the rest of it. Who speaks without being asked is not
         listened to.
         """
-        if self._patience is None:
+        if self._deadline is None:
             self.break_off()
             return
         self.answered = True
-        self._patience.heard()
+        self._deadline.heard()
         if data.startswith(_NOT_MODIFIED):
             head, end, more = data.partition(b"\r\n\r\n")
             data = head + end
@@ -113,8 +113,8 @@ class Connection(ResponseHandler):
         self._all_open.discard(self)
 
     def _fall_silent(self) -> None:
-        if self._patience is not None and self.transport is not None and self.transport.get_write_buffer_size():
-            self._patience.heard()  # how could it answer what it has not got yet?
+        if self._deadline is not None and self.transport is not None and self.transport.get_write_buffer_size():
+            self._deadline.heard()  # how could it answer what it has not got yet?
             return
         silent = aiohttp.SocketTimeoutError("nothing was heard in time")
         self.set_exception(silent)
@@ -125,12 +125,12 @@ class Connection(ResponseHandler):
 class Connections:
     """Opens connections and holds those that are kept. To be used within one event loop."""
 
-    def __init__(self, dialler: Dialler, *, within_s: float, kept_s: float = KEPT_S) -> None:
-        self._dialler = dialler
+    def __init__(self, dialer: Dialer, *, within_s: float, kept_s: float = KEPT_S) -> None:
+        self._dialler = dialer
         self._within_s, self._kept_s = within_s, kept_s
         self._loop = asyncio.get_running_loop()
         self._open: set[Connection] = set()
-        self._kept: defaultdict[Place, list[Connection]] = defaultdict(list)
+        self._kept: defaultdict[Origin, list[Connection]] = defaultdict(list)
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -138,9 +138,9 @@ class Connections:
         """Where a new one would lead. OSError; FetchError ``bad-url``."""
         return await self._dialler.addresses(host, port)
 
-    def kept(self, place: Place) -> Connection | None:
-        """A connection to `place` that was used before and can be used again; it is no longer kept."""
-        left = self._kept.get(place)
+    def kept(self, origin: Origin) -> Connection | None:
+        """A connection to `origin` that was used before and can be used again; it is no longer kept."""
+        left = self._kept.get(origin)
         oldest_s = self._loop.time() - self._kept_s
         while left:
             connection = left.pop()
@@ -149,15 +149,15 @@ class Connections:
             connection.close()
         return None
 
-    async def opened(self, place: Place, patience: Patience) -> Connection:
+    async def opened(self, origin: Origin, deadline: Deadline) -> Connection:
         """A new one. OSError; FetchError ``bad-url``."""
-        left = list(await self.addresses(place.host, place.port))
+        left = list(await self.addresses(origin.host, origin.port))
         self._check_open()
         while True:
             until_s = self._loop.time() + self._within_s
-            sock, address = await self._dialler.reach(left, patience, within_s=self._within_s)
+            sock, address = await self._dialler.reach(left, deadline, within_s=self._within_s)
             try:
-                connection = await self._talking(sock, place, until_s)
+                connection = await self._talking(sock, origin, until_s)
                 break
             except OSError:  # TLS has failed: another address of the name may be another machine
                 left.remove(address)
@@ -181,7 +181,7 @@ class Connections:
             connection.break_off()
             return
         connection.idle_since_s = self._loop.time()
-        self._kept[connection.place].append(connection)
+        self._kept[connection.origin].append(connection)
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._kept_s, self._close_idle)
 
@@ -196,9 +196,9 @@ class Connections:
             connection.break_off()
         await asyncio.gather(*ends, return_exceptions=True)
 
-    async def _talking(self, sock: socket.socket, place: Place, until_s: float) -> Connection:
-        connection = Connection(place, self._loop, self._open)
-        if not place.secure:
+    async def _talking(self, sock: socket.socket, origin: Origin, until_s: float) -> Connection:
+        connection = Connection(origin, self._loop, self._open)
+        if not origin.secure:
             await self._loop.create_connection(lambda: connection, sock=sock)
         else:
             await self._encrypted(sock, connection, until_s)
@@ -211,7 +211,7 @@ class Connections:
                     lambda: connection,
                     sock=sock,
                     ssl=_tls(),
-                    server_hostname=connection.place.host.rstrip("."),  # certificates are for names without it
+                    server_hostname=connection.origin.host.rstrip("."),  # certificates are for names without it
                     ssl_shutdown_timeout=_FAREWELL_S,
                 )
         except TimeoutError:
@@ -220,15 +220,15 @@ class Connections:
     def _close_idle(self) -> None:
         """Closes what has not been used for long, and what the other side has closed."""
         oldest_s = self._loop.time() - self._kept_s
-        for place, connections in list(self._kept.items()):
+        for origin, connections in list(self._kept.items()):
             left = [one for one in connections if one.is_fit and one.idle_since_s > oldest_s]
             for connection in connections:
                 if connection not in left:
                     connection.close()
             if left:
-                self._kept[place] = left
+                self._kept[origin] = left
             else:
-                del self._kept[place]
+                del self._kept[origin]
         self._sweep = self._loop.call_later(self._kept_s, self._close_idle) if self._kept else None
 
 

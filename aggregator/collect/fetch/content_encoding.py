@@ -28,7 +28,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Inflated:
+class DecodedBody:
     """A body as its author wrote it; `truncated`: the compressed stream had no end."""
 
     body: bytes
@@ -86,9 +86,9 @@ _OPTIONAL = _optional()
 ACCEPT_ENCODING = ", ".join(("gzip", "deflate", *_OPTIONAL))
 
 
-def inflate(raw: bytes, content_encoding: str, *, max_size_bytes: int) -> Inflated:
+def decode_body(raw: bytes, content_encoding: str, *, max_size_bytes: int) -> DecodedBody:
     """`raw` without its compression. Raises FetchError ``bad-encoding`` and ``too-large``."""
-    result = Inflated(raw)
+    result = DecodedBody(raw)
     for coding in reversed(_codings(content_encoding)):
         result = _undo(coding, result, max_size_bytes)
     for _ in range(_MAX_LAYERS):
@@ -99,7 +99,7 @@ def inflate(raw: bytes, content_encoding: str, *, max_size_bytes: int) -> Inflat
 
 
 def is_compressed(raw: bytes, content_encoding: str) -> bool:
-    """Whether `inflate` has anything to do."""
+    """Whether `decode_body` has anything to do."""
     return raw.startswith(_GZIP_MAGIC) or bool(_codings(content_encoding))
 
 
@@ -111,7 +111,7 @@ def _codings(header: str) -> list[str]:
     return codings
 
 
-def _undo(coding: str, given: Inflated, max_size_bytes: int) -> Inflated:
+def _undo(coding: str, given: DecodedBody, max_size_bytes: int) -> DecodedBody:
     raw = given.body
     if coding == "gzip" and raw.startswith(_GZIP_MAGIC):
         done = _members(raw, max_size_bytes)
@@ -123,10 +123,10 @@ def _undo(coding: str, given: Inflated, max_size_bytes: int) -> Inflated:
         done = given  # labelled as compressed, and it is not (or not like that)
     else:
         raise FetchError("bad-encoding", f"The answer says it is {coding[:40]!r}, which it is not or we cannot read")
-    return Inflated(done.body, done.truncated or given.truncated)
+    return DecodedBody(done.body, done.truncated or given.truncated)
 
 
-def _members(raw: bytes, max_size_bytes: int) -> Inflated:
+def _members(raw: bytes, max_size_bytes: int) -> DecodedBody:
     """All members of a gzip file; whatever else trails is ignored, as every browser does."""
     pieces: list[bytes] = []
     left = max_size_bytes
@@ -135,12 +135,12 @@ def _members(raw: bytes, max_size_bytes: int) -> Inflated:
         pieces.append(done.body)
         left -= len(done.body)
         if done.truncated or not rest.startswith(_GZIP_MAGIC):
-            return Inflated(b"".join(pieces), done.truncated)
+            return DecodedBody(b"".join(pieces), done.truncated)
         raw = rest
     raise FetchError("bad-encoding", f"The answer is a gzip file of more than {_MAX_MEMBERS} members")
 
 
-def _member(raw: bytes, window: int, max_size_bytes: int) -> tuple[Inflated, bytes]:
+def _member(raw: bytes, window: int, max_size_bytes: int) -> tuple[DecodedBody, bytes]:
     machine = zlib.decompressobj(window)
     try:
         # max_length 0 would mean "no limit": one byte more than allowed is asked for, and shows that it is too much
@@ -150,7 +150,7 @@ def _member(raw: bytes, window: int, max_size_bytes: int) -> tuple[Inflated, byt
     return _within(body, max_size_bytes, ended=machine.eof), machine.unused_data
 
 
-def _decoded(decode: Decoder, raw: bytes, max_size_bytes: int) -> Inflated:
+def _decoded(decode: Decoder, raw: bytes, max_size_bytes: int) -> DecodedBody:
     try:
         body, ended = decode(raw, max_size_bytes + 1)
     except Exception as error:  # each module has exceptions of its own, and they share no base
@@ -158,10 +158,10 @@ def _decoded(decode: Decoder, raw: bytes, max_size_bytes: int) -> Inflated:
     return _within(body, max_size_bytes, ended=ended)
 
 
-def _within(body: bytes, max_size_bytes: int, *, ended: bool) -> Inflated:
+def _within(body: bytes, max_size_bytes: int, *, ended: bool) -> DecodedBody:
     if len(body) > max_size_bytes:
         raise FetchError("too-large", "The answer is larger than [polling] max_size when it is decompressed")
-    return Inflated(body, not ended)
+    return DecodedBody(body, not ended)
 
 
 def _is_zlib(raw: bytes) -> bool:

@@ -10,12 +10,12 @@ from typing import Self
 _NEVER = float("inf")
 
 
-class Patience:
+class Deadline:
     """Ends what takes longer than `total_s` as `asyncio.timeout` does, and whatever is waited for within it.
 
-    with Patience(30) as patience:            TimeoutError: that was too long in all
-        patience.wait(10, give_up)            ten seconds from now, `give_up` is called…
-        patience.heard()                      …but for this: ten seconds from here
+    with Deadline(30) as deadline:            TimeoutError: that was too long in all
+        deadline.wait(10, give_up)            ten seconds from now, `give_up` is called…
+        deadline.heard()                      …but for this: ten seconds from here
 
     The timer is seldom set: it rings `often_s` after the beginning, and looks when it has to ring again.
     """

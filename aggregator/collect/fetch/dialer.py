@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import ConnectionTimeoutError
 
-from aggregator.collect.fetch.patience import Patience
+from aggregator.collect.fetch.deadline import Deadline
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
 
@@ -101,7 +101,7 @@ class GuardedResolver:
         return [Address(family, (where[0], port, *where[2:])) for family, _, _, _, where in infos]
 
 
-class Dialler:
+class Dialer:
     """Opens sockets, none to an address the guard refuses. How many at once is the caller's business."""
 
     def __init__(self, guard: Guard, resolver: GuardedResolver) -> None:
@@ -120,11 +120,11 @@ class Dialler:
         return await self._resolver.resolve(host, port)
 
     async def reach(
-        self, addresses: Sequence[Address], patience: Patience, *, within_s: float
+        self, addresses: Sequence[Address], deadline: Deadline, *, within_s: float
     ) -> tuple[socket.socket, Address]:
         """A socket that is connected to one of `addresses`, and to which. OSError; ConnectionTimeoutError."""
         answers: set[asyncio.Future[None]] = set()
-        patience.wait(within_s, partial(_give_up, answers))
+        deadline.wait(within_s, partial(_give_up, answers))
         if len(addresses) == 1:
             return await self._open(addresses[0], answers), addresses[0]
         return await self._race(addresses, answers)

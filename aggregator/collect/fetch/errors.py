@@ -24,11 +24,11 @@ import aiohttp
 from aiohttp.http import HttpProcessingError
 
 from aggregator.collect.fetch import headers
-from aggregator.collect.fetch.dial import RefusedAddress, ResolveTimeout
+from aggregator.collect.fetch.dialer import RefusedAddress, ResolveTimeout
 from aggregator.errors import FetchError
 
 #: what an exchange ends with when it fails; ValueError: what is asked for cannot be written down
-RAISED = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+TRANSPORT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
 #: OpenSSL's X509_V_ERR_… numbers that people can act on
 _CERTIFICATE = {
@@ -66,7 +66,7 @@ _NO_NAME = {
 
 
 def classify(error: Exception, host: str) -> FetchError:
-    """The FetchError for what was raised while `host` was asked (see `RAISED`)."""
+    """The FetchError for what was raised while `host` was asked (see `TRANSPORT_ERRORS`)."""
     if isinstance(error, RefusedAddress):
         return _refusal(error, host)
     if isinstance(error, ResolveTimeout):

@@ -15,9 +15,9 @@ import aiohttp
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
-from aggregator.collect.fetch.address import MAX_URL
-from aggregator.collect.fetch.connections import Connection, Connections, Place
-from aggregator.collect.fetch.patience import Patience
+from aggregator.collect.fetch.connections import Connection, Connections, Origin
+from aggregator.collect.fetch.deadline import Deadline
+from aggregator.collect.fetch.urls import MAX_URL
 
 #: one header line; long enough to read the 60 KB entity tags that are then dropped
 _MAX_FIELD_BYTES = 66_000
@@ -30,7 +30,7 @@ _SWITCHING = 101
 class Request(NamedTuple):
     """What is asked of whom: `head` and `body` as they are sent."""
 
-    place: Place
+    origin: Origin
     method: str
     head: bytes
     body: bytes
@@ -75,23 +75,23 @@ def request(method: str, url: URL, fields: Mapping[str, str], body: bytes = b"")
         lines.append(f"Content-Length: {len(body)}")
     if not "".join(lines).isprintable():
         raise ValueError("a header with a control character in it")
-    return Request(_place(url), method, "\r\n".join([*lines, "\r\n"]).encode(), body)
+    return Request(_origin(url), method, "\r\n".join([*lines, "\r\n"]).encode(), body)
 
 
-async def exchange(asked: Request, connections: Connections, patience: Patience, *, silence_s: float) -> Answer:
+async def exchange(asked: Request, connections: Connections, deadline: Deadline, *, silence_s: float) -> Answer:
     """The head of the answer to `asked`. Whatever goes wrong is an OSError, ClientError or HttpProcessingError."""
-    if (connection := connections.kept(asked.place)) is not None:
+    if (connection := connections.kept(asked.origin)) is not None:
         try:
-            return await _answer(asked, connection, connections, patience, silence_s)
+            return await _answer(asked, connection, connections, deadline, silence_s)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             if connection.answered or asked.method != "GET":
                 raise
-    connection = await connections.opened(asked.place, patience)
-    return await _answer(asked, connection, connections, patience, silence_s)
+    connection = await connections.opened(asked.origin, deadline)
+    return await _answer(asked, connection, connections, deadline, silence_s)
 
 
 async def _answer(
-    asked: Request, connection: Connection, connections: Connections, patience: Patience, silence_s: float
+    asked: Request, connection: Connection, connections: Connections, deadline: Deadline, silence_s: float
 ) -> Answer:
     connection.set_response_params(
         skip_payload=asked.method == "HEAD",
@@ -102,7 +102,7 @@ async def _answer(
         max_headers=_MAX_HEADERS,
     )
     try:
-        connection.ask(asked.head + asked.body, patience, silence_s=silence_s)
+        connection.ask(asked.head + asked.body, deadline, silence_s=silence_s)
         for _ in range(_MAX_INTERIM + 1):
             message, body = await connection.read()
             if message.code >= 200 or message.code < 100 or message.code == _SWITCHING:
@@ -113,11 +113,11 @@ async def _answer(
         raise
 
 
-def _place(url: URL) -> Place:
+def _origin(url: URL) -> Origin:
     host = str(url.raw_host)
     if host.endswith(".."):
         host = host.rstrip(".") + "."
-    return Place(url.scheme == "https", host, url.port or 0)
+    return Origin(url.scheme == "https", host, url.port or 0)
 
 
 def _basic(url: URL) -> str:

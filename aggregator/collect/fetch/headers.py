@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import cast
@@ -17,6 +17,11 @@ _MAX_RETRY = timedelta(days=7)
 _MIN_RETRY = timedelta(seconds=60)
 #: digits enough for any age; more would only overflow
 _SECONDS = re.compile(r"\d{1,12}\Z", re.ASCII)
+
+_MAX_LINK_CHARS = 8192
+#: <address>; parameters (RFC 8288, 3); within quotes anything may stand
+_LINK = re.compile(r"<([^<>]{1,2048})>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\";,]+))?)*)")
+_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
 
 Headers = Mapping[str, str]
 
@@ -111,6 +116,15 @@ def plain(value: str | None, *, longest: int = 256) -> str | None:
     if value is None or len(value) > longest or not (value.isascii() and value.isprintable()):
         return None
     return value
+
+
+def link_headers(header: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Absolute http(s) addresses and their relations, in order."""
+    for link in _LINK.finditer(header[:_MAX_LINK_CHARS]):
+        address = link[1].strip()
+        rel = _REL.search(link[2])
+        if rel and address.lower().startswith(("http://", "https://")) and address.isprintable():
+            yield address, frozenset((rel[1] or rel[2] or "").lower().split())
 
 
 def _opaque(value: str | None) -> str | None:

@@ -24,7 +24,7 @@ GAP = timedelta(milliseconds=250)
 _QUICK = timedelta(seconds=3)
 
 
-class Turns:
+class AddressThrottle:
     """Who may ask which address now. To be used within one event loop.
 
     Nobody waits much longer than `longest`; remembers an address only while somebody is there, and `gap` beyond.
@@ -43,7 +43,7 @@ class Turns:
         return len(self._queues)
 
     @asynccontextmanager
-    async def at(self, address: str) -> AsyncIterator[None]:
+    async def slot(self, address: str) -> AsyncIterator[None]:
         """Waits for a turn at `address`, and has it until the end. FetchError ``crowded``: too many wait already."""
         queue = self._queues.setdefault(address, _Queue(self._at_once))
         if queue.users * self._gap_s > self._longest_s:

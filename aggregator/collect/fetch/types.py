@@ -1,9 +1,10 @@
-"""What comes back from a request, and the limits within which it has to."""
+"""What comes back from a request, the limits within which it has to, and who may stand in for a request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from aggregator.model import Document, Validators
 
@@ -97,3 +98,21 @@ class Reply:
 
 #: a conversation about subscriptions needs a challenge and a sentence
 REPLY_BYTES = 16_384
+
+
+class SupportsGet(Protocol):
+    """Whatever gets what is at an address: a `Fetcher`, or a `PrefetchedResponse`."""
+
+    async def get(self, url: str, *, validators: Validators | None = None) -> Response | NotModified:
+        """What is at `url`. Raises FetchError."""
+
+
+class PrefetchedResponse:
+    """Gives the answer that somebody has just got: adding a feed is one request in all (FRB036)."""
+
+    def __init__(self, answer: Response) -> None:
+        self._answer = answer
+
+    async def get(self, url: str, *, validators: Validators | None = None) -> Response:  # noqa: ARG002 - it is there
+        """The answer, whatever is asked for."""
+        return self._answer

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from aggregator.collect.fetch.answers import Hop
+from aggregator.collect.fetch.types import Hop
 from aggregator.errors import FetchError
 
 MAX_URL = 8192
@@ -26,7 +26,7 @@ class Redirect:
     cookies: tuple[str, ...] = ()
 
 
-class Chain:
+class RedirectChain:
     """One request on its way since `began_s`: where it is now, and which redirects have led there.
 
     Cookies are not sent, with one exception: a server that redirects an address to itself and sets a cookie has one

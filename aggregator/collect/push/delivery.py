@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from aggregator.collect.remembered import remembered
+from aggregator.collect.poll import known_entries
 from aggregator.curate.identity import identify
 from aggregator.errors import ParseError, StoreError
 from aggregator.model import Document, ParsedEntry, ParsedFeed, PollResult, Source, Verdict
-from aggregator.store import Store, Stored
+from aggregator.store import PollChanges, Store
 
-__all__ = ["Intake", "Judge", "Parser"]
+__all__ = ["METHODS", "DeliveryQueue", "Judge", "Parser", "is_signed"]
 
 _log = logging.getLogger(__name__)
 
 #: deliveries that wait to be parsed; a hub is told to come back when there are more
 _MAX_WAITING = 50
 _MAX_WAITING_BYTES = 50_000_000
+METHODS = ("sha1", "sha256", "sha384", "sha512")
 
 Judge = Callable[[Source, ParsedEntry], Verdict]
 
@@ -40,7 +42,7 @@ class _Delivery:
     document: Document
 
 
-class Intake:
+class DeliveryQueue:
     """Stores deliveries one after the other. `judge` applies the rules to an entry; `clock` gives the present."""
 
     def __init__(self, store: Store, parser: Parser, judge: Judge, clock: Callable[[], datetime]) -> None:
@@ -60,7 +62,7 @@ class Intake:
         self._queue.put_nowait(_Delivery(token, source, document))
         return True
 
-    async def next(self) -> tuple[str, Stored | None]:
+    async def next(self) -> tuple[str, PollChanges | None]:
         """Takes the next delivery, waiting for one: its token and what it has changed; None: it was no feed."""
         delivery = await self._queue.get()
         try:
@@ -73,7 +75,7 @@ class Intake:
         """Returns when nothing is waiting any more."""
         await self._queue.join()
 
-    async def _take(self, delivery: _Delivery) -> Stored | None:
+    async def _take(self, delivery: _Delivery) -> PollChanges | None:
         try:
             feed = await self._parser.parse(delivery.document)
             result = await self._result(delivery.source, feed)
@@ -88,7 +90,7 @@ class Intake:
     async def _result(self, source: Source, feed: ParsedFeed) -> PollResult:
         """A delivery as a poll that has found these entries; it is a part of the feed: what is absent says nothing."""
         now = self._clock()
-        known = await remembered(self._store, source, feed.entries)
+        known = await known_entries(self._store, source, feed.entries)
         found = identify(
             feed.entries, known, source_url=source.subscription.url, now=now, unstable_ids=source.unstable_ids
         )
@@ -100,3 +102,12 @@ class Intake:
             entries=tuple(replace(entry, verdict=self.judge(source, entry.parsed)) for entry in found.entries),
             insert_only=feed.truncated,
         )
+
+
+def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
+    """Whether `signature` (``X-Hub-Signature: method=hex``) is that of `body`; compared in constant time."""
+    method, _, given = (signature or "").strip().partition("=")
+    if method.lower() not in METHODS or not given.isascii():
+        return False
+    expected = hmac.new(secret.encode(), body, method.lower()).hexdigest()
+    return hmac.compare_digest(expected, given.strip().lower())

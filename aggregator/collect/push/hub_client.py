@@ -5,18 +5,18 @@ from __future__ import annotations
 from urllib.parse import urlencode, urljoin
 
 from aggregator.collect.fetch import Fetcher
-from aggregator.collect.push.plan import LEASE
+from aggregator.collect.push.subscription_state import LEASE
 from aggregator.errors import FetchError
 from aggregator.model import Push
 
-__all__ = ["Hubs"]
+__all__ = ["HubClient"]
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _ELSEWHERE = frozenset({307, 308})
 _MAX_HOPS = 2
 
 
-class Hubs:
+class HubClient:
     """Talks to hubs through a fetcher of its own, whose guard and limits hold here as well."""
 
     def __init__(self, fetcher: Fetcher) -> None:

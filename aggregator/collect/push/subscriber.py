@@ -20,13 +20,12 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from aggregator.collect.push import plan
-from aggregator.collect.push.hubs import Hubs
-from aggregator.collect.push.intake import Intake, Judge, Parser
-from aggregator.collect.push.signature import is_signed
+from aggregator.collect.push import subscription_state
+from aggregator.collect.push.delivery import DeliveryQueue, Judge, Parser, is_signed
+from aggregator.collect.push.hub_client import HubClient
 from aggregator.errors import FetchError
 from aggregator.model import Document, PollResult, Push, Source
-from aggregator.store import Store, Stored
+from aggregator.store import PollChanges, Store
 
 __all__ = ["Subscriber"]
 
@@ -46,13 +45,13 @@ class Subscriber:
     def __init__(
         self,
         store: Store,
-        hubs: Hubs,
+        hubs: HubClient,
         parser: Parser,
         judge: Judge,
         *,
         base: str,
         clock: Callable[[], datetime],
-        on_delivered: Callable[[Stored], None] = lambda _: None,
+        on_delivered: Callable[[PollChanges], None] = lambda _: None,
         max_body_bytes: int = 10_000_000,
     ) -> None:
         self.base = base
@@ -60,7 +59,7 @@ class Subscriber:
         self.max_body_bytes = max_body_bytes
         #: deliveries that were not signed as agreed
         self.unsigned = 0
-        self.intake = Intake(store, parser, judge, clock)
+        self.intake = DeliveryQueue(store, parser, judge, clock)
         self._store, self._hubs, self._clock = store, hubs, clock
         self._on_delivered = on_delivered
         self._pushes: dict[str, Push] = {}
@@ -76,11 +75,13 @@ class Subscriber:
         """One round: whatever is to be asked of hubs now, one after the other."""
         await self._read_sources()
         steps = list(
-            plan.plan(list(self._sources.values()), list(self._pushes.values()), base=self.base, now=self._clock())
+            subscription_state.plan(
+                list(self._sources.values()), list(self._pushes.values()), base=self.base, now=self._clock()
+            )
         )
         asked = 0
         for step in steps:
-            asked += isinstance(step, plan.Subscribe | plan.Leave)
+            asked += isinstance(step, subscription_state.Subscribe | subscription_state.Leave)
             if asked > _STEPS_PER_ROUND:
                 break
             await self._take(step)
@@ -95,7 +96,7 @@ class Subscriber:
             except Exception:  # noqa: BLE001 - the edge of a job: what makes us trip over one must not end the others
                 _log.exception("delivery failed")
 
-    async def take_over(self, *, judge: Judge, base: str, hubs: Hubs) -> None:
+    async def take_over(self, *, judge: Judge, base: str, hubs: HubClient) -> None:
         """A new configuration: other rules, another address of ours, other limits."""
         self.intake.judge, self.base = judge, base
         former, self._hubs = self._hubs, hubs
@@ -157,15 +158,15 @@ class Subscriber:
 
     def relax(self, source: Source, result: PollResult) -> PollResult:
         """The result with its next poll put off, where pushes are trusted and nobody has fixed the interval."""
-        trusted = any(plan.is_trusted(push, now=result.polled_at) for push in self._of(source.id))
+        trusted = any(subscription_state.is_trusted(push, now=result.polled_at) for push in self._of(source.id))
         if result.error is not None or result.outcome == "gone" or source.subscription.interval or not trusted:
             return result
-        return plan.relaxed(result)
+        return subscription_state.relaxed(result)
 
     async def missed(self, source: Source, oldest_new: datetime | None) -> None:
         """A poll has found new entries: if a push should have brought them, it is not trusted until the next one."""
         for push in self._of(source.id):
-            if push.delivered_at is not None and plan.is_missed(push, oldest_new, now=self._clock()):
+            if push.delivered_at is not None and subscription_state.is_missed(push, oldest_new, now=self._clock()):
                 _log.warning("push missed", extra={"source": source.slug, "hub": _host(push.hub)})
                 await self._keep(replace(push, delivered_at=None))
 
@@ -178,17 +179,17 @@ class Subscriber:
         sources = await asyncio.to_thread(self._store.subscribable)
         self._sources = {source.id: source for source in sources}
 
-    async def _take(self, step: plan.Step) -> None:
-        if isinstance(step, plan.Subscribe):
+    async def _take(self, step: subscription_state.Step) -> None:
+        if isinstance(step, subscription_state.Subscribe):
             await self._subscribe(step)
-        elif isinstance(step, plan.Leave):
+        elif isinstance(step, subscription_state.Leave):
             await self._leave(step.push)
-        elif isinstance(step, plan.Rest):
-            await self._keep(plan.after_refusal(step.push, denied=False, wait=None, now=self._clock()))
+        elif isinstance(step, subscription_state.Rest):
+            await self._keep(subscription_state.after_refusal(step.push, denied=False, wait=None, now=self._clock()))
         else:
             await self._forget(step.push)
 
-    async def _subscribe(self, step: plan.Subscribe) -> None:
+    async def _subscribe(self, step: subscription_state.Subscribe) -> None:
         """Kept before the hub is asked: some verify before they answer."""
         push = Push(
             token=secrets.token_urlsafe(24),
@@ -207,7 +208,7 @@ class Subscriber:
             current = self._pushes.get(push.token)
             if current is not None and current.state == "asked":
                 wait, now = error.retry_after, self._clock()
-                await self._keep(plan.after_refusal(current, denied=False, wait=wait, now=now))
+                await self._keep(subscription_state.after_refusal(current, denied=False, wait=wait, now=now))
             _log.info("hub refuses", extra={"hub": _host(push.hub), "code": error.code})
 
     async def _leave(self, push: Push) -> None:
@@ -227,12 +228,12 @@ class Subscriber:
         known_since = min((one.verified_at for one in former if one.verified_at), default=None)
         last = max((one.delivered_at for one in former if one.delivered_at), default=push.delivered_at)
         push = replace(push, verified_at=push.verified_at or known_since, delivered_at=last)
-        await self._keep(plan.verified(push, lease_s=lease_s, now=self._clock()))
+        await self._keep(subscription_state.verified(push, lease_s=lease_s, now=self._clock()))
         for one in former:  # a renewal has an address of its own; the former one has had its time
             await self._forget(one)
 
     async def _denied(self, push: Push) -> str:
-        await self._keep(plan.after_refusal(push, denied=True, wait=None, now=self._clock()))
+        await self._keep(subscription_state.after_refusal(push, denied=True, wait=None, now=self._clock()))
         _log.info("hub denies", extra={"hub": _host(push.hub)})
         return ""
 
@@ -244,7 +245,7 @@ class Subscriber:
         await asyncio.to_thread(self._store.remove_push, push.token)
         self._pushes.pop(push.token, None)
 
-    async def _delivered(self, token: str, stored: Stored) -> None:
+    async def _delivered(self, token: str, stored: PollChanges) -> None:
         push = self._pushes.get(token)
         if push is not None and push.state == "active":
             await self._keep(replace(push, delivered_at=self._clock()))
@@ -253,7 +254,7 @@ class Subscriber:
 
 def _is_confidential(hub: str) -> bool:
     """A secret goes out over TLS, or not beyond this network."""
-    return urlsplit(hub).scheme == "https" or plan.is_private(hub)
+    return urlsplit(hub).scheme == "https" or subscription_state.is_private(hub)
 
 
 def _host(url: str) -> str:

@@ -128,7 +128,7 @@ def _is_enough(push: Push, now: datetime) -> bool:
 
 
 def _is_lively(source: Source, now: datetime) -> bool:
-    last = source.rhythm.last_item_at or source.rhythm.since
+    last = source.posting_rate.last_item_at or source.posting_rate.since
     return last is not None and now - last <= _LIVELY
 
 

@@ -11,16 +11,16 @@ from aggregator.store.contract.audience import AudienceStore
 from aggregator.store.contract.curation import CurationStore
 from aggregator.store.contract.hubs import HubStore, PushStore
 from aggregator.store.contract.items import ItemStore
-from aggregator.store.contract.work import Stored, SyncedSources, WorkStore
+from aggregator.store.contract.work import PollChanges, SyncedSources, WorkStore
 
 __all__ = [
     "AudienceStore",
     "CurationStore",
     "HubStore",
     "ItemStore",
+    "PollChanges",
     "PushStore",
     "Store",
-    "Stored",
     "SyncedSources",
     "WorkStore",
 ]

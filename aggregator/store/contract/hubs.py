@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from aggregator.model import HubSubscriber, PollResult, Push, Source
-from aggregator.store.contract.work import Stored
+from aggregator.store.contract.work import PollChanges
 
 __all__ = ["HubStore", "PushStore"]
 
@@ -45,7 +45,7 @@ class PushStore(Protocol):
     def remove_push(self, token: str) -> bool:
         """Forgets one; False if there was none."""
 
-    def deliver(self, result: PollResult) -> Stored:
+    def deliver(self, result: PollResult) -> PollChanges:
         """Stores what a hub has delivered as `WorkStore.complete` stores what a poll has found: without a lease.
 
         Only entries, `insert_only` and the time count; when the source is polled next, and how, stays as it is.

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
 
-__all__ = ["Stored", "SyncedSources", "WorkStore"]
+__all__ = ["PollChanges", "SyncedSources", "WorkStore"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class SyncedSources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class PollChanges:
     """What one poll changed."""
 
     #: entries never seen before, those among them that made a new item, entries edited in place
@@ -68,7 +68,7 @@ class WorkStore(Protocol):
     def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
         """What is remembered of these guids and canonical links of this source, tombstones included."""
 
-    def complete(self, lease: Lease, result: PollResult) -> Stored:
+    def complete(self, lease: Lease, result: PollResult) -> PollChanges:
         """Commits everything one poll changes: entries, validators, rhythm, error state, next poll.
 
         The last source of a lease frees the host, which is next due when its first source is, never before
@@ -79,7 +79,7 @@ class WorkStore(Protocol):
         entries of one source share it: a home page says nothing), anything else founds an item.
         """
 
-    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> Sequence[Stored | Exception]:
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> Sequence[PollChanges | Exception]:
         """`complete` for polls that have ended: what each gave, or why it failed; each whole or not at all.
 
         Returns once all are durable, which costs one turn of the disk instead of many.

@@ -6,7 +6,7 @@ from typing import Any
 
 from aggregator.errors import StoreError
 from aggregator.model import PollResult, Push, Source
-from aggregator.store import Stored
+from aggregator.store import PollChanges
 from aggregator.store.sql import codec
 from aggregator.store.sql.derived_columns import bump
 from aggregator.store.sql.engine import Connection, Engine, Row
@@ -48,12 +48,12 @@ class Pushes:
         query = "DELETE FROM pushes WHERE token = ?"
         return self._engine.write(lambda connection: connection.execute(query, (token,)).rowcount > 0)
 
-    def deliver(self, result: PollResult) -> Stored:
+    def deliver(self, result: PollResult) -> PollChanges:
         """Stores what a hub has delivered; when the source is polled next, and how, stays as it is."""
         return self._engine.write(lambda connection: _deliver(connection, result))
 
 
-def _deliver(connection: Connection, result: PollResult) -> Stored:
+def _deliver(connection: Connection, result: PollResult) -> PollChanges:
     source = connection.execute("SELECT url FROM sources WHERE id = ?", (result.source_id,)).fetchone()
     if source is None:
         raise StoreError(f"there is no source {result.source_id}")

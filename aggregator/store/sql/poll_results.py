@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aggregator.errors import StaleLease, StoreError
 from aggregator.model import Lease, PollResult
-from aggregator.store import Stored
+from aggregator.store import PollChanges
 from aggregator.store.sql import codec, hosts, source_columns, sources
 from aggregator.store.sql.derived_columns import bump
 from aggregator.store.sql.engine import Connection
@@ -49,7 +49,7 @@ class _Taken:
         return codec.to_ms(self.result.polled_at)
 
 
-def complete(connection: Connection, polls: Sequence[Poll]) -> list[Stored | Exception]:
+def complete(connection: Connection, polls: Sequence[Poll]) -> list[PollChanges | Exception]:
     """What each of these polls has changed, or why it has changed nothing; as if they had come one after another."""
     return [outcome for some in _independent(polls) for outcome in _completed(connection, some)]
 
@@ -71,7 +71,7 @@ def _independent(polls: Sequence[Poll]) -> Iterator[list[Poll]]:
         yield group
 
 
-def _completed(connection: Connection, polls: Sequence[Poll]) -> list[Stored | Exception]:
+def _completed(connection: Connection, polls: Sequence[Poll]) -> list[PollChanges | Exception]:
     tokens, held = _read(connection, polls)
     refusals = [_refusal(poll, tokens, held) for poll in polls]
     counted = [poll for poll, refusal in zip(polls, refusals, strict=True) if refusal is None]
@@ -84,7 +84,7 @@ def _completed(connection: Connection, polls: Sequence[Poll]) -> list[Stored | E
     return [next(told)[0] if refusal is None else refusal for refusal in refusals]
 
 
-def _refusal(poll: Poll, tokens: Mapping[str, int], held: Mapping[int, SourceRow]) -> Stored | Exception | None:
+def _refusal(poll: Poll, tokens: Mapping[str, int], held: Mapping[int, SourceRow]) -> PollChanges | Exception | None:
     """What becomes of a poll that changes nothing; None: it counts."""
     lease, result = poll
     if tokens.get(lease.host) != lease.token:
@@ -93,7 +93,7 @@ def _refusal(poll: Poll, tokens: Mapping[str, int], held: Mapping[int, SourceRow
     if source is None:
         return StoreError(f"there is no source {result.source_id}")
     if source.lease_token != lease.token or all(one.id != source.id for one in lease.sources):
-        return Stored()  # completed before: the second time changes nothing
+        return PollChanges()  # completed before: the second time changes nothing
     return None
 
 

@@ -85,10 +85,10 @@ def _put_learnt(values: dict[str, object], source: SourceRow, result: PollResult
         values["etag"], values["last_modified"] = result.validators.etag, result.validators.last_modified
     if result.body_hash is not None:
         values["body_hash"] = result.body_hash
-    if result.revalidation is not None:
-        values["revalidation"] = codec.pack_revalidation(result.revalidation)
-    if result.rhythm is not None:
-        values["rhythm"] = codec.pack_rhythm(result.rhythm)
+    if result.conditional is not None:
+        values["revalidation"] = codec.pack_conditional(result.conditional)
+    if result.posting_rate is not None:
+        values["rhythm"] = codec.pack_posting_rate(result.posting_rate)
     if result.info is not None:
         values |= {"home": result.info.link, "info": codec.pack_info(result.info)}
         if result.info.title != source.title:  # a statement that names it looks for a new name in each of its rows
@@ -107,7 +107,7 @@ def _moved(source: SourceRow, result: PollResult, polled: int) -> Mapping[str, o
         return {"fetch_url": result.moved_to, **_UNMOVED}
     if result.moved_to == source.moved_to:
         return {"moved_count": source.moved_count + 1} if source.moved_count else {}
-    is_ours = result.rhythm is None or result.rhythm.overlapped
+    is_ours = result.posting_rate is None or result.posting_rate.overlapped
     return {"moved_to": result.moved_to, "moved_since": polled, "moved_count": int(is_ours)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
-from aggregator.store import Stored, SyncedSources
+from aggregator.store import PollChanges, SyncedSources
 from aggregator.store.sql import codec, hosts, poll_results, source_health, sources
 from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.engine import Connection, Engine, Row
@@ -123,14 +123,14 @@ class Work:
 
         return self._engine.read(run)
 
-    def complete(self, lease: Lease, result: PollResult) -> Stored:
+    def complete(self, lease: Lease, result: PollResult) -> PollChanges:
         """Commits everything one poll changes, or raises StaleLease and changes nothing."""
         (outcome,) = self.complete_all([(lease, result)])
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[Stored | Exception]:
+    def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[PollChanges | Exception]:
         """Commits what each of these polls changes, or gives why it is not."""
         return self._engine.write_all(polls, poll_results.complete) if polls else []
 

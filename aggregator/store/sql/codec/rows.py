@@ -21,10 +21,10 @@ from aggregator.store.sql.codec.values import (
     from_ms_or_none,
     from_span_ms,
     unpack,
+    unpack_conditional,
     unpack_enclosures,
     unpack_info,
-    unpack_revalidation,
-    unpack_rhythm,
+    unpack_posting_rate,
 )
 from aggregator.store.sql.engine import Row
 from aggregator.store.sql.ids import encode_id
@@ -59,9 +59,9 @@ def source(row: Row) -> Source:
         title=title,
         info=unpack_info(info),
         validators=Validators(etag=etag, last_modified=last_modified),
-        revalidation=unpack_revalidation(revalidation),
+        conditional=unpack_conditional(revalidation),
         body_hash=body_hash,
-        rhythm=unpack_rhythm(rhythm),
+        posting_rate=unpack_posting_rate(rhythm),
         error_count=error_count,
         error_since=from_ms_or_none(error_since),
         last_poll=from_ms_or_none(last_poll),

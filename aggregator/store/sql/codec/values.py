@@ -11,10 +11,10 @@ from struct import Struct
 from typing import Any
 
 from aggregator.model import (
+    ConditionalState,
     Enclosure,
     FeedInfo,
-    Revalidation,
-    Rhythm,
+    PostingRate,
     utc,
 )
 
@@ -91,34 +91,34 @@ def _told(value: Mapping[str, object], nothing: Mapping[str, object]) -> str:
     return pack({name: one for name, one in value.items() if one != nothing[name]})
 
 
-def pack_rhythm(rhythm: Rhythm) -> str:
-    """A rhythm as JSON; the counts of its hours as they lie in memory, which is half as long and read in no time."""
+def pack_posting_rate(posting_rate: PostingRate) -> str:
+    """A posting rate as JSON; its hours as the bytes they are in memory, which is half as long and quickly read."""
     return pack(
         {
-            "weight": rhythm.weight,
-            "recent": rhythm.recent,
-            "as_of": to_ms_or_none(rhythm.as_of),
-            "since": to_ms_or_none(rhythm.since),
-            "hours": b2a_base64(_HOURS.pack(*rhythm.hours, *rhythm.weekend_hours), newline=False).decode(),
-            "last_item_at": to_ms_or_none(rhythm.last_item_at),
-            "window_entries": rhythm.window_entries,
-            "overlapped": rhythm.overlapped,
+            "weight": posting_rate.weight,
+            "recent": posting_rate.recent,
+            "as_of": to_ms_or_none(posting_rate.as_of),
+            "since": to_ms_or_none(posting_rate.since),
+            "hours": b2a_base64(_HOURS.pack(*posting_rate.hours, *posting_rate.weekend_hours), newline=False).decode(),
+            "last_item_at": to_ms_or_none(posting_rate.last_item_at),
+            "window_entries": posting_rate.window_entries,
+            "overlapped": posting_rate.overlapped,
         }
     )
 
 
 @lru_cache(_KEPT)
-def unpack_rhythm(text: str | None) -> Rhythm:
-    """What `pack_rhythm` wrote, and what older versions did: lists of hours, or of those of all days alike."""
+def unpack_posting_rate(text: str | None) -> PostingRate:
+    """What `pack_posting_rate` wrote, and what older versions did: lists of hours, or of those of all days alike."""
     if text is None:
-        return Rhythm()
+        return PostingRate()
     known = _DECODE(text)
     hours = known["hours"]
     if isinstance(hours, str):
         hours = _HOURS.unpack(a2b_base64(hours))
     else:
-        hours = (*hours, *known.get("weekend_hours", Rhythm().weekend_hours))
-    return Rhythm(
+        hours = (*hours, *known.get("weekend_hours", PostingRate().weekend_hours))
+    return PostingRate(
         weight=known["weight"],
         recent=known.get("recent", 0.0),
         as_of=from_ms_or_none(known["as_of"]),
@@ -131,33 +131,33 @@ def unpack_rhythm(text: str | None) -> Rhythm:
     )
 
 
-def _revalidation(known: Revalidation) -> dict[str, object]:
+def _conditional(known: ConditionalState) -> dict[str, object]:
     return {
         "last_body_at": to_ms_or_none(known.last_body_at),
         "same_bodies": known.same_bodies,
         "dates_only": known.dates_only,
-        "doubted_at": to_ms_or_none(known.doubted_at),
-        "limited_at": to_ms_or_none(known.limited_at),
+        "full_check_at": to_ms_or_none(known.full_check_at),
+        "throttled_at": to_ms_or_none(known.throttled_at),
     }
 
 
-def pack_revalidation(known: Revalidation) -> str:
+def pack_conditional(known: ConditionalState) -> str:
     """What is known of a server's conditional answers, as JSON."""
-    return _told(_revalidation(known), _NO_REVALIDATION)
+    return _told(_conditional(known), _NO_CONDITIONAL)
 
 
 @lru_cache(_KEPT)
-def unpack_revalidation(text: str | None) -> Revalidation:
-    """What `pack_revalidation` wrote."""
+def unpack_conditional(text: str | None) -> ConditionalState:
+    """What `pack_conditional` wrote."""
     if text is None:
-        return Revalidation()
+        return ConditionalState()
     known = _DECODE(text).get
-    return Revalidation(
+    return ConditionalState(
         last_body_at=from_ms_or_none(known("last_body_at")),
         same_bodies=known("same_bodies", 0),
         dates_only=known("dates_only", False),
-        doubted_at=from_ms_or_none(known("doubted_at")),
-        limited_at=from_ms_or_none(known("limited_at")),
+        full_check_at=from_ms_or_none(known("full_check_at")),
+        throttled_at=from_ms_or_none(known("throttled_at")),
     )
 
 
@@ -203,7 +203,7 @@ def unpack_info(text: str | None) -> FeedInfo:
     )
 
 
-_NO_REVALIDATION, _NO_INFO = _revalidation(Revalidation()), _info(FeedInfo())
+_NO_CONDITIONAL, _NO_INFO = _conditional(ConditionalState()), _info(FeedInfo())
 
 
 def pack_enclosures(enclosures: tuple[Enclosure, ...]) -> str | None:

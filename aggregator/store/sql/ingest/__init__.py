@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aggregator.model import Entry, PollResult
-from aggregator.store import Stored
+from aggregator.store import PollChanges
 from aggregator.store.sql.derived_columns import cited_items, recompute_item
 from aggregator.store.sql.engine import Connection
 from aggregator.store.sql.ingest.arrivals import Arrival, arrivals, independent
@@ -24,7 +24,7 @@ from aggregator.store.sql.ingest.update import Edits, held, put_held, rekey
 __all__ = ["Outcome", "forget_links", "linked_keys", "store_all", "store_entries", "verdict_columns"]
 
 #: what a poll's entries have changed, and whether readers see any of it
-Outcome = tuple[Stored, bool]
+Outcome = tuple[PollChanges, bool]
 
 
 def store_entries(connection: Connection, feed_url: str, result: PollResult) -> Outcome:
@@ -35,7 +35,7 @@ def store_entries(connection: Connection, feed_url: str, result: PollResult) -> 
 
 def store_all(connection: Connection, polls: Sequence[tuple[str, PollResult]]) -> list[Outcome]:
     """Stores the entries of polls of feeds (by their address), as if they had come one after the other."""
-    outcomes: list[Outcome] = [(Stored(), False)] * len(polls)
+    outcomes: list[Outcome] = [(PollChanges(), False)] * len(polls)
     telling = [place for place, (_, result) in enumerate(polls) if result.entries]
     found = arrivals(connection, [polls[place] for place in telling])
     stored = [outcome for some in independent(found) for outcome in _store(connection, some)]
@@ -66,7 +66,7 @@ def _store(connection: Connection, group: Sequence[Arrival]) -> list[Outcome]:
 
 
 def _outcome(new: Sequence[Entry], edits: Edits, founded: int) -> Outcome:
-    stored = Stored(
+    stored = PollChanges(
         new_entries=len(new),
         new_items=founded,
         updated=len(edits.edited),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
-from aggregator.collect.remembered import remembered
+from aggregator.collect.poll import known_entries
 from aggregator.curate.identity import identify
 from aggregator.model import KnownEntry, ParsedEntry, PollResult, Source, Subscription
 from aggregator.store import Store, WorkStore, open_store
@@ -45,8 +45,8 @@ def test_a_source_is_asked_for_what_it_had_once_it_had_something(tmp_path: Path)
         store.sync_sources([Subscription(url=FEED)], now=NOW)
         asked = Asked(store)
         before, after = (leased(store, NOW + timedelta(hours=hours)) for hours in (0, 1))
-        assert asyncio.run(remembered(cast("WorkStore", asked), before, ENTRIES)) == []
+        assert asyncio.run(known_entries(cast("WorkStore", asked), before, ENTRIES)) == []
         assert asked.times == 0
-        known = asyncio.run(remembered(cast("WorkStore", asked), after, ENTRIES))
+        known = asyncio.run(known_entries(cast("WorkStore", asked), after, ENTRIES))
         assert {entry.title for entry in known} == {"One", "Two"}
         assert asked.times == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.collect.moves import adopts
+from aggregator.collect.decision import should_adopt_redirect
 from aggregator.model import Source, Subscription
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ MOVING = Source(
 
 
 def test_a_week_and_five_sightings() -> None:
-    assert adopts(MOVING, NEW, now=NOW)
+    assert should_adopt_redirect(MOVING, NEW, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_a_week_and_five_sightings() -> None:
     ids=["no redirect", "elsewhere", "first sighting", "six days", "four sightings", "a gate", "https to http"],
 )
 def test_and_not_before(source: Source, target: str | None) -> None:
-    assert not adopts(source, target, now=NOW)
+    assert not should_adopt_redirect(source, target, now=NOW)
