@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ from aggregator.store.sql.batches import padded_batches
 from aggregator.store.sql.derived_columns import recompute_item
 from aggregator.store.sql.ids import public_id
 from aggregator.store.sql.ingest import store_all, store_entries
-from aggregator.store.sql.ingest.entry_rows import entry_row
-from aggregator.store.sqlite.connection import connect_writer
+from aggregator.store.sql.ingest.entry_rows import entry_row, indexed_words
+from aggregator.store.sqlite.connection import Connection, connect_writer
 
 SIGNAL = "https://signal.example/feed"
 FEEDS = (A, B, C, SIGNAL)
@@ -107,7 +108,7 @@ _ALL = (
     "SELECT * FROM items ORDER BY id",
     "SELECT * FROM entries ORDER BY id",
     "SELECT * FROM bodies ORDER BY entry_id",
-    "SELECT * FROM search_text ORDER BY id",
+    "SELECT term, doc, offset FROM temp.vocabulary ORDER BY doc, offset",
     "SELECT * FROM outlinks ORDER BY link_key, source_id, entry_id",
     "SELECT * FROM source_days ORDER BY source_id, day",
     "SELECT id, entries, last_item FROM sources ORDER BY id",
@@ -129,6 +130,21 @@ def hash_of(text: str) -> int:
     return sum(place * ord(letter) for place, letter in enumerate(text, 1))
 
 
+def indexed(connection: Connection) -> list[tuple[object, ...]]:
+    """Each word of the full-text index with its entry and its place."""
+    return list(map(tuple, connection.execute("SELECT term, doc, offset FROM temp.vocabulary ORDER BY doc, offset")))
+
+
+def indexed_anew(connection: Connection) -> list[tuple[object, ...]]:
+    """The same of an index that is made of what the entries hold now."""
+    rows = connection.execute("SELECT id, title, text, author, categories FROM entries WHERE NOT tombstone").fetchall()
+    with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.execute("CREATE VIRTUAL TABLE f USING fts5(w, tokenize = 'unicode61 remove_diacritics 2', content = '')")
+        fresh.executemany("INSERT INTO f(rowid, w) VALUES (?, ?)", [(row[0], indexed_words(*row[1:])) for row in rows])
+        fresh.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(f, 'instance')")
+        return list(map(tuple, fresh.execute("SELECT term, doc, offset FROM vocabulary ORDER BY doc, offset")))
+
+
 def stored(path: Path, groups: Sequence[Sequence[tuple[str, PollResult]]]) -> tuple[list[object], list[object]]:
     """What `store_all` tells of these polls, a transaction a group, and what is in the file then."""
     store = open_store(f"sqlite:{path.name}", base=path.parent)
@@ -141,7 +157,8 @@ def stored(path: Path, groups: Sequence[Sequence[tuple[str, PollResult]]]) -> tu
         connection.execute("BEGIN IMMEDIATE")
         told += store_all(connection, group)
         connection.execute("COMMIT")
-    connection.execute("INSERT INTO search_text_fts(search_text_fts, rank) VALUES ('integrity-check', 1)")
+    connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, search_index, 'instance')")
+    assert indexed(connection) == indexed_anew(connection)
     rows: list[object] = [tuple(row) for query in _ALL for row in connection.execute(query)]
     connection.close()
     return told, rows
@@ -164,7 +181,7 @@ def test_polls_together_leave_what_they_leave_one_after_the_other(tmp_path: Path
 
 def segments(connection: sqlite3.Connection) -> int:
     """Of how many parts the full-text index is made: each look-up looks into all of them."""
-    return int(connection.execute("SELECT count(DISTINCT segid) FROM search_text_fts_idx").fetchone()[0])
+    return int(connection.execute("SELECT count(DISTINCT segid) FROM search_index_idx").fetchone()[0])
 
 
 def test_the_full_text_index_is_written_once_a_transaction(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class TestOpening:
             values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
             assert values == ["wal", migrations.APPLICATION_ID, migrations.SCHEMA, 2]
             tables = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
-        loose = {name for name, sql in tables if "STRICT" not in sql and "_fts" not in name}
+        loose = {name for name, sql in tables if "STRICT" not in sql and "search_index" not in name}
         assert loose == {"_sqlite_migrations"}
 
     def test_reading_never_writes(self, filled: Path) -> None:

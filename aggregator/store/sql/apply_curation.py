@@ -93,7 +93,7 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
         (absorb, keep),
     )
     connection.execute(
-        "UPDATE items SET merged_into = ?1, shown = 0, live = 0, curated = revision, views = 0, likes = 0,"
+        "UPDATE items SET merged_into = ?1, shown = FALSE, live = FALSE, curated = revision, views = 0, likes = 0,"
         " story_id = NULL WHERE id = ?2",
         (keep, absorb),
     )
@@ -104,7 +104,7 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
 
 #: whoever opened both on one day has opened one item: the later view is taken back
 _OPENED_BOTH = """
-SELECT max(a.at, k.at) AS later, min(a.at, k.at) AS earlier, a.day, a.visitor FROM visitors a
+SELECT greatest(a.at, k.at) AS later, least(a.at, k.at) AS earlier, a.day, a.visitor FROM visitors a
     JOIN visitors k ON k.day = a.day AND k.visitor = a.visitor AND k.item_id = ?
 WHERE a.item_id = ?
 """
@@ -133,7 +133,7 @@ def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
     _count_once(connection, keep, absorb)
     connection.execute(
         "INSERT INTO buckets(bucket, item_id, n) SELECT bucket, ?1, n FROM buckets WHERE item_id = ?2"
-        " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        " ON CONFLICT(bucket, item_id) DO UPDATE SET n = buckets.n + excluded.n",
         (keep, absorb),
     )
     connection.execute("DELETE FROM buckets WHERE item_id = ?", (absorb,))
@@ -151,7 +151,8 @@ def _move_related(connection: Connection, keep: int, absorb: int) -> None:
     for mine, other in (("item_id", "other_id"), ("other_id", "item_id")):
         connection.execute(
             f"INSERT INTO related({mine}, {other}, score) SELECT ?1, {other}, score FROM related"
-            f" WHERE {mine} = ?2 AND {other} <> ?1 ON CONFLICT DO UPDATE SET score = max(score, excluded.score)",
+            f" WHERE {mine} = ?2 AND {other} <> ?1 ON CONFLICT(item_id, other_id)"
+            " DO UPDATE SET score = greatest(related.score, excluded.score)",
             (keep, absorb),
         )
     forget_related(connection, absorb)
@@ -176,7 +177,8 @@ def _join(connection: Connection, join: StoryJoin) -> set[int]:
     )
     before = connection.execute("SELECT story_id FROM items WHERE id = ?", (item,)).fetchone()[0]
     connection.execute(
-        "UPDATE items SET story_id = ?1, story_figures = iif(?2, NULL, coalesce(?3, story_figures)) WHERE id = ?4",
+        "UPDATE items SET story_id = ?1, story_figures = CASE WHEN ?2 THEN NULL ELSE coalesce(?3, story_figures) END"
+        " WHERE id = ?4",
         (story, founds, codec.pack_or_none(dict(join.figures)), item),
     )
     return {story} if before is None else {story, before}
@@ -211,6 +213,6 @@ def _put_related(connection: Connection, curated: Iterable[str], pairs: Iterable
     rows = [(_row(connection, pair.item_id), _row(connection, pair.other_id), pair.score) for pair in pairs]
     connection.executemany(
         "INSERT INTO related(item_id, other_id, score) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET score = excluded.score",
+        " ON CONFLICT(item_id, other_id) DO UPDATE SET score = excluded.score",
         [row for a, b, score in rows if a != b for row in ((a, b, score), (b, a, score))],
     )

@@ -9,7 +9,7 @@ from aggregator.errors import NotFound, StoreError
 from aggregator.model import ItemText, Reader
 from aggregator.store.sql import codec, item_loader
 from aggregator.store.sql.derived_columns import bump
-from aggregator.store.sql.engine import Connection, Engine
+from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
 from aggregator.store.sql.ids import encode_id
 
 BUCKET_MS = 300_000
@@ -49,7 +49,7 @@ class Audience:
             if row_id is None:
                 raise NotFound(f"there is no item {item_id!r}")
             done = connection.execute(
-                "INSERT OR IGNORE INTO likes(item_id, visitor, at) VALUES (?, ?, ?)",
+                "INSERT INTO likes(item_id, visitor, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (row_id, visitor, codec.to_ms(now)),
             )
             if done.rowcount:
@@ -82,7 +82,12 @@ class Audience:
             if row is None:
                 return False
             connection.execute("DELETE FROM opened WHERE reader_id = ?", (row["id"],))
-            connection.execute("DELETE FROM lists WHERE key GLOB ?", (f"*/reader/{row['token']}",))
+            own = [
+                (key,)
+                for (key,) in connection.execute("SELECT key FROM lists WHERE key LIKE '%/reader/%'")
+                if key.endswith(f"/reader/{row['token']}")
+            ]
+            connection.executemany("DELETE FROM lists WHERE key = ?", own)
             return True
 
         return self._engine.write(run)
@@ -109,7 +114,7 @@ class Audience:
                 return False
             connection.execute(
                 "INSERT INTO opened(reader_id, item_id, at) VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+                " ON CONFLICT(reader_id, item_id) DO UPDATE SET at = greatest(opened.at, excluded.at)",
                 (reader["id"], row_id, codec.to_ms(now)),
             )
             return True
@@ -122,5 +127,5 @@ class Audience:
             f"SELECT texts.*, o.at FROM ({item_loader.ITEM_TEXTS}) texts JOIN opened o ON o.item_id = texts.row_id"
             " JOIN readers r ON r.id = o.reader_id WHERE r.token = ? ORDER BY o.at DESC, o.item_id DESC LIMIT ?"
         )
-        rows = self._engine.read(lambda connection: connection.execute(query, (token, limit or -1)).fetchall())
+        rows = self._engine.read(lambda connection: connection.execute(query, (token, limit or NO_LIMIT)).fetchall())
         return [(item_loader.text_of(row), codec.from_ms(row["at"])) for row in rows]

@@ -13,11 +13,11 @@ from aggregator.model import Candidate
 from aggregator.store.sql import codec, source_health
 from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.derived_columns import citations
-from aggregator.store.sql.engine import Connection, Row
+from aggregator.store.sql.engine import NO_LIMIT, Connection, Row
 from aggregator.store.sql.ids import encode_id
 
 _CHUNK = 500
-_ALL = -1
+_ALL = NO_LIMIT
 
 #: what is known of each of them today; to be followed by WHERE
 SELECTED = """
@@ -32,7 +32,7 @@ _CANDIDATES = f"""
 {SELECTED}
 WHERE i.shown AND i.first_seen <= :now AND i.id IN (
     SELECT id FROM (SELECT id FROM items WHERE shown AND first_seen BETWEEN :since AND :now
-        ORDER BY first_seen DESC, id DESC LIMIT :limit)
+        ORDER BY first_seen DESC, id DESC LIMIT :limit) AS newest
     UNION SELECT item_id FROM buckets WHERE bucket BETWEEN :first AND :last)
 ORDER BY i.published DESC, i.public_id DESC
 """

@@ -186,7 +186,8 @@ def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Ver
     for (source_id, entry_id), verdict in verdicts.items():
         row = connection.execute(
             "UPDATE entries SET dropped = ?1, boost = ?2, pin_ms = ?3, section = ?4 WHERE source_id = ?5"
-            " AND entry_key = ?6 AND (dropped IS NOT ?1 OR boost <> ?2 OR pin_ms IS NOT ?3 OR section IS NOT ?4)"
+            " AND entry_key = ?6 AND (dropped IS DISTINCT FROM ?1 OR boost <> ?2"
+            " OR pin_ms IS DISTINCT FROM ?3 OR section IS DISTINCT FROM ?4)"
             " RETURNING id, item_id",
             (*verdict_columns(verdict), source_id, digest(entry_id)),
         ).fetchone()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Connection", "Cursor", "Engine", "Row"]
+__all__ = ["NO_LIMIT", "Connection", "Cursor", "Engine", "Row"]
+
+#: for LIMIT, where there is none
+NO_LIMIT = 1 << 62
 
 One = TypeVar("One")
 T = TypeVar("T")
@@ -45,13 +48,29 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """A connection in an open transaction."""
+    """A connection in an open transaction, and what engines do in ways of their own.
+
+    Statements use what all engines take: ``ON CONFLICT (columns)``, ``IS DISTINCT FROM``, TRUE and FALSE, `greatest`
+    and `least` of values that are not NULL, ``json_each(text)`` with a cast of its values.
+    """
 
     def execute(self, sql: str, parameters: Values = ..., /) -> Cursor:
         """Runs one statement."""
 
     def executemany(self, sql: str, parameters: Iterable[Values], /) -> Cursor:
         """Runs one statement for each set of values."""
+
+    def new_ids(self, table: str, count: int, /) -> Sequence[int]:
+        """So many row ids that the table has never had, ascending."""
+
+    def index_words(self, rows: Sequence[tuple[int, str]], /) -> None:
+        """Makes entries (row id, words) findable."""
+
+    def unindex_words(self, rows: Sequence[tuple[int, str]], /) -> None:
+        """Makes entries unfindable; `words` must be those that they were indexed with."""
+
+    def find_words(self, words: str, limit: int, /) -> list[int]:
+        """Row ids of the entries that contain all the words, the newest first. Any text is a valid query."""
 
 
 class Engine(Protocol):

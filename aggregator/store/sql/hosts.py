@@ -11,11 +11,11 @@ POLLABLE = "configured AND enabled AND NOT gone"
 #: which, until when it is parked (0: it is not), and when it may be asked again (0: at once)
 Pause = tuple[str, int, int]
 
-_PAUSE = "UPDATE hosts SET parked_until = max(parked_until, ?2), free_at = max(free_at, ?3)"
+_PAUSE = "UPDATE hosts SET parked_until = greatest(parked_until, ?2), free_at = greatest(free_at, ?3)"
 #: the same, and it is nobody's any more: due with its first source, never within its pauses
 _FREE = f"""
 {_PAUSE}, leased_until = 0, due_at = (
-    SELECT max(min(s.due_at), hosts.free_at, ?3, hosts.parked_until, ?2)
+    SELECT CASE WHEN count(*) > 0 THEN greatest(min(s.due_at), hosts.free_at, ?3, hosts.parked_until, ?2) END
     FROM sources s WHERE s.host = hosts.host AND {POLLABLE})
 """
 

@@ -10,7 +10,8 @@ from aggregator.store.sql.engine import Engine, Row
 
 _PUT = """
 INSERT INTO hub_subscribers(topic, callback, told, secret, until, failures, retry_at) VALUES (?, ?, ?, ?, ?, 0, NULL)
-ON CONFLICT DO UPDATE SET secret = excluded.secret, until = excluded.until, failures = 0, retry_at = NULL
+ON CONFLICT(topic, callback) DO UPDATE
+    SET secret = excluded.secret, until = excluded.until, failures = 0, retry_at = NULL
 """
 _NOTE = "UPDATE hub_subscribers SET told = ?, failures = ?, retry_at = ? WHERE topic = ? AND callback = ?"
 

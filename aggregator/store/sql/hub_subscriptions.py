@@ -21,7 +21,10 @@ _COLUMNS = (
     *("delivered_at", "failures", "retry_at"),
 )
 _TIMES = frozenset({"asked_at", "until", "renew_at", "verified_at", "delivered_at", "retry_at"})
-_PUT = f"INSERT OR REPLACE INTO pushes({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_PUT = f"""
+INSERT INTO pushes({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
+ON CONFLICT(token) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
+"""
 
 
 class Pushes:

@@ -135,7 +135,10 @@ def resolve(connection: Connection, item_id: str) -> int | None:
 def resolve_each(connection: Connection, ids: Sequence[str]) -> list[int | None]:
     """`resolve` for each of these ids, in their order."""
     numbers = list(map(decode_id, ids))
-    query = "SELECT public_id, coalesce(merged_into, id) FROM items WHERE public_id IN (SELECT value FROM json_each(?))"
+    query = (
+        "SELECT public_id, coalesce(merged_into, id) FROM items"
+        " WHERE public_id IN (SELECT CAST(value AS bigint) FROM json_each(?))"
+    )
     asked = json.dumps([number for number in numbers if number is not None])
     rows: dict[int | None, int] = dict(connection.execute(query, (asked,)).fetchall())
     return [rows.get(number) for number in numbers]

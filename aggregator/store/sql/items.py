@@ -8,22 +8,20 @@ from datetime import datetime
 
 from aggregator.model import Item, Provenance, Scope
 from aggregator.store.sql import codec, item_loader, merge_review
-from aggregator.store.sql.engine import Connection, Engine
-from aggregator.store.sql.ids import decode_id, encode_id, search_query
+from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
+from aggregator.store.sql.ids import decode_id, encode_id
 
 #: how many of the latest hits of a search are put into the order of time
 SEARCH_DEPTH = 2_000
-_ALL = -1
+_ALL = NO_LIMIT
 _MANY = 1 << 31
 
-#: by the index of the words, latest first: the cost of a common word does not follow the size of the store
-_SEARCH = """
-WITH hits AS (SELECT rowid AS entry_id FROM search_text_fts WHERE search_text_fts MATCH :query
-    ORDER BY rowid DESC LIMIT :depth)
-SELECT DISTINCT i.id, i.published, i.public_id FROM hits JOIN entries e ON e.id = hits.entry_id
+#: the items of entries that a search has found
+_FOUND = """
+SELECT DISTINCT i.id, i.published, i.public_id FROM entries e
     JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
-WHERE i.shown AND e.dropped IS NULL AND s.role = 'source'
-ORDER BY i.published DESC, i.public_id DESC LIMIT :limit
+WHERE e.id IN (SELECT CAST(value AS bigint) FROM json_each(?)) AND i.shown AND e.dropped IS NULL AND s.role = 'source'
+ORDER BY i.published DESC, i.public_id DESC LIMIT ?
 """
 _STORIES = """
 SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved_at DESC, id DESC LIMIT ?
@@ -39,14 +37,14 @@ SELECT item_id, other_id, score FROM (
         SELECT r.item_id, r.other_id, r.score, i.published, i.public_id, row_number() OVER (
             PARTITION BY r.item_id, i.source_id ORDER BY r.score DESC, i.published DESC, i.public_id) AS place
         FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
-        WHERE r.item_id IN (SELECT value FROM json_each(?1)) AND i.shown
-            AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id))
-    WHERE place <= {_RELATED_PER_SOURCE})
+        WHERE r.item_id IN (SELECT CAST(value AS bigint) FROM json_each(?1)) AND i.shown
+            AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id)) AS by_source
+    WHERE place <= {_RELATED_PER_SOURCE}) AS ranked
 WHERE rank <= ?2 ORDER BY item_id, rank
 """
 _PLACES = """
 SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
-WHERE l.key NOT GLOB '*/reader/*' AND json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
+WHERE l.key NOT LIKE '%/reader/%' AND json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
 """
 
 
@@ -91,15 +89,12 @@ class Items:
 
     def search(self, words: str, *, limit: int) -> list[Item]:
         """Items that contain all the words, newest first. Any text is a valid query. limit 0: all."""
-        query = search_query(words)
-        if not query:
-            return []
-        asked = {"query": query, "depth": max(SEARCH_DEPTH, limit) if limit else _ALL, "limit": limit or _ALL}
 
         def run(connection: Connection) -> list[Item]:
-            return item_loader.items(
-                connection, [row[0] for row in connection.execute(_SEARCH, asked)], self._item_cache
-            )
+            # by the index of the words, latest first: the cost of a common word does not follow the size of the store
+            entries = connection.find_words(words, max(SEARCH_DEPTH, limit) if limit else _ALL)
+            rows = connection.execute(_FOUND, (json.dumps(entries), limit or _ALL)).fetchall()
+            return item_loader.items(connection, [row[0] for row in rows], self._item_cache)
 
         return self._engine.read(run)
 

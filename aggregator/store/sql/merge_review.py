@@ -93,7 +93,7 @@ def pass_on(connection: Connection, absorb: int, keep: int) -> None:
     """Doubts about an item become doubts about the one that absorbs it."""
     if connection.execute("DELETE FROM doubts WHERE item_id = ?", (absorb,)).rowcount:
         connection.execute(
-            "INSERT INTO doubts(item_id, n) VALUES (?, 1) ON CONFLICT(item_id) DO UPDATE SET n = n + 1", (keep,)
+            "INSERT INTO doubts(item_id, n) VALUES (?, 1) ON CONFLICT(item_id) DO UPDATE SET n = doubts.n + 1", (keep,)
         )
 
 
@@ -110,8 +110,8 @@ def undo(connection: Connection, split: Split, now_ms: int) -> None:
         "SELECT figures FROM entries WHERE item_id = ? AND home_id = ? AND rule = ?", (keep, row["id"], BY_TEXT)
     ).fetchone()
     connection.executemany(
-        "UPDATE entries SET item_id = ?1, home_id = NULL, rule = iif(rule = 'canonical-url', rule, 'first'),"
-        " figures = NULL WHERE id = ?2",
+        "UPDATE entries SET item_id = ?1, home_id = NULL, figures = NULL,"
+        " rule = CASE rule WHEN 'canonical-url' THEN rule ELSE 'first' END WHERE id = ?2",
         [(row["id"], entry) for entry in own],
     )
     connection.execute(
@@ -120,7 +120,9 @@ def undo(connection: Connection, split: Split, now_ms: int) -> None:
     )
     connection.execute("UPDATE items SET revision = revision + 1 WHERE id = ?", (keep,))
     connection.execute(
-        "INSERT OR REPLACE INTO undone(item_id, restored, merged, figures, at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO undone(item_id, restored, merged, figures, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT(item_id, restored) DO UPDATE"
+        " SET merged = excluded.merged, figures = excluded.figures, at = excluded.at",
         (keep, row["id"], merged and merged["figures"], codec.pack_or_none(dict(split.figures)), now_ms),
     )
     recompute_item(connection, row["id"])

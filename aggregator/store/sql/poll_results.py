@@ -26,11 +26,13 @@ __all__ = ["Poll", "complete"]
 Poll = tuple[Lease, PollResult]
 
 _TOKENS = "SELECT host, token FROM hosts WHERE host IN (SELECT value FROM json_each(?))"
-_HELD = f"SELECT {', '.join(SourceRow._fields)} FROM sources WHERE id IN (SELECT value FROM json_each(?))"
+_HELD = (
+    f"SELECT {', '.join(SourceRow._fields)} FROM sources WHERE id IN (SELECT CAST(value AS bigint) FROM json_each(?))"
+)
 _POLLED_FROM = "SELECT slug FROM sources WHERE fetch_url = ? AND id <> ? AND configured AND enabled AND NOT gone"
 _COUNT = """
 INSERT INTO poll_days(source_id, day, ok, failed) VALUES (?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed
+ON CONFLICT(source_id, day) DO UPDATE SET ok = poll_days.ok + excluded.ok, failed = poll_days.failed + excluded.failed
 """
 _FORGET = "DELETE FROM poll_days WHERE source_id = ? AND day <= ?"
 

@@ -7,14 +7,12 @@ from aggregator.store.sql.apply_curation import forget_related
 from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.derived_columns import bump, recompute_item
 from aggregator.store.sql.engine import Connection
-from aggregator.store.sql.ingest import forget_links
+from aggregator.store.sql.ingest import forget_links, stored_words
 
 #: items in one transaction: others write in between
 BATCH = 100
 #: how long 5-minute buckets of views are kept
 BUCKETS_MS = 60 * 86_400_000
-#: free pages go back to the file system once they are more than this part of the file
-FREE_SHARE = 0.25
 
 #: items with content, oldest first; what is shown has some
 _OLD = """
@@ -24,9 +22,8 @@ UNION ALL SELECT id, published FROM items WHERE live AND NOT shown AND published
 _ENTRIES = "SELECT id FROM entries WHERE item_id = ? AND NOT tombstone"
 _APART = (
     f"DELETE FROM bodies WHERE entry_id IN ({_ENTRIES})",
-    f"DELETE FROM search_text WHERE id IN ({_ENTRIES})",
     (
-        "UPDATE entries SET tombstone = 1, text = '', author = NULL, image_url = NULL, categories = NULL,"
+        "UPDATE entries SET tombstone = TRUE, text = '', author = NULL, image_url = NULL, categories = NULL,"
         " enclosures = NULL, outlinks = NULL, upstream_comments = NULL, upstream_views = NULL, upstream_votes = NULL"
         " WHERE item_id = ? AND NOT tombstone"
     ),
@@ -39,6 +36,7 @@ def batch(connection: Connection, before_ms: int) -> int:
     for item_id, _ in rows:
         for (row_id,) in connection.execute(_ENTRIES, (item_id,)).fetchall():
             forget_links(connection, row_id)
+            connection.unindex_words([(row_id, stored_words(connection, row_id))])
         for statement in _APART:
             connection.execute(statement, (item_id,))
         forget_related(connection, item_id)
@@ -52,7 +50,3 @@ def tidy(connection: Connection, now_ms: int) -> None:
     """Drops buckets that no window reaches, and what was logged long ago."""
     connection.execute("DELETE FROM buckets WHERE bucket < ?", ((now_ms - BUCKETS_MS) // BUCKET_MS,))
     change_log.prune(connection)
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-    if free > FREE_SHARE * pages:
-        connection.execute(f"PRAGMA incremental_vacuum({free // 2})").fetchall()

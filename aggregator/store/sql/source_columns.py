@@ -32,10 +32,10 @@ class SourceRow(NamedTuple):
     last_poll: int | None
     title: str
     home: str | None
-    unstable_ids: int
+    unstable_ids: bool
     error_count: int
     error_since: int | None
-    gone: int
+    gone: bool
     gone_since: int | None
     moved_to: str | None
     moved_count: int
@@ -56,8 +56,8 @@ def changes(source: SourceRow, result: PollResult, *, same_feed: str | None) -> 
         "http_status": result.status,
         "size_bytes": result.size_bytes,
         "duration_ms": codec.span_ms(result.duration),
-        "unstable_ids": int(source.unstable_ids or result.unstable_ids),
-        "gone": int(result.outcome == "gone"),
+        "unstable_ids": bool(source.unstable_ids) or result.unstable_ids,
+        "gone": result.outcome == "gone",
     }
     if result.outcome in {"new", "error"}:
         values["warnings"] = codec.pack_or_none(result.warnings)
@@ -114,12 +114,12 @@ def _moved(source: SourceRow, result: PollResult, polled: int) -> Mapping[str, o
 def _merged(source: SourceRow, result: PollResult, other: str) -> dict[str, object]:
     """Two addresses, one feed (FRB137): it is asked for once. What this source has brought stays."""
     return {
-        "gone": 1,
+        "gone": True,
         "fetch_url": source.fetch_url,
         "moved_to": result.moved_to,
         "error_code": SAME_FEED,
         "error_message": f"Its address leads to the feed of {other} for good; one of the two can be removed",
-        "error_permanent": 1,
+        "error_permanent": True,
     }
 
 
@@ -130,7 +130,7 @@ def _failed(source: SourceRow, result: PollResult, polled: int) -> dict[str, obj
         values |= {
             "error_code": result.error.code,
             "error_message": result.error.message,
-            "error_permanent": int(result.error.permanent),
+            "error_permanent": result.error.permanent,
         }
     if source.error_since is None and counts:
         values["error_since"] = polled

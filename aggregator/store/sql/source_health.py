@@ -14,7 +14,7 @@ DAYS = 30
 #: a source at a time, along the tables' keys
 _DAYS = (
     "SELECT source_id, day, {1} FROM {0} WHERE source_id IN (SELECT id FROM sources WHERE configured"
-    " AND (?3 IS NULL OR slug = ?3)) AND day BETWEEN ?1 AND ?2"
+    " AND (CAST(?3 AS text) IS NULL OR slug = ?3)) AND day BETWEEN ?1 AND ?2"
 )
 #: by what a state depends on: a handful of rows for any number of sources
 _STATES = """
@@ -83,8 +83,9 @@ def of_all(connection: Connection, now_ms: int, slug: str | None = None) -> list
     """The health of every configured source (or of the one with that slug), by section and name."""
     items, polled = _daily(connection, now_ms, slug), _polled(connection, now_ms, slug)
     rows = connection.execute(
-        f"SELECT s.*, {codec.REF_COLUMNS} FROM sources s WHERE s.configured AND (?1 IS NULL OR s.slug = ?1)"
-        " ORDER BY s.section, source_name COLLATE NOCASE, s.id",
+        f"SELECT s.*, {codec.REF_COLUMNS} FROM sources s WHERE s.configured"
+        " AND (CAST(?1 AS text) IS NULL OR s.slug = ?1)"
+        " ORDER BY s.section, lower(COALESCE(s.name, NULLIF(s.title, ''), s.url)), s.id",
         (slug,),
     ).fetchall()
     none = [0] * DAYS

@@ -22,7 +22,7 @@ _CONFIGURED = ("section", "name", "interval_ms", "weight", "enabled", "full_text
 
 def _columns(one: Subscription) -> tuple[object, ...]:
     interval = codec.span_ms(one.interval)
-    return one.section, one.name, interval, one.weight, int(one.enabled), int(one.full_text), one.role
+    return one.section, one.name, interval, one.weight, one.enabled, one.full_text, one.role
 
 
 def take_over(connection: Connection, subscriptions: Sequence[Subscription], now_ms: int) -> SyncedSources:
@@ -37,7 +37,7 @@ def take_over(connection: Connection, subscriptions: Sequence[Subscription], now
         _add(connection, wanted[url], known.get(url), now_ms, slugs)
     for url in changed:
         _change(connection, wanted[url], known[url])
-    connection.executemany("UPDATE sources SET configured = 0 WHERE url = ?", [(url,) for url in removed])
+    connection.executemany("UPDATE sources SET configured = FALSE WHERE url = ?", [(url,) for url in removed])
     if removed:
         _part(connection)
     _heal_clock(connection, now_ms)
@@ -62,7 +62,7 @@ def spread_overdue(connection: Connection, now_ms: int) -> None:
 def _part(connection: Connection) -> None:
     """A source that had become the same feed as another is polled again when that one has gone."""
     connection.execute(
-        "UPDATE sources SET gone = 0 WHERE gone AND error_code = ? AND NOT EXISTS (SELECT 1 FROM sources AS other"
+        "UPDATE sources SET gone = FALSE WHERE gone AND error_code = ? AND NOT EXISTS (SELECT 1 FROM sources AS other"
         " WHERE other.configured AND other.fetch_url = sources.moved_to AND other.id <> sources.id)",
         (source_columns.SAME_FEED,),
     )
@@ -70,18 +70,20 @@ def _part(connection: Connection) -> None:
 
 def move(connection: Connection, source_id: int, host: str) -> None:
     """The source is polled from another host from now on."""
-    connection.execute("INSERT OR IGNORE INTO hosts(host) VALUES (?)", (host,))
+    connection.execute("INSERT INTO hosts(host) VALUES (?) ON CONFLICT DO NOTHING", (host,))
     connection.execute("UPDATE sources SET host = ? WHERE id = ?", (host, source_id))
 
 
 def _add(connection: Connection, one: Subscription, before: Row | None, now_ms: int, slugs: set[str]) -> None:
     """A new source is due at once; one that returns keeps its due time, so that no edit causes an extra poll."""
     if before is not None:
-        connection.execute("UPDATE sources SET configured = 1, gone = 0, gone_since = NULL WHERE url = ?", (one.url,))
+        connection.execute(
+            "UPDATE sources SET configured = TRUE, gone = FALSE, gone_since = NULL WHERE url = ?", (one.url,)
+        )
         _change(connection, one, before)
         return
     host = host_key(one.url)
-    connection.execute("INSERT OR IGNORE INTO hosts(host) VALUES (?)", (host,))
+    connection.execute("INSERT INTO hosts(host) VALUES (?) ON CONFLICT DO NOTHING", (host,))
     connection.execute(
         f"INSERT INTO sources(url, fetch_url, slug, host, due_at, {', '.join(_CONFIGURED)})"
         f" VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_CONFIGURED))})",
@@ -105,7 +107,7 @@ def _change(connection: Connection, one: Subscription, before: Row) -> None:
     connection.execute(f"UPDATE sources SET {assignments} WHERE url = ?", (*_columns(one), one.url))
     if one.interval is not None and before["last_poll"] is not None:
         sooner = before["last_poll"] + (codec.span_ms(one.interval) or 0)
-        connection.execute("UPDATE sources SET due_at = min(due_at, ?) WHERE url = ?", (sooner, one.url))
+        connection.execute("UPDATE sources SET due_at = least(due_at, ?) WHERE url = ?", (sooner, one.url))
     if (one.section, one.role) != (before["section"], before["role"]):
         _refresh_items(connection, before["id"])
 
@@ -119,7 +121,7 @@ def _refresh_items(connection: Connection, source_id: int) -> None:
 def _heal_clock(connection: Connection, now_ms: int) -> None:
     """Due times and leases that a wrong clock has put far ahead would silence a source for years."""
     connection.execute(
-        "UPDATE sources SET due_at = ?1 WHERE due_at > ?1 + max(?2, 2 * coalesce(interval_ms, 0))",
+        "UPDATE sources SET due_at = ?1 WHERE due_at > ?1 + greatest(?2, 2 * coalesce(interval_ms, 0))",
         (now_ms, FARTHEST_MS),
     )
     for column in ("leased_until", "free_at", "parked_until"):

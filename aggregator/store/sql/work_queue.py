@@ -14,15 +14,16 @@ from aggregator.store.sql.engine import Connection, Engine, Row
 from aggregator.store.sql.ids import digest
 
 _DUE_HOSTS = """
-SELECT host FROM hosts WHERE due_at <= :now AND max(leased_until, free_at, parked_until) <= :now
+SELECT host FROM hosts WHERE due_at <= :now AND leased_until <= :now AND free_at <= :now AND parked_until <= :now
 ORDER BY due_at LIMIT :limit
 """
 #: a person asked: due times do not matter, parking and leases do; a source that is gone only if it is named
 _ASKED_HOSTS = """
 SELECT s.host FROM sources s JOIN hosts h ON h.host = s.host
-WHERE s.configured AND s.enabled AND (NOT s.gone OR (:force AND :only IS NOT NULL)) AND (:force OR s.due_at <= :now)
-    AND (:only IS NULL OR s.url IN (SELECT value FROM json_each(:only)))
-    AND max(h.leased_until, h.free_at, h.parked_until) <= :now
+WHERE s.configured AND s.enabled AND (NOT s.gone OR (:force AND CAST(:only AS text) IS NOT NULL))
+    AND (:force OR s.due_at <= :now)
+    AND (CAST(:only AS text) IS NULL OR s.url IN (SELECT value FROM json_each(:only)))
+    AND h.leased_until <= :now AND h.free_at <= :now AND h.parked_until <= :now
 GROUP BY s.host ORDER BY min(s.due_at), s.host LIMIT :limit
 """
 #: of these hosts, in this order; of each the sources that have waited longest
@@ -35,8 +36,8 @@ ORDER BY asked.key, s.due_at, s.id
 _ASKED_SOURCES = f"""
 SELECT {codec.SOURCE_COLUMNS}, s.host FROM json_each(:hosts) asked JOIN sources s ON s.id IN (
     SELECT id FROM sources WHERE host = asked.value AND configured AND enabled
-        AND (NOT gone OR (:force AND :only IS NOT NULL)) AND (:force OR due_at <= :now)
-        AND (:only IS NULL OR url IN (SELECT value FROM json_each(:only)))
+        AND (NOT gone OR (:force AND CAST(:only AS text) IS NOT NULL)) AND (:force OR due_at <= :now)
+        AND (CAST(:only AS text) IS NULL OR url IN (SELECT value FROM json_each(:only)))
     ORDER BY due_at, id LIMIT :per_host)
 ORDER BY asked.key, s.due_at, s.id
 """
@@ -160,7 +161,7 @@ def _leased(connection: Connection, rows: Sequence[Row], until: int) -> list[Lea
         by_host.setdefault(row["host"], []).append(row)
     tokens = dict(connection.execute(_LEASE, (until, json.dumps(list(by_host)))).fetchall())
     connection.executemany(
-        "UPDATE sources SET due_at = max(due_at, ?1), lease_token = ?2 WHERE id = ?3",
+        "UPDATE sources SET due_at = greatest(due_at, ?1), lease_token = ?2 WHERE id = ?3",
         [(until, tokens[row["host"]], row["id"]) for row in rows],
     )
     return [

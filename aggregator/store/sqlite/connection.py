@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
+from aggregator.store.sql.ids import search_query
 
-Connection = sqlite3.Connection
 T = TypeVar("T")
 
 BUSY_S = 15.0
@@ -46,6 +46,29 @@ _READER_PRAGMAS = (
 # document of fifty new entries takes.
 sqlite3.register_adapter(bytes, bytes.__bytes__)
 sqlite3.register_adapter(type(None), lambda nothing: nothing)
+
+
+class Connection(sqlite3.Connection):
+    """A connection with what the shared statements ask of an engine (`aggregator.store.sql.engine.Connection`)."""
+
+    def new_ids(self, table: str, count: int, /) -> Sequence[int]:
+        """The row ids that the table would give next: the one writer is in a transaction."""
+        (last,) = self.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
+        return range(last + 1, last + 1 + count)
+
+    def index_words(self, rows: Sequence[tuple[int, str]], /) -> None:
+        """Adds entries to the full-text index."""
+        self.executemany("INSERT INTO search_index(rowid, words) VALUES (?, ?)", rows)
+
+    def unindex_words(self, rows: Sequence[tuple[int, str]], /) -> None:
+        """Takes entries out of the full-text index, which keeps no text: the words must be those it was given."""
+        self.executemany("INSERT INTO search_index(search_index, rowid, words) VALUES ('delete', ?, ?)", rows)
+
+    def find_words(self, words: str, limit: int, /) -> list[int]:
+        """Row ids of the entries that contain all the words, the newest first."""
+        query = search_query(words)
+        found = "SELECT rowid FROM search_index WHERE search_index MATCH ? ORDER BY rowid DESC LIMIT ?"
+        return [row[0] for row in self.execute(found, (query, limit))] if query else []
 
 
 def explain(error: Exception, path: Path) -> StoreError:
@@ -112,8 +135,16 @@ def connect(path: Path, *, mode: str) -> Connection:
     """A connection that leaves transactions to us; `mode` is SQLite's ro, rw or rwc."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
+        uri,
+        uri=True,
+        timeout=BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        factory=Connection,
     )
+    connection.create_function("greatest", -1, max, deterministic=True)
+    connection.create_function("least", -1, min, deterministic=True)
     connection.row_factory = sqlite3.Row
     return connection
 

@@ -172,22 +172,8 @@ CREATE TABLE bodies (
     content_html TEXT NOT NULL
 ) STRICT;
 
--- Full text: the normalised words of an item. New rows go into the table and the index together, so there is no
--- trigger for them: each would be a statement of its own to the index.
-CREATE TABLE search_text (
-    id INTEGER PRIMARY KEY,
-    words TEXT NOT NULL
-) STRICT;
-CREATE VIRTUAL TABLE search_text_fts USING fts5(
-    words, tokenize = 'unicode61 remove_diacritics 2', content = 'search_text'
-);
-CREATE TRIGGER search_text_ad AFTER DELETE ON search_text BEGIN
-    INSERT INTO search_text_fts(search_text_fts, rowid, words) VALUES ('delete', old.rowid, old.words);
-END;
-CREATE TRIGGER search_text_au AFTER UPDATE ON search_text BEGIN
-    INSERT INTO search_text_fts(search_text_fts, rowid, words) VALUES ('delete', old.rowid, old.words);
-    INSERT INTO search_text_fts(rowid, words) VALUES (new.rowid, new.words);
-END;
+-- Full text by entry, without a copy of the text: what is taken out is computed again from the entry's columns.
+CREATE VIRTUAL TABLE search_index USING fts5(words, tokenize = 'unicode61 remove_diacritics 2', content = '');
 
 -- What curating has decided: stories, related items, and the lists as they were last made.
 CREATE TABLE stories (

@@ -13,6 +13,7 @@ from aggregator.model import StoreStats
 from aggregator.store.sql import codec, item_loader, retention
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
+from aggregator.store.sql.engine import Connection
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
@@ -26,6 +27,9 @@ from aggregator.store.sqlite.views import Views
 
 #: larger files are checked at the start only after an unclean stop (0.12 s for 125 MB)
 CHECKED_BYTES = 256 << 20
+
+#: free pages go back to the file system once they are more than this part of the file
+FREE_SHARE = 0.25
 
 #: items that are kept as they were read, and lists of related ones
 _CACHED_BYTES = 8_000_000
@@ -91,6 +95,7 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
         while some := self._engine.write(lambda connection: retention.batch(connection, before_ms)):
             removed += some
         self._engine.write(lambda connection: retention.tidy(connection, now_ms))
+        self._engine.write(_give_back)
         return removed
 
     def ping(self) -> None:
@@ -131,3 +136,11 @@ def _open_engine(path: Path, *, check: bool) -> Engine:
         if isinstance(error.__cause__, sqlite3.OperationalError) and "locked" in str(error):
             raise
         raise StoreUnusable(str(error)) from error
+
+
+def _give_back(connection: Connection) -> None:
+    """Gives free pages back to the file system once they are a large part of the file."""
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    if free > FREE_SHARE * pages:
+        connection.execute(f"PRAGMA incremental_vacuum({free // 2})").fetchall()

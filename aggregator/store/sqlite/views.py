@@ -95,7 +95,9 @@ class Views:
         """Records views of an imported log; a second call with the same `mark` counts nothing. How many counted."""
 
         def run(connection: Connection) -> int:
-            done = connection.execute("INSERT OR IGNORE INTO marks(mark, n) VALUES (?, ?)", (mark, len(views)))
+            done = connection.execute(
+                "INSERT INTO marks(mark, n) VALUES (?, ?) ON CONFLICT DO NOTHING", (mark, len(views))
+            )
             return _count(connection, _records(views)) if done.rowcount else 0
 
         return self._engine.write(run)

@@ -19,9 +19,9 @@ from aggregator.store.sql.ingest.daily_counts import count_new
 from aggregator.store.sql.ingest.entry_rows import verdict_columns
 from aggregator.store.sql.ingest.insert import insert
 from aggregator.store.sql.ingest.outlinks import forget_links, linked_keys
-from aggregator.store.sql.ingest.update import Edits, held, put_held, rekey
+from aggregator.store.sql.ingest.update import Edits, held, put_held, rekey, stored_words
 
-__all__ = ["Outcome", "forget_links", "linked_keys", "store_all", "store_entries", "verdict_columns"]
+__all__ = ["Outcome", "forget_links", "linked_keys", "store_all", "store_entries", "stored_words", "verdict_columns"]
 
 #: what a poll's entries have changed, and whether readers see any of it
 Outcome = tuple[PollChanges, bool]

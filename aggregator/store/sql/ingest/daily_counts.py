@@ -21,7 +21,7 @@ SELECT source_id, day FROM asked CROSS JOIN source_days ON source_id = source AN
 # two statements with triggers where one could do: see `ingest` for why it is OR FAIL, which an upsert cannot be
 _FIRST = "INSERT OR FAIL INTO source_days(n, source_id, day) VALUES (?, ?, ?)"
 _MORE = "UPDATE OR FAIL source_days SET n = n + ? WHERE source_id = ? AND day = ?"
-_TOTAL = "UPDATE sources SET entries = entries + ?, last_item = max(coalesce(last_item, 0), ?) WHERE id = ?"
+_TOTAL = "UPDATE sources SET entries = entries + ?, last_item = greatest(coalesce(last_item, 0), ?) WHERE id = ?"
 
 
 def count_new(connection: Connection, new: Sequence[tuple[Arrival, Sequence[tuple[Entry, EntryRow]]]]) -> None:

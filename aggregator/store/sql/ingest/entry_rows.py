@@ -10,7 +10,7 @@ from aggregator.model import Entry, Verdict
 from aggregator.store.sql import codec
 from aggregator.store.sql.ids import digest, search_words
 
-__all__ = ["CONTENT", "UPSTREAM", "EntryRow", "entry_row", "searched", "upstream_counts", "verdict_columns"]
+__all__ = ["CONTENT", "UPSTREAM", "EntryRow", "entry_row", "indexed_words", "upstream_counts", "verdict_columns"]
 
 #: how much of an entry's text can be searched
 SEARCHED_CHARACTERS = 1_000
@@ -57,6 +57,11 @@ class EntryRow(NamedTuple):
     upstream_views: int | None
     upstream_votes: int | None
     updated: int
+
+    @property
+    def words(self) -> str:
+        """By which it is found."""
+        return indexed_words(self.title, self.text, self.author, self.categories)
 
     @property
     def key(self) -> tuple[int, bytes]:
@@ -116,8 +121,7 @@ def upstream_counts(entry: Entry) -> Counts:
     return codec.int64(upstream.comments), codec.int64(upstream.views), codec.int64(upstream.votes)
 
 
-def searched(entry: Entry) -> str:
-    """The words by which an entry is found."""
-    parsed = entry.parsed
-    parts = (parsed.title, parsed.text[:SEARCHED_CHARACTERS], parsed.author or "", *parsed.categories)
+def indexed_words(title: str, text: str, author: str | None, categories: str | None) -> str:
+    """The words by which an entry is found, from its columns: the index keeps no copy and is told them again."""
+    parts = (title, text[:SEARCHED_CHARACTERS], author or "", *(codec.unpack(categories) or ()))
     return search_words("\n".join(filter(None, parts)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aggregator.model import Entry
@@ -11,7 +11,7 @@ from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.engine import Connection
 from aggregator.store.sql.ids import public_id
 from aggregator.store.sql.ingest.arrivals import Arrival
-from aggregator.store.sql.ingest.entry_rows import EntryRow, searched
+from aggregator.store.sql.ingest.entry_rows import EntryRow
 from aggregator.store.sql.ingest.outlinks import put_links
 
 __all__ = ["Inserted", "New", "insert"]
@@ -87,14 +87,14 @@ def insert(connection: Connection, new: Sequence[New]) -> Inserted:
     if not fresh:
         return Inserted(founded=[0] * len(new))
     addresses = _addresses(connection, [row for _, _, row in fresh])
-    first_id = _next_id(connection, "entries")
+    entry_ids = connection.new_ids("entries", len(fresh))
     founders = [place for place, address in enumerate(addresses) if address.joins is None]
-    item_ids = dict(zip(founders, range(_next_id(connection, "items"), 1 << 62), strict=False))
+    item_ids = dict(zip(founders, connection.new_ids("items", len(founders)), strict=True))
     public = _public_ids(connection, [fresh[place][:2] for place in founders])
     connection.executemany(
         _INSERT_ITEM,
         [
-            _item(item_id, public_id, first_id + place, *fresh[place])
+            _item(item_id, public_id, entry_ids[place], *fresh[place])
             for (place, item_id), public_id in zip(item_ids.items(), public, strict=True)
         ],
     )
@@ -104,9 +104,7 @@ def insert(connection: Connection, new: Sequence[New]) -> Inserted:
             (row_id, address.joins, "canonical-url", *row)
             if address.joins
             else (row_id, item_ids[place], "first", *row)
-            for place, (row_id, address, (_, _, row)) in enumerate(
-                zip(range(first_id, 1 << 62), addresses, fresh, strict=False)
-            )
+            for place, (row_id, address, (_, _, row)) in enumerate(zip(entry_ids, addresses, fresh, strict=True))
         ],
     )
     founded = Counter(fresh[place][0].source_id for place in founders)
@@ -115,7 +113,7 @@ def insert(connection: Connection, new: Sequence[New]) -> Inserted:
         unsettled=frozenset(
             address.joins or item_ids[place] for place, address in enumerate(addresses) if not address.is_settled
         ),
-        cited=_put_apart(connection, first_id, [(entry, row) for _, entry, row in fresh]),
+        cited=_put_apart(connection, [(row_id, *each[1:]) for row_id, each in zip(entry_ids, fresh, strict=True)]),
     )
 
 
@@ -130,11 +128,6 @@ def _addresses(connection: Connection, rows: Sequence[EntryRow]) -> list[_Addres
             is_shared = bool(own) or times[key] > 1
             found[key] = _Address(is_shared, other, bool(cited)) if is_shared or other or cited else _NOWHERE
     return [found[row.link_key] for row in rows]
-
-
-def _next_id(connection: Connection, table: str) -> int:
-    """The row id that the table would give next: the one writer is in a transaction."""
-    return int(connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
 
 
 def _public_ids(connection: Connection, founders: Sequence[tuple[Arrival, Entry]]) -> list[int]:
@@ -166,25 +159,21 @@ def _item(item_id: int, public: int, lead_id: int, arrival: Arrival, _: Entry, r
     return (
         *(item_id, public, lead_id, arrival.source_id, row.section or arrival.section),
         *(row.published, arrival.polled_ms, arrival.polled_ms),
-        int(row.dropped is None and arrival.role == "source"),
+        row.dropped is None and arrival.role == "source",
         *(row.text_key, row.boost),
         None if row.pin_ms is None else arrival.polled_ms + row.pin_ms,
         1,
     )
 
 
-def _put_apart(connection: Connection, first_id: int, fresh: Iterable[tuple[Entry, EntryRow]]) -> set[bytes]:
+def _put_apart(connection: Connection, numbered: Sequence[tuple[int, Entry, EntryRow]]) -> set[bytes]:
     """What belongs to entries and stands in tables of its own: bodies, searchable words, outgoing links.
 
     Gives the keys of the addresses that they link to.
     """
-    numbered = [(row_id, entry, row) for row_id, (entry, row) in enumerate(fresh, first_id)]
     connection.executemany(
         "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?)",
         [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry, _ in numbered],
     )
-    words = [(row_id, searched(entry)) for row_id, entry, _ in numbered]
-    connection.executemany("INSERT INTO search_text(id, words) VALUES (?, ?)", words)
-    # not by a trigger: after each statement with one the full-text index writes out what it has gathered
-    connection.executemany("INSERT INTO search_text_fts(rowid, words) VALUES (?, ?)", words)
+    connection.index_words([(row_id, row.words) for row_id, _, row in numbered])
     return put_links(connection, [(row.source_id, row_id, entry.outlinks) for row_id, entry, row in numbered])

@@ -21,7 +21,7 @@ def put_links(connection: Connection, links: Iterable[tuple[int, int, Sequence[s
                 keys[link] = digest(link)
             rows.add((keys[link], source_id, row_id))
     connection.executemany(
-        "INSERT OR IGNORE INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?)", sorted(rows)
+        "INSERT INTO outlinks(link_key, source_id, entry_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", sorted(rows)
     )
     return set(keys.values())
 

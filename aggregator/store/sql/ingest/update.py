@@ -11,10 +11,10 @@ from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import digest
 from aggregator.store.sql.ingest.arrivals import Arrival
-from aggregator.store.sql.ingest.entry_rows import CONTENT, UPSTREAM, EntryRow, searched, upstream_counts
+from aggregator.store.sql.ingest.entry_rows import CONTENT, UPSTREAM, EntryRow, indexed_words, upstream_counts
 from aggregator.store.sql.ingest.outlinks import forget_links, put_links
 
-__all__ = ["Edits", "StoredEntries", "held", "put_held", "rekey"]
+__all__ = ["Edits", "StoredEntries", "held", "put_held", "rekey", "stored_words"]
 
 #: what is stored of entries, by their sources and keys
 StoredEntries = Mapping[tuple[int, bytes], Row]
@@ -49,8 +49,9 @@ def rekey(connection: Connection, arrival: Arrival) -> None:
     for entry, row in arrival.entries:
         if entry.replaces is not None:
             connection.execute(
-                "UPDATE OR IGNORE entries SET entry_key = ?, entry_id = ?, id_basis = ?, guid = ?, guid_key = ?"
-                " WHERE source_id = ? AND entry_key = ?",
+                "UPDATE entries SET entry_key = ?1, entry_id = ?2, id_basis = ?3, guid = ?4, guid_key = ?5"
+                " WHERE source_id = ?6 AND entry_key = ?7"
+                " AND NOT EXISTS (SELECT 1 FROM entries WHERE source_id = ?6 AND entry_key = ?1)",
                 (
                     *(row.entry_key, row.entry_id, row.id_basis, row.guid, row.guid_key),
                     *(row.source_id, digest(entry.replaces)),
@@ -98,6 +99,7 @@ def _put_upstream(connection: Connection, stored: Row, entry: Entry) -> bool:
 
 def _edit(connection: Connection, row_id: int, entry: Entry, row: EntryRow) -> set[bytes]:
     before = forget_links(connection, row_id)
+    _reindex(connection, row_id, row)
     connection.execute(_EDIT, (*_edited(row), row_id))
     parsed = entry.parsed
     connection.execute(
@@ -105,5 +107,18 @@ def _edit(connection: Connection, row_id: int, entry: Entry, row: EntryRow) -> s
         " SET summary_html = excluded.summary_html, content_html = excluded.content_html",
         (row_id, parsed.summary_html, parsed.content_html),
     )
-    connection.execute("UPDATE search_text SET words = ?2 WHERE id = ?1 AND words <> ?2", (row_id, searched(entry)))
     return before | put_links(connection, [(row.source_id, row_id, entry.outlinks)])
+
+
+def _reindex(connection: Connection, row_id: int, row: EntryRow) -> None:
+    """Replaces the words by which an entry is found, while its columns still hold the old ones."""
+    old = stored_words(connection, row_id)
+    if old != row.words:
+        connection.unindex_words([(row_id, old)])
+        connection.index_words([(row_id, row.words)])
+
+
+def stored_words(connection: Connection, row_id: int) -> str:
+    """The words by which an entry is found now."""
+    query = "SELECT title, text, author, categories FROM entries WHERE id = ?"
+    return indexed_words(*connection.execute(query, (row_id,)).fetchone())
