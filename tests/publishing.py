@@ -24,12 +24,14 @@ from aggregator.model import (
     PollResult,
     Push,
     Reader,
+    RelatedItem,
     RelatedPair,
     Scope,
     Source,
     SourceHealth,
     SourceRef,
     StoreStats,
+    Story,
     StoryJoin,
     Subscription,
     Upstream,
@@ -163,14 +165,15 @@ class MemoryStore:
         found = [item for item in self.shown.values() if all(w in item.title.lower() for w in words.lower().split())]
         return found[:limit]
 
-    def story(self, story: str) -> list[Item]:
-        return [item for item in self.shown.values() if item.story == story]
+    def story(self, story: str) -> Story | None:
+        items = [item for item in self.shown.values() if item.story == story]
+        return Story(id=story, items=tuple(items)) if items else None
 
-    def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
+    def related(self, item_id: str, *, limit: int) -> list[RelatedItem]:
         ids = self.related_ids.get(item_id, [])[:limit]
-        return [(self.shown[other], 0.9 - place / 10) for place, other in enumerate(ids)]
+        return [RelatedItem(item=self.shown[other], score=0.9 - place / 10) for place, other in enumerate(ids)]
 
-    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[RelatedItem]]:
         return [self.related(item_id, limit=limit) for item_id in ids]
 
     def get_list(self, key: ListKey) -> ItemList | None:

@@ -377,7 +377,7 @@ def test_related_pairs_are_stored_both_ways(store: Store) -> None:
     poll(store, hours=60)
     refresher.run(NOON + timedelta(hours=60))
     glaciers = {item.id: item for item in store.search("glaciers", limit=0)}
-    scores = {(name, other.id): score for name in glaciers for other, score in store.related(name, limit=0)}
+    scores = {(name, one.item.id): one.score for name in glaciers for one in store.related(name, limit=0)}
     # a pair is decided when the younger arrives: the elder knows of it because it is stored the other way, too
     elder = [(a, b) for a, b in scores if b in glaciers and glaciers[a].first_seen < glaciers[b].first_seen]
     assert elder
@@ -399,7 +399,7 @@ def test_sentence_vectors_hold_from_the_next_run_on(store: Store) -> None:
     poll(store, hours=60)
     refresher.run(NOON + timedelta(hours=60))
     assert any("glaciers" in said.lower() for said in read)
-    best = [score for item in store.search("glaciers", limit=20) for _, score in store.related(item.id, limit=1)]
+    best = [one.score for item in store.search("glaciers", limit=20) for one in store.related(item.id, limit=1)]
     assert max(best) > 0.4, "what is said alike counts two fifths"
     read.clear()
     refresher.options = OPTIONS

@@ -14,7 +14,7 @@ from aggregator.curate.explanations import counted, list_name, why_apart, why_jo
 from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
-    from aggregator.model import Item, Provenance
+    from aggregator.model import Item, Provenance, RelatedItem
     from aggregator.publish.site import Site
     from aggregator.refresh import Placement
 
@@ -27,7 +27,7 @@ class Explanation:
     """All that is known of why an item is what and where it is."""
 
     found: Provenance
-    related: Sequence[tuple[Item, float]]
+    related: Sequence[RelatedItem]
     story: Mapping[str, Item]
     placements: Sequence[Placement]
 
@@ -52,7 +52,7 @@ def explain(context: Context, item: str, as_json: bool) -> None:
         told = Explanation(
             found=found,
             related=store.related(found.item.id, limit=RELATED),
-            story={one.id: one for one in store.story(found.item.story)},
+            story={one.id: one for one in story.items} if (story := store.story(found.item.story)) else {},
             placements=assemble.refresher(context.settings, store).placements(found.item.id, now=context.now()),
         )
     if as_json:
@@ -112,7 +112,9 @@ def as_row(told: Explanation, site: Site) -> dict[str, object]:
             {"list": str(one.key), "place": one.place, "of": one.of, "figures": _figures(one)}
             for one in told.placements
         ],
-        "related": [{"id": other.id, "title": other.title, "score": score} for other, score in told.related],
+        "related": [
+            {"id": one.item.id, "title": one.item.title, "score": one.score, "tier": one.tier} for one in told.related
+        ],
     }
 
 
@@ -147,8 +149,8 @@ def _print(told: Explanation, site: Site) -> None:
     if rows:
         print_table(["list", "place", "by"], rows, title="\nWithout a place now")
     if told.related:
-        related = [[other.id, score, other.title] for other, score in told.related]
-        print_table(["item", "score", "title"], related, title="\nRelated, by the rare words they share")
+        related = [[one.item.id, one.score, one.tier, one.item.title] for one in told.related]
+        print_table(["item", "score", "tier", "title"], related, title="\nRelated, by the rare words they share")
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import item_row, json_option, limit_option, local, print_json, print_table
+from aggregator.cli.output import item_row, json_option, limit_option, local, moment, print_json, print_table
 from aggregator.errors import NotFound
 from aggregator.publish.listing import Listing, Place
 
 if TYPE_CHECKING:
     from aggregator.config import Settings
-    from aggregator.model import Item, ItemList
+    from aggregator.model import Item, ItemList, RelatedItem, Story
     from aggregator.publish.site import Site
     from aggregator.store import Store
 
 
 @click.command("list")
-@click.argument("order", type=click.Choice(["latest", "ranking", "recommended"]))
+@click.argument("order", type=click.Choice(["latest", "ranking", "recommended", "stories"]))
 @click.option("--window", metavar="WINDOW", help="Of a ranking: 1h, 1d, 7d … one of [ranking] windows.")
 @click.option("--section", metavar="NAME", help="Only this section.")
 @click.option("--at", type=str, metavar="TIME", help="A ranking as it stood then: 2026-01-31T12:00, UTC if no zone.")
@@ -41,6 +41,11 @@ def show_list(
     """Show a list as the feeds hold it."""
     if order != "ranking" and (window or at):
         raise click.UsageError("--window and --at belong to a ranking: aggregator list ranking --window 7d")
+    if order == "stories":
+        if section:
+            raise click.UsageError("stories cross sections: leave --section out")
+        _show_stories(context, min_sources=2, limit=20 if limit is None else limit, as_json=as_json)
+        return
     from aggregator import assemble
 
     settings = context.settings
@@ -77,13 +82,13 @@ def related(context: Context, item: str | None, everything: bool, as_json: bool,
     with context.store() as store:
         if item:
             listing = Lists(store, site).related(item, limit=limit or 1000)
-            _show(listing, site, as_json)
+            _show(listing, site, as_json, tiers=True)
             return
         pairs = ((one, store.related(one.id, limit=limit or 1000)) for one in store.latest(Scope(), limit=0))
         if as_json:
             print_json(_scores(one.id, found) for one, found in pairs)
         else:
-            print_table(["item", "related", "score"], _pairs(pairs))
+            print_table(["item", "related", "score", "tier"], _pairs(pairs))
 
 
 @click.command()
@@ -96,16 +101,7 @@ def stories(context: Context, min_sources: int, as_json: bool, limit: int) -> No
 
     The most recently moved first; each with its articles, oldest first.
     """
-    from aggregator import assemble
-
-    site = assemble.site(context.settings)
-    with context.store() as store:
-        found = store.stories(min_sources=min_sources, limit=limit)
-        if as_json:
-            print_json(_story(story, items, site) for story, items in found)
-            return
-        rows = [row for story, items in found for row in _story_rows(story, items, site)]
-    print_table(["story", "item", "published", "source", "title"], rows)
+    _show_stories(context, min_sources=min_sources, limit=limit, as_json=as_json)
 
 
 @click.command()
@@ -128,6 +124,19 @@ def search(context: Context, words: tuple[str, ...], as_json: bool, limit: int) 
         kind="search", title=f"Search: {text}", description="", path="", page="", places=tuple(map(_place, items))
     )
     _show(listing, site, as_json)
+
+
+def _show_stories(context: Context, *, min_sources: int, limit: int, as_json: bool) -> None:
+    from aggregator import assemble
+
+    site = assemble.site(context.settings)
+    with context.store() as store:
+        found = store.stories(min_sources=min_sources, limit=limit)
+        if as_json:
+            print_json(_story(story, site) for story in found)
+            return
+        rows = [row for story in found for row in _story_rows(story, site)]
+    print_table(["story", "item", "published", "source", "title"], rows)
 
 
 def _latest(store: Store, site: Site, section: str | None, limit: int | None) -> Listing:
@@ -205,18 +214,33 @@ def _time(text: str | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _show(listing: Listing, site: Site, as_json: bool) -> None:
+def _show(listing: Listing, site: Site, as_json: bool, *, tiers: bool = False) -> None:
     if as_json:
-        print_json(place_row(place, site) for place in listing.places)
+        print_json(place_row(place, site) | ({"tier": place.tier} if tiers else {}) for place in listing.places)
         return
-    rows = ([place, *_cells(one, site)] for place, one in enumerate(listing.places, 1))
-    print_table(["#", "item", "published", "views", "source", "title", "why"], rows, title=_title(listing, site))
+    columns = ["#", "item", "published", "views", "source", "title", "why"]
+    rows = [[place, *_cells(one, site)] for place, one in enumerate(listing.places, 1)]
+    if tiers:
+        columns.append("tier")
+        rows = [[*row, one.tier] for row, one in zip(rows, listing.places, strict=True)]
+    if listing.compared_at is not None:
+        columns.insert(1, "before")
+        for row, one in zip(rows, listing.places, strict=True):
+            row.insert(1, "new" if one.rank_before is None else one.rank_before)
+    print_table(columns, rows, title=_title(listing, site))
 
 
 def place_row(place: Place, site: Site) -> dict[str, object]:
     """One place of a list, as JSON."""
     item = place.item
-    return item_row(item, page=site.page(item.id), score=place.score, reasons=place.reasons, views=place.views)
+    return item_row(
+        item,
+        page=site.page(item.id),
+        score=place.score,
+        reasons=place.reasons,
+        views=place.views,
+        rank_before=place.rank_before,
+    )
 
 
 def _title(listing: Listing, site: Site) -> str:
@@ -233,20 +257,28 @@ def _cells(place: Place, site: Site) -> list[object]:
     return [item.id, local(item.published, site.timezone), views, source, item.title, " · ".join(place.reasons)]
 
 
-def _scores(item_id: str, found: list[tuple[Item, float]]) -> dict[str, object]:
-    return {"id": item_id, "related": [{"id": other.id, "score": score} for other, score in found]}
+def _scores(item_id: str, found: list[RelatedItem]) -> dict[str, object]:
+    related = [{"id": one.item.id, "score": one.score, "tier": one.tier} for one in found]
+    return {"id": item_id, "related": related}
 
 
-def _pairs(pairs: Iterable[tuple[Item, list[tuple[Item, float]]]]) -> Iterator[list[object]]:
+def _pairs(pairs: Iterable[tuple[Item, list[RelatedItem]]]) -> Iterator[list[object]]:
     for item, found in pairs:
-        yield from ([item.title, other.title, score] for other, score in found)
+        yield from ([item.title, one.item.title, one.score, one.tier] for one in found)
 
 
-def _story(story: str, items: list[Item], site: Site) -> dict[str, object]:
-    return {"story": story, "items": [item_row(item, page=site.page(item.id)) for item in items]}
+def _story(story: Story, site: Site) -> dict[str, object]:
+    return {
+        "story": story.id,
+        "first": moment(story.first),
+        "newest": moment(story.newest),
+        "publishers": story.publishers,
+        "sources": [source.name for source in story.sources],
+        "items": [item_row(item, page=site.page(item.id)) for item in story.items],
+    }
 
 
-def _story_rows(story: str, items: list[Item], site: Site) -> Iterator[list[object]]:
-    for place, item in enumerate(items):
-        shown = "" if place else story
+def _story_rows(story: Story, site: Site) -> Iterator[list[object]]:
+    for place, item in enumerate(story.items):
+        shown = "" if place else story.id
         yield [shown, item.id, local(item.published, site.timezone), item.source.name, item.title]

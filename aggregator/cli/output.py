@@ -89,9 +89,18 @@ def local(at: datetime | None, zone: ZoneInfo) -> str:
 
 
 def item_row(
-    item: Item, *, page: str, score: float | None = None, reasons: Sequence[str] = (), views: int | None = None
+    item: Item,
+    *,
+    page: str,
+    score: float | None = None,
+    reasons: Sequence[str] = (),
+    views: int | None = None,
+    rank_before: int | None = None,
 ) -> dict[str, object]:
-    """An item as every listing gives it. `views`: those within the list's window; None: all ever."""
+    """An item as every listing gives it.
+
+    `views`: those within the list's window; None: all ever. `rank_before`: its place in the list earlier on.
+    """
     return {
         "id": item.id,
         "title": item.title,
@@ -101,11 +110,13 @@ def item_row(
         "sources": item.sources,
         "section": item.section,
         "author": item.author,
+        "language": item.language,
         "published": moment(item.published),
         "first_seen": moment(item.first_seen),
         "views": item.views if views is None else views,
         "likes": item.likes,
         "score": score,
+        "rank_before": rank_before,
         "story": item.story,
         "reasons": list(reasons),
     }

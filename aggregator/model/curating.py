@@ -11,7 +11,9 @@ from aggregator.model.documents import Upstream
 
 #: latest: only of a reader, the newest items in their order
 ListOrder = Literal["ranking", "recommended", "latest"]
-ListScope = Literal["site", "section", "feed", "reader"]
+#: related: about the same subject; more: alike at all, shown apart where places would stay empty
+RelatedTier = Literal["related", "more"]
+ListScope = Literal["site", "section", "language", "feed", "reader"]
 #: views: counted readers only · signals: coverage, citations and upstream counts stand in · mixed: both
 Basis = Literal["views", "signals", "mixed"]
 
@@ -112,6 +114,7 @@ class RelatedPair:
     other_id: str
     #: 0…1
     score: float
+    tier: RelatedTier = "related"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,8 @@ class Curation:
     story_merges: tuple[StoryMerge, ...] = ()
     joins: tuple[StoryJoin, ...] = ()
     related: tuple[RelatedPair, ...] = ()
+    #: by curated item, its language without region: declared or detected; "": none that is known
+    languages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +167,10 @@ class Candidate:
     source_rate: float = 1.0
     #: there is a picture to show beside it
     has_image: bool = False
+    #: and a text to show below its title
+    has_lead: bool = False
+    #: how often it was shown to readers, each time weighted by its place
+    impressions: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +224,7 @@ class ListKey:
     #: 1h, 1d, 7d, 30d …; None where nothing is counted
     window: str | None = None
     scope: ListScope = "site"
-    #: the section's name, the feed's name, the reader's token; "" for the site
+    #: the section's name, the language, the feed's name, the reader's token; "" for the site
     name: str = ""
 
     def __str__(self) -> str:
@@ -232,6 +241,8 @@ class Listed:
     score: float
     #: different readers within the list's window; None where the list counts none
     views: int | None = None
+    #: its place in the same list at `ItemList.compared_at`; None: it was not in it, or nothing was compared
+    rank_before: int | None = None
     #: short phrases for readers: ("6 sources", "41 readers today", "rising")
     reasons: tuple[str, ...] = ()
     #: the terms of the score, for `explain`
@@ -249,3 +260,5 @@ class ItemList:
     until: datetime | None
     basis: Basis
     places: tuple[Listed, ...]
+    #: the earlier moment at which `Listed.rank_before` holds; None: movement is not known (only rankings by views)
+    compared_at: datetime | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from aggregator.model.collecting import PollError, Subscription
+from aggregator.model.curating import RelatedTier
 from aggregator.model.documents import Enclosure, Upstream
 
 
@@ -80,11 +81,68 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One event, as several publishers report it. Its id is permanent; ids of merged stories resolve to it."""
+
+    id: str
+    #: oldest first by (published, id); never empty
+    items: tuple[Item, ...]
+
+    @property
+    def first(self) -> datetime:
+        """When the first report was published."""
+        return self.items[0].published
+
+    @property
+    def newest(self) -> datetime:
+        """When the newest report was published."""
+        return self.items[-1].published
+
+    @property
+    def updated(self) -> datetime:
+        """When a report was last added here."""
+        return max(item.first_seen for item in self.items)
+
+    @property
+    def sources(self) -> tuple[SourceRef, ...]:
+        """The publishers that carry it, each once, in the order in which they came."""
+        found = {copy.source.id: copy.source for item in self.items for copy in item.copies}
+        return tuple(found.values())
+
+    @property
+    def publishers(self) -> int:
+        """How many distinct sources carry it."""
+        return len(self.sources)
+
+    @property
+    def by_source(self) -> Mapping[int, tuple[Item, ...]]:
+        """Its items by source id, oldest first; an item that several sources carry stands with each."""
+        found: dict[int, list[Item]] = {source.id: [] for source in self.sources}
+        for item in self.items:
+            for source_id in dict.fromkeys(copy.source.id for copy in item.copies):
+                found[source_id].append(item)
+        return {source_id: tuple(items) for source_id, items in found.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedItem:
+    """An item beside another one, and how alike they are."""
+
+    item: Item
+    #: 0…1
+    score: float
+    #: related: about the same subject; more: alike at all
+    tier: RelatedTier = "related"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Which items a listing looks at. The default: all that are shown."""
 
     section: str | None = None
     source_slug: str | None = None
+    #: a language without region ("de"); detected ones count
+    language: str | None = None
     #: only items first seen at or after
     since: datetime | None = None
 

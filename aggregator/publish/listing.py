@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from aggregator.model import Item
+from aggregator.model import Item, RelatedTier
 
 Kind = Literal["latest", "ranking", "recommended", "related", "search"]
 #: a keyset cursor: (published, id) of the last item of the page before; the next page continues behind it
@@ -25,6 +25,10 @@ class Place:
     views: int | None = None
     #: short phrases for readers: ("6 sources", "41 readers today", "rising")
     reasons: tuple[str, ...] = ()
+    #: its place in the same list at `Listing.compared_at`; None: it was not in it, or nothing was compared
+    rank_before: int | None = None
+    #: of related items: about the same subject, or alike at all
+    tier: RelatedTier = "related"
     #: items on the same subject, best first; filled in for feeds only (`Lists.with_related`)
     related: tuple[Item, ...] = ()
 
@@ -54,6 +58,8 @@ class Listing:
     window: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    #: the earlier moment at which `Place.rank_before` holds; None: movement is not known
+    compared_at: datetime | None = None
     basis: Literal["views", "signals", "mixed"] | None = None
 
     @property

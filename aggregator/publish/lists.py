@@ -106,6 +106,7 @@ class Lists:
             window=computed.key.window if computed else None,
             since=computed.since if computed else None,
             until=computed.until if computed else None,
+            compared_at=computed.compared_at if computed else None,
             basis=computed.basis if computed else None,
         )
 
@@ -115,14 +116,16 @@ class Lists:
         if not found:
             raise NotFound(f"there is no item {item_id!r}")
         item = found[0]
-        pairs = self._store.related(item.id, limit=self.site.related_size if limit is None else limit)
+        related = self._store.related(item.id, limit=self.site.related_size if limit is None else limit)
         return Listing(
             kind="related",
             title=f"Related to “{item.title}”",
             description="Items on the same subject, most related first; not the item itself, its copies or its story.",
             path=f"/item/{item.id}/related",
             page=f"/item/{item.id}",
-            places=tuple(Place(item=other, score=score, reasons=_reasons(other)) for other, score in pairs),
+            places=tuple(
+                Place(item=one.item, score=one.score, tier=one.tier, reasons=_reasons(one.item)) for one in related
+            ),
         )
 
     def own(self, feed: OwnFeed) -> Listing:
@@ -196,8 +199,8 @@ class Lists:
         return replace(
             listing,
             places=tuple(
-                replace(place, related=tuple(item for item, _ in pairs))
-                for place, pairs in zip(listing.places, found, strict=True)
+                replace(place, related=tuple(one.item for one in related if one.tier == "related"))
+                for place, related in zip(listing.places, found, strict=True)
             ),
         )
 
@@ -271,8 +274,13 @@ class Lists:
         for listed in computed.places:
             item = items.get(listed.item_id) or items.get(self._store.resolve(listed.item_id) or "")
             if item is not None and item.id not in places:
-                place = Place(item=item, score=listed.score, views=listed.views, reasons=listed.reasons)
-                places[item.id] = place
+                places[item.id] = Place(
+                    item=item,
+                    score=listed.score,
+                    views=listed.views,
+                    reasons=listed.reasons,
+                    rank_before=listed.rank_before,
+                )
         return tuple(places.values())
 
 

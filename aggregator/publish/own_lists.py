@@ -35,10 +35,10 @@ class OwnLists:
         seeds = {item.id for item in self._newest(feed)}
         scores: Counter[str] = Counter()
         items: dict[str, Item] = {}
-        for pairs in self._store.related_each(sorted(seeds), limit=feed.size):
-            for item, score in pairs:
-                items[item.id] = item
-                scores[item.id] += score  # type: ignore[assignment]  # a Counter adds floats as well
+        for related in self._store.related_each(sorted(seeds), limit=feed.size):
+            for one in related:
+                items[one.item.id] = one.item
+                scores[one.item.id] += one.score  # type: ignore[assignment]  # a Counter adds floats as well
         order = sorted((item for item in items.values() if item.id not in seeds), key=lambda i: (-scores[i.id], i.id))
         kept = _capped(order, feed)
         return tuple(Place(item=item, score=scores[item.id]) for item in kept)

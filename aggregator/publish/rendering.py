@@ -135,7 +135,7 @@ class Rendering:
         return _page(
             self.pages.article(
                 item=item,
-                story=self.store.story(item.story),
+                story=story.items if (story := self.store.story(item.story)) else (),
                 related=self.lists.related(item.id),
                 ranking=ranking,
                 recommended=recommended,

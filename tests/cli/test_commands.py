@@ -25,8 +25,8 @@ from aggregator.model import View
 from aggregator.store import open_store
 
 ITEM_KEYS = [
-    *("id", "title", "url", "page", "source", "sources", "section", "author", "published", "first_seen"),
-    *("views", "likes", "score", "story", "reasons"),
+    *("id", "title", "url", "page", "source", "sources", "section", "author", "language", "published", "first_seen"),
+    *("views", "likes", "score", "rank_before", "story", "reasons"),
 ]
 
 Run = Callable[..., tuple[int, str, str]]
@@ -172,7 +172,11 @@ def test_status_fits_a_narrow_terminal(site: Path) -> None:
 def test_stories_and_related(rows: Rows) -> None:
     stories = rows("stories", "--min-sources", "1")
     assert sum(len(story["items"]) for story in stories) == 3
-    assert all(list(story) == ["story", "items"] and list(story["items"][0]) == ITEM_KEYS for story in stories)
+    assert all(list(story) == ["story", "first", "newest", "publishers", "sources", "items"] for story in stories)
+    assert all(list(item) == ITEM_KEYS for story in stories for item in story["items"])
+    (several,) = rows("list", "stories")
+    assert several in stories
+    assert several["publishers"] == len(several["sources"]) == 2
     everything = rows("related", "--all")
     assert len(everything) == 3
     assert all(list(row) == ["id", "related"] for row in everything)

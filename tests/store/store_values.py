@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from aggregator.model import Entry, Lease, ParsedEntry, PollResult, Subscription, Verdict
+from aggregator.model import Entry, Item, Lease, ParsedEntry, PollResult, Subscription, Verdict
 from aggregator.store import PollChanges, Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -72,6 +72,13 @@ def poll(store: Store, url: str, *entries: Entry, at: datetime = NOW, **fields: 
 
 def source_id(store: Store, url: str) -> int:
     return next(one.ref.id for one in store.sources(now=NOW) if one.ref.url == url)
+
+
+def story_of(store: Store, story: str) -> tuple[Item, ...]:
+    """The items of a story that exists."""
+    found = store.story(story)
+    assert found is not None
+    return found.items
 
 
 def edited(entry: Entry, title: str) -> Entry:

@@ -4,13 +4,13 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from store_values import HOUR, NOW, A, follow, make_entry, poll
 
 from aggregator.errors import NotFound, StoreError
-from aggregator.model import ItemList, ListKey, Scope, View
+from aggregator.model import Curation, ItemList, ListKey, Merge, Scope, View
 from aggregator.store import Store
 
 DAY = timedelta(days=1)
@@ -131,6 +131,31 @@ class TestViews:
         assert store.count_once("log:1", views) == 0
         assert store.count_once("log:2", views) == 0
         assert store.stats().views == 2
+
+
+class TestImpressions:
+    def shown(self, store: Store, at: datetime) -> dict[str, float]:
+        return {one.item_id: one.impressions for one in store.candidates(since=NOW - DAY, now=at)}
+
+    def test_add_up_by_item_as_of_any_hour(self, store: Store, ids: list[str]) -> None:
+        a, b, c = ids
+        store.add_impressions({a: 1.0, b: 0.5, "nobody": 3.0}, at=NOW)
+        store.add_impressions({a: 0.25}, at=NOW + 2 * HOUR)
+        assert self.shown(store, NOW + 3 * HOUR) == {a: 1.25, b: 0.5, c: 0.0}
+        poll(store, A, make_entry("later"), at=NOW + 4 * HOUR)
+        assert self.shown(store, NOW + HOUR) == {a: 1.0, b: 0.5, c: 0.0}
+
+    def test_follow_their_item_when_it_is_merged(self, store: Store, ids: list[str]) -> None:
+        a, b, _ = ids
+        store.add_impressions({a: 1.0, b: 2.0}, at=NOW)
+        store.put_curation(Curation(curated=(), merges=(Merge(keep=a, absorb=b, rule="near-duplicate"),)), now=NOW)
+        store.add_impressions({b: 0.5}, at=NOW)
+        assert self.shown(store, NOW)[a] == 3.5
+
+    def test_are_no_change_that_readers_see(self, store: Store, ids: list[str]) -> None:
+        before = store.generation()
+        store.add_impressions({ids[0]: 1.0}, at=NOW)
+        assert store.generation() == before
 
 
 class TestLikes:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll, source_id
+from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll, source_id, story_of
 
 from aggregator.errors import StoreError
 from aggregator.model import (
@@ -160,12 +160,12 @@ class TestStories:
                 *(StoryJoin(item_id=one, story=c) for one in (c, d)),
             ),
         )
-        assert [item.id for item in store.story(a)] == [a, b]
-        assert [story for story, _ in store.stories(min_sources=2, limit=0)] == [c, a]
+        assert [item.id for item in story_of(store, a)] == [a, b]
+        assert [story.id for story in store.stories(min_sources=2, limit=0)] == [c, a]
         put(store, story_merges=(StoryMerge(keep=a, absorb=c),))
-        assert [item.id for item in store.story(c)] == [a, b, c, d]
+        assert [item.id for item in story_of(store, c)] == [a, b, c, d]
         assert item_of(store, d).story == a
-        assert [(story, len(items)) for story, items in store.stories(min_sources=2, limit=0)] == [(a, 4)]
+        assert [(story.id, len(story.items)) for story in store.stories(min_sources=2, limit=0)] == [(a, 4)]
         put(store, joins=(StoryJoin(item_id=b, story=c),))
         assert item_of(store, b).story == a
 
@@ -173,21 +173,21 @@ class TestStories:
         a, b, c, d = add(store, "a", "b", "c", "d")
         put(store, joins=(StoryJoin(item_id=a, story=a), *(StoryJoin(item_id=one, story=c) for one in (b, c, d))))
         put(store, story_merges=(StoryMerge(keep=a, absorb=c),))
-        assert [item.id for item in store.story(c)] == [a, b, c, d]
+        assert [item.id for item in story_of(store, c)] == [a, b, c, d]
         apart = {"curated": (), "joins": (StoryJoin(item_id=d, story=c), StoryJoin(item_id=c, story=c))}
         for _ in range(2):
             put(store, **apart)
-            assert [item.id for item in store.story(a)] == [a, b]
-            assert [item.id for item in store.story(c)] == [c, d]
-            assert {len(items) for _, items in store.stories(min_sources=1, limit=0)} == {2}
+            assert [item.id for item in story_of(store, a)] == [a, b]
+            assert [item.id for item in story_of(store, c)] == [c, d]
+            assert {len(story.items) for story in store.stories(min_sources=1, limit=0)} == {2}
 
     def test_a_former_id_follows_its_item(self, store: Store) -> None:
         a, b, c, d = add(store, "a", "b", "c", "d")
         put(store, joins=tuple(StoryJoin(item_id=one, story=one) for one in (a, b, c, d)))
         put(store, story_merges=(StoryMerge(keep=a, absorb=b),))
         put(store, joins=(StoryJoin(item_id=b, story=d),))
-        assert [item.id for item in store.story(b)] == [b, d]
-        assert [item.id for item in store.story(a)] == [a]
+        assert [item.id for item in story_of(store, b)] == [b, d]
+        assert [item.id for item in story_of(store, a)] == [a]
 
     def test_where_an_item_stands_in_the_end_is_what_holds(self, store: Store) -> None:
         """In one batch a story was merged, and one of its items has left it again."""
@@ -200,8 +200,8 @@ class TestStories:
         }
         for _ in range(2):
             put(store, **both)
-            assert [item.id for item in store.story(b)] == [a, b]
-            assert [item.id for item in store.story(c)] == [c]
+            assert [item.id for item in story_of(store, b)] == [a, b]
+            assert [item.id for item in story_of(store, c)] == [c]
 
     def test_min_sources_counts_distinct_sources(self, store: Store) -> None:
         follow(store, A)
@@ -220,12 +220,29 @@ class TestStories:
         )
         found = {one.item_id: one for one in store.candidates(since=NOW, now=NOW + HOUR)}
         assert {item_id: (one.sources, one.coverage) for item_id, one in found.items()} == {a: (2, 2), c: (1, 2)}
-        assert [len(items) for _, items in store.stories(min_sources=3, limit=0)] == [2]
+        assert [len(story.items) for story in store.stories(min_sources=3, limit=0)] == [2]
+
+    def test_who_reports_it_and_when(self, store: Store) -> None:
+        a, b, c = add(store, "a", "b", "c")
+        put(
+            store,
+            merges=(Merge(keep=a, absorb=b, rule="near-duplicate"),),
+            joins=tuple(StoryJoin(item_id=one, story=a) for one in (a, c)),
+        )
+        story = store.story(a)
+        assert story is not None
+        assert (story.id, [item.id for item in story.items]) == (a, [a, c])
+        assert (story.first, story.newest) == (NOW - 3 * HOUR, NOW - HOUR)
+        assert story.updated == max(item.first_seen for item in story.items)
+        assert [source.url for source in story.sources] == [f"https://{name}.example/feed" for name in "abc"]
+        reports = {source: [item.id for item in items] for source, items in story.by_source.items()}
+        assert list(reports.values()) == [[a], [a], [c]]
+        assert story.publishers == 3
 
     def test_an_item_of_its_own(self, store: Store) -> None:
         (a,) = add(store, "a")
-        assert [item.id for item in store.story(a)] == [a]
-        assert store.story("0" * 13) == []
+        assert [item.id for item in story_of(store, a)] == [a]
+        assert store.story("0" * 13) is None
 
 
 class TestRelated:
@@ -235,16 +252,26 @@ class TestRelated:
             RelatedPair(item_id=a, other_id=one, score=score) for one, score in ((b, 0.2), (c, 0.5), (d, 0.9))
         )
         put(store, curated=(a,), related=pairs)
-        assert [(item.id, score) for item, score in store.related(a, limit=2)] == [(d, 0.9), (c, 0.5)]
-        assert [(item.id, score) for item, score in store.related(b, limit=9)] == [(a, 0.2)]
+        assert [(one.item.id, one.score) for one in store.related(a, limit=2)] == [(d, 0.9), (c, 0.5)]
+        assert [(one.item.id, one.score) for one in store.related(b, limit=9)] == [(a, 0.2)]
         put(store, joins=tuple(StoryJoin(item_id=one, story=a) for one in (a, d)))
-        assert [item.id for item, _ in store.related(a, limit=9)] == [c, b]
+        assert [one.item.id for one in store.related(a, limit=9)] == [c, b]
+
+    def test_what_is_merely_alike_stands_behind_what_is_related(self, store: Store) -> None:
+        a, b, c = add(store, "a", "b", "c")
+        pairs = (
+            RelatedPair(item_id=a, other_id=b, score=0.09, tier="more"),
+            RelatedPair(item_id=a, other_id=c, score=0.08),
+        )
+        put(store, curated=(a,), related=pairs)
+        assert [(one.item.id, one.tier) for one in store.related(a, limit=9)] == [(c, "related"), (b, "more")]
+        assert [(one.item.id, one.tier) for one in store.related(b, limit=9)] == [(a, "more")]
 
     def test_curating_again_replaces(self, store: Store) -> None:
         a, b, c = add(store, "a", "b", "c")
         put(store, curated=(a,), related=(RelatedPair(item_id=a, other_id=b, score=0.5),))
         put(store, curated=(a,), related=(RelatedPair(item_id=c, other_id=a, score=0.4),))
-        assert [item.id for item, _ in store.related(a, limit=9)] == [c]
+        assert [one.item.id for one in store.related(a, limit=9)] == [c]
         assert store.related(b, limit=9) == []
 
     def test_merging_moves_pairs(self, store: Store) -> None:
@@ -252,8 +279,8 @@ class TestRelated:
         pairs = (RelatedPair(item_id=a, other_id=b, score=0.9), RelatedPair(item_id=b, other_id=c, score=0.3))
         put(store, curated=(a, b, c), related=pairs)
         put(store, merges=(Merge(keep=a, absorb=b, rule="near-duplicate"),))
-        assert [(item.id, score) for item, score in store.related(a, limit=9)] == [(c, 0.3)]
-        assert [(item.id, score) for item, score in store.related(c, limit=9)] == [(a, 0.3)]
+        assert [(one.item.id, one.score) for one in store.related(a, limit=9)] == [(c, 0.3)]
+        assert [(one.item.id, one.score) for one in store.related(c, limit=9)] == [(a, 0.3)]
 
     def test_of_nothing(self, store: Store) -> None:
         assert store.related("0" * 13, limit=9) == []
@@ -370,6 +397,19 @@ class TestLists:
         assert provenance is not None
         assert provenance.places == (("ranking:1d/site/", 2, 1.0, {"a": 1.5}, ("x",)),)
 
+    def test_movement_comes_back_and_is_seen(self, store: Store) -> None:
+        ids = add(store, "a", "b")
+        store.put_lists([self.ranking(*ids)])
+        before = store.generation()
+        still = self.ranking(*ids)
+        moved = tuple(replace(place, rank_before=n) for place, n in zip(still.places, (2, None), strict=True))
+        store.put_lists([replace(still, places=moved, compared_at=NOW - HOUR)])
+        found = store.get_list(RANKING)
+        assert found is not None
+        assert [place.rank_before for place in found.places] == [2, None]
+        assert found.compared_at == NOW - HOUR
+        assert store.generation() > before
+
     def test_figures_without_bounds_do_no_harm(self, store: Store) -> None:
         (a,) = add(store, "a")
         place = Listed(item_id=a, score=float("inf"), figures={"hot": float("nan"), "age": 1.0})
@@ -388,6 +428,22 @@ class TestLists:
         assert (store.get_list(RANKING), store.generation()) == (self.ranking(*ids, at=1, score=2.0), before)
         store.put_lists([self.ranking(*reversed(ids), at=2)])
         assert store.generation() > before
+
+
+class TestLanguages:
+    def test_a_detected_language_is_that_of_the_item(self, store: Store) -> None:
+        follow(store, A)
+        declared = ("en-GB", "en-GB", "en-GB", None)
+        entries = [replace(make_entry(name), parsed=replace(make_entry(name).parsed, language=language))
+                   for name, language in zip("abcd", declared, strict=True)]  # fmt: skip
+        poll(store, A, *entries)
+        a, b, c, d = sorted((one.item_id for one in store.pending(limit=9)), key=lambda one: item_of(store, one).title)
+        assert [item_of(store, one).language for one in (a, d)] == ["en-GB", None]
+        put(store, curated=(a, b, c, d), languages={a: "en", b: "fr", c: "", d: "de"})
+        assert [item_of(store, one).language for one in (a, b, c, d)] == ["en-GB", "fr", None, "de"]
+        assert [item.id for item in store.latest(Scope(language="fr"), limit=9)] == [b]
+        assert store.languages(since=NOW - 24 * HOUR) == {"en": 1, "fr": 1, "": 1, "de": 1}
+        assert {one.language for one in store.candidates(since=NOW - HOUR, now=NOW)} == {"en-GB", "fr", None, "de"}
 
 
 class TestVerdicts:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll
+from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll, story_of
 
 from aggregator.errors import StoreError
 from aggregator.model import Curation, Entry, Merge, RelatedPair, Scope, Split, StoryJoin, Undone, View
@@ -230,10 +230,10 @@ class TestUndoing:
         a, b, c = three(store)
         merge(store, a, b)
         put(store, curated=(a, c), joins=tuple(StoryJoin(item_id=one, story=a) for one in (a, c)))
-        assert [len(items) for _, items in store.stories(min_sources=3, limit=0)] == [2]
+        assert [len(story.items) for story in store.stories(min_sources=3, limit=0)] == [2]
         split(store, a, b)
         assert list(store.stories(min_sources=3, limit=0)) == []
-        assert [item.id for item in store.story(a)] == [a, c]
+        assert [item.id for item in story_of(store, a)] == [a, c]
 
 
 def test_kill_9_leaves_an_item_whole_or_apart_and_every_id_answers(tmp_path: Path) -> None:

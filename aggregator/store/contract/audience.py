@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -32,6 +32,13 @@ class AudienceStore(Protocol):
 
     def view_counts(self, *, since: datetime, until: datetime, ids: Sequence[str] | None = None) -> dict[str, int]:
         """Views by item with since ≤ time < until, exact to the 5-minute bucket; items without views are absent."""
+
+    def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
+        """Adds to how often these items were shown to readers: by item id, the weights of the places it stood at.
+
+        A place weighs 1 / log2(1 + place), counted once a page view and item. Kept by the hour; ids of merged items
+        count for the item they became, unknown ones are dropped. No reader is named, and `generation` stays.
+        """
 
     def like(self, item_id: str, *, visitor: bytes, now: datetime) -> bool:
         """Records a like, durably; False if this visitor has liked it before. Raises NotFound."""

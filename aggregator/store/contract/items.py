@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from aggregator.model import Item, Provenance, Scope
+from aggregator.model import Item, Provenance, RelatedItem, Scope, Story
 
 __all__ = ["ItemStore"]
 
@@ -26,17 +26,20 @@ class ItemStore(Protocol):
     def search(self, words: str, *, limit: int) -> list[Item]:
         """Items that contain all the words, newest first. Any text is a valid query."""
 
-    def stories(self, *, min_sources: int, limit: int) -> Iterator[tuple[str, list[Item]]]:
+    def stories(self, *, min_sources: int, limit: int) -> Iterator[Story]:
         """Stories carried by at least `min_sources` distinct sources, the most recently moved first. limit 0: all."""
 
-    def story(self, story: str) -> list[Item]:
-        """The items of one story, oldest first; former story ids resolve."""
+    def story(self, story: str) -> Story | None:
+        """One story; former story ids resolve. None: there is no such story, or nothing of it is shown any more."""
 
-    def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
-        """Items on the same subject with their scores, best first; never the item itself or its story's items."""
+    def related(self, item_id: str, *, limit: int) -> list[RelatedItem]:
+        """What is related to an item, then what is alike at all (`more`), best first; never its story's items."""
 
-    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[RelatedItem]]:
         """`related` for each of these ids, in their order: what a list of many items asks once."""
+
+    def languages(self, *, since: datetime) -> dict[str, int]:
+        """How many items that were published since then are shown, by language without region; "": unknown."""
 
     def provenance(self, item_id: str) -> Provenance | None:
         """Why the item is what it is."""

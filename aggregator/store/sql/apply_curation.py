@@ -42,9 +42,11 @@ def put(connection: Connection, curation: Curation, handed: Handed, now_ms: int)
     for story_id in stories:
         recompute_story(connection, story_id)
     for item_id in curation.curated:
-        _mark_curated(connection, item_id, handed.revisions.get(item_id))
+        _mark_curated(connection, item_id, handed.revisions.get(item_id), curation.languages.get(item_id))
     merge_review.settle(connection, curation.settled, handed.doubts)
-    if curation.splits or curation.merges or curation.joins or curation.story_merges or curation.related:
+    if any(
+        (curation.splits, curation.merges, curation.joins, curation.story_merges, curation.related, curation.languages)
+    ):
         bump(connection)
 
 
@@ -62,10 +64,11 @@ def _story_row(connection: Connection, story: str) -> int:
     return row_id
 
 
-def _mark_curated(connection: Connection, item_id: str, revision: int | None) -> None:
+def _mark_curated(connection: Connection, item_id: str, revision: int | None, language: str | None) -> None:
     """What was edited since it was handed out stays pending; without knowing, the present text counts as curated."""
     connection.execute(
-        "UPDATE items SET curated = coalesce(?, revision) WHERE id = ?", (revision, _row(connection, item_id))
+        "UPDATE items SET curated = coalesce(?, revision), language = coalesce(?, language) WHERE id = ?",
+        (revision, language, _row(connection, item_id)),
     )
 
 
@@ -94,7 +97,7 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
     )
     connection.execute(
         "UPDATE items SET merged_into = ?1, shown = FALSE, live = FALSE, curated = revision, views = 0, likes = 0,"
-        " story_id = NULL WHERE id = ?2",
+        " impressions = 0, story_id = NULL WHERE id = ?2",
         (keep, absorb),
     )
     connection.execute("UPDATE items SET merged_into = ? WHERE merged_into = ?", (keep, absorb))
@@ -137,11 +140,18 @@ def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
         (keep, absorb),
     )
     connection.execute("DELETE FROM buckets WHERE item_id = ?", (absorb,))
+    connection.execute(
+        "INSERT INTO impressions(hour, item_id, weight) SELECT hour, ?1, weight FROM impressions WHERE item_id = ?2"
+        " ON CONFLICT(hour, item_id) DO UPDATE SET weight = impressions.weight + excluded.weight",
+        (keep, absorb),
+    )
+    connection.execute("DELETE FROM impressions WHERE item_id = ?", (absorb,))
     for table in _ATTACHED:
         connection.execute(f"UPDATE OR IGNORE {table} SET item_id = ? WHERE item_id = ?", (keep, absorb))
         connection.execute(f"DELETE FROM {table} WHERE item_id = ?", (absorb,))
     connection.execute(
         "UPDATE items SET views = views + (SELECT views FROM items WHERE id = ?1),"
+        " impressions = impressions + (SELECT impressions FROM items WHERE id = ?1),"
         " likes = (SELECT count(*) FROM likes WHERE item_id = ?2) WHERE id = ?2",
         (absorb, keep),
     )
@@ -150,9 +160,9 @@ def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
 def _move_related(connection: Connection, keep: int, absorb: int) -> None:
     for mine, other in (("item_id", "other_id"), ("other_id", "item_id")):
         connection.execute(
-            f"INSERT INTO related({mine}, {other}, score) SELECT ?1, {other}, score FROM related"
-            f" WHERE {mine} = ?2 AND {other} <> ?1 ON CONFLICT(item_id, other_id)"
-            " DO UPDATE SET score = greatest(related.score, excluded.score)",
+            f"INSERT INTO related({mine}, {other}, score, tier) SELECT ?1, {other}, score, tier FROM related"
+            f" WHERE {mine} = ?2 AND {other} <> ?1 ON CONFLICT(item_id, other_id) DO UPDATE SET"
+            " score = greatest(related.score, excluded.score), tier = greatest(related.tier, excluded.tier)",
             (keep, absorb),
         )
     forget_related(connection, absorb)
@@ -210,9 +220,9 @@ def _put_related(connection: Connection, curated: Iterable[str], pairs: Iterable
     """The pairs of curated items are replaced, not added to: an edit may have changed the subject."""
     for item_id in curated:
         forget_related(connection, _row(connection, item_id))
-    rows = [(_row(connection, pair.item_id), _row(connection, pair.other_id), pair.score) for pair in pairs]
+    rows = [(_row(connection, pair.item_id), _row(connection, pair.other_id), pair.score, pair.tier) for pair in pairs]
     connection.executemany(
-        "INSERT INTO related(item_id, other_id, score) VALUES (?, ?, ?)"
-        " ON CONFLICT(item_id, other_id) DO UPDATE SET score = excluded.score",
-        [row for a, b, score in rows if a != b for row in ((a, b, score), (b, a, score))],
+        "INSERT INTO related(item_id, other_id, score, tier) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT(item_id, other_id) DO UPDATE SET score = excluded.score, tier = excluded.tier",
+        [row for a, b, *how in rows if a != b for row in ((a, b, *how), (b, a, *how))],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from aggregator.errors import NotFound, StoreError
@@ -13,11 +13,19 @@ from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
 from aggregator.store.sql.ids import encode_id
 
 BUCKET_MS = 300_000
+#: impressions are kept by the hour
+HOUR_MS = 3_600_000
 _COUNTS = """
 SELECT i.public_id, sum(b.n) FROM buckets b JOIN items i ON i.id = b.item_id
 WHERE b.bucket >= ? AND b.bucket < ? GROUP BY b.item_id
 """
 _COUNT_OF = "SELECT sum(n) FROM buckets WHERE item_id = ? AND bucket >= ? AND bucket < ?"
+
+
+_SHOWN = """
+INSERT INTO impressions(hour, item_id, weight) VALUES (?, ?, ?)
+ON CONFLICT(hour, item_id) DO UPDATE SET weight = impressions.weight + excluded.weight
+"""
 
 
 class Audience:
@@ -40,6 +48,21 @@ class Audience:
             return counts
 
         return self._engine.read(run)
+
+    def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
+        """Adds to how often these items were shown, in the hour of `at`; ids that do not exist are dropped."""
+        hour = codec.to_ms(at) // HOUR_MS
+
+        def run(connection: Connection) -> None:
+            rows = zip(item_loader.resolve_each(connection, list(weights)), weights.values(), strict=True)
+            added = [(row_id, weight) for row_id, weight in rows if row_id is not None and weight > 0]
+            connection.executemany(_SHOWN, [(hour, row_id, weight) for row_id, weight in added])
+            connection.executemany(
+                "UPDATE items SET impressions = impressions + ? WHERE id = ?",
+                [(weight, row_id) for row_id, weight in added],
+            )
+
+        self._engine.write(run)
 
     def like(self, item_id: str, *, visitor: bytes, now: datetime) -> bool:
         """Records a like, durably; False if this visitor has liked it before. Raises NotFound."""

@@ -11,18 +11,22 @@ from dataclasses import dataclass
 
 from aggregator.model import Candidate
 from aggregator.store.sql import codec, source_health
-from aggregator.store.sql.audience import BUCKET_MS
+from aggregator.store.sql.audience import BUCKET_MS, HOUR_MS
 from aggregator.store.sql.derived_columns import citations
 from aggregator.store.sql.engine import NO_LIMIT, Connection, Row
 from aggregator.store.sql.ids import encode_id
+from aggregator.store.sql.item_loader import LANGUAGE
 
 _CHUNK = 500
 _ALL = NO_LIMIT
+#: a text of so many characters can stand below a title
+_LEAD_CHARS = 40
 
 #: what is known of each of them today; to be followed by WHERE
-SELECTED = """
+SELECTED = f"""
 SELECT i.id, i.public_id, i.story_id, i.source_id, i.section, i.published, i.first_seen, i.sources, i.views, i.likes,
-    i.boost, i.pinned_until, e.title, e.language, e.image_url IS NOT NULL AS has_image, e.upstream_comments,
+    i.impressions, i.boost, i.pinned_until, e.title, {LANGUAGE} AS language,
+    e.image_url IS NOT NULL AS has_image, length(e.text) >= {_LEAD_CHARS} AS has_lead, e.upstream_comments,
     e.upstream_views, e.upstream_votes, s.weight, i.citations, st.public_id AS story,
     coalesce(sto.coverage, 1) AS coverage
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = i.source_id
@@ -41,6 +45,7 @@ SELECT EXISTS(SELECT 1 FROM items WHERE shown AND first_seen > :now)
     OR EXISTS(SELECT 1 FROM buckets WHERE bucket > :last)
 """
 _VIEWS_LATER = "SELECT item_id, sum(n) FROM buckets WHERE bucket > ? GROUP BY item_id"
+_IMPRESSIONS_LATER = "SELECT item_id, sum(weight) FROM impressions WHERE hour > ? GROUP BY item_id"
 _LIKES_LATER = "SELECT item_id, count(*) FROM likes WHERE at > ? GROUP BY item_id"
 _SOURCES = """
 SELECT e.item_id, count(DISTINCT e.source_id) FROM entries e JOIN sources s ON s.id = e.source_id
@@ -58,12 +63,13 @@ class _AsOf:
 
     views_later: Mapping[int, int]
     likes_later: Mapping[int, int]
+    impressions_later: Mapping[int, float]
     sources: Mapping[int, int]
     citations: Mapping[int, int]
     coverage: Mapping[int, int]
 
 
-_TODAY = _AsOf(views_later={}, likes_later={}, sources={}, citations={}, coverage={})
+_TODAY = _AsOf(views_later={}, likes_later={}, impressions_later={}, sources={}, citations={}, coverage={})
 
 
 def read(connection: Connection, since_ms: int, now_ms: int, limit: int) -> list[Candidate]:
@@ -98,6 +104,7 @@ def _as_of(connection: Connection, rows: Sequence[Row], now_ms: int) -> _AsOf:
     return _AsOf(
         views_later=dict(map(tuple, connection.execute(_VIEWS_LATER, (now_ms // BUCKET_MS,)))),
         likes_later=dict(map(tuple, connection.execute(_LIKES_LATER, (now_ms,)))),
+        impressions_later=dict(map(tuple, connection.execute(_IMPRESSIONS_LATER, (now_ms // HOUR_MS,)))),
         sources=dict(_counted(connection, _SOURCES, shared, now_ms)),
         citations={
             row["id"]: citations(connection, row["id"], until_ms=now_ms) for row in rows if row["citations"] > 0
@@ -129,9 +136,11 @@ def _candidate(row: Row, rates: Mapping[int, float], then: _AsOf) -> Candidate:
         upstream=codec.upstream(row),
         views=row["views"] - then.views_later.get(row_id, 0),
         likes=row["likes"] - then.likes_later.get(row_id, 0),
+        impressions=max(0.0, row["impressions"] - then.impressions_later.get(row_id, 0.0)),
         weight=row["weight"],
         boost=row["boost"],
         pinned_until=codec.from_ms_or_none(row["pinned_until"]),
         source_rate=rates.get(row["source_id"], 0.0),
         has_image=bool(row["has_image"]),
+        has_lead=bool(row["has_lead"]),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from aggregator.model import (
     Candidate,
@@ -118,8 +119,9 @@ class Curating:
             computed_at=codec.from_ms(row["computed_at"]),
             since=codec.from_ms_or_none(row["since"]),
             until=codec.from_ms_or_none(row["until"]),
+            compared_at=codec.from_ms_or_none(row["compared_at"]),
             basis=row["basis"],
-            places=tuple(_listed(*place) for place in codec.unpack(row["places"])),
+            places=tuple(_listed(place) for place in codec.unpack(row["places"])),
         )
 
     def entries_since(self, since: datetime) -> Iterator[tuple[int, str, ItemText, tuple[str, ...], str]]:
@@ -146,8 +148,16 @@ def _place_of(connection: Connection, start: tuple[int, int], end: int, newest: 
     return start if row is None else (row["published"], row["public_id"])
 
 
-def _listed(item_id: str, score: float, views: int | None, reasons: list[str], figures: Mapping[str, float]) -> Listed:
-    return Listed(item_id=item_id, score=score, views=views, reasons=tuple(reasons), figures=figures)
+def _listed(place: Sequence[Any]) -> Listed:
+    item_id, score, views, reasons, figures, rank_before = place
+    return Listed(
+        item_id=item_id,
+        score=score,
+        views=views,
+        rank_before=rank_before,
+        reasons=tuple(reasons),
+        figures=figures,
+    )
 
 
 def _finite(score: float) -> float:
@@ -161,24 +171,26 @@ def _finite_all(figures: Mapping[str, float]) -> dict[str, float]:
 
 def _put_list(connection: Connection, one: ItemList) -> bool:
     """Stores a list if its places or its basis changed; whether readers see a change (scores they do not)."""
-    places = [(p.item_id, _finite(p.score), p.views, p.reasons, _finite_all(p.figures)) for p in one.places]
+    places = [
+        (p.item_id, _finite(p.score), p.views, p.reasons, _finite_all(p.figures), p.rank_before) for p in one.places
+    ]
     packed = codec.pack(places)
     before = connection.execute("SELECT basis, places FROM lists WHERE key = ?", (str(one.key),)).fetchone()
     if before is not None and tuple(before) == (one.basis, packed):
         return False
     connection.execute(
-        "INSERT INTO lists(key, computed_at, since, until, basis, places) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO lists(key, computed_at, since, until, compared_at, basis, places) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT(key) DO UPDATE SET computed_at = excluded.computed_at, since = excluded.since,"
-        " until = excluded.until, basis = excluded.basis, places = excluded.places",
+        " until = excluded.until, compared_at = excluded.compared_at, basis = excluded.basis, places = excluded.places",
         (
             *(str(one.key), codec.to_ms(one.computed_at), codec.to_ms_or_none(one.since)),
-            *(codec.to_ms_or_none(one.until), one.basis, packed),
+            *(codec.to_ms_or_none(one.until), codec.to_ms_or_none(one.compared_at), one.basis, packed),
         ),
     )
     if before is None or before["basis"] != one.basis:
         return True
-    seen = [(item_id, views, reasons) for item_id, _, views, reasons, _ in codec.unpack(before["places"])]
-    return seen != [(p.item_id, p.views, list(p.reasons)) for p in one.places]
+    seen = [(place[0], place[2], place[3], place[5]) for place in codec.unpack(before["places"])]
+    return seen != [(p.item_id, p.views, list(p.reasons), p.rank_before) for p in one.places]
 
 
 def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Verdict]) -> int:

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from aggregator.model import Item, Provenance, Scope
+from aggregator.model import Item, Provenance, RelatedItem, RelatedTier, Scope, Story
 from aggregator.store.sql import codec, item_loader, merge_review
 from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
 from aggregator.store.sql.ids import decode_id, encode_id
 
 #: how many of the latest hits of a search are put into the order of time
 SEARCH_DEPTH = 2_000
+#: row, score and tier of what is related to an item
+_Related = tuple[int, float, RelatedTier]
 _ALL = NO_LIMIT
 _MANY = 1 << 31
 
@@ -30,12 +32,13 @@ SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved
 _RELATED_PER_SOURCE = 2
 #: of all the items asked for (JSON array ?1), the `limit` best of each (?2)
 _RELATED = f"""
-SELECT item_id, other_id, score FROM (
-    SELECT item_id, other_id, score, row_number() OVER (
-        PARTITION BY item_id ORDER BY score DESC, published DESC, public_id) AS rank
+SELECT item_id, other_id, score, tier FROM (
+    SELECT item_id, other_id, score, tier, row_number() OVER (
+        PARTITION BY item_id ORDER BY tier DESC, score DESC, published DESC, public_id) AS rank
     FROM (
-        SELECT r.item_id, r.other_id, r.score, i.published, i.public_id, row_number() OVER (
-            PARTITION BY r.item_id, i.source_id ORDER BY r.score DESC, i.published DESC, i.public_id) AS place
+        SELECT r.item_id, r.other_id, r.score, r.tier, i.published, i.public_id, row_number() OVER (
+            PARTITION BY r.item_id, i.source_id
+            ORDER BY r.tier DESC, r.score DESC, i.published DESC, i.public_id) AS place
         FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
         WHERE r.item_id IN (SELECT CAST(value AS bigint) FROM json_each(?1)) AND i.shown
             AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id)) AS by_source
@@ -54,7 +57,7 @@ class Items:
     _engine: Engine
     _item_cache: item_loader.GenerationCache[int, Item]
     #: by row and limit: the rows of the related items with their scores
-    _related_cache: item_loader.GenerationCache[tuple[int, int], list[tuple[int, float]]]
+    _related_cache: item_loader.GenerationCache[tuple[int, int], list[_Related]]
 
     def resolve(self, item_id: str) -> str | None:
         """The id under which this item is shown now; None: never existed."""
@@ -98,45 +101,56 @@ class Items:
 
         return self._engine.read(run)
 
-    def stories(self, *, min_sources: int, limit: int) -> Iterator[tuple[str, list[Item]]]:
+    def stories(self, *, min_sources: int, limit: int) -> Iterator[Story]:
         """Stories carried by at least `min_sources` distinct sources, the most recently moved first. limit 0: all."""
 
         def find(connection: Connection) -> list[int]:
             return [row[0] for row in connection.execute(_STORIES, (max(min_sources, 1), limit or _ALL))]
 
         for story_id in self._engine.read(find):
-            story, members = self._engine.read(lambda connection, row=story_id: _story(connection, row))  # type: ignore[misc]
-            if members:
-                yield story, members
+            story: Story | None = self._engine.read(lambda connection, row=story_id: _story(connection, row))  # type: ignore[misc]
+            if story is not None:
+                yield story
 
-    def story(self, story: str) -> list[Item]:
-        """The items of one story, oldest first; former story ids resolve."""
+    def story(self, story: str) -> Story | None:
+        """One story; former story ids resolve. None: there is no such story, or nothing of it is shown."""
 
-        def run(connection: Connection) -> list[Item]:
+        def run(connection: Connection) -> Story | None:
             row_id = item_loader.resolve_story(connection, story)
-            return [] if row_id is None else _story(connection, row_id)[1]
+            return None if row_id is None else _story(connection, row_id)
 
         return self._engine.read(run)
 
-    def related(self, item_id: str, *, limit: int) -> list[tuple[Item, float]]:
-        """Items on the same subject with their scores, best first. limit 0: all."""
+    def related(self, item_id: str, *, limit: int) -> list[RelatedItem]:
+        """What is related to an item, then more that is alike, best first. limit 0: all."""
         return self.related_each([item_id], limit=limit)[0]
 
-    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[tuple[Item, float]]]:
+    def related_each(self, ids: Sequence[str], *, limit: int) -> list[list[RelatedItem]]:
         """`related` for each of these ids, in their order, from one snapshot."""
 
-        def run(connection: Connection) -> list[list[tuple[Item, float]]]:
+        def run(connection: Connection) -> list[list[RelatedItem]]:
             rows = item_loader.resolve_each(connection, ids)
             asked = [(row_id, limit or _MANY) for row_id in rows if row_id is not None]
             pairs = self._related_cache.get(connection, asked, lambda missing: _related(connection, missing))
-            others = [other for found in pairs.values() for other, _ in found]
+            others = [other for found in pairs.values() for other, _, _ in found]
             items = item_loader.by_row(connection, others, self._item_cache)
             return [
-                [(items[other], score) for other, score in pairs[row_id, limit or _MANY]] if row_id is not None else []
+                [
+                    RelatedItem(item=items[other], score=score, tier=tier)
+                    for other, score, tier in pairs[row_id, limit or _MANY]
+                ]
+                if row_id is not None
+                else []
                 for row_id in rows
             ]
 
         return self._engine.read(run)
+
+    def languages(self, *, since: datetime) -> dict[str, int]:
+        """How many items that were published since then are shown, by language without region; "": unknown."""
+        query = "SELECT coalesce(language, ''), count(*) FROM items WHERE shown AND published >= ? GROUP BY 1"
+        rows = self._engine.read(lambda connection: connection.execute(query, (codec.to_ms(since),)).fetchall())
+        return dict(map(tuple, rows))
 
     def provenance(self, item_id: str) -> Provenance | None:
         """Why the item is what it is."""
@@ -148,12 +162,12 @@ class Items:
         return int(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
 
 
-def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[tuple[int, float]]]:
+def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[_Related]]:
     """The rows related to each row, at most as many as the limit beside it, which is one for all."""
-    found: dict[tuple[int, int], list[tuple[int, float]]] = {key: [] for key in asked}
+    found: dict[tuple[int, int], list[_Related]] = {key: [] for key in asked}
     rows, limit = json.dumps([row_id for row_id, _ in asked]), max(limit for _, limit in asked)
     for pair in connection.execute(_RELATED, (rows, limit)):
-        found[pair["item_id"], limit].append((pair["other_id"], pair["score"]))
+        found[pair["item_id"], limit].append((pair["other_id"], pair["score"], pair["tier"]))
     return found
 
 
@@ -168,6 +182,9 @@ def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[st
             " WHERE s.slug = ? AND s.role = 'source' AND e.dropped IS NULL)"
         )
         values.append(scope.source_slug)
+    if scope.language is not None:
+        where.append("i.language = ?")
+        values.append(scope.language)
     if scope.since is not None:
         where.append("i.first_seen >= ?")
         values.append(codec.to_ms(scope.since))
@@ -178,15 +195,16 @@ def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[st
     return query, values
 
 
-def _story(connection: Connection, row_id: int) -> tuple[str, list[Item]]:
-    """A story's id and its shown items, oldest first. An item in no story is one of its own."""
+def _story(connection: Connection, row_id: int) -> Story | None:
+    """A story with its shown items; None if there are none. An item in no story is one of its own."""
     (public,) = connection.execute("SELECT public_id FROM items WHERE id = ?", (row_id,)).fetchone()
     rows = connection.execute(
         "SELECT id FROM items WHERE shown AND (story_id = ?1 OR (id = ?1 AND story_id IS NULL))"
         " ORDER BY published, public_id",
         (row_id,),
     ).fetchall()
-    return encode_id(public), item_loader.items(connection, [row[0] for row in rows])
+    members = item_loader.items(connection, [row[0] for row in rows])
+    return Story(id=encode_id(public), items=tuple(members)) if members else None
 
 
 def _provenance(connection: Connection, item_id: str) -> Provenance | None:
@@ -212,5 +230,5 @@ def _provenance(connection: Connection, item_id: str) -> Provenance | None:
 
 
 def _place(key: str, place: int, listed: list[object]) -> tuple[str, int, float, dict[str, float], tuple[str, ...]]:
-    _, score, _, reasons, figures = listed
+    _, score, _, reasons, figures, _ = listed
     return key, place, score, figures, tuple(reasons)  # type: ignore[return-value, arg-type]

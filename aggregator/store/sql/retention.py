@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aggregator.store.sql import change_log
 from aggregator.store.sql.apply_curation import forget_related
-from aggregator.store.sql.audience import BUCKET_MS
+from aggregator.store.sql.audience import BUCKET_MS, HOUR_MS
 from aggregator.store.sql.derived_columns import bump, recompute_item
 from aggregator.store.sql.engine import Connection
 from aggregator.store.sql.ingest import forget_links, stored_words
@@ -49,4 +49,5 @@ def batch(connection: Connection, before_ms: int) -> int:
 def tidy(connection: Connection, now_ms: int) -> None:
     """Drops buckets that no window reaches, and what was logged long ago."""
     connection.execute("DELETE FROM buckets WHERE bucket < ?", ((now_ms - BUCKETS_MS) // BUCKET_MS,))
+    connection.execute("DELETE FROM impressions WHERE hour < ?", ((now_ms - BUCKETS_MS) // HOUR_MS,))
     change_log.prune(connection)

@@ -78,7 +78,8 @@ CREATE TABLE poll_days (
     PRIMARY KEY (source_id, day)
 ) STRICT, WITHOUT ROWID;
 
--- Items: what readers see. The columns from source_id to pinned_until are derived from the item's entries.
+-- Items: what readers see. The columns from source_id to pinned_until are derived from the item's entries. `language`
+-- is set when the item is curated: without region, '' where none is known.
 CREATE TABLE items (
     id INTEGER PRIMARY KEY,
     public_id INTEGER NOT NULL,
@@ -101,11 +102,14 @@ CREATE TABLE items (
     boost REAL NOT NULL DEFAULT 1.0,
     pinned_until INTEGER,
     views INTEGER NOT NULL DEFAULT 0,
-    likes INTEGER NOT NULL DEFAULT 0
+    likes INTEGER NOT NULL DEFAULT 0,
+    impressions REAL NOT NULL DEFAULT 0,
+    language TEXT
 ) STRICT;
 CREATE UNIQUE INDEX items_public_id ON items(public_id);
 CREATE INDEX items_latest ON items(published, public_id) WHERE shown;
 CREATE INDEX items_section ON items(section, published, public_id) WHERE shown;
+CREATE INDEX items_language ON items(language, published, public_id) WHERE shown;
 CREATE INDEX items_seen ON items(first_seen) WHERE shown;
 CREATE INDEX items_unshown ON items(published) WHERE live AND NOT shown;
 CREATE INDEX items_pending ON items(published, id) WHERE shown AND revision <> curated;
@@ -188,6 +192,7 @@ CREATE TABLE related (
     item_id INTEGER NOT NULL,
     other_id INTEGER NOT NULL,
     score REAL NOT NULL,
+    tier TEXT NOT NULL DEFAULT 'related',
     PRIMARY KEY (item_id, other_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE lists (
@@ -195,6 +200,7 @@ CREATE TABLE lists (
     computed_at INTEGER NOT NULL,
     since INTEGER,
     until INTEGER,
+    compared_at INTEGER,
     basis TEXT NOT NULL,
     places TEXT NOT NULL
 ) STRICT;
@@ -232,6 +238,14 @@ CREATE TABLE buckets (
     PRIMARY KEY (bucket, item_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX buckets_item ON buckets(item_id, bucket, n);
+-- How often items were shown to readers, weighted by place, by hour since 1970.
+CREATE TABLE impressions (
+    hour INTEGER NOT NULL,
+    item_id INTEGER NOT NULL,
+    weight REAL NOT NULL,
+    PRIMARY KEY (hour, item_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX impressions_item ON impressions(item_id);
 CREATE TABLE visitors (
     day INTEGER NOT NULL,
     item_id INTEGER NOT NULL,
@@ -310,15 +324,16 @@ CREATE TRIGGER changes_item_new AFTER INSERT ON items WHEN new.shown BEGIN
     INSERT INTO changes(item_id) VALUES (new.id);
 END;
 CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, published, first_seen, shown, sources,
-    citations, boost, pinned_until, story_id, views, likes ON items
+    citations, boost, pinned_until, story_id, views, likes, impressions, language ON items
 WHEN (old.shown OR new.shown)
     AND (old.lead_id, old.source_id, old.section, old.published, old.first_seen, old.shown, old.sources,
-        old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes)
+        old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
     IS NOT (new.lead_id, new.source_id, new.section, new.published, new.first_seen, new.shown, new.sources,
-        new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes)
+        new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes, new.impressions, new.language)
 BEGIN
     INSERT INTO changes(item_id, edited) VALUES (
-        new.id, (old.lead_id, old.source_id, old.section) IS NOT (new.lead_id, new.source_id, new.section));
+        new.id, (old.lead_id, old.source_id, old.section, old.language)
+            IS NOT (new.lead_id, new.source_id, new.section, new.language));
 END;
 CREATE TRIGGER changes_entry AFTER UPDATE OF revision, image_url, upstream_comments, upstream_views, upstream_votes
     ON entries
