@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aggregator.errors import NotFound, StoreError
 from aggregator.publish.hub import Hub
 from aggregator.publish.site import Site
+from aggregator.publish.web.connection import Connections
 from aggregator.publish.web.fast_path import FastPath
 from aggregator.publish.web.http_response import NO_CACHING
 from aggregator.publish.web.item_routes import ItemRoutes
@@ -28,8 +29,8 @@ _log = logging.getLogger(__name__)
 _MAX_BODY_BYTES: Final = 4096
 _FEED_TYPES: Final = ("application/atom+xml", "application/rss+xml", "application/feed+json", "text/x-opml")
 
-#: what the server may answer by itself
-FAST_PATH: Final = web.AppKey("shortcuts", FastPath)
+#: the connections of the server that serves this application
+CONNECTIONS: Final = web.AppKey("connections", Connections)
 
 
 def create_app(services: Services) -> web.Application:
@@ -39,23 +40,25 @@ def create_app(services: Services) -> web.Application:
         return services.clock()
 
     responses = ResponseCache(services)
-    operating = OpsRoutes(services)
-    shortcuts = FastPath(responses, operating.count, now)
-    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_errors(services)])
+    ops = OpsRoutes(services)
+    fast_path = FastPath(responses, ops.count, now)
+    ops.connections = connections = Connections(fast_path)
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_begins(connections), _errors(services)])
+    app[CONNECTIONS] = connections
     app.add_routes(Routes(services, responses).table())
     app.add_routes(ItemRoutes(services, responses).table())
-    app.add_routes(operating.table())
+    app.add_routes(ops.table())
     app.add_routes(PushRoutes(lambda: services.deliveries).table())
     hub = _hub(services, now)
     app.add_routes(HubRoutes(hub).table())
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        operating.count(response.status)
+        ops.count(response.status)
         # aiohttp has put its own and Python's version there
         response.headers["Server"] = "aggregator"
         for name, value in _headers(services.site, response).items():
             response.headers.setdefault(name, value)
-        shortcuts.learn(request, response)
+        fast_path.learn(request, response)
 
     async def begin(_: web.Application) -> None:
         if hub is not None:
@@ -66,7 +69,6 @@ def create_app(services: Services) -> web.Application:
             await hub.stop()
         responses.close()
 
-    app[FAST_PATH] = shortcuts
     app.on_response_prepare.append(dress)
     app.on_startup.append(begin)
     app.on_cleanup.append(close)
@@ -104,6 +106,17 @@ def _policy(site: Site) -> str:
         f"default-src 'none'; style-src 'self'; img-src {media}; media-src {media}; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
+
+
+def _begins(connections: Connections) -> Middleware:
+    """Tells a connection that one of its requests is being answered."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        connections.started(request.transport)
+        return await handler(request)
+
+    return middleware
 
 
 def _errors(services: Services) -> Middleware:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
@@ -35,7 +34,8 @@ def answer(
     headers["ETag"] = f'"{content.etag}-{coding}"' if coding else f'"{content.etag}"'
     if is_dated(content, now):
         headers["Last-Modified"] = format_datetime(content.modified, usegmt=True)
-    if is_unchanged(request.headers, content.etag, content.modified):
+    held, since = request.headers.get("If-None-Match"), request.headers.get("If-Modified-Since")
+    if is_unchanged(held, since, content.etag, content.modified):
         return web.Response(status=304, headers=headers)
     if coding:
         headers["Content-Encoding"] = coding
@@ -68,17 +68,17 @@ def choose(content: CachedResponse, accepted: str) -> tuple[str, bytes]:
     return "", content.rendered.body
 
 
-def asked_coding(headers: Mapping[str, str]) -> str:
-    """The content coding that the client likes best; "" if it takes none."""
-    return next(iter(preferred(headers.get("Accept-Encoding", ""))), "")
+def asked_coding(accepted: str) -> str:
+    """The content coding that an ``Accept-Encoding`` header likes best; "" if it takes none."""
+    return next(iter(preferred(accepted)), "")
 
 
-def is_unchanged(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
+def is_unchanged(if_none_match: str | None, if_modified_since: str | None, etag: str, modified: datetime) -> bool:
     """Whether the client holds what it would get (RFC 9110, 13.2.2): the entity tag decides if it sent one."""
-    if (tags := headers.get("If-None-Match")) is not None:
-        held = {tag.partition("-")[0] for tag in _ENTITY_TAG.findall(tags)}
-        return tags.strip() == "*" or etag in held
-    since = _http_date(headers.get("If-Modified-Since"))
+    if if_none_match is not None:
+        held = {tag.partition("-")[0] for tag in _ENTITY_TAG.findall(if_none_match)}
+        return if_none_match.strip() == "*" or etag in held
+    since = _http_date(if_modified_since)
     return since is not None and modified <= since
 
 

@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_parser import RawRequestMessage
 
 from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
 from aggregator.publish.audience import Opened, refusal
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Rendered
+from aggregator.publish.web.connection import PlainRequest, peer_of, read_headers
 from aggregator.publish.web.fast_path import CACHEABLE, Cacheable, Counting
 from aggregator.publish.web.http_response import NO_CACHING, PAGE_CACHING, answer, asked_coding, redirect
 from aggregator.publish.web.response_cache import ResponseCache
@@ -47,7 +47,7 @@ class ItemRoutes:
         content = await self._responses.get(
             key,
             lambda: self._services.rendering().article(item_id, liked=liked),
-            coding=asked_coding(request.headers),
+            coding=asked_coding(request.headers.get("Accept-Encoding", "")),
         )
         if content.rendered.status == 200:
             await self._count(request, item_id)
@@ -74,7 +74,7 @@ class ItemRoutes:
     async def like(self, request: web.Request) -> web.Response:
         """``POST /item/<id>/like``: back to the page, which says thank you. 403 from elsewhere, 429 for too many."""
         item_id, now = request.match_info["id"], self._services.clock()
-        opened = _opened(request.method, request.raw_headers, request.remote)
+        opened = _opened(request.method, request.raw_headers, peer_of(request.transport))
         found = await self._responses.call(lambda: self._item(item_id))
         if isinstance(found, Rendered):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
@@ -98,7 +98,7 @@ class ItemRoutes:
 
     async def _count(self, request: web.Request, item_id: str) -> None:
         """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""
-        opened, now = _opened(request.method, request.raw_headers, request.remote), self._services.clock()
+        opened, now = _opened(request.method, request.raw_headers, peer_of(request.transport)), self._services.clock()
         self._services.audience.view(opened, item_id, now=now)
         token = request.query.get("r")
         if not token or refusal(opened) is not None:
@@ -111,8 +111,8 @@ class ItemRoutes:
     def _counting(self, item_id: str) -> Counting:
         """A view by somebody who is given the page without a handler."""
 
-        def count(message: RawRequestMessage, peer: str) -> None:
-            opened = _opened(message.method, message.raw_headers, peer)
+        def count(request: PlainRequest, peer: str) -> None:
+            opened = _plainly_opened(request.header_lines, peer)
             self._services.audience.view(opened, item_id, now=self._services.clock())
 
         return count
@@ -127,6 +127,11 @@ def _opened(method: str, headers: tuple[tuple[bytes, bytes], ...], peer: str | N
         # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
         joined[key] = f"{joined[key]}, {text}" if key in joined else text
     return Opened(method=method, peer=peer or "", headers=joined)
+
+
+@lru_cache(_REMEMBERED)
+def _plainly_opened(header_lines: bytes, peer: str) -> Opened:
+    return Opened(method="GET", peer=peer, headers=read_headers(header_lines) or {})
 
 
 @lru_cache(_REMEMBERED)

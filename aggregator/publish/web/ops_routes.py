@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 from aiohttp import web
 
+from aggregator.publish.web.connection import Connections
 from aggregator.publish.web.http_response import NO_CACHING
 from aggregator.publish.web.services import Services
 
@@ -16,6 +18,8 @@ class OpsRoutes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        #: set once there is a server
+        self.connections: Connections | None = None
         #: answers by status since the start
         self.answers: Counter[int] = Counter()
 
@@ -44,15 +48,31 @@ class OpsRoutes:
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format: the program's metrics and the server's own."""
         text = self._services.metrics()
-        own = "".join(
-            f'aggregator_http_responses_total{{status="{status}"}} {count}\n'
-            for status, count in sorted(self.answers.items())
+        own = _metric(
+            "aggregator_http_responses_total",
+            "Responses given, by HTTP status.",
+            {f'{{status="{status}"}}': count for status, count in sorted(self.answers.items())},
         )
-        kind = "# HELP aggregator_http_responses_total Answers given, by HTTP status.\n"
-        kind += "# TYPE aggregator_http_responses_total counter\n"
+        if self.connections is not None:
+            own += _metric(
+                "aggregator_http_connections_refused_total",
+                "Connections refused because too many were open.",
+                {"": self.connections.refused},
+            )
+            own += _metric(
+                "aggregator_http_malformed_requests_total",
+                "Requests that were no HTTP.",
+                {"": self.connections.protocol_errors()},
+            )
         joint = "" if not text or text.endswith("\n") else "\n"
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": NO_CACHING}
-        return web.Response(text=text + joint + kind + own, headers=headers)
+        return web.Response(text=text + joint + own, headers=headers)
+
+
+def _metric(name: str, about: str, values: Mapping[str, int]) -> str:
+    """One counter in Prometheus' text format, its values by label."""
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} counter", *(f"{name}{label} {n}" for label, n in values.items())]
+    return "\n".join(lines) + "\n"
 
 
 def _verdict(good: bool, checks: object) -> web.Response:

@@ -204,7 +204,7 @@ class Routes:
         *,
         cacheable: bool = False,
     ) -> web.Response:
-        coding = asked_coding(request.headers)
+        coding = asked_coding(request.headers.get("Accept-Encoding", ""))
         content = await self._responses.get(key, lambda: make(self._services.rendering()), coding=coding)
         if cacheable:
             request[CACHEABLE] = Cacheable(key=key, content=content)
