@@ -771,7 +771,7 @@ def test_an_address_in_use_is_an_error_that_leaves_nothing_behind(tmp_path: Path
     async def run() -> None:
         with socket.create_server(("127.0.0.1", 0)) as sock:
             services = make_services(filled().store(), tmp_path)
-            with pytest.raises(OSError, match="(?i)address already in use"):
+            with pytest.raises(OSError, match=r"(?i)address already in use"):
                 await serve(create_app(services), listen=f"127.0.0.1:{sock.getsockname()[1]}")
 
     run_in_loop(run())
