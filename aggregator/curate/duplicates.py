@@ -6,12 +6,14 @@ the same everyday title, the next issue of a series, texts whose figures differ.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from operator import ne
 
+from aggregator.curate import text
 from aggregator.curate.inverted_index import Document
 from aggregator.curate.thresholds import DUPLICATE
 
@@ -34,7 +36,7 @@ SHORT, LONG, VERY_LONG = 20, 100, 300
 SHORT_WEIGHT, TITLE_WEIGHT = 0.7, 0.3
 LONG_LESS = 0.08
 #: in a long text this share of the shorter's numbers may be other ones: a figure was corrected, one was added
-OTHER_NUMBERS = 0.125
+OTHER_NUMBERS, REWRITTEN_NUMBERS = 0.125, 0.25
 #: a lead of fewer words than this proves nothing
 LEAD_WORDS = 6
 #: under another title a lead has to be this long: a shorter one may be what many sites say under many titles
@@ -47,6 +49,17 @@ TITLE_WORDS = 6
 TITLE_WITHIN = timedelta(hours=36)
 #: what a difference of the numbers takes off
 NUMBERS_DIFFER = 0.6
+#: and what a template takes off that was filled in. Such is one if less than the share TOLD of the words that only one
+#: title has stands in the other's text; unless the texts agree by WHOLE, are of TELLING_PAIRS and mention TELLING names
+#: and numbers
+FILLED_IN, TOLD = 0.6, 0.25
+WHOLE, TELLING_PAIRS, TELLING = 0.95, 20, 3
+#: in texts of fewer pairs another name is another text; of long texts only those that agree by MOSTLY can be a template
+TELLS_ONE_THING, MOSTLY = 45, 0.85
+#: texts of at least that many pairs which agree by less have been rewritten: one number more or less is no sign
+REWRITTEN = 0.75
+#: the same title takes this much off what is enough, if it is of so many words
+SAME_TITLE_LESS, SAME_TITLE_WORDS = 0.05, 4
 #: and what an exchange of some words of the title takes off, as in "Stocks close higher" and "Stocks close lower": so
 #: are templates filled in; who rewrites a headline does not keep its length and all other words. Of short texts only
 WORDS_EXCHANGED = 0.8
@@ -88,7 +101,7 @@ def cannot_be(pairs: frozenset[int], other: Document, *, duplicate: float = DUPL
     if fewer < OTHER_TITLE_WORDS:
         return False
     contained = len(pairs.intersection(other.pairs)) / fewer
-    return contained * _weight(fewer, titles=1.0) < _least(fewer, duplicate)
+    return contained * _weight(fewer, titles=1.0) < _least(fewer, duplicate) - SAME_TITLE_LESS
 
 
 def still_alike(one: Document, other: Document, *, duplicate: float = DUPLICATE) -> Likeness:
@@ -97,23 +110,29 @@ def still_alike(one: Document, other: Document, *, duplicate: float = DUPLICATE)
     if min(len(one.pairs), len(other.pairs)) + 1 < LEAD_WORDS:
         score = titles * (NUMBERS_CORRECTED if _contradict(one, other) else 1.0)
         return Likeness(score=score, figures=_rounded({"titles": titles, "score": score}), least=TITLE_STAYS)
-    found = _by_text(one, other, titles, duplicate, differ=NUMBERS_CORRECTED)
+    found = _by_text(one, other, titles, duplicate, merged=True)
     return replace(found, least=found.least * STAYS)
 
 
-def _by_text(
-    one: Document, other: Document, titles: float, duplicate: float, *, differ: float = NUMBERS_DIFFER
-) -> Likeness:
+def _by_text(one: Document, other: Document, titles: float, duplicate: float, *, merged: bool = False) -> Likeness:
+    """`merged`: the two are one item already, of which somebody may have corrected a figure or rewritten the title."""
     pairs = min(len(one.pairs), len(other.pairs))
     contained = containment(one.pairs, other.pairs)
-    same_numbers = _agree(one, other, tolerated=OTHER_NUMBERS if pairs >= LONG else 0.0)
-    score = min(1.0, contained * _weight(pairs, titles=titles)) * (1.0 if same_numbers else differ)
+    same_numbers = _agree(one, other, tolerated=_tolerated(pairs, contained))
     figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers)}
-    if pairs < LONG and _exchanged(one.title, other.title):
+    score = min(1.0, contained * _weight(pairs, titles=titles))
+    if not same_numbers:
+        score *= NUMBERS_CORRECTED if merged else NUMBERS_DIFFER
+    if (pairs < LONG or contained >= MOSTLY) and _is_filled_in(one, other, contained):
+        score *= WORDS_EXCHANGED if merged else FILLED_IN
+        figures["filled_in"] = 1.0
+    elif pairs < LONG and _exchanged(one.title, other.title):
         score *= WORDS_EXCHANGED
         figures["exchanged"] = 1.0
     figures["score"] = score
-    return Likeness(score=score, figures=_rounded(figures), least=_least(pairs, duplicate))
+    is_same_title = one.title == other.title and len(one.title) >= SAME_TITLE_WORDS
+    least = _least(pairs, duplicate) - SAME_TITLE_LESS * is_same_title
+    return Likeness(score=score, figures=_rounded(figures), least=least)
 
 
 def _weight(pairs: int, *, titles: float) -> float:
@@ -162,14 +181,58 @@ def containment(one: Collection[int], other: Collection[int]) -> float:
     return len(set(one).intersection(other)) / fewer if fewer else 0.0
 
 
-def _agree(one: Document, other: Document, *, tolerated: float = 0.0) -> bool:
-    """All numbers of one text stand in the other (but for the `tolerated` share), and no title contradicts the other.
+def _tolerated(pairs: int, contained: float) -> Callable[[int], float]:
+    """How many of so many numbers may be other ones: of what agrees nearly word for word next to none."""
+    if pairs >= LONG:
+        share = OTHER_NUMBERS if contained >= MOSTLY else REWRITTEN_NUMBERS
+        return lambda numbers: share * numbers
+    return lambda _: float(pairs >= TELLS_ONE_THING and contained < REWRITTEN)
+
+
+def _agree(one: Document, other: Document, *, tolerated: Callable[[int], float] = lambda _: 0.0) -> bool:
+    """All numbers of one text stand in the other (but for those `tolerated`), and no title contradicts the other.
 
     One text may be the cut version of the other, one title may leave the score out; a different death toll, score or
     version makes it another text.
     """
     fewer, more = sorted((set(one.numbers), set(other.numbers)), key=len)
-    return not _contradict(one, other) and len(fewer - more) <= tolerated * len(fewer)
+    return not _contradict(one, other) and len(fewer - more) <= tolerated(len(fewer))
+
+
+def _is_filled_in(one: Document, other: Document, contained: float) -> bool:
+    """Both are a template filled in ("Man arrested after robbery in Exeter"), whose other words prove nothing.
+
+    - Each text names something in title and text that the other one never says; in short texts, names something at all.
+    - Or hardly a word that only one of the titles has stands in the other's text, on either side. A headline that was
+      rewritten is made of the words of the text; what fills in a template, or stands above a paywall's notice, is not.
+      Unless the texts are the same and tell of somebody: notices and templates name nobody.
+    """
+    first, second = _Words(one), _Words(other)
+    mine, theirs = first.title - second.title, second.title - first.title
+    if (mine & first.text) - second.every and (theirs & second.text) - first.every:
+        return True
+    pairs = min(len(one.pairs), len(other.pairs))
+    if pairs < TELLS_ONE_THING and first.names - second.every and second.names - first.every:
+        return True
+    if not mine or not theirs or max(_share(mine, second.text), _share(theirs, first.text)) >= TOLD:
+        return False
+    told = min(len(doc.names) + len(doc.numbers) for doc in (one, other))
+    return contained < WHOLE or pairs < TELLING_PAIRS or told < TELLING
+
+
+class _Words:
+    """The words of a document: of its title, of its text, of both, and those of names in its text."""
+
+    def __init__(self, document: Document) -> None:
+        titled = Counter(document.title)
+        counts = zip(document.terms, document.counts, strict=True)
+        self.title, self.every = set(titled), set(document.terms)
+        self.text = {word for word, count in counts if count > text.TITLE_WEIGHT * titled[word]}
+        self.names = set(document.names)
+
+
+def _share(some: Set[int], words: Set[int]) -> float:
+    return len(some & words) / len(some)
 
 
 def _exchanged(one: Sequence[int], other: Sequence[int]) -> bool:

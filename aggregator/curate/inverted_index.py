@@ -7,7 +7,6 @@ A few dozen µs to add an item and a fraction of a millisecond to ask, with reca
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -19,17 +18,17 @@ from itertools import filterfalse, pairwise, repeat
 from operator import mul
 from typing import NamedTuple
 
+from aggregator.curate import entities
 from aggregator.curate.text import counted, strip_lead, strip_title, terms, tokens
 from aggregator.curate.vocabulary import Vocabulary, tongue
 from aggregator.model import ItemText
 
-__all__ = ["COUNT_WEIGHTS", "NOTHING", "Document", "Hit", "InvertedIndex", "Probe", "numbers_of"]
+__all__ = ["COUNT_WEIGHTS", "NOTHING", "Document", "Hit", "InvertedIndex", "Probe"]
 
 #: shared by all that have none
 NOTHING = array("I")
 #: 1 + ln(tf), by tf as a byte
 COUNT_WEIGHTS = (0.0, *(1.0 + math.log(count) for count in range(1, 256)))
-_NUMBER_MASK = 0xFFFF_FFFF
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,9 +49,10 @@ class Document:
     title: array[int]
     #: hashes of the word pairs of the text, each once
     pairs: array[int]
-    #: the numbers of title and text, and those of the title; each once
+    #: the numbers of the text and those of the title, each once; the words of names in the text, as terms
     numbers: array[int]
     title_numbers: array[int]
+    names: array[int]
     #: its title without numbers, at its source: what a series of a template shares
     series: int
     #: its text at its source: what an empty phrase, said under many titles, shares; None where there is none
@@ -74,13 +74,7 @@ class Document:
 
     def shrink(self) -> None:
         """It is too old to be anybody's copy: what only that is decided by is let go of."""
-        self.title = self.pairs = self.numbers = self.title_numbers = NOTHING
-
-
-def numbers_of(found: Iterable[str]) -> array[int]:
-    """The different numbers among these strings of digits, however their parts are set apart: 1,200 is 1.200."""
-    values = {int("".join(filter(str.isdigit, digits))[-20:]) & _NUMBER_MASK for digits in found}
-    return array("I", sorted(values)) if values else NOTHING
+        self.title = self.pairs = self.numbers = self.title_numbers = self.names = NOTHING
 
 
 #: an item is found by this many of its rarest terms …
@@ -98,8 +92,6 @@ LIKELIEST = 80
 GROWTH = 1.2
 #: characters of the text that are compared word pair by word pair
 COMPARED_CHARS = 2_000
-#: a version, an amount and a share are one number each: 4.1.1 is not 4.1
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 #: crowds are counted in steps of six hours
 CROWD_STEP_S = 21_600
 #: a pair of words is one number
@@ -181,8 +173,9 @@ class InvertedIndex:
             counts=bytes([min(255, round(count)) for count in counts.values()]),
             title=array("I", self.vocabulary.ids(language, title_words)),
             pairs=array("I", list(pairs)),
-            numbers=numbers_of(_NUMBER.findall(f"{title} {lead}")),
-            title_numbers=numbers_of(_NUMBER.findall(title)),
+            numbers=entities.numbers(lead, language),
+            title_numbers=entities.numbers(title, language),
+            names=array("I", set(self.vocabulary.ids(language, tokens(" ".join(entities.names(lead, language)))))),
             phrase=hash((item.source_id, -1, *words)) if len(words) > 1 else None,
             series=hash((item.source_id, *self.vocabulary.ids(language, filterfalse(_has_digit, title_words)))),
         )

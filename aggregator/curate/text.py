@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["LEAD_CHARS", "counted", "normalise", "strip_lead", "strip_title", "terms", "tokens"]
+__all__ = ["LEAD_CHARS", "TITLE_WEIGHT", "counted", "normalise", "strip_lead", "strip_title", "terms", "tokens"]
 
 #: how much of the lead counts (B³ on ECB+, NeuS, H11: .868 .828 .890 with 300, .874 .835 .897 with 450, less with 600)
 LEAD_CHARS = 450
