@@ -10,7 +10,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,34 @@ def bbc(data: Path) -> tuple[list[ItemText], set[frozenset[str]]]:
     texts = list(_bbc_texts(data))
     items = [_item(n, title, body) for n, (title, body) in enumerate(texts)]
     return items, _near_duplicates([body for _, body in texts])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two texts of two sources, and whether they are one item."""
+
+    kind: str
+    items: tuple[ItemText, ItemText]
+    is_same: bool
+
+
+def pairs(data: Path) -> Iterator[tuple[str, list[Pair]]]:
+    """Look-alikes and copies by set: those of the data, and those of the tests (dev: rules were chosen by it; held)."""
+    own = Path(__file__).parents[1] / "tests/curate"
+    paths = {"data": data / "labelled/look-alikes/pairs.jsonl", "dev": own / "pairs_dev.jsonl"}
+    for name, path in {**paths, "held": own / "pairs_held.jsonl"}.items():
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        yield name, [_pair(row) for row in rows if row["same_item"] is not None]
+
+
+def _pair(row: dict[str, Any]) -> Pair:
+    sides = [row[side] for side in "ab"]
+    times = (MOMENT, MOMENT + timedelta(hours=row.get("hours_apart", 1)))
+    one, other = (
+        _item(n, side["title"], side["text"], at=at, language=side.get("language", row.get("language")))
+        for n, (side, at) in enumerate(zip(sides, times, strict=True))
+    )
+    return Pair(kind=row["kind"], items=(one, other), is_same=row["same_item"])
 
 
 def _bbc_texts(data: Path) -> Iterator[tuple[str, str]]:

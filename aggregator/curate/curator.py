@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from aggregator.curate import duplicates, related
@@ -116,13 +117,14 @@ class Curator:
             return None
         best: tuple[Document, Likeness] | None = None
         pairs, duplicate = frozenset(document.pairs), self.thresholds.duplicate
+        is_common = partial(self._index.vocabulary.is_common, document.language)
         for hit in hits:
             other = hit.document
             if hit.shared < duplicates.SHARED_TERMS or not self._comparable(document, other):
                 continue
             if cannot_be(pairs, other, duplicate=duplicate):
                 continue
-            found = likeness(document, other, duplicate=duplicate)
+            found = likeness(document, other, duplicate=duplicate, is_common=is_common)
             if found.is_copy and (best is None or found.score > best[1].score):
                 best = (other, found)
         return best

@@ -46,6 +46,8 @@ OTHER_TITLE, OTHER_TITLE_WORDS = 0.15, 20
 TITLE_LIKENESS = 0.85
 TITLE_ORDER = 0.6
 TITLE_WORDS = 6
+#: of which so many are no function words
+TITLE_TELLING = 5
 TITLE_WITHIN = timedelta(hours=36)
 #: what a difference of the numbers takes off
 NUMBERS_DIFFER = 0.6
@@ -58,11 +60,15 @@ WHOLE, TELLING_PAIRS, TELLING = 0.95, 20, 3
 TELLS_ONE_THING, MOSTLY = 45, 0.85
 #: texts of at least that many pairs which agree by less have been rewritten: one number more or less is no sign
 REWRITTEN = 0.75
-#: the same title takes this much off what is enough, if it is of so many words
+#: above a text that was rewritten the same title takes this much off what is enough, if it is of so many words
 SAME_TITLE_LESS, SAME_TITLE_WORDS = 0.05, 4
 #: and what an exchange of some words of the title takes off, as in "Stocks close higher" and "Stocks close lower": so
 #: are templates filled in; who rewrites a headline does not keep its length and all other words. Of short texts only
 WORDS_EXCHANGED = 0.8
+
+
+#: whether a term is a function word
+IsCommon = Callable[[int], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +86,18 @@ class Likeness:
         return self.score >= self.least
 
 
-def likeness(one: Document, other: Document, *, duplicate: float = DUPLICATE) -> Likeness:
+def likeness(
+    one: Document, other: Document, *, duplicate: float = DUPLICATE, is_common: IsCommon = lambda _: False
+) -> Likeness:
     """How alike the texts of two items are, 0…1; the caller sees to language, source and time.
 
-    `duplicate`: the score from which short texts are copies.
+    `duplicate`: the score from which short texts are copies. `is_common`: of a term, whether it is a function word.
     """
     titles = jaccard(one.title, other.title)
     pairs = min(len(one.pairs), len(other.pairs))
     if pairs + 1 < LEAD_WORDS or (titles < OTHER_TITLE and pairs + 1 < OTHER_TITLE_WORDS):
-        return _by_title(one, other, titles, duplicate)
-    return _by_text(one, other, titles, duplicate)
+        return _by_title(one, other, titles, duplicate, is_common)
+    return _by_text(one, other, titles, duplicate, is_common)
 
 
 def cannot_be(pairs: frozenset[int], other: Document, *, duplicate: float = DUPLICATE) -> bool:
@@ -104,17 +112,21 @@ def cannot_be(pairs: frozenset[int], other: Document, *, duplicate: float = DUPL
     return contained * _weight(fewer, titles=1.0) < _least(fewer, duplicate) - SAME_TITLE_LESS
 
 
-def still_alike(one: Document, other: Document, *, duplicate: float = DUPLICATE) -> Likeness:
+def still_alike(
+    one: Document, other: Document, *, duplicate: float = DUPLICATE, is_common: IsCommon = lambda _: False
+) -> Likeness:
     """The same of items that were merged once: `is_copy` says whether that still holds, and holds longer."""
     titles = jaccard(one.title, other.title)
     if min(len(one.pairs), len(other.pairs)) + 1 < LEAD_WORDS:
         score = titles * (NUMBERS_CORRECTED if _contradict(one, other) else 1.0)
         return Likeness(score=score, figures=_rounded({"titles": titles, "score": score}), least=TITLE_STAYS)
-    found = _by_text(one, other, titles, duplicate, merged=True)
+    found = _by_text(one, other, titles, duplicate, is_common, merged=True)
     return replace(found, least=found.least * STAYS)
 
 
-def _by_text(one: Document, other: Document, titles: float, duplicate: float, *, merged: bool = False) -> Likeness:
+def _by_text(
+    one: Document, other: Document, titles: float, duplicate: float, is_common: IsCommon, *, merged: bool = False
+) -> Likeness:
     """`merged`: the two are one item already, of which somebody may have corrected a figure or rewritten the title."""
     pairs = min(len(one.pairs), len(other.pairs))
     contained = containment(one.pairs, other.pairs)
@@ -123,15 +135,16 @@ def _by_text(one: Document, other: Document, titles: float, duplicate: float, *,
     score = min(1.0, contained * _weight(pairs, titles=titles))
     if not same_numbers:
         score *= NUMBERS_CORRECTED if merged else NUMBERS_DIFFER
-    if (pairs < LONG or contained >= MOSTLY) and _is_filled_in(one, other, contained):
+    if not _is_rewritten(pairs, contained) and _is_filled_in(one, other, contained, is_common):
         score *= WORDS_EXCHANGED if merged else FILLED_IN
         figures["filled_in"] = 1.0
     elif pairs < LONG and _exchanged(one.title, other.title):
         score *= WORDS_EXCHANGED
         figures["exchanged"] = 1.0
     figures["score"] = score
-    is_same_title = one.title == other.title and len(one.title) >= SAME_TITLE_WORDS
-    least = _least(pairs, duplicate) - SAME_TITLE_LESS * is_same_title
+    least = _least(pairs, duplicate)
+    if _is_rewritten(pairs, contained) and one.title == other.title and len(one.title) >= SAME_TITLE_WORDS:
+        least -= SAME_TITLE_LESS
     return Likeness(score=score, figures=_rounded(figures), least=least)
 
 
@@ -153,14 +166,18 @@ def _between(low: int, value: int, high: int) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def _by_title(one: Document, other: Document, titles: float, duplicate: float) -> Likeness:
-    """Without two leads to compare only long titles count that say the same in the same order and at the same time."""
+def _by_title(one: Document, other: Document, titles: float, duplicate: float, is_common: IsCommon) -> Likeness:
+    """Without two leads to compare only long titles count that say the same in the same order and at the same time.
+
+    And that tell of something: "In pictures: the week around the world" is the title of many a gallery.
+    """
     order = jaccard(set(pairwise(one.title)), set(pairwise(other.title)))
     proven = (
         one.title_numbers == other.title_numbers
         and _agree(one, other)
         and min(len(one.title), len(other.title)) >= TITLE_WORDS
         and titles >= TITLE_LIKENESS
+        and min(sum(not is_common(word) for word in set(doc.title)) for doc in (one, other)) >= TITLE_TELLING
         and order >= TITLE_ORDER
         and abs(one.published - other.published) <= TITLE_WITHIN
     )
@@ -181,12 +198,20 @@ def containment(one: Collection[int], other: Collection[int]) -> float:
     return len(set(one).intersection(other)) / fewer if fewer else 0.0
 
 
+def _is_rewritten(pairs: int, contained: float) -> bool:
+    """Whether texts of this length agree too little to be one template.
+
+    Whoever rewrites a text adds numbers and leaves some out, which tells nothing of it then.
+    """
+    return contained < MOSTLY if pairs >= LONG else pairs >= TELLS_ONE_THING and contained < REWRITTEN
+
+
 def _tolerated(pairs: int, contained: float) -> Callable[[int], float]:
-    """How many of so many numbers may be other ones: of what agrees nearly word for word next to none."""
+    """How many of so many numbers may be other ones."""
+    rewritten = _is_rewritten(pairs, contained)
     if pairs >= LONG:
-        share = OTHER_NUMBERS if contained >= MOSTLY else REWRITTEN_NUMBERS
-        return lambda numbers: share * numbers
-    return lambda _: float(pairs >= TELLS_ONE_THING and contained < REWRITTEN)
+        return lambda numbers: (REWRITTEN_NUMBERS if rewritten else OTHER_NUMBERS) * numbers
+    return lambda _: float(rewritten)
 
 
 def _agree(one: Document, other: Document, *, tolerated: Callable[[int], float] = lambda _: 0.0) -> bool:
@@ -199,7 +224,7 @@ def _agree(one: Document, other: Document, *, tolerated: Callable[[int], float] 
     return not _contradict(one, other) and len(fewer - more) <= tolerated(len(fewer))
 
 
-def _is_filled_in(one: Document, other: Document, contained: float) -> bool:
+def _is_filled_in(one: Document, other: Document, contained: float, is_common: IsCommon) -> bool:
     """Both are a template filled in ("Man arrested after robbery in Exeter"), whose other words prove nothing.
 
     - Each text names something in title and text that the other one never says; in short texts, names something at all.
@@ -207,7 +232,7 @@ def _is_filled_in(one: Document, other: Document, contained: float) -> bool:
       rewritten is made of the words of the text; what fills in a template, or stands above a paywall's notice, is not.
       Unless the texts are the same and tell of somebody: notices and templates name nobody.
     """
-    first, second = _Words(one), _Words(other)
+    first, second = _Words(one, is_common), _Words(other, is_common)
     mine, theirs = first.title - second.title, second.title - first.title
     if (mine & first.text) - second.every and (theirs & second.text) - first.every:
         return True
@@ -221,12 +246,12 @@ def _is_filled_in(one: Document, other: Document, contained: float) -> bool:
 
 
 class _Words:
-    """The words of a document: of its title, of its text, of both, and those of names in its text."""
+    """The words of a document: of its title (without function words), of its text, of both, of names in its text."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, is_common: IsCommon) -> None:
         titled = Counter(document.title)
         counts = zip(document.terms, document.counts, strict=True)
-        self.title, self.every = set(titled), set(document.terms)
+        self.title, self.every = {word for word in titled if not is_common(word)}, set(document.terms)
         self.text = {word for word, count in counts if count > text.TITLE_WEIGHT * titled[word]}
         self.names = set(document.names)
 

@@ -65,7 +65,9 @@ _ORDINALS = {
 _CAPITAL = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĢĪĮİĶĹĽŁŃŅŇŌŐŒŔŘŚŞŠŢŤŪŮŰŲŹŻŽΑ-ΩА-ЯЁЄІЇҐ"
 _NAME = re.compile(rf"(?<=[^\W\d_][ ,;])[ ]?((?:[{_CAPITAL}][\w’'-]+[ ]?)+)")
 #: every noun is written large, or no letter is
-_NO_CASE = frozenset({"am", "ar", "bn", "de", "fa", "he", "hi", "ja", "km", "ko", "lb", "lo", "my", "ta", "th", "ur", "zh"})
+_NO_CASE = frozenset(
+    {"am", "ar", "bn", "de", "fa", "he", "hi", "ja", "km", "ko", "lb", "lo", "my", "ta", "th", "ur", "zh"}
+)
 
 
 def _words() -> dict[str, dict[str, int]]:
@@ -80,18 +82,17 @@ def _words() -> dict[str, dict[str, int]]:
 
 
 _VALUES = _words()
-_SPELLED = {
-    language: re.compile("|".join(words) if language in {"ja", "zh"} else rf"\b(?:{'|'.join(words)})\b")
-    for language, words in _VALUES.items()
-}
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+#: written without spaces: looked for within what is written
+_UNSPACED = {language: re.compile("|".join(_VALUES[language])) for language in ("ja", "zh")}
 
 
 def numbers(text: str, language: str) -> array[int]:
     """The different numbers in a text, each once, in order; 1,200 is 1.200, "seven" is 7, a day has one of its own."""
     found = {int("".join(filter(str.isdigit, digits))[-20:]) & _NUMBER_MASK for digits in _DIGITS.findall(text)}
-    if spelled := _SPELLED.get(language):
-        values = _VALUES[language]
-        found.update(values[word] for word in spelled.findall(text.lower()))
+    if values := _VALUES.get(language):
+        words = _UNSPACED.get(language, _WORD).findall(text.lower())
+        found.update(values[word] for word in values.keys() & words)
     return array("I", sorted(found))
 
 

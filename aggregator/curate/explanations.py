@@ -44,6 +44,7 @@ _PARTS: Mapping[str, Callable[[float], str]] = {
     "titles": lambda share: f"titles {_percent(share)} alike",
     "order": lambda share: f"{_percent(share)} of their words in the same order",
     "same_numbers": lambda same: "the same numbers" if same else "different numbers",
+    "filled_in": lambda _: "what differs fills in a template",
     "exchanged": lambda _: "some words of one title exchanged for others",
     "cosine": lambda share: f"{_percent(share)} alike in the words that tell",
     "shared_terms": lambda number: f"{counted(round(number), 'rare word', 'rare words')} shared with one article",

@@ -7,6 +7,7 @@ Merges by address are not doubted, whatever the texts say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from aggregator.curate.duplicates import Likeness, still_alike
 from aggregator.curate.inverted_index import Document, InvertedIndex
@@ -38,8 +39,8 @@ class _Texts:
     """The parts of one item, compared when it is asked: most are copies of the first, whatever their number."""
 
     def __init__(self, doubt: Doubt, duplicate: float) -> None:
-        index = InvertedIndex()  # one of their own: nothing is counted, nothing is kept
-        self._documents = {part.item_id: index.compared(part) for part in doubt.parts}
+        self._index = InvertedIndex()  # one of their own: nothing is counted, nothing is kept
+        self._documents = {part.item_id: self._index.compared(part) for part in doubt.parts}
         self._duplicate = duplicate
         self._found: dict[frozenset[str], Likeness] = {}
 
@@ -53,7 +54,8 @@ class _Texts:
     def _likeness(self, one: Document, other: Document) -> Likeness:
         if one.language != other.language:
             return Likeness(score=0.0, figures={"score": 0.0}, least=self._duplicate)
-        return still_alike(one, other, duplicate=self._duplicate)
+        is_common = partial(self._index.vocabulary.is_common, one.language)
+        return still_alike(one, other, duplicate=self._duplicate, is_common=is_common)
 
 
 def _groups(doubt: Doubt, texts: _Texts) -> Iterator[list[str]]:

@@ -14,7 +14,17 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["LEAD_CHARS", "TITLE_WEIGHT", "counted", "normalise", "strip_lead", "strip_title", "terms", "tokens"]
+__all__ = [
+    "LEAD_CHARS",
+    "TITLE_WEIGHT",
+    "american",
+    "counted",
+    "normalise",
+    "strip_lead",
+    "strip_title",
+    "terms",
+    "tokens",
+]
 
 #: how much of the lead counts (B³ on ECB+, NeuS, H11: .868 .828 .890 with 300, .874 .835 .897 with 450, less with 600)
 LEAD_CHARS = 450
@@ -48,6 +58,20 @@ _OPTIONAL_MARKS = re.compile(
     "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u200d]+"
 )
 
+#: endings of words of at most six letters, British and American
+_AMERICAN = (
+    *((f"{letter}re", f"{letter}er") for letter in "bt"),
+    *(
+        ("our", "or"),
+        ("ours", "or"),
+        ("ors", "or"),
+        ("orf", "or"),
+        ("atr", "ate"),
+        ("enc", "ens"),
+        ("lis", "liz"),
+        ("lys", "lyz"),
+    ),
+)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.{0,2000}?-->", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 _LABEL = re.compile(
@@ -58,6 +82,8 @@ _LABEL = re.compile(
 )
 _SUFFIX = re.compile(r"\s+(?:[-–—|·»:]|::)\s+")
 _AGENCY = r"\((?:[A-Z]{2,6}|Reuters|Bloomberg|Xinhua|Tass|Kyodo(?: News)?|Efe|Ansa|dpa[\w/-]*|epd|ots)\)"
+#: the agency behind a title: "(AP)", " | Reuters"
+_CREDIT = re.compile(rf"\s+(?:{_AGENCY}|[|–—-]\s(?:AP|AFP|Reuters|dpa|Efe|Ansa|Xinhua|Tass|Kyodo))\s*$")
 _CAPITALS = r"[A-ZÀ-Þ][A-ZÀ-Þ'’-]"
 _DATELINE = re.compile(
     rf"(?:[^\W\d_][^\n()—–]{{1,60}}?)?\s?{_AGENCY}\s?(?:[-–—]+|:)\s?"
@@ -113,14 +139,24 @@ def tokens(text: str) -> list[str]:
     return found
 
 
+def american(word: str) -> str:
+    """The American spelling of an English word as `tokens` gives it: "labor" for "labour", "theate" for "theatr"."""
+    for ending, usual in _AMERICAN:
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            return word[: -len(ending)] + usual
+    return word
+
+
 def _pairs(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
 
 def strip_title(title: str, *, source_name: str = "") -> str:
-    """`title` without the labels before it ("UPDATE 2-", "Live:") and without its source's own name behind it."""
+    """`title` without the labels before it ("UPDATE 2-", "Live:"), and the agency and its source's name behind it."""
     while (label := _LABEL.match(title)) and label.end() < len(title):
         title = title[label.end() :]
+    if (credit := _CREDIT.search(title)) and credit.start():
+        title = title[: credit.start()]
     return _strip_source(title, source_name) if source_name else title
 
 

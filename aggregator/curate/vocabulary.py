@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from aggregator.curate.stopword_priors import commonest
+from aggregator.curate.text import american
 
 __all__ = ["BORN_WITH", "HALVED_EVERY", "Vocabulary", "tongue"]
 
@@ -25,6 +25,8 @@ HALVED_EVERY = timedelta(days=30)
 COMMON_SHARE = 0.02
 #: with few items a share means little: this many occurrences are never "common" … (nDCG@10 .84 with 20, .87 with 50)
 RARE_AT_MOST = 50
+#: function words stand in more than this share of a language's items
+FUNCTION_SHARE = 0.03
 #: … unless it is this share of all, which keeps function words out of a young site
 YOUNG_SHARE = 0.25
 
@@ -34,8 +36,18 @@ def tongue(language: str | None) -> str:
     return (language or "").partition("-")[0].lower()
 
 
-#: words of a language, numbered when they are first asked for
-_Words = defaultdict[str, int]
+class _Words(dict[str, int]):
+    """The words of a language, numbered when they are first asked for; one number for both spellings of English."""
+
+    def __init__(self, number: Callable[[], int], known: Iterable[tuple[str, int]] = (), *, language: str = "") -> None:
+        super().__init__(known)
+        self._number = number
+        self._spelling = american if language == "en" else str
+
+    def __missing__(self, word: str) -> int:
+        usual = self._spelling(word)
+        number = self[word] = self._number() if usual == word else self[usual]
+        return number
 
 
 class Vocabulary:
@@ -60,7 +72,7 @@ class Vocabulary:
 
     def _begin(self, language: str) -> _Words:
         """A language nobody has written in yet: what is known of its commonest words beforehand."""
-        known = self._ids[language] = _Words(self._number)
+        known = self._ids[language] = _Words(self._number, language=language)
         for word, share in commonest(language):
             self._spread[known[word]] = round(share * BORN_WITH)
             self._sizes[language] = BORN_WITH
@@ -102,6 +114,11 @@ class Vocabulary:
         """How many items hold the term."""
         return self._spread[term]
 
+    def is_common(self, language: str, term: int) -> bool:
+        """Whether a term tells nothing: a function word. Never in a language of which too little is known."""
+        size = self.size(language)
+        return size >= BORN_WITH and self._spread[term] > FUNCTION_SHARE * size
+
     def weigh(self, language: str, counts: Mapping[int, float]) -> dict[int, float]:
         """The unit vector of an item: (1 + ln tf) · idf of each of its terms."""
         size = self.size(language)
@@ -122,4 +139,4 @@ class Vocabulary:
         """Words nobody uses any more lose their name; their numbers are never given to others."""
         for language, known in self._ids.items():
             used = ((word, term) for word, term in known.items() if self._spread[term])
-            self._ids[language] = _Words(self._number, used)
+            self._ids[language] = _Words(self._number, used, language=language)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.curate.text import normalise, strip_lead, strip_title, terms, tokens
+from aggregator.curate.text import american, normalise, strip_lead, strip_title, terms, tokens
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,10 @@ def test_normalise() -> None:
     ("title", "source", "stripped"),
     [
         ("UPDATE 2-Oil rises", "", "Oil rises"),
+        ("Minister quits over ferries (AP)", "", "Minister quits over ferries"),
+        ("Glacier collapse buries hut | Reuters", "", "Glacier collapse buries hut"),
+        ("A talk with Reuters", "", "A talk with Reuters"),
+        ("(AP)", "", "(AP)"),
         ("Live: Storm hits coast", "", "Storm hits coast"),
         ("BREAKING NEWS: Storm", "", "Storm"),
         ("Live", "", "Live"),
@@ -92,3 +96,27 @@ def test_terms_count_the_title_twice() -> None:
 
 def test_only_the_first_words_of_the_lead_count() -> None:
     assert "late" not in terms("", "early " * 80 + "late " * 200)
+
+
+@pytest.mark.parametrize(
+    ("british", "usual"),
+    [
+        ("labour", "labor"),
+        ("colourful", "colorful"),
+        ("centre", "center"),
+        ("theatre", "theater"),
+        ("defence", "defense"),
+        ("realise", "realize"),
+        ("analyse", "analyze"),
+        ("colours", "colors"),
+        ("organise", "organize"),
+    ],
+)
+def test_both_spellings_of_english_are_one_word(british: str, usual: str) -> None:
+    one, other = (american(tokens(word)[0]) for word in (british, usual))
+    assert one == other
+
+
+@given(st.sampled_from(["hour", "four", "our", "tour", "course", "acre", "entire", "fire", "here", "analysis"]))
+def test_words_with_one_spelling_stay_apart_from_others(word: str) -> None:
+    assert american(word[:6]) not in {"for", "or", "her", "far"}
