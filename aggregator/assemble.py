@@ -22,7 +22,7 @@ from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
 from aggregator.model import ParsedEntry, PollResult, Source, Verdict
-from aggregator.store import PollChanges, Store, open_store
+from aggregator.store import PollChanges, Store, is_postgresql, open_store
 
 if TYPE_CHECKING:
     from aggregator.collect.cadence import Policy
@@ -54,6 +54,8 @@ def store(settings: Settings, *, create: bool = True) -> Store:
 
 def state_dir(settings: Settings) -> Path:
     """Where the store and what belongs to it lie: keys, the log of views, backups."""
+    if is_postgresql(settings.store.url):
+        return settings.base.absolute()
     _, _, place = settings.store.url.partition(":")
     return (settings.base / place).absolute().parent
 

@@ -22,9 +22,6 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
-#: a store of each kind; a second backend adds a line here and has the tests of the contract
-STORE_URLS = {"sqlite": "sqlite:aggregator.db"}
-
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -35,9 +32,32 @@ def shared_data() -> Path:
     return path
 
 
-@pytest.fixture(params=sorted(STORE_URLS))
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this session's own."""
+    import postgres_server
+
+    if not postgres_server.is_installed():
+        pytest.skip(postgres_server.HOW_TO_GET)
+    with postgres_server.running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    return STORE_URLS[request.param]
+    """The address of an empty store, once for each engine: the tests of the contract run on all of them."""
+    if request.param == "sqlite":
+        return "sqlite:aggregator.db"
+    url: str = request.getfixturevalue("postgres_url")
+    _empty(url)
+    return url
+
+
+def _empty(url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
 
 
 @pytest.fixture

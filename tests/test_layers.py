@@ -22,9 +22,10 @@ MAY_KNOW = {
     "curate": {"model", "errors"},
     "collect": {"curate", "model", "errors", "store"},
     "publish": {"curate", "model", "errors", "store"},
-    "store": {"model", "errors", "store.sqlite"},
+    "store": {"model", "errors", "store.sqlite", "store.postgres"},
     "store.sql": {"model", "errors", "store", "curate"},
     "store.sqlite": {"model", "errors", "store", "store.sql", "curate"},
+    "store.postgres": {"model", "errors", "store", "store.sql", "curate"},
     "config": {"model", "errors", "curate"},
     "refresh": {"curate", "model", "errors", "store"},
 }
@@ -41,6 +42,8 @@ KNOWN_BY = {
     "idna": {"collect.hosts"},
     "apscheduler": {"schedule"},
     "sqlite3": {"store.sqlite"},
+    "psycopg": {"store.postgres"},
+    "psycopg_pool": {"store.postgres"},
     "sqlite_utils": {"store.sqlite"},
     "pydantic": {"config"},
     "tomlkit": {"config"},
@@ -81,7 +84,7 @@ def is_within(name: str, room: str) -> bool:
 
 
 def room_of(module: str) -> str:
-    parts = [room for room in ("store.sql", "store.sqlite") if is_within(module, room)]
+    parts = [room for room in ("store.sql", "store.sqlite", "store.postgres") if is_within(module, room)]
     return parts[0] if parts else module.partition(".")[0]
 
 
@@ -111,7 +114,8 @@ def test_the_standard_librarys_clock_is_read_in_the_shell_only() -> None:
     pure = [
         name
         for name in modules()
-        if room_of(name) in {"model", "errors", "curate", "store", "store.sql", "store.sqlite", "refresh"}
+        if room_of(name)
+        in {"model", "errors", "curate", "store", "store.sql", "store.sqlite", "store.postgres", "refresh"}
     ]
     guilty = [f"{module}: {call}" for module in pure for call in clock_reads(module)]
     assert not guilty

@@ -58,13 +58,15 @@ class Context:
 
 
 def store_path(settings: Settings) -> Path:
-    """The file of the store; it need not exist yet."""
+    """The file of a SQLite store; it need not exist yet."""
     return settings.base / settings.store.url.partition(":")[2]
 
 
 def has_store(settings: Settings) -> bool:
     """Whether the store exists. Opening one that does not exist would create it."""
-    return store_path(settings).is_file()
+    from aggregator.store import is_postgresql
+
+    return is_postgresql(settings.store.url) or store_path(settings).is_file()
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)

@@ -77,8 +77,10 @@ class StoreTable(Table):
     @classmethod
     def _known_kind(cls, url: str) -> str:
         kind, _, place = url.partition(":")
-        if kind != "sqlite" or not place:
-            raise ValueError(f'"{url}": only sqlite:PATH is known, e.g. "sqlite:aggregator.db"')
+        if kind not in {"sqlite", "postgresql", "postgres"} or not place:
+            raise ValueError(
+                f'"{kind}:…": sqlite:PATH and postgresql://USER@HOST/DATABASE are known, e.g. "sqlite:aggregator.db"'
+            )
         return url
 
 

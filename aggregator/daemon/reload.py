@@ -12,6 +12,7 @@ from aggregator import config
 from aggregator.config import Settings
 from aggregator.daemon.counters import Counters
 from aggregator.errors import ConfigError, StoreError
+from aggregator.model.redact import public_url
 from aggregator.sdnotify import Notifier
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,9 @@ def keep_fixed(old: Settings, new: Settings) -> Settings:
     """`new` with what cannot change while the daemon runs as it was; says so in the log."""
     fixed: dict[str, object] = {}
     if new.store != old.store:
-        log.warning("needs a restart: [store] url", extra={"now": old.store.url, "after": new.store.url})
+        log.warning(
+            "needs a restart: [store] url", extra={"now": public_url(old.store.url), "after": public_url(new.store.url)}
+        )
         fixed["store"] = old.store
     if new.server.listen != old.server.listen:
         log.warning("needs a restart: [server] listen", extra={"now": old.server.listen, "after": new.server.listen})

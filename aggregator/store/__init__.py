@@ -43,20 +43,34 @@ __all__ = [
     "Store",
     "SyncedSources",
     "WorkStore",
+    "is_postgresql",
     "open_store",
     "restore",
 ]
 
 
 def open_store(url: str, *, base: Path, create: bool = True) -> Store:
-    """The store at `url` (``sqlite:aggregator.db``; a relative path is relative to `base`).
+    """The store at `url`: ``sqlite:aggregator.db`` (relative to `base`) or ``postgresql://user@host/database``.
 
     Migrates to the current schema. StoreUnusable: unknown kind, not ours, from a newer version, corrupt, not
-    permitted, or missing with `create` false.
+    permitted, not reachable, or missing with `create` false.
     """
+    if is_postgresql(url):
+        try:
+            from aggregator.store.postgres import PostgresStore
+        except ImportError as error:
+            raise StoreUnusable(
+                '[store] url: PostgreSQL needs psycopg: pip install "feed-aggregator[postgresql]"'
+            ) from error
+        return PostgresStore.open(url, create=create)
     from aggregator.store.sqlite import SqliteStore
 
     return SqliteStore.open(_sqlite_path(url, base), create=create)
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a store's address is that of a PostgreSQL database."""
+    return url.startswith(("postgresql://", "postgres://"))
 
 
 def restore(url: str, *, base: Path, backup: Path) -> None:
@@ -72,5 +86,5 @@ def restore(url: str, *, base: Path, backup: Path) -> None:
 def _sqlite_path(url: str, base: Path) -> Path:
     kind, _, place = url.partition(":")
     if kind != "sqlite" or not place:
-        raise StoreUnusable(f"[store] url = {url!r}: only sqlite:PATH is known, e.g. sqlite:aggregator.db")
+        raise StoreUnusable(f"[store] url: {kind}:… is not known here, only sqlite:PATH, e.g. sqlite:aggregator.db")
     return (base / place).absolute()

@@ -64,7 +64,7 @@ FINDS: dict[str, Callable[[int, datetime, int], PollResult]] = {
     "moves": lambda i, at, n: make_result(i, at=at, outcome="same", moved_to=TARGETS[n % 3]),
     "adopts": lambda i, at, n: make_result(i, at=at, moved_to=TARGETS[n % 3], adopt_url=True),
     "changes its ids": lambda i, at, _: make_result(i, at=at, unstable_ids=True, duration=timedelta(seconds=3)),
-    "spoilt": lambda i, at, n: make_result(i, [make_entry("0"), make_entry(f"{n}", content_html=b"?")], at=at),
+    "spoilt": lambda i, at, n: make_result(i, [make_entry("0"), make_entry(f"{n}", content_html="\ud800")], at=at),
     "nonsense": lambda i, at, n: make_result(i, [make_entry(f"{n}", text=cast("str", b"?"))], at=at),
     "of nobody": lambda _, at, __: make_result(99, at=at),
 }

@@ -12,8 +12,12 @@ from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.derived_columns import bump, recompute_item, recompute_story
 from aggregator.store.sql.engine import Connection
 
-#: everything that hangs on an item and moves with it: (table, columns of the key beside the item)
-_ATTACHED = ("visitors", "likes", "opened")
+#: everything that hangs on an item and moves with it: table, and the condition under which two rows would be one
+_ATTACHED = (
+    ("visitors", "other.day = visitors.day AND other.visitor = visitors.visitor"),
+    ("likes", "other.visitor = likes.visitor"),
+    ("opened", "other.reader_id = opened.reader_id"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +150,12 @@ def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
         (keep, absorb),
     )
     connection.execute("DELETE FROM impressions WHERE item_id = ?", (absorb,))
-    for table in _ATTACHED:
-        connection.execute(f"UPDATE OR IGNORE {table} SET item_id = ? WHERE item_id = ?", (keep, absorb))
+    for table, is_same in _ATTACHED:
+        connection.execute(
+            f"UPDATE {table} SET item_id = ?1 WHERE item_id = ?2"
+            f" AND NOT EXISTS (SELECT 1 FROM {table} other WHERE other.item_id = ?1 AND {is_same})",
+            (keep, absorb),
+        )
         connection.execute(f"DELETE FROM {table} WHERE item_id = ?", (absorb,))
     connection.execute(
         "UPDATE items SET views = views + (SELECT views FROM items WHERE id = ?1),"

@@ -16,10 +16,10 @@ BUCKET_MS = 300_000
 #: impressions are kept by the hour
 HOUR_MS = 3_600_000
 _COUNTS = """
-SELECT i.public_id, sum(b.n) FROM buckets b JOIN items i ON i.id = b.item_id
-WHERE b.bucket >= ? AND b.bucket < ? GROUP BY b.item_id
+SELECT i.public_id, CAST(sum(b.n) AS bigint) FROM buckets b JOIN items i ON i.id = b.item_id
+WHERE b.bucket >= ? AND b.bucket < ? GROUP BY i.public_id
 """
-_COUNT_OF = "SELECT sum(n) FROM buckets WHERE item_id = ? AND bucket >= ? AND bucket < ?"
+_COUNT_OF = "SELECT CAST(sum(n) AS bigint) FROM buckets WHERE item_id = ? AND bucket >= ? AND bucket < ?"
 
 
 _SHOWN = """

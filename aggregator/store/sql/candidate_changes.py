@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from aggregator.model import Mark, Movement, Population
-from aggregator.store.sql import candidates, codec, source_health
+from aggregator.store.sql import candidates, change_log, codec, source_health
 from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import encode_id
@@ -20,7 +20,6 @@ from aggregator.store.sql.ids import encode_id
 MEANWHILE_MS = 60_000
 _CHUNK = 500
 
-_LAST = "SELECT coalesce((SELECT max(seq) FROM changes), 0), coalesce((SELECT min(seq) FROM changes), 1)"
 _NEWEST = "SELECT max(first_seen) FROM items WHERE shown"
 _NEWEST_VIEW = "SELECT max(bucket) FROM buckets"
 _FLOOR = """
@@ -39,9 +38,9 @@ _DAYS_OF = "SELECT day, n FROM source_days WHERE source_id = ? AND day BETWEEN ?
 def read(connection: Connection, population: Population, mark: Mark | None, now_ms: int) -> Movement:
     """Everything that has changed since the mark, as of `now_ms` or of what was seen just after it."""
     at_ms = _moment(connection, now_ms)
-    last, first = connection.execute(_LAST).fetchone()
+    last, forgotten = connection.last_change(), change_log.forgotten(connection)
     following = _Following(connection, population, at_ms)
-    if mark is None or not _follows(connection, mark, population, at_ms, (first, last)):
+    if mark is None or not _follows(connection, mark, population, at_ms, (forgotten, last)):
         return following.everything(last)
     return following.since(mark, last)
 
@@ -55,10 +54,10 @@ def _moment(connection: Connection, now_ms: int) -> int:
 
 def _follows(connection: Connection, mark: Mark, population: Population, at_ms: int, changes: tuple[int, int]) -> bool:
     """Whether the mark leads here by changes that are still known."""
-    first, last = changes
+    forgotten, last = changes
     return (
         mark.population == population
-        and first - 1 <= mark.change <= last
+        and forgotten <= mark.change <= last
         and codec.to_ms(mark.at) <= at_ms
         and not candidates.is_past(connection, at_ms)
     )
@@ -173,8 +172,8 @@ class _Following:
 
     def _counted(self, first: int) -> dict[str, int]:
         query = (
-            "SELECT i.public_id, sum(b.n) FROM buckets b JOIN items i ON i.id = b.item_id"
-            " WHERE b.bucket BETWEEN ? AND ? GROUP BY b.item_id"
+            "SELECT i.public_id, CAST(sum(b.n) AS bigint) FROM buckets b JOIN items i ON i.id = b.item_id"
+            " WHERE b.bucket BETWEEN ? AND ? GROUP BY i.public_id"
         )
         rows = self._connection.execute(query, (first, self._at_ms // BUCKET_MS))
         return {encode_id(public): n for public, n in rows}
@@ -184,7 +183,9 @@ class _Following:
         firsts = {name: self._first(span, self._at_ms) for name, span in self._windows()}
         if not firsts:
             return {}
-        sums = ", ".join(f"coalesce(sum(n) FILTER (WHERE bucket >= {first}), 0)" for first in firsts.values())
+        sums = ", ".join(
+            f"CAST(coalesce(sum(n) FILTER (WHERE bucket >= {first}), 0) AS bigint)" for first in firsts.values()
+        )
         query = f"SELECT {sums} FROM buckets WHERE item_id = ? AND bucket BETWEEN ? AND ?"
         bounds = (min(firsts.values()), self._at_ms // BUCKET_MS)
         counts: dict[str, dict[str, int]] = {name: {} for name in firsts}

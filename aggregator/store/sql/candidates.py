@@ -44,7 +44,7 @@ _ANYTHING_LATER = """
 SELECT EXISTS(SELECT 1 FROM items WHERE shown AND first_seen > :now)
     OR EXISTS(SELECT 1 FROM buckets WHERE bucket > :last)
 """
-_VIEWS_LATER = "SELECT item_id, sum(n) FROM buckets WHERE bucket > ? GROUP BY item_id"
+_VIEWS_LATER = "SELECT item_id, CAST(sum(n) AS bigint) FROM buckets WHERE bucket > ? GROUP BY item_id"
 _IMPRESSIONS_LATER = "SELECT item_id, sum(weight) FROM impressions WHERE hour > ? GROUP BY item_id"
 _LIKES_LATER = "SELECT item_id, count(*) FROM likes WHERE at > ? GROUP BY item_id"
 _SOURCES = """

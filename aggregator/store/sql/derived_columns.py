@@ -18,11 +18,12 @@ _CITATIONS = """
 WITH voting AS (
     SELECT * FROM (SELECT o.source_id FROM entries e JOIN outlinks o ON o.link_key = e.link_key
         JOIN entries citing ON citing.id = o.entry_id
-    WHERE e.item_id = ?1 AND citing.dropped IS NULL AND citing.first_seen <= ?2 LIMIT 1000)
+    WHERE e.item_id = ?1 AND citing.dropped IS NULL AND citing.first_seen <= ?2 LIMIT 1000) AS links
     UNION ALL
     SELECT * FROM (SELECT about.source_id FROM entries e JOIN entries about ON about.link_key = e.link_key
         JOIN sources s ON s.id = about.source_id
-    WHERE e.item_id = ?1 AND s.role = 'signal' AND about.dropped IS NULL AND about.first_seen <= ?2 LIMIT 1000))
+    WHERE e.item_id = ?1 AND s.role = 'signal' AND about.dropped IS NULL AND about.first_seen <= ?2
+    LIMIT 1000) AS signals)
 SELECT count(DISTINCT source_id) FROM voting WHERE source_id NOT IN (
     SELECT own.source_id FROM entries own JOIN sources s ON s.id = own.source_id
     WHERE own.item_id = ?1 AND s.role = 'source')

@@ -60,6 +60,13 @@ class Connection(Protocol):
     def executemany(self, sql: str, parameters: Iterable[Values], /) -> Cursor:
         """Runs one statement for each set of values."""
 
+    @property
+    def row_lock(self) -> str:
+        """What a SELECT ends with whose rows nobody else may change until the transaction ends."""
+
+    def last_change(self) -> int:
+        """A number of the change log such that every change that is not visible yet will have a greater one."""
+
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """So many row ids that the table has never had, ascending."""
 

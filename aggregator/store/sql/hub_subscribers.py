@@ -46,7 +46,7 @@ class HubSubscribers:
 
     def source_marks(self) -> Mapping[str, str]:
         """The slug of every configured source, with a text that changes when it has brought something new."""
-        query = "SELECT slug, entries || ' ' || coalesce(last_item, '') FROM sources WHERE configured"
+        query = "SELECT slug, entries || ' ' || coalesce(CAST(last_item AS text), '') FROM sources WHERE configured"
         return dict(self._engine.read(lambda connection: list(map(tuple, connection.execute(query)))))
 
 

@@ -109,11 +109,15 @@ def search_words(text: str) -> str:
     return _SPLIT.sub(r" \1 ", unicodedata.normalize("NFKC", text))
 
 
+#: a letter may come with its diacritics apart
+_WORD = re.compile("[\\w\u0300-\u0331]+")
+
+
 def search_query(words: str) -> str:
     """The words as a full-text expression: all of them, in any order; "" where nothing can be searched for.
 
     Runs of characters that `search_words` has split are looked for as phrases. No text is a syntax error.
     """
     normal = unicodedata.normalize("NFKC", words).replace("\0", " ")
-    terms = [" ".join(re.findall(r"\w+", search_words(word))) for word in normal.split()]
+    terms = [" ".join(_WORD.findall(search_words(word))) for word in normal.split()]
     return " ".join(f'"{term}"' for term in terms if term)

@@ -8,12 +8,17 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import groupby
 from typing import Generic, TypeVar
 
-from aggregator.model import Copy, Item, ItemText
+from aggregator.model import Copy, Item, ItemText, RelatedTier
 from aggregator.store.sql import codec
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import decode_id
 
 _CHUNK = 500
+#: row, score and tier of what is related to an item
+Related = tuple[int, float, RelatedTier]
+#: how much of the items that were read last is kept, and how many lists of related ones
+_CACHED_BYTES = 8_000_000
+_CACHED_PAIRS = 1_000
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -110,7 +115,12 @@ class GenerationCache(Generic[K, V]):
                 self._size += size
 
 
-def size_of(item: Item) -> int:
+def caches() -> tuple[GenerationCache[int, Item], GenerationCache[tuple[int, int], list[Related]]]:
+    """Caches of the items that were read last, and of lists of related ones, for a store to keep."""
+    return GenerationCache(_CACHED_BYTES, size=_size_of), GenerationCache(_CACHED_PAIRS)
+
+
+def _size_of(item: Item) -> int:
     """About how many bytes an item takes."""
     return 2_000 + len(item.content_html) + len(item.summary_html) + len(item.text)
 

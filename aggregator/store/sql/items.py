@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from aggregator.model import Item, Provenance, RelatedItem, RelatedTier, Scope, Story
+from aggregator.model import Item, Provenance, RelatedItem, Scope, Story
 from aggregator.store.sql import codec, item_loader, merge_review
 from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
 from aggregator.store.sql.ids import decode_id, encode_id
 
 #: how many of the latest hits of a search are put into the order of time
 SEARCH_DEPTH = 2_000
-#: row, score and tier of what is related to an item
-_Related = tuple[int, float, RelatedTier]
 _ALL = NO_LIMIT
 _MANY = 1 << 31
 
@@ -57,7 +55,7 @@ class Items:
     _engine: Engine
     _item_cache: item_loader.GenerationCache[int, Item]
     #: by row and limit: the rows of the related items with their scores
-    _related_cache: item_loader.GenerationCache[tuple[int, int], list[_Related]]
+    _related_cache: item_loader.GenerationCache[tuple[int, int], list[item_loader.Related]]
 
     def resolve(self, item_id: str) -> str | None:
         """The id under which this item is shown now; None: never existed."""
@@ -162,9 +160,9 @@ class Items:
         return int(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
 
 
-def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[_Related]]:
+def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[item_loader.Related]]:
     """The rows related to each row, at most as many as the limit beside it, which is one for all."""
-    found: dict[tuple[int, int], list[_Related]] = {key: [] for key in asked}
+    found: dict[tuple[int, int], list[item_loader.Related]] = {key: [] for key in asked}
     rows, limit = json.dumps([row_id for row_id, _ in asked]), max(limit for _, limit in asked)
     for pair in connection.execute(_RELATED, (rows, limit)):
         found[pair["item_id"], limit].append((pair["other_id"], pair["score"], pair["tier"]))

@@ -25,7 +25,7 @@ __all__ = ["Poll", "complete"]
 #: the right to it, and how it ended
 Poll = tuple[Lease, PollResult]
 
-_TOKENS = "SELECT host, token FROM hosts WHERE host IN (SELECT value FROM json_each(?))"
+_TOKENS = "SELECT host, token FROM hosts WHERE host IN (SELECT value FROM json_each(?)) ORDER BY host"
 _HELD = (
     f"SELECT {', '.join(SourceRow._fields)} FROM sources WHERE id IN (SELECT CAST(value AS bigint) FROM json_each(?))"
 )
@@ -108,7 +108,7 @@ def _read(connection: Connection, polls: Sequence[Poll]) -> tuple[dict[str, int]
     """The tokens of the hosts, and what is stored of the sources of these leases."""
     hosts_of = json.dumps(list({lease.host for lease, _ in polls}))
     sources = {one.id for lease, _ in polls for one in lease.sources} | {result.source_id for _, result in polls}
-    tokens = dict(connection.execute(_TOKENS, (hosts_of,)).fetchall())
+    tokens = dict(connection.execute(_TOKENS + connection.row_lock, (hosts_of,)).fetchall())
     rows = connection.execute(_HELD, (json.dumps(list(sources)),)).fetchall()
     return tokens, {row[0]: SourceRow(*row) for row in rows}
 

@@ -13,7 +13,7 @@ from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.engine import Connection, Engine, Row
 from aggregator.store.sql.ids import digest
 
-_DUE_HOSTS = """
+DUE_HOSTS = """
 SELECT host FROM hosts WHERE due_at <= :now AND leased_until <= :now AND free_at <= :now AND parked_until <= :now
 ORDER BY due_at LIMIT :limit
 """
@@ -42,7 +42,8 @@ SELECT {codec.SOURCE_COLUMNS}, s.host FROM json_each(:hosts) asked JOIN sources 
 ORDER BY asked.key, s.due_at, s.id
 """
 _LEASE = """
-UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1 WHERE host IN (SELECT value FROM json_each(?2))
+UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1
+WHERE host IN (SELECT value FROM json_each(?2)) AND leased_until <= ?3
 RETURNING host, token
 """
 #: without the text, which is most of an entry
@@ -53,6 +54,9 @@ class Work:
     """`WorkStore` on SQLite."""
 
     _engine: Engine
+    #: of `DUE_HOSTS` and the sources of these hosts, what an engine runs best
+    _due_hosts = DUE_HOSTS
+    _due_sources = _DUE_SOURCES
 
     def sync_sources(
         self, subscriptions: Sequence[Subscription], *, now: datetime, catch_up: bool = False
@@ -89,14 +93,14 @@ class Work:
             "only": None if only is None else json.dumps(sorted(only)),
         }
         until = codec.to_ms(now + lease)
-        queries = (_ASKED_HOSTS, _ASKED_SOURCES) if force or only is not None else (_DUE_HOSTS, _DUE_SOURCES)
+        queries = (_ASKED_HOSTS, _ASKED_SOURCES) if force or only is not None else (self._due_hosts, self._due_sources)
 
         def run(connection: Connection) -> list[Lease]:
             hosts_of, sources_of = queries
             due = [host for (host,) in connection.execute(hosts_of, asked)]
             rows = connection.execute(sources_of, {**asked, "hosts": json.dumps(due)}).fetchall() if due else []
             hosts.refresh(connection, set(due).difference(row["host"] for row in rows), now_ms)
-            return _leased(connection, rows[:limit], until)
+            return _leased(connection, rows[:limit], until, now_ms)
 
         # a disk that turns for each claim would have all slots wait for it
         return self._engine.write(run, lasting=False) if limit > 0 else []
@@ -154,15 +158,15 @@ class Work:
         return self._engine.read(lambda connection: source_health.states(connection, codec.to_ms(now)))
 
 
-def _leased(connection: Connection, rows: Sequence[Row], until: int) -> list[Lease]:
-    """Takes the hosts of these sources, in their order; the due times of both move behind the lease."""
+def _leased(connection: Connection, rows: Sequence[Row], until: int, now_ms: int) -> list[Lease]:
+    """Takes the hosts of these sources that nobody has taken meanwhile; the due times of both move behind the lease."""
     by_host: dict[str, list[Row]] = {}
     for row in rows:
         by_host.setdefault(row["host"], []).append(row)
-    tokens = dict(connection.execute(_LEASE, (until, json.dumps(list(by_host)))).fetchall())
+    tokens = dict(connection.execute(_LEASE, (until, json.dumps(list(by_host)), now_ms)).fetchall())
     connection.executemany(
         "UPDATE sources SET due_at = greatest(due_at, ?1), lease_token = ?2 WHERE id = ?3",
-        [(until, tokens[row["host"]], row["id"]) for row in rows],
+        [(until, tokens[row["host"]], row["id"]) for row in rows if row["host"] in tokens],
     )
     return [
         Lease(
@@ -172,4 +176,5 @@ def _leased(connection: Connection, rows: Sequence[Row], until: int) -> list[Lea
             sources=tuple(codec.source(row) for row in own),
         )
         for host, own in by_host.items()
+        if host in tokens
     ]

@@ -51,6 +51,12 @@ sqlite3.register_adapter(type(None), lambda nothing: nothing)
 class Connection(sqlite3.Connection):
     """A connection with what the shared statements ask of an engine (`aggregator.store.sql.engine.Connection`)."""
 
+    row_lock = ""  # there is one writer
+
+    def last_change(self) -> int:
+        """The number of the newest change in the log."""
+        return int(self.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
+
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """The row ids that the table would give next: the one writer is in a transaction."""
         (last,) = self.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
 from aggregator.model import StoreStats
-from aggregator.store.sql import codec, item_loader, retention
+from aggregator.store.sql import codec, item_loader, retention, stats
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
 from aggregator.store.sql.engine import Connection
@@ -31,18 +31,6 @@ CHECKED_BYTES = 256 << 20
 #: free pages go back to the file system once they are more than this part of the file
 FREE_SHARE = 0.25
 
-#: items that are kept as they were read, and lists of related ones
-_CACHED_BYTES = 8_000_000
-_CACHED_PAIRS = 1_000
-_STATS = """
-SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
-    (SELECT coalesce(sum(entries), 0) FROM sources) AS entries,
-    (SELECT count(*) FROM items WHERE shown) AS items,
-    (SELECT count(*) FROM stories WHERE merged_into IS NULL AND sources > 0) AS stories,
-    (SELECT value FROM counters WHERE name = 'views') AS views, (SELECT count(*) FROM likes) AS likes,
-    (SELECT count(*) FROM items WHERE shown AND revision <> curated) AS pending
-"""
-
 
 class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
@@ -51,10 +39,7 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
 
     def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:
         self._engine = engine
-        self._item_cache, self._related_cache = (
-            item_loader.GenerationCache(_CACHED_BYTES, size=item_loader.size_of),
-            item_loader.GenerationCache(_CACHED_PAIRS),
-        )
+        self._item_cache, self._related_cache = item_loader.caches()
         self._log = log
         self._lock = lock
         self._handed = {}
@@ -83,11 +68,10 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
 
     def stats(self) -> StoreStats:
         """Sizes and counts."""
-        row = self._engine.read(lambda connection: connection.execute(_STATS).fetchone())
         path = self._engine.path
         files = (path, path.with_name(path.name + "-wal"))
         size = sum(file.stat().st_size for file in files if file.exists())
-        return StoreStats(size_bytes=size, **dict(row))
+        return self._engine.read(lambda connection: stats.read(connection, size))
 
     def retain(self, *, before: datetime, now: datetime) -> int:
         """Removes the content of items published before then (never their identity); how many."""

@@ -16,7 +16,7 @@ __all__ = ["count_new"]
 
 _COUNTED = """
 WITH asked(source, that) AS (VALUES {})
-SELECT source_id, day FROM asked CROSS JOIN source_days ON source_id = source AND day = that
+SELECT source_id, day FROM asked CROSS JOIN source_days WHERE source_id = source AND day = that
 """
 # two statements with triggers where one could do: see `ingest` for why it is OR FAIL, which an upsert cannot be
 _FIRST = "INSERT OR FAIL INTO source_days(n, source_id, day) VALUES (?, ?, ?)"

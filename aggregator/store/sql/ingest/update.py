@@ -22,7 +22,7 @@ StoredEntries = Mapping[tuple[int, bytes], Row]
 _HELD = f"""
 WITH asked(source, key) AS (VALUES {{}})
 SELECT id, source_id, entry_key, item_id, content_hash, url, tombstone, {", ".join(UPSTREAM)}
-FROM asked CROSS JOIN entries ON source_id = source AND entry_key = key
+FROM asked CROSS JOIN entries WHERE source_id = source AND entry_key = key
 """
 #: content that retention has removed stays removed
 _EDIT = f"""UPDATE entries SET {", ".join(f"{name} = ?" for name in (*CONTENT, "updated"))}, revision = revision + 1

@@ -1,0 +1,142 @@
+"""A connection to PostgreSQL as the shared statements use it: placeholders, rows by name, errors in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import RowMaker
+
+from aggregator.errors import StoreError, StoreUnavailable
+from aggregator.store.postgres.search import find_words, to_tsvector
+from aggregator.store.sql.engine import Cursor, Values
+
+__all__ = ["Connection", "explain", "rows"]
+
+#: a quoted text, a cast, a named or numbered or plain placeholder, a percent sign
+_TOKEN = re.compile(r"'(?:[^']|'')*'|::|:(?P<name>[a-z_]\w*)|\?(?P<number>\d*)|%")
+
+
+@lru_cache(maxsize=2048)
+def _translated(statement: str) -> tuple[sql.SQL, bool]:
+    """A shared statement with psycopg's placeholders, and whether they are numbered.
+
+    What only SQLite's journal needs to know is left out.
+    """
+    numbered = False
+
+    def placeholder(found: re.Match[str]) -> str:
+        nonlocal numbered
+        matched = found[0]
+        if matched.startswith("'") or matched == "%":
+            return matched.replace("%", "%%")
+        if matched == "::":
+            return matched
+        if found["name"]:
+            return f"%({found['name']})s"
+        numbered = numbered or bool(found["number"])
+        return f"%(p{found['number']})s" if found["number"] else "%s"
+
+    text = _TOKEN.sub(placeholder, statement.replace(" OR FAIL ", " "))
+    return sql.SQL(text), numbered
+
+
+class _Numbered(Mapping[str, Any]):
+    """A sequence of values that numbered placeholders (``?1``) are looked up in."""
+
+    def __init__(self, values: Values) -> None:
+        self.values_in_order = tuple(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_in_order[int(name[1:]) - 1]
+
+    def __iter__(self) -> Any:
+        return (f"p{number}" for number in range(1, len(self) + 1))
+
+    def __len__(self) -> int:
+        return len(self.values_in_order)
+
+
+@lru_cache(maxsize=1024)
+def _row_class(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
+    """A tuple whose values are found by column name as well."""
+    places = {name: place for place, name in enumerate(names)}
+
+    class Row(tuple[Any, ...]):
+        __slots__ = ()
+
+        def __getitem__(self, key: Any) -> Any:
+            return tuple.__getitem__(self, places[key] if isinstance(key, str) else key)
+
+        def keys(self) -> tuple[str, ...]:
+            return names
+
+    return Row
+
+
+def rows(cursor: psycopg.Cursor[Any]) -> RowMaker[tuple[Any, ...]]:
+    """Psycopg's row factory of these connections."""
+    return _row_class(tuple(column.name for column in cursor.description or ()))
+
+
+class Connection:
+    """An `aggregator.store.sql.engine.Connection` on one of the pool's connections, in an open transaction."""
+
+    #: appended to a SELECT whose rows must not change until the transaction ends
+    row_lock = " FOR UPDATE"
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: Values = (), /) -> Cursor:
+        """Runs one statement."""
+        query, numbered = _translated(statement)
+        return self._connection.execute(query, _Numbered(parameters) if numbered else parameters)
+
+    def executemany(self, statement: str, parameters: Iterable[Values], /) -> Cursor:
+        """Runs one statement for each set of values, without waiting for each."""
+        query, numbered = _translated(statement)
+        cursor = self._connection.cursor()
+        cursor.executemany(query, [_Numbered(each) for each in parameters] if numbered else parameters)
+        return cursor
+
+    def new_ids(self, table: str, count: int, /) -> Sequence[int]:
+        """So many row ids of the table's sequence, ascending; others may have taken some between them."""
+        query = f"SELECT nextval('{table}_id') FROM generate_series(1, ?)"
+        return sorted(number for (number,) in self.execute(query, (count,)))
+
+    def last_change(self) -> int:
+        """The transaction before the oldest one that still ran when this snapshot was taken."""
+        query = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
+        return int(self.execute(query).fetchone()[0])
+
+    def execute_script(self, script: str, /) -> None:
+        """Runs many statements that take no values."""
+        self._connection.execute(script.encode())
+
+    def index_words(self, entries: Sequence[tuple[int, str]], /) -> None:
+        """Makes entries (row id, words) findable."""
+        self.executemany(
+            "INSERT INTO entry_words(entry_id, words) VALUES (?, CAST(? AS tsvector))",
+            [(row_id, to_tsvector(words)) for row_id, words in entries],
+        )
+
+    def unindex_words(self, entries: Sequence[tuple[int, str]], /) -> None:
+        """Makes entries unfindable."""
+        self.executemany("DELETE FROM entry_words WHERE entry_id = ?", [(row_id,) for row_id, _ in entries])
+
+    def find_words(self, words: str, limit: int, /) -> list[int]:
+        """Row ids of the entries that contain all the words, the newest first."""
+        return find_words(self, words, limit)
+
+
+def explain(error: Exception) -> StoreError:
+    """The engine's error as one of ours."""
+    message = str(error).strip().replace("\n", " ")
+    if isinstance(error, psycopg.OperationalError):
+        return StoreUnavailable(f"PostgreSQL: {message}")
+    return StoreError(f"PostgreSQL: {message}")

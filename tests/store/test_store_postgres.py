@@ -1,0 +1,186 @@
+"""What only PostgreSQL can show: several writers, races, a schema that keeps step, words that both engines find."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from store_values import NOW, A, B, follow, lease_of, make_entry, make_result, poll
+
+from aggregator.errors import StoreUnusable
+from aggregator.model import Population, Subscription, View
+from aggregator.store import Store, open_store
+from aggregator.store.postgres.search import to_tsquery, to_tsvector
+from aggregator.store.sql.ids import search_query, search_words
+
+TYPES = {"INTEGER": {"bigint", "boolean"}, "TEXT": {"text"}, "REAL": {"double precision"}, "BLOB": {"bytea"}}
+#: what one engine has for what the other does in another way
+OWN_TABLES = {"folded", "entry_words", "pending_views", "_sqlite_migrations"}
+
+
+@pytest.fixture
+def url(postgres_url: str) -> str:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
+    return postgres_url
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Callable[[], Store]:
+    return lambda: open_store(url, base=tmp_path)
+
+
+def test_both_schemas_have_the_same_columns(url: str, opened: Callable[[], Store]) -> None:
+    opened().close()
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT table_name, column_name, data_type, is_nullable = 'NO' FROM information_schema.columns"
+            " WHERE table_schema = 'aggregator'"
+        ).fetchall()
+    ours = {(table, column): (kind, required) for table, column, kind, required in rows if table not in OWN_TABLES}
+    with sqlite3.connect(":memory:") as other:
+        other.executescript(files("aggregator.store.sqlite").joinpath("schema.sql").read_text("utf-8"))
+        columns = other.execute(
+            'SELECT t.name, c.name, c.type, c."notnull" OR c.pk > 0 FROM sqlite_schema t, pragma_table_info(t.name) c'
+            " WHERE t.type = 'table' AND t.name NOT LIKE 'search_index%'"
+        ).fetchall()
+    theirs = {(table, column): (kind, bool(required)) for table, column, kind, required in columns}
+    theirs = {key: value for key, value in theirs.items() if key[0] not in OWN_TABLES}
+    assert ours.keys() == theirs.keys()
+    assert [key for key, (kind, _) in ours.items() if kind not in TYPES[theirs[key][0]]] == []
+    assert [key for key, (_, required) in ours.items() if required != theirs[key][1]] == []
+
+
+def test_two_open_an_empty_database_at_once(opened: Callable[[], Store]) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        stores = list(threads.map(lambda _: opened(), range(4)))
+    assert [store.stats().entries for store in stores] == [0] * 4
+    for store in stores:
+        store.close()
+
+
+def test_a_database_without_a_store_is_not_made_by_reading(url: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="holds no store yet"):
+        open_store(url, base=tmp_path, create=False)
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="cannot open") as caught:
+        open_store("postgresql://me:secret@127.0.0.1:1/x?connect_timeout=2", base=tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_host_is_never_in_two_hands(opened: Callable[[], Store]) -> None:
+    """Eight threads of four stores claim until nothing is left: every host once."""
+    stores = [opened() for _ in range(4)]
+    hosts = [f"https://host{number}.example/feed" for number in range(120)]
+    stores[0].sync_sources([Subscription(url=url) for url in hosts], now=NOW)
+    taken: list[str] = []
+    lock = threading.Lock()
+
+    def work(store: Store) -> None:
+        while leases := store.claim(now=NOW, limit=5, lease=timedelta(minutes=5)):
+            with lock:
+                taken.extend(lease.host for lease in leases)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, stores * 2))
+    assert sorted(taken) == sorted(url.split("/")[2] for url in hosts)
+    for store in stores:
+        store.close()
+
+
+def test_a_view_at_two_servers_counts_once_and_is_folded_once(opened: Callable[[], Store]) -> None:
+    stores = [opened() for _ in range(4)]
+    follow(stores[0], A)
+    poll(stores[0], A, *map(make_entry, "123"))
+    ids = [item.id for item in stores[0].items([story.id for story in stores[0].stories(min_sources=1, limit=0)])]
+    ids = ids or [item.id for item in stores[0].search("title", limit=0)]
+    views = [View(item_id=ids[0], visitor=bytes([number]), at=NOW) for number in range(50)]
+
+    def serve(store: Store) -> int:
+        counted = 0
+        for view in views:
+            store.record_views([view])
+            counted += store.fold_views()
+        return counted
+
+    with ThreadPoolExecutor(4) as threads:
+        counted = sum(threads.map(serve, stores))
+    counted += stores[0].fold_views()
+    assert counted == stores[0].stats().views == len(views)
+    for store in stores:
+        store.close()
+
+
+def test_a_change_that_commits_late_is_not_passed_over(url: str, opened: Callable[[], Store]) -> None:
+    """A transaction writes its change, another commits after it and is read, then the first commits."""
+    store = opened()
+    follow(store, A, B)
+    poll(store, A, make_entry("1"))
+    poll(store, B, make_entry("2"))
+    first = store.movement(POPULATION, after=None, now=NOW)
+    with psycopg.connect(url, options="-c search_path=aggregator") as late:
+        late.execute("UPDATE items SET likes = likes + 1 WHERE id = (SELECT min(id) FROM items)")
+        with psycopg.connect(url, options="-c search_path=aggregator") as early:
+            early.execute("UPDATE items SET likes = likes + 1 WHERE id = (SELECT max(id) FROM items)")
+        second = store.movement(POPULATION, after=first.mark, now=NOW)
+    third = store.movement(POPULATION, after=second.mark, now=NOW)
+    assert {item.likes for item in second.candidates} == {1}
+    assert {item.item_id for item in second.candidates} | {item.item_id for item in third.candidates} == {
+        item.item_id for item in first.candidates
+    }
+    store.close()
+
+
+POPULATION = Population(reach=timedelta(days=2), newest=100, windows={"1d": timedelta(days=1)})
+TEXTS = st.text(st.sampled_from("abcÄéß日本語ไทย '\\-_:&|!<>\u0301İ٣①C++"), max_size=30)
+
+
+@given(TEXTS, TEXTS)
+def test_any_text_is_a_valid_vector_and_query_and_both_engines_find_the_same(text: str, asked: str) -> None:
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("CREATE VIRTUAL TABLE f USING fts5(w, tokenize = 'unicode61 remove_diacritics 2')")
+        connection.execute("INSERT INTO f VALUES (?)", (search_words(text),))
+        query = search_query(asked)
+        found = bool(query and connection.execute("SELECT 1 FROM f WHERE f MATCH ?", (query,)).fetchone())
+    assert matches(to_tsvector(search_words(text)), to_tsquery(asked)) == found
+
+
+def matches(vector: str, query: str) -> bool:
+    """Whether the query finds the vector, by PostgreSQL's rules for words and phrases, as far as these literals go."""
+    places: dict[str, set[int]] = {}
+    for part in vector.split(" ") if vector else []:
+        word, _, numbers = part.rpartition(":")
+        places[word] = set(map(int, numbers.split(",")))
+    phrases = [phrase.strip("()").split(" <-> ") for phrase in query.split(" & ")] if query else []
+    return bool(phrases) and all(
+        any(
+            all(start + step in places.get(word, ()) for step, word in enumerate(phrase))
+            for start in places.get(phrase[0], ())
+        )
+        for phrase in phrases
+    )
+
+
+def test_a_poll_that_lost_its_lease_changes_nothing_beside_another_process(opened: Callable[[], Store]) -> None:
+    from aggregator.errors import StaleLease
+
+    one, other = opened(), opened()
+    follow(one, A)
+    stale = lease_of(one, A)
+    fresh = other.claim(now=NOW + timedelta(days=1), limit=1, lease=timedelta(minutes=5))[0]
+    with pytest.raises(StaleLease):
+        one.complete(stale, make_result(stale.sources[0].id, [make_entry("1")], at=NOW))
+    assert other.complete(fresh, make_result(fresh.sources[0].id, [make_entry("1")], at=NOW)).new_entries == 1
+    one.close()
+    other.close()
