@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from store_values import NOW, A, B, follow, lease_of, make_entry, make_result, poll
 
 from aggregator.errors import StoreUnusable
-from aggregator.model import Population, Subscription, View
+from aggregator.model import Population, Scope, Subscription, View
 from aggregator.store import Store, open_store
 from aggregator.store.postgres.search import to_tsquery, to_tsvector
 from aggregator.store.sql.ids import search_query, search_words
 
 TYPES = {"INTEGER": {"bigint", "boolean"}, "TEXT": {"text"}, "REAL": {"double precision"}, "BLOB": {"bytea"}}
 #: what one engine has for what the other does in another way
-OWN_TABLES = {"folded", "entry_words", "pending_views", "_sqlite_migrations"}
+OWN_TABLES = {"folded", "addresses", "entry_words", "pending_views", "_sqlite_migrations"}
 
 
 @pytest.fixture
@@ -184,3 +184,26 @@ def test_a_poll_that_lost_its_lease_changes_nothing_beside_another_process(opene
     assert other.complete(fresh, make_result(fresh.sources[0].id, [make_entry("1")], at=NOW)).new_entries == 1
     one.close()
     other.close()
+
+
+def test_one_address_at_many_sources_in_many_processes_is_one_item(opened: Callable[[], Store]) -> None:
+    """Each of sixteen sources brings the same twelve addresses; four writers, any order."""
+    stores = [opened() for _ in range(4)]
+    feeds = [f"https://host{number}.example/feed" for number in range(16)]
+    follow(stores[0], *feeds)
+    leases = stores[0].claim(now=NOW, limit=100, lease=timedelta(minutes=5))
+    pages = [f"https://story.example/{number}" for number in range(12)]
+
+    def work(number: int) -> None:
+        lease = leases[number]
+        entries = [make_entry(f"{number} {page}", link=page) for page in (pages if number % 2 else pages[::-1])]
+        stores[number % 4].complete(lease, make_result(lease.sources[0].id, entries, at=NOW))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(len(leases))))
+    items = stores[0].latest(Scope(), limit=0)
+    assert len(items) == len(pages)
+    assert {len({copy.source.id for copy in item.copies}) for item in items} == {len(feeds)}
+    assert stores[0].stats().entries == len(feeds) * len(pages)
+    for store in stores:
+        store.close()

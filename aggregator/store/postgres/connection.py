@@ -83,6 +83,12 @@ def rows(cursor: psycopg.Cursor[Any]) -> RowMaker[tuple[Any, ...]]:
     return _row_class(tuple(column.name for column in cursor.description or ()))
 
 
+_GENERATION_COUNTERS = 64
+_LOCK_ADDRESS = """
+INSERT INTO addresses(link_key) VALUES (?) ON CONFLICT (link_key) DO UPDATE SET link_key = excluded.link_key
+"""
+
+
 class Connection:
     """An `aggregator.store.sql.engine.Connection` on one of the pool's connections, in an open transaction."""
 
@@ -108,6 +114,15 @@ class Connection:
         """So many row ids of the table's sequence, ascending; others may have taken some between them."""
         query = f"SELECT nextval('{table}_id') FROM generate_series(1, ?)"
         return sorted(number for (number,) in self.execute(query, (count,)))
+
+    @property
+    def generation_counter(self) -> str:
+        """One of a few: writers that share one would wait for each other's commits."""
+        return f"generation/{self._connection.info.backend_pid % _GENERATION_COUNTERS}"
+
+    def lock_addresses(self, link_keys: Sequence[bytes], /) -> None:
+        """Makes or locks a row for each address, in one order, so that no two writers found an item at one address."""
+        self.executemany(_LOCK_ADDRESS, [(key,) for key in sorted(set(link_keys))])
 
     def last_change(self) -> int:
         """The transaction before the oldest one that still ran when this snapshot was taken."""

@@ -172,6 +172,12 @@ CREATE INDEX entries_item ON entries(item_id);
 CREATE INDEX entries_link ON entries(link_key, source_id) WHERE link_key IS NOT NULL;
 CREATE INDEX entries_guid ON entries(source_id, guid_key) WHERE guid_key IS NOT NULL;
 
+-- Addresses that entries have, to be locked by whoever stores entries there: "same address, same item" is looked up
+-- before it is written, which is right only while nobody else does so.
+CREATE TABLE addresses (
+    link_key bytea PRIMARY KEY
+);
+
 -- Links from entries to other addresses: each source that links to an item is one vote for it.
 CREATE TABLE outlinks (
     link_key bytea NOT NULL,
@@ -239,7 +245,7 @@ CREATE TABLE counters (
     name text COLLATE "C" PRIMARY KEY,
     value bigint NOT NULL
 );
-INSERT INTO counters(name, value) VALUES ('generation', 1), ('views', 0);
+INSERT INTO counters(name, value) VALUES ('generation/0', 1), ('views', 0);
 CREATE TABLE buckets (
     bucket bigint NOT NULL,
     item_id bigint NOT NULL,

@@ -45,7 +45,16 @@ _UPDATE = f"UPDATE OR FAIL items SET {', '.join(f'{name} = ?' for name in _COLUM
 
 def bump(connection: Connection) -> None:
     """Something that readers see has changed."""
-    connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'generation'")
+    connection.execute(
+        "INSERT INTO counters(name, value) VALUES (?, 1) ON CONFLICT(name) DO UPDATE SET value = counters.value + 1",
+        (connection.generation_counter,),
+    )
+
+
+def generation(connection: Connection) -> int:
+    """A number that changes with every change that readers see."""
+    query = "SELECT CAST(sum(value) AS bigint) FROM counters WHERE name LIKE 'generation%'"
+    return int(connection.execute(query).fetchone()[0])
 
 
 def recompute_item(connection: Connection, item_id: int) -> bool:
@@ -54,6 +63,8 @@ def recompute_item(connection: Connection, item_id: int) -> bool:
     Shown is its oldest entry that is neither dropped, nor a signal, nor without content. A changed text of that
     entry makes the item wait to be curated again.
     """
+    if connection.row_lock:  # first, so that what others commit meanwhile is seen
+        connection.execute(f"SELECT id FROM items WHERE id = ?{connection.row_lock}", (item_id,))
     entries = connection.execute(_ENTRIES, (item_id,)).fetchall()
     if not entries:
         return False

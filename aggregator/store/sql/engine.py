@@ -64,6 +64,13 @@ class Connection(Protocol):
     def row_lock(self) -> str:
         """What a SELECT ends with whose rows nobody else may change until the transaction ends."""
 
+    @property
+    def generation_counter(self) -> str:
+        """The counter that this connection raises when readers see a change; the generation is the sum of all."""
+
+    def lock_addresses(self, link_keys: Sequence[bytes], /) -> None:
+        """Lets no other transaction store entries at these addresses until this one ends."""
+
     def last_change(self) -> int:
         """A number of the change log such that every change that is not visible yet will have a greater one."""
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from aggregator.model import Copy, Item, ItemText, RelatedTier
-from aggregator.store.sql import codec
+from aggregator.store.sql import codec, derived_columns
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import decode_id
 
@@ -95,7 +95,7 @@ class GenerationCache(Generic[K, V]):
 
         The generation is read in the same snapshot, so that nothing of another state is given.
         """
-        (generation,) = connection.execute("SELECT value FROM counters WHERE name = 'generation'").fetchone()
+        generation = derived_columns.generation(connection)
         with self._lock:
             if generation > self._generation:
                 self._generation, self._kept, self._size = generation, {}, 0

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from aggregator.model import Item, Provenance, RelatedItem, Scope, Story
 from aggregator.store.sql import codec, item_loader, merge_review
+from aggregator.store.sql.derived_columns import generation
 from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
 from aggregator.store.sql.ids import decode_id, encode_id
 
@@ -156,8 +157,7 @@ class Items:
 
     def generation(self) -> int:
         """A number that changes whenever anything that readers see has changed, in whichever process."""
-        query = "SELECT value FROM counters WHERE name = 'generation'"
-        return int(self._engine.read(lambda connection: connection.execute(query).fetchone()[0]))
+        return self._engine.read(generation)
 
 
 def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple[int, int], list[item_loader.Related]]:

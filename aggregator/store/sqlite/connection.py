@@ -51,7 +51,12 @@ sqlite3.register_adapter(type(None), lambda nothing: nothing)
 class Connection(sqlite3.Connection):
     """A connection with what the shared statements ask of an engine (`aggregator.store.sql.engine.Connection`)."""
 
-    row_lock = ""  # there is one writer
+    # there is one writer, so that nothing need be locked and one counter does
+    row_lock = ""
+    generation_counter = "generation"
+
+    def lock_addresses(self, link_keys: Sequence[bytes], /) -> None:
+        """Does nothing."""
 
     def last_change(self) -> int:
         """The number of the newest change in the log."""

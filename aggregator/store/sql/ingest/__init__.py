@@ -45,6 +45,7 @@ def store_all(connection: Connection, polls: Sequence[tuple[str, PollResult]]) -
 
 
 def _store(connection: Connection, group: Sequence[Arrival]) -> list[Outcome]:
+    connection.lock_addresses([row.link_key for each in group for _, row in each.entries if row.link_key is not None])
     for arrival in group:
         rekey(connection, arrival)
     before = held(connection, group)
@@ -57,7 +58,7 @@ def _store(connection: Connection, group: Sequence[Arrival]) -> list[Outcome]:
     for (arrival, fresh), changed in zip(new, edits, strict=True):
         if arrival.role == "signal":  # what its entries are about has a vote as well
             cited |= {row.link_key for row in (*(row for _, row in fresh), *changed.edited) if row.link_key}
-    for item_id in items | cited_items(connection, cited):
+    for item_id in sorted(items | cited_items(connection, cited)):
         recompute_item(connection, item_id)
     return [
         _outcome([entry for entry, _ in fresh], changed, founded)
