@@ -14,11 +14,11 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _UNQUOTED = re.compile(r'[\s<>"{}|\\^`\x7f]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})')
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-#: what readers that take titles for HTML would swallow
-_LIKE_A_TAG = re.compile("<([/!?a-zA-Z][^<>]*)>")
+#: with what a tag, a comment or a declaration begins (HTML, 13.2.5.6 "tag open state"), closed or not
+_TAG_OPEN = re.compile("<(?=[a-zA-Z/!?])")
+#: a whole one, which is shown in a pair of guillemets
+_TAG = re.compile("<([a-zA-Z/!?][^<>]*)>")
 _REFERENCE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-#: how often a title may have been escaped on its way to us
-_MOST_ESCAPED = 3
 #: titles and links stand below several entries, in several lists
 _REMEMBERED = 2048
 _IMAGE = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
@@ -37,14 +37,31 @@ def one_line(text: str, *, otherwise: str = "(untitled)") -> str:
 
 @lru_cache(_REMEMBERED)
 def heading(text: str, *, otherwise: str = "(untitled)") -> str:
-    """`text` as a title or a name in a feed.
+    """`text` as a title or a name in a feed: one line, and `inert`."""
+    return one_line(inert(one_line(text, otherwise="")), otherwise=otherwise)
 
-    Readers do not agree whether titles are HTML (the W3C validator warns of it). So that all show the same, what
-    looks like a character reference is the character, and what looks like a tag stands in single guillemets.
+
+def inert(text: str) -> str:
+    """Plain text in which no HTML parser finds a tag, however often it decodes character references.
+
+    Readers do not agree whether titles are HTML (the W3C validator warns of it). So that all show the same, what looks
+    like a character reference is the character, and every ``<`` with which a tag could begin is a single guillemet.
     """
-    for _ in range(_MOST_ESCAPED):
-        text = _REFERENCE.sub(lambda match: unescape(match[0]), text)
-    return _LIKE_A_TAG.sub(r"‹\1›", one_line(text, otherwise=otherwise))
+    text = legal(_decoded(text))
+    return _TAG_OPEN.sub("‹", _TAG.sub(r"‹\1›", text))
+
+
+def _decoded(text: str) -> str:
+    """`text` without character references, however often it has been escaped on its way to us.
+
+    Those without a semicolon are left alone ("&copy", in addresses), unless a tag would come out of them.
+    """
+    while (once := _REFERENCE.sub(lambda match: unescape(match[0]), text)) != text:
+        text = once
+    deep = text
+    while (once := unescape(deep)) != deep:
+        deep = once
+    return deep if len(_TAG_OPEN.findall(deep)) > len(_TAG_OPEN.findall(text)) else text
 
 
 def address(url: str) -> str:

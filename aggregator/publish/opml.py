@@ -16,6 +16,7 @@ from xml.parsers import expat
 from aggregator.errors import ParseError
 from aggregator.model import Subscription
 from aggregator.model.redact import public_url
+from aggregator.publish.markup import inert
 from aggregator.publish.site import Site
 
 MAX_SIZE_BYTES = 20_000_000
@@ -158,13 +159,13 @@ def render_feeds(feeds: Iterable[tuple[str, str, str]], site: Site) -> bytes:
 
 def _document(title: str) -> tuple[ET.Element, ET.Element]:
     root = ET.Element("opml", version="2.0")
-    ET.SubElement(ET.SubElement(root, "head"), "title").text = _one_line(title)
+    ET.SubElement(ET.SubElement(root, "head"), "title").text = inert(_one_line(title))
     return root, ET.SubElement(root, "body")
 
 
 def _outline(parent: ET.Element, text: str, *, xml_url: str = "", html_url: str = "") -> ET.Element:
     """One outline; readers look for the name in ``text`` or in ``title``, so both carry it."""
-    name = _one_line(text)
+    name = inert(_one_line(text))
     attributes = {"text": name, "title": name}
     if xml_url:
         attributes |= {"type": "rss", "xmlUrl": _one_line_url(xml_url)}

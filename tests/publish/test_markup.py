@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import lxml.html
+import nh3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +14,7 @@ from aggregator.publish.markup import (
     address,
     direction,
     heading,
+    inert,
     language_tag,
     legal,
     link,
@@ -94,7 +101,7 @@ def test_links_are_escaped() -> None:
         ("a < b > c & d <3", "a < b > c & d <3"),
         ("The <b> element &amp;lt;i&gt;", "The ‹b› element ‹i›"),
         ("AT&amp;T &copy &#8217; &nosuch;", "AT&T &copy ’ &nosuch;"),
-        ("<!-- x --> </p>\n<?php", "‹!-- x --› ‹/p› <?php"),
+        ("<!-- x --> </p>\n<?php", "‹!-- x --› ‹/p› ‹?php"),
         ("&#1;&#xD800;", "�"),
         ("", "(untitled)"),
     ],
@@ -108,3 +115,76 @@ def test_what_is_no_media_type_and_no_language_is_not_passed_on() -> None:
     assert media_type("mp3") == media_type("a/b\n") == media_type("") == "application/octet-stream"
     assert language_tag("zh-hans") == "zh-hans"
     assert language_tag("english please") is language_tag("") is language_tag(None) is None
+
+
+#: (text, whether a reader of a newspaper could have meant it)
+ATTACKS = [
+    '<a title="<b>" href="javascript:alert(1)">x</a>',
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<img src=x onerror=alert(1)//",
+    "<svg/onload=alert(1)",
+    "<svg><script>alert(1)</script",
+    "</title><script>alert(1)</script>",
+    "<!--><img src=x onerror=alert(1)>",
+    "<?php echo 1 ?><script>alert(1)</script>",
+    "<!DOCTYPE html><body onload=alert(1)>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&amp;lt;img src=x onerror=alert(1)&amp;gt;",
+    "&amp;amp;amp;amp;amp;lt;img src=x onerror=alert(1)//",
+    "&#60;img src=x onerror=alert(1)&#62;",
+    "&#x3C;img src=x onerror=alert(1)",
+    "&#0000060img src=x onerror=alert(1)//",
+    "&ltimg src=x onerror=alert(1)//",
+    "&LT;img src=x onerror=alert(1)//",
+    "&amp;ltimg src=x onerror=alert(1)//",
+    "&amplt;img src=x onerror=alert(1)//",
+    "&#38lt;img src=x onerror=alert(1)//",
+    "&#x26;#x3c;img src=x onerror=alert(1)//",
+    "a < b <\x00script>alert(1)</script>",
+    "<\ud800script>alert(1)</script>",
+    "<<script>alert(1)//<</script>",
+    "<a<a<a href=javascript:alert(1)>",
+    "x<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+    "<plaintext>",
+    "<<<<<img src=x onerror=alert(1)>>>>>",
+    '"><img src=x onerror=alert(1)>',
+    "' <x onclick=alert(1)>click",
+    "&NewLine;<a&Tab;href=javascript:alert(1)>",
+]
+
+
+def readings(text: str) -> Iterator[str]:
+    """The text as readers take it that decode it as HTML once, twice, or however often."""
+    for _ in range(8):
+        yield text
+        text = unescape(text)
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_no_text_holds_a_tag_for_readers_that_take_it_for_html(text: str) -> None:
+    for shown in (heading(text), inert(text), heading(f"Latest · {text} – Site")):
+        for read in readings(shown):
+            assert not lxml.html.fragment_fromstring(read, create_parent="div").xpath("//*[not(self::div)]"), read
+            assert not nh3.is_html(read) or nh3.clean(read, tags=set()) == nh3.clean_text(read), read
+
+
+@given(st.lists(st.sampled_from(["<", "&lt;", "&#60", "&amp;", "&amp", "lt;", ">", "script", " ", "/", "!", "?", "é"])))
+def test_no_composition_of_tags_and_references_holds_a_tag(parts: list[str]) -> None:
+    for read in readings(heading("".join(parts))):
+        assert not re.search("<[a-zA-Z/!?]", read)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("AT&T wins, R&D loses", "AT&T wins, R&D loses"),
+        ("1 < 2 and x<3", "1 < 2 and x<3"),
+        ("I <3 you", "I <3 you"),
+        ("Using <b>bold</b>", "Using ‹b›bold‹/b›"),
+        ("Vec<u8> or List<String", "Vec‹u8› or List‹String"),
+        ("Q&amp;A", "Q&A"),
+        ("http://x.example/?a=1&copy=2&lt=3", "http://x.example/?a=1&copy=2&lt=3"),
+    ],
+)
+def test_what_people_write_stays_as_they_write_it(text: str, shown: str) -> None:
+    assert heading(text) == shown

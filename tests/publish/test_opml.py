@@ -11,6 +11,7 @@ from aggregator.errors import ParseError
 from aggregator.model import Subscription
 from aggregator.model.redact import public_url
 from aggregator.publish import opml
+from aggregator.publish.markup import inert
 from aggregator.publish.opml import Outline
 from aggregator.publish.site import Site
 
@@ -101,7 +102,7 @@ def test_sources_come_back_as_they_went(pairs: list[tuple[str, str]]) -> None:
         for at, (section, name) in enumerate(pairs)
     ]
     back = {outline.url: outline for outline in opml.parse(opml.render_sources(sources))}
-    assert {source.url: (source.name, source.section) for source in sources} == {
+    assert {source.url: (inert(source.name), inert(source.section)) for source in sources} == {
         url: (outline.title, outline.section) for url, outline in back.items()
     }
 
@@ -127,8 +128,8 @@ def test_feeds_of_the_site_stand_in_one_folder() -> None:
     feeds = [("Latest", "http://s.example/feeds/latest.atom", "http://s.example/")]
     document = opml.render_feeds(feeds, Site(title="My <Site>"))
     head, body = ET.fromstring(document)
-    assert head[0].text == "My <Site>"
-    assert body[0].get("title") == "My <Site>"
+    assert head[0].text == "My ‹Site›"
+    assert body[0].get("title") == "My ‹Site›"
     assert body[0][0].attrib == {
         "text": "Latest",
         "title": "Latest",
