@@ -48,6 +48,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 READER = "tok3n"
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language": "en",
     "Sec-Fetch-Dest": "document",
     "Sec-Fetch-Mode": "navigate",

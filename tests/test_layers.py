@@ -37,6 +37,7 @@ KNOWN_BY = {
     "feedparser": {"collect.parse"},
     "aiohttp": {"collect.fetch", "collect.guard", "publish.web"},
     "feedgen": {"publish.feeds"},
+    "crawleruseragents": {"publish.audience.view_policy"},
     "lxml": {"publish.feeds"},
     "nh3": {"collect.clean"},
     "idna": {"collect.hosts"},

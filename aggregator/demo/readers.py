@@ -11,6 +11,9 @@ from typing import Any
 
 from aggregator.demo.newsroom import Newsroom
 
+#: what browsers of people send with every page
+_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
+
 _BROWSERS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_6) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/605.1.15",
@@ -94,7 +97,7 @@ class Audience:
     def _request(self, reader: Reader, method: str, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=5, source_address=(reader.address, 0))
         origin = f"http://{self._host}:{self._port}"
-        headers = {"User-Agent": reader.browser, "Origin": origin, "Cookie": reader.cookie}
+        headers = {**_BROWSER, "User-Agent": reader.browser, "Origin": origin, "Cookie": reader.cookie}
         try:
             connection.request(method, path, headers={name: value for name, value in headers.items() if value})
             answer = connection.getresponse()

@@ -1,7 +1,7 @@
 """Views from a web server's access log, for sites whose pages are served as static files by another server.
 
 Reads the common and combined formats of Apache and nginx, plain or gzipped, with or without a leading virtual host. The
-same rules as for live requests decide what is a view (`audience.refusal`), as far as a log tells.
+same rules as for live requests decide what is a view (`audience.refusal_in_log`), as far as a log tells.
 
 Counting is idempotent: how many lines of a log have been counted is kept in the state directory, under a keyed hash of
 its first line, so that a log may grow, be renamed by rotation or be compressed. What is about to be counted is written
@@ -27,7 +27,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from aggregator.model import View, utc
-from aggregator.publish.audience import VIEW_CEILINGS, Opened, refusal
+from aggregator.publish.audience import VIEW_CEILINGS, refusal_in_log
 from aggregator.publish.audience.visitors import KeyRing, Ledger, append_private, day_start, parse_address, visitor_hash
 from aggregator.store import AudienceStore
 
@@ -55,7 +55,10 @@ class Hit:
 
     item_id: str
     at: datetime
-    opened: Opened
+    method: str
+    #: the client's address, as it stands in the log
+    address: str
+    user_agent: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class Counted:
     lines: int = 0
     #: requests for items, whoever made them
     hits: int = 0
-    #: hits that are no views, by reason: the words of `audience.refusal`, and "repeated"
+    #: hits that are no views, by reason: the words of `audience.refusal_in_log`, and "repeated"
     refused: Counter[str] = field(default_factory=Counter)
     #: views added
     views: int = 0
@@ -121,8 +124,7 @@ def parse_line(line: str, *, base: str = "") -> Hit | None:
     if wanted is None or int(match["status"]) not in SEEN[wanted[1]]:
         return None
     agent = (match["agent"] or "").removeprefix("-")
-    opened = Opened(method=match["method"], peer=match["address"], headers={"user-agent": agent})
-    return Hit(item_id=wanted[2], at=at, opened=opened)
+    return Hit(item_id=wanted[2], at=at, method=match["method"], address=match["address"], user_agent=agent.strip())
 
 
 def parse_time(text: str) -> datetime:
@@ -183,12 +185,10 @@ class _Reader:
 
     def _judge(self, hit: Hit) -> tuple[bytes, str | None]:
         """The visitor, and why this is no view (None: it is one)."""
-        if (reason := refusal(hit.opened)) is not None:
+        if (reason := refusal_in_log(hit.method, hit.user_agent)) is not None:
             return b"", reason
         key, ledger = self._day(hit.at.date())
-        visitor = visitor_hash(
-            key, address=parse_address(hit.opened.peer), user_agent=hit.opened.user_agent, item_id=hit.item_id
-        )
+        visitor = visitor_hash(key, address=parse_address(hit.address), user_agent=hit.user_agent, item_id=hit.item_id)
         if ledger.seen(visitor):
             return visitor, "repeated"
         if ledger.full(visitor):

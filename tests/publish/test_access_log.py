@@ -125,7 +125,11 @@ def test_readers_are_counted_once_a_day_and_programs_never(store: Store, ids: li
     )
     counted = count(log, store, tmp_path)
     assert counted == Counted(
-        lines=10, hits=8, views=3, unread=1, refused=counted.refused.__class__({"repeated": 2, "bot": 2, "method": 1})
+        lines=10,
+        hits=8,
+        views=3,
+        unread=1,
+        refused=counted.refused.__class__({"repeated": 2, "program": 2, "method": 1}),
     )
     assert views(store) == {ids[0]: 3}
 

@@ -16,7 +16,7 @@ from publishing import NOON, sqlite_store
 
 from aggregator.errors import NotFound, StoreUnavailable
 from aggregator.model import Scope, View
-from aggregator.publish.audience import Audience, Ceilings, LikeAnswer, Opened, refusal
+from aggregator.publish.audience import Audience, Ceilings, ItemRequest, LikeAnswer, refusal
 from aggregator.publish.audience.visitors import (
     KeyRing,
     Ledger,
@@ -33,12 +33,17 @@ from aggregator.store import Store
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NAVIGATION = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
+#: what the browsers of people send
+PEOPLE = {
+    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "accept-language": "en-US,en;q=0.5",
+}
 SITE_URL = "http://127.0.0.1:8080"
 
 
-def opened(peer: str = "198.51.100.7", *, method: str = "GET", agent: str = FIREFOX, **headers: str) -> Opened:
+def opened(peer: str = "198.51.100.7", *, method: str = "GET", agent: str = FIREFOX, **headers: str) -> ItemRequest:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Opened(method=method, peer=peer, headers={"user-agent": agent, **sent})
+    return ItemRequest(method=method, peer=peer, headers={"user-agent": agent, **PEOPLE, **sent})
 
 
 # --- what counts --------------------------------------------------------------
@@ -50,7 +55,11 @@ def opened(peer: str = "198.51.100.7", *, method: str = "GET", agent: str = FIRE
         (None, opened()),
         (None, opened(**NAVIGATION)),
         (None, opened(accept="text/html,application/xhtml+xml,*/*;q=0.8")),
-        (None, opened(accept="*/*")),
+        (None, opened(agent="Links (2.29; Linux 6.1 x86_64; GNU C 12.2; text)", accept="*/*")),
+        (None, opened(agent="ELinks/0.16 (textmode; Linux; 80x24-2)", accept="*/*")),
+        ("sub-resource", opened(accept="*/*")),
+        ("sub-resource", opened(accept="")),
+        ("program", opened(accept_language="")),
         (None, opened(agent="Mozilla/5.0 (Linux; Android 8.1.0; CUBOT X18) AppleWebKit/537.36 Chrome/120 Mobile")),
         (None, opened(agent="Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile Safari/604.1")),
         (None, opened(agent="w3m/0.5.3+git20230121")),
@@ -59,24 +68,24 @@ def opened(peer: str = "198.51.100.7", *, method: str = "GET", agent: str = FIRE
         ("method", opened(method="HEAD")),
         ("method", opened(method="POST")),
         ("method", opened(method="OPTIONS")),
-        ("bot", opened(agent="")),
-        ("bot", opened(agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")),
-        ("bot", opened(agent="Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)")),
-        ("bot", opened(agent="Mozilla/5.0 (compatible; YandexBot/3.0)")),
-        ("bot", opened(agent="Mozilla/5.0 (Windows NT 10.0) HeadlessChrome/120.0 Safari/537.36")),
-        ("bot", opened(agent="facebookexternalhit/1.1")),
-        ("bot", opened(agent="Slackbot-LinkExpanding 1.0")),
-        ("bot", opened(agent="WhatsApp/2.23 A")),
-        ("bot", opened(agent="curl/8.5.0")),
-        ("bot", opened(agent="Wget/1.21")),
-        ("bot", opened(agent="python-requests/2.31")),
-        ("bot", opened(agent="Python/3.11 aiohttp/3.14")),
-        ("bot", opened(agent="Go-http-client/2.0")),
-        ("bot", opened(agent="newsboat/2.30 (Linux x86_64)")),
-        ("bot", opened(agent="Feedly/1.0 (+http://www.feedly.com/fetcher.html)")),
-        ("bot", opened(agent="Miniflux/2.2")),
-        ("bot", opened(agent="GPTBot/1.2")),
-        ("bot", opened(agent="UptimeRobot/2.0")),
+        ("program", opened(agent="")),
+        ("program", opened(agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")),
+        ("program", opened(agent="Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)")),
+        ("program", opened(agent="Mozilla/5.0 (compatible; YandexBot/3.0)")),
+        ("program", opened(agent="Mozilla/5.0 (Windows NT 10.0) HeadlessChrome/120.0 Safari/537.36")),
+        ("program", opened(agent="facebookexternalhit/1.1")),
+        ("program", opened(agent="Slackbot-LinkExpanding 1.0")),
+        ("program", opened(agent="WhatsApp/2.23 A")),
+        ("program", opened(agent="curl/8.5.0")),
+        ("program", opened(agent="Wget/1.21")),
+        ("program", opened(agent="python-requests/2.31")),
+        ("program", opened(agent="Python/3.11 aiohttp/3.14")),
+        ("program", opened(agent="Go-http-client/2.0")),
+        ("program", opened(agent="newsboat/2.30 (Linux x86_64)")),
+        ("program", opened(agent="Feedly/1.0 (+http://www.feedly.com/fetcher.html)")),
+        ("program", opened(agent="Miniflux/2.2")),
+        ("program", opened(agent="GPTBot/1.2")),
+        ("program", opened(agent="UptimeRobot/2.0")),
         ("prefetch", opened(purpose="prefetch")),
         ("prefetch", opened(sec_purpose="prefetch;prerender", **NAVIGATION)),
         ("prefetch", opened(sec_purpose="prefetch")),
@@ -92,7 +101,7 @@ def opened(peer: str = "198.51.100.7", *, method: str = "GET", agent: str = FIRE
         ("sub-resource", opened(accept="text/css,*/*;q=0.1")),
     ],
 )
-def test_what_is_a_view(expected: str | None, facts: Opened) -> None:
+def test_what_is_a_view(expected: str | None, facts: ItemRequest) -> None:
     assert refusal(facts) == expected
 
 
@@ -308,8 +317,8 @@ def test_a_ledger_takes_back_what_could_not_be_recorded() -> None:
 # --- likes --------------------------------------------------------------------
 
 
-def liking(peer: str = "198.51.100.7", *, agent: str = FIREFOX, **headers: str) -> Opened:
-    return opened(peer, method="POST", agent=agent, **(headers or {"sec_fetch_site": "same-origin"}))
+def liking(peer: str = "198.51.100.7", *, agent: str = FIREFOX, **headers: str) -> ItemRequest:
+    return opened(peer, method="POST", agent=agent, **{"sec_fetch_site": "same-origin", "origin": SITE_URL, **headers})
 
 
 def cookie_of(answer: LikeAnswer) -> str:
@@ -369,12 +378,16 @@ def test_stuffing_from_one_network_is_capped_even_with_honest_cookies(
 @pytest.mark.parametrize(
     ("allowed", "headers"),
     [
-        (True, {"sec_fetch_site": "same-origin"}),
+        (True, {"sec_fetch_site": "same-origin", "origin": SITE_URL}),
+        (False, {"sec_fetch_site": "same-origin"}),
+        (False, {"sec_fetch_site": "same-origin", "origin": "http://evil.example", "host": "evil.example"}),
+        (False, {"origin": SITE_URL.replace("http:", "https:")}),
+        (False, {"origin": SITE_URL.replace(":8080", "")}),
         (False, {"sec_fetch_site": "same-site", "origin": SITE_URL}),
         (False, {"sec_fetch_site": "cross-site", "origin": SITE_URL}),
         (False, {"sec_fetch_site": "none"}),
         (True, {"origin": SITE_URL}),
-        (True, {"origin": "http://news.lan:8080", "host": "news.lan:8080"}),
+        (False, {"origin": "http://evil.example", "host": "evil.example"}),
         (False, {"origin": "https://evil.example", "host": "127.0.0.1:8080"}),
         (False, {"origin": "null"}),
         (True, {"referer": f"{SITE_URL}/item/x"}),
@@ -386,7 +399,7 @@ def test_stuffing_from_one_network_is_capped_even_with_honest_cookies(
 def test_a_like_comes_from_a_page_of_this_site(
     store: Store, ids: list[str], tmp_path: Path, allowed: bool, headers: dict[str, str]
 ) -> None:
-    answer = make(store, tmp_path).like(liking(**headers), ids[0], now=NOON)
+    answer = make(store, tmp_path).like(opened(method="POST", **headers), ids[0], now=NOON)
     assert (answer.counted, answer.refused) == ((True, None) if allowed else (False, 403))
 
 

@@ -15,6 +15,8 @@ from publishing import BROWSER, NOON, MemoryStore, make_item
 from test_web import Client, filled, raw, running
 from test_web_renewing import shown
 
+from aggregator.publish.audience import Audience
+
 #: long enough that no test sees the store asked again
 KEPT = timedelta(hours=1)
 LATER = NOON + timedelta(seconds=5)
@@ -67,6 +69,9 @@ TABLE = [
     (False, "OPTIONS", "/item/item9", {}),
     (False, "POST", "/item/item9/like", {"Sec-Fetch-Site": "cross-site"}),
     (False, "GET", "/item/item9", BOT),
+    (False, "GET", "/item/item9", {"Accept": "*/*"}),
+    (False, "GET", "/item/item9", {"Accept-Language": ""}),
+    (False, "GET", "/go/item9", {"Accept": ""}),
     (False, "GET", "/item/item9", {"User-Agent": ""}),
     (False, "GET", "/item/item9", {"User-Agent": "newsboat/2.30 (Linux x86_64)"}),
     (False, "GET", "/item/item9", {"User-Agent": "facebookexternalhit/1.1"}),
@@ -107,11 +112,11 @@ def test_what_is_a_view(tmp_path: Path, kept: timedelta, row: tuple[bool, str, s
 def test_a_reload_is_no_second_view_and_another_browser_is_another_reader(tmp_path: Path) -> None:
     async def story(client: Client, clock: Clock) -> None:
         await warm(client, clock)
-        for agent in ("Firefox/140.0", "Firefox/140.0", "Firefox/141.0", "Firefox/140.0"):
+        for agent in ("Mozilla/5.0 Firefox/140.0",) * 2 + ("Mozilla/5.0 Firefox/141.0", "Mozilla/5.0 Firefox/140.0"):
             await client.open("/item/item9", **{"User-Agent": agent})
         assert len(client.store.views) == 2, "two people behind one address (NAT) are told apart by their browsers"
         clock.now = NOON + timedelta(days=1)
-        await client.open("/item/item9", **{"User-Agent": "Firefox/140.0"})
+        await client.open("/item/item9", **{"User-Agent": "Mozilla/5.0 Firefox/140.0"})
         assert len(client.store.views) == 3, "after midnight they are nobody we know"
 
     play(tmp_path, story, freshness=KEPT)
@@ -236,6 +241,7 @@ def test_nothing_in_an_item_causes_a_view_or_a_like(tmp_path: Path) -> None:
             f'href="/item/item1"><form action="/item/item8/like" method="post"><input autofocus></form>'
         )
         client.store.shown["item9"] = replace(client.store.shown["item9"], summary_html=html)
+        client.services.audience = Audience(client.store.store(), state_dir=tmp_path, site_url=here)
         async with chromium.browser() as opened:
             page = await opened.open("about:blank")
             await page.send("Network.setUserAgentOverride", userAgent=BROWSER["User-Agent"])

@@ -102,7 +102,7 @@ def test_sources_come_back_as_they_went(pairs: list[tuple[str, str]]) -> None:
         for at, (section, name) in enumerate(pairs)
     ]
     back = {outline.url: outline for outline in opml.parse(opml.render_sources(sources))}
-    assert {source.url: (inert(source.name), inert(source.section)) for source in sources} == {
+    assert {source.url: (inert(source.name or ""), inert(source.section)) for source in sources} == {
         url: (outline.title, outline.section) for url, outline in back.items()
     }
 

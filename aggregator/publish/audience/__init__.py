@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreError
 from aggregator.model import View, utc
-from aggregator.publish.audience.view_policy import Opened, is_bot, refusal, same_origin
+from aggregator.publish.audience.view_policy import ItemRequest, refusal, refusal_in_log, same_origin
 from aggregator.publish.audience.visitors import (
     VISITOR_BYTES,
     Address,
@@ -38,7 +38,7 @@ from aggregator.publish.audience.visitors import (
 )
 from aggregator.store import AudienceStore
 
-__all__ = ["Audience", "Ceilings", "LikeAnswer", "Opened", "is_bot", "refusal", "same_origin"]
+__all__ = ["Audience", "Ceilings", "ItemRequest", "LikeAnswer", "refusal", "refusal_in_log", "same_origin"]
 
 log = logging.getLogger(__name__)
 
@@ -100,18 +100,18 @@ class Audience:
         with self._view_lock:
             self._view_day(now)
 
-    def view(self, opened: Opened, item_id: str, *, now: datetime) -> bool:
+    def view(self, request: ItemRequest, item_id: str, *, now: datetime) -> bool:
         """Counts the opening of an item if it is a reader's and their first today; whether it was counted.
 
         Does not wait for the disk to sync: cheap enough for the event loop. A store that cannot write costs the view,
         never the page.
         """
-        if refusal(opened) is not None:
+        if refusal(request) is not None:
             return False
         with self._view_lock:
             today = self._view_day(now)
-            client = self._client(opened)
-            who = reader_hash(today.key, address=client, user_agent=opened.user_agent, item_id=item_id)
+            client = self._client(request)
+            who = reader_hash(today.key, address=client, user_agent=request.user_agent, item_id=item_id)
             if today.ledger.seen(who):
                 return False
             visitor = visitor_of(who, today.key, address=client, item_id=item_id)
@@ -127,15 +127,17 @@ class Audience:
             return False
         return True
 
-    def like(self, opened: Opened, item_id: str, *, now: datetime) -> LikeAnswer:
+    def like(self, request: ItemRequest, item_id: str, *, now: datetime) -> LikeAnswer:
         """Counts a like, durably. Waits for the disk: call it in a thread. Raises NotFound for an unknown item."""
-        if opened.method != "POST" or not same_origin(opened, self._site_url):
+        if request.method != "POST" or not same_origin(request, self._site_url):
             return LikeAnswer(counted=False, refused=403)
         signing_key = self._keys.permanent("cookie")
-        known = read_cookie(signing_key, opened.headers.get("cookie", ""))
+        known = read_cookie(signing_key, request.headers.get("cookie", ""))
         with self._like_lock:
             today = self._like_day(now)
-            trace = visitor_hash(today.key, address=self._client(opened), user_agent=opened.user_agent, item_id=item_id)
+            trace = visitor_hash(
+                today.key, address=self._client(request), user_agent=request.user_agent, item_id=item_id
+            )
             if known is None and today.ledger.seen(trace):
                 return LikeAnswer(counted=False)  # the same browser again, without keeping our cookie
             if today.ledger.full(trace):
@@ -156,8 +158,8 @@ class Audience:
             self._keys.destroy_all_but(today)
         self._store.forget_visitors(day_start(today))
 
-    def _client(self, opened: Opened) -> Address | None:
-        return self._proxies.client(opened.peer, opened.headers.get("x-forwarded-for", ""))
+    def _client(self, request: ItemRequest) -> Address | None:
+        return self._proxies.client(request.peer, request.headers.get("x-forwarded-for", ""))
 
     def _view_day(self, now: datetime) -> _Day:
         """Today's ledger; read from the store when the day is new to this process."""

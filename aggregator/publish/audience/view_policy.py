@@ -1,4 +1,9 @@
-"""Did somebody read something? A pure decision about the facts of one request, and what crawlers call themselves."""
+"""Which requests are views, from the facts of one request. Pure.
+
+A list of what programs call themselves is never complete. So a live request must have what the browsers of people all
+send and hardly a program does: an Accept that names HTML, a User-Agent like a browser's, an Accept-Language. What
+programs with a browser's headers call themselves is looked up in a kept list (crawler-user-agents) and in one of ours.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,15 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
+from crawleruseragents import is_crawler
+
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
+class ItemRequest:
     """One request for an item, as the server saw it."""
 
     method: str
-    #: who connected: the peer's address; behind a proxy that is the proxy
+    #: who connected: the peer's address, or ``unix``; behind a proxy that is the proxy
     peer: str
     #: by lower-case name
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -34,8 +41,12 @@ class Opened:
         return _refusal(self)
 
 
-#: words in a User-Agent that no browser of a person has; our own list, by what they do
-BOTS = re.compile(
+#: browsers of people that do not call themselves Mozilla; the text browsers accept anything
+_TEXT_BROWSER = re.compile(r"(?:w3m|lynx|links|elinks|edbrowse|retawq|netrik|felinks)[/ (]", re.IGNORECASE)
+_BROWSER = re.compile(r"Mozilla/\d|Opera/\d|Dillo/\d|NetSurf/\d", re.IGNORECASE)
+
+#: words in a User-Agent that no browser of a person has; our own list, by what they do, beside the kept one
+_PROGRAMS = re.compile(
     r"""
       (?<!cu)bot\b | bot[/_;-] | robot | crawl | spider | slurp | scrap(?:er|y) | archiver | mediapartners | indexer
     | facebookexternalhit | facebookcatalog | whatsapp/ | skypeuripreview | embedly | iframely | unfurl | preview
@@ -56,72 +67,77 @@ BOTS = re.compile(
 )
 
 #: request headers that say "nobody is looking yet"
-PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})
-AHEAD = re.compile("prefetch|prerender|preview|instant")
+_PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})
+_AHEAD = re.compile("prefetch|prerender|preview|instant")
 
 
-def refusal(opened: Opened) -> str | None:
+def refusal(request: ItemRequest) -> str | None:
     """Why this request is not a view, as a stable word; None: somebody opened the item.
 
     method       not a GET: HEAD asks about the page, POST does something else
-    bot          the client says it is a program, or does not say what it is
+    program      the client says that it is a program, or does not send what browsers of people send
     prefetch     fetched ahead, perhaps never looked at (Purpose, Sec-Purpose, X-Purpose, X-Moz)
-    sub-resource asked for by another page as a picture, frame, style or script (Fetch Metadata, else Accept)
+    sub-resource asked for by another page as a picture, frame, style or script (Fetch Metadata, Accept)
     """
-    return opened.refused
+    return request.refused
 
 
-def _refusal(opened: Opened) -> str | None:
-    if opened.method != "GET":
+def refusal_in_log(method: str, user_agent: str) -> str | None:
+    """As `refusal`, from what an access log tells."""
+    if method != "GET":
         return "method"
-    if is_bot(opened.user_agent):
-        return "bot"
-    if not PURPOSES.isdisjoint(opened.headers) and any(AHEAD.search(opened.header(name)) for name in PURPOSES):
-        return "prefetch"
-    return None if _is_navigation(opened) else "sub-resource"
+    return None if is_browser(user_agent) else "program"
 
 
-def is_bot(user_agent: str) -> bool:
-    """Whether a User-Agent is a program's rather than a person's browser. An empty one is a program's."""
-    return not user_agent or _names_a_program(user_agent[:512])
+def is_browser(user_agent: str) -> bool:
+    """Whether a User-Agent is that of a browser of people."""
+    return _is_browser(user_agent[:512])
 
 
 @lru_cache(maxsize=4096)
-def _names_a_program(user_agent: str) -> bool:
-    # Cached because the search tries every word at every character: 150 µs, and the same few agents come all day.
-    return BOTS.search(user_agent) is not None
-
-
-def _is_navigation(opened: Opened) -> bool:
-    """A person's browser shows the answer as a page of its own.
-
-    Fetch Metadata says so where it is sent (https and localhost only); elsewhere Accept tells pictures and styles
-    apart.
-    """
-    destination, mode = opened.header("sec-fetch-dest"), opened.header("sec-fetch-mode")
-    if destination or mode:
-        return destination in {"", "document"} and mode in {"", "navigate"}
-    accept = opened.header("accept")
-    return accept in {"", "*/*"} or "text/html" in accept or "application/xhtml+xml" in accept
-
-
-def same_origin(opened: Opened, site_url: str) -> bool:
-    """Whether a POST was sent by a page of this site: Sec-Fetch-Site, else Origin, else Referer must say so.
-
-    A request that carries none of them is refused. The site may be reached under more names than the configured one, so
-    the Host that the browser itself names counts as ours.
-    """
-    fetch_site = opened.header("sec-fetch-site")
-    if fetch_site:
-        return fetch_site == "same-origin"
-    claimed = opened.header("origin") or opened.header("referer")
-    if not claimed.startswith(("http://", "https://")):
+def _is_browser(user_agent: str) -> bool:
+    # cached because both lists try every word at every character: the same few agents come all day
+    if not (_BROWSER.match(user_agent) or _TEXT_BROWSER.match(user_agent)):
         return False
-    return _netloc(claimed) in {_netloc(site_url.lower()), opened.header("host")} - {""}
+    return _PROGRAMS.search(user_agent) is None and not is_crawler(user_agent)
 
 
-def _netloc(url: str) -> str:
+def _refusal(request: ItemRequest) -> str | None:
+    if request.method != "GET":
+        return "method"
+    if not is_browser(request.user_agent) or not request.header("accept-language"):
+        return "program"
+    if not _PURPOSES.isdisjoint(request.headers) and any(_AHEAD.search(request.header(name)) for name in _PURPOSES):
+        return "prefetch"
+    if not _is_navigation(request):
+        return "sub-resource"
+    accept = request.header("accept")
+    is_html = "text/html" in accept or (accept == "*/*" and _TEXT_BROWSER.match(request.user_agent))
+    return None if is_html else "sub-resource"
+
+
+def _is_navigation(request: ItemRequest) -> bool:
+    """Whether the browser shows the answer as a page of its own, as far as Fetch Metadata tells (https only)."""
+    return request.header("sec-fetch-dest") in {"", "document"} and request.header("sec-fetch-mode") in {"", "navigate"}
+
+
+def same_origin(request: ItemRequest, site_url: str) -> bool:
+    """Whether a POST was sent by a page of this site: what it says of its origin is the scheme and host of `site_url`.
+
+    Origin decides, else Referer; Sec-Fetch-Site, where it is sent, must agree. The Host that the request names is not
+    asked: a foreign name may have been made to resolve to this server.
+    """
+    if request.header("sec-fetch-site") not in {"", "same-origin"}:
+        return False
+    claimed = request.header("origin") or request.header("referer")
+    return _origin(claimed) is not None and _origin(claimed) == _origin(site_url.lower())
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port (RFC 6454, 4); None for what has none."""
     try:
-        return urlsplit(url).netloc
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     except ValueError:
-        return ""
+        return None
+    return (parts.scheme, parts.hostname, port) if port and parts.hostname else None

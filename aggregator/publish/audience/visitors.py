@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from hashlib import blake2b
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from socket import AF_INET, inet_pton
 from urllib.parse import urlsplit
 
+#: stands for the address of whoever connects by a unix socket
+UNIX_PEER = "unix"
 #: bytes of a visitor: 8 for who it is, 4 for the address, 4 for the network; all keyed, all together with the item
 VISITOR_BYTES = 16
 KEY_BYTES = 32
@@ -169,10 +170,11 @@ _REMEMBERED = 256
 
 
 class Proxies:
-    """The proxies whose ``X-Forwarded-For`` is believed. ValueError for what is neither address nor network."""
+    """The proxies whose ``X-Forwarded-For`` is believed. ValueError for what is no address, network or ``unix``."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
-        self._trusted = tuple(ip_network(text, strict=False) for text in trusted)
+        self._trusts_unix = UNIX_PEER in trusted
+        self._trusted = tuple(ip_network(text, strict=False) for text in trusted if text != UNIX_PEER)
         self._trusts = lru_cache(_REMEMBERED)(self._is_among_them)
 
     def client(self, peer: str, forwarded_for: str) -> Address | None:
@@ -181,12 +183,13 @@ class Proxies:
         What stands further left was written by somebody who is not trusted, so it is never looked at.
         """
         client = parse_address(peer)
-        for hop in _hops(forwarded_for):
-            if client is None or not self._trusts(client):
-                return client
+        is_trusted = self._trusts_unix if peer == UNIX_PEER else client is not None and self._trusts(client)
+        for hop in _hops(forwarded_for) if is_trusted else ():
             if hop is None:
                 return client
             client = hop
+            if not self._trusts(client):
+                return client
         return client
 
     def _is_among_them(self, address: Address) -> bool:
@@ -246,11 +249,22 @@ def liker(visitor: bytes) -> bytes:
 
 
 def read_cookie(key: bytes, header: str) -> bytes | None:
-    """The visitor in a ``Cookie`` header; None without one, or if it is not signed by us."""
+    """The visitor in a ``Cookie`` header; None without one that is signed by us.
+
+    The header is split by hand: other applications on the host set cookies that are none by RFC 6265, and a parser that
+    insists on it drops all that stand behind.
+    """
+    for pair in header.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == NAME and (visitor := _verified(key, value.strip().strip('"'))) is not None:
+            return visitor
+    return None
+
+
+def _verified(key: bytes, value: str) -> bytes | None:
     try:
-        morsel = SimpleCookie(header).get(NAME)
-        raw = base64.urlsafe_b64decode(morsel.value + "==") if morsel else b""
-    except (CookieError, binascii.Error, ValueError):
+        raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
         return None
     visitor, signature = raw[:ID_BYTES], raw[ID_BYTES:]
     if len(raw) != ID_BYTES + SIGNATURE_BYTES or not hmac.compare_digest(signature, _sign(key, visitor)):

@@ -17,6 +17,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
+from aggregator.publish.audience.visitors import UNIX_PEER
+
 #: a whole GET request without a body: its target, and its header lines (RFC 9112, 3 and 5)
 _PLAIN_GET: Final = re.compile(
     rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)+)\r\n"
@@ -27,8 +29,6 @@ _MAX_PLAIN_BYTES: Final = 4096
 _NOT_PLAIN: Final = frozenset({"content-length", "transfer-encoding", "expect", "upgrade", "te", "trailer"})
 #: a handler that has not answered by then is given up; deliveries of hubs have 30 s for their body
 _MAX_REQUEST_S: Final = 90.0
-#: stands for the address of whoever connects by a unix socket
-UNIX_PEER: Final = "unix"
 
 
 @dataclass(frozen=True, slots=True)

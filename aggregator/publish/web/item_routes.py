@@ -10,7 +10,7 @@ from aiohttp import web
 
 from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
-from aggregator.publish.audience import Opened, refusal
+from aggregator.publish.audience import ItemRequest, refusal
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Rendered
 from aggregator.publish.web.connection import PlainRequest, peer_of, read_headers
@@ -74,11 +74,11 @@ class ItemRoutes:
     async def like(self, request: web.Request) -> web.Response:
         """``POST /item/<id>/like``: back to the page, which says thank you. 403 from elsewhere, 429 for too many."""
         item_id, now = request.match_info["id"], self._services.clock()
-        opened = _opened(request.method, request.raw_headers, peer_of(request.transport))
+        asked = _asked(request)
         found = await self._responses.call(lambda: self._item(item_id))
         if isinstance(found, Rendered):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
-        given = await self._responses.call(lambda: self._services.audience.like(opened, found.id, now=now))
+        given = await self._responses.call(lambda: self._services.audience.like(asked, found.id, now=now))
         if given.refused is not None:
             page = self._services.rendering().error(given.refused)
             headers = {"Content-Type": page.content_type, "Cache-Control": NO_CACHING}
@@ -98,10 +98,13 @@ class ItemRoutes:
 
     async def _count(self, request: web.Request, item_id: str) -> None:
         """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""
-        opened, now = _opened(request.method, request.raw_headers, peer_of(request.transport)), self._services.clock()
-        self._services.audience.view(opened, item_id, now=now)
+        asked, now = (
+            _item_request(request.method, request.raw_headers, peer_of(request.transport)),
+            self._services.clock(),
+        )
+        self._services.audience.view(asked, item_id, now=now)
         token = request.query.get("r")
-        if not token or refusal(opened) is not None:
+        if not token or refusal(asked) is not None:
             return
         try:
             await self._responses.call(lambda: self._services.store.record_opened(token, item_id, now=now))
@@ -112,26 +115,31 @@ class ItemRoutes:
         """A view by somebody who is given the page without a handler."""
 
         def count(request: PlainRequest, peer: str) -> None:
-            opened = _plainly_opened(request.header_lines, peer)
-            self._services.audience.view(opened, item_id, now=self._services.clock())
+            asked = _plainly_item_request(request.header_lines, peer)
+            self._services.audience.view(asked, item_id, now=self._services.clock())
 
         return count
 
 
+def _asked(request: web.Request) -> ItemRequest:
+    """The request as it is judged."""
+    return _item_request(request.method, request.raw_headers, peer_of(request.transport))
+
+
 @lru_cache(_REMEMBERED)
-def _opened(method: str, headers: tuple[tuple[bytes, bytes], ...], peer: str | None) -> Opened:
+def _item_request(method: str, headers: tuple[tuple[bytes, bytes], ...], peer: str | None) -> ItemRequest:
     """The request as it is judged; remembered, since a browser says the same of itself with every item."""
     joined: dict[str, str] = {}
     for name, value in headers:
         key, text = _name(name), value.decode("utf-8", "surrogateescape")
         # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
         joined[key] = f"{joined[key]}, {text}" if key in joined else text
-    return Opened(method=method, peer=peer or "", headers=joined)
+    return ItemRequest(method=method, peer=peer or "", headers=joined)
 
 
 @lru_cache(_REMEMBERED)
-def _plainly_opened(header_lines: bytes, peer: str) -> Opened:
-    return Opened(method="GET", peer=peer, headers=read_headers(header_lines) or {})
+def _plainly_item_request(header_lines: bytes, peer: str) -> ItemRequest:
+    return ItemRequest(method="GET", peer=peer, headers=read_headers(header_lines) or {})
 
 
 @lru_cache(_REMEMBERED)
