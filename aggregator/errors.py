@@ -9,7 +9,8 @@ AggregatorError
 ├── StoreError             the store cannot do what was asked
 │   ├── StoreUnavailable   locked, full, unreadable: try again later
 │   ├── StoreUnusable      not ours, too new, corrupt, no permission: a person must act (exit 78)
-│   └── StaleLease         somebody else has taken over this piece of work; nothing was changed
+│   ├── StaleLease         somebody else has taken over this piece of work; nothing was changed
+│   └── LostRole           another process has taken the role this one had; nothing was changed
 ├── NotFound               no such item, source, list or reader
 └── RenderError            one item cannot be published; the rest of its feed can
 """
@@ -102,6 +103,10 @@ class StoreUnusable(StoreError):
 
 class StaleLease(StoreError):
     """The lease has run out and the work was given to somebody else; nothing was changed."""
+
+
+class LostRole(StoreError):
+    """Another process has taken the role that this one held; nothing was written."""
 
 
 class NotFound(AggregatorError):

@@ -48,6 +48,7 @@ from aggregator.model.curating import (
     StoryMerge,
 )
 from aggregator.model.documents import UNCOUNTED, Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
+from aggregator.model.fleet import ROLES, Process
 from aggregator.model.reading import (
     Copy,
     Item,
@@ -66,6 +67,7 @@ from aggregator.model.time import duration, duration_text, utc
 from aggregator.model.websub import HubSubscriber, Push
 
 __all__ = [
+    "ROLES",
     "UNCOUNTED",
     "Candidate",
     "ConditionalState",
@@ -95,6 +97,7 @@ __all__ = [
     "PollResult",
     "Population",
     "PostingRate",
+    "Process",
     "Provenance",
     "Push",
     "Reader",

@@ -24,6 +24,7 @@ from aggregator.errors import StoreUnusable
 from aggregator.store.contract import (
     AudienceStore,
     CurationStore,
+    FleetStore,
     HubStore,
     ItemStore,
     PollChanges,
@@ -36,6 +37,7 @@ from aggregator.store.contract import (
 __all__ = [
     "AudienceStore",
     "CurationStore",
+    "FleetStore",
     "HubStore",
     "ItemStore",
     "PollChanges",

@@ -51,7 +51,7 @@ class TestOpening:
     def test_clean_close_leaves_one_file_of_data(self, filled: Path) -> None:
         assert sorted(path.name for path in filled.iterdir()) == ["a.db", "a.db.lock", "a.db.views"]
 
-    @pytest.mark.parametrize("url", ["postgres://x", "sqlite:", "a.db"])
+    @pytest.mark.parametrize("url", ["mysql://x", "sqlite:", "a.db"])
     def test_unknown_kind(self, url: str, tmp_path: Path) -> None:
         with pytest.raises(StoreUnusable, match="only sqlite:PATH"):
             open_store(url, base=tmp_path)

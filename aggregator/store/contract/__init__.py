@@ -9,6 +9,7 @@ from typing import Protocol
 from aggregator.model import StoreStats
 from aggregator.store.contract.audience import AudienceStore
 from aggregator.store.contract.curation import CurationStore
+from aggregator.store.contract.fleet import FleetStore
 from aggregator.store.contract.hubs import HubStore, PushStore
 from aggregator.store.contract.items import ItemStore
 from aggregator.store.contract.work import PollChanges, SyncedSources, WorkStore
@@ -16,6 +17,7 @@ from aggregator.store.contract.work import PollChanges, SyncedSources, WorkStore
 __all__ = [
     "AudienceStore",
     "CurationStore",
+    "FleetStore",
     "HubStore",
     "ItemStore",
     "PollChanges",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 
-class Store(WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, PushStore, Protocol):
+class Store(WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, PushStore, FleetStore, Protocol):
     """The whole contract, and the store's own life."""
 
     def stats(self) -> StoreStats:

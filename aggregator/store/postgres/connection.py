@@ -94,6 +94,8 @@ class Connection:
 
     #: appended to a SELECT whose rows must not change until the transaction ends
     row_lock = " FOR UPDATE"
+    #: the same, where others may hold it as well
+    shared_lock = " FOR SHARE"
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
@@ -119,6 +121,11 @@ class Connection:
     def generation_counter(self) -> str:
         """One of a few: writers that share one would wait for each other's commits."""
         return f"generation/{self._connection.info.backend_pid % _GENERATION_COUNTERS}"
+
+    def now_ms(self, now_ms: int, /) -> int:  # noqa: ARG002 - machines need not agree on the time
+        """The time of the server's clock."""
+        query = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+        return int(self.execute(query).fetchone()[0])
 
     def lock_addresses(self, link_keys: Sequence[bytes], /) -> None:
         """Makes or locks a row for each address, in one order, so that no two writers found an item at one address."""

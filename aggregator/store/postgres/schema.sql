@@ -302,6 +302,22 @@ CREATE TABLE pending_views (
     visitor bytea NOT NULL
 );
 
+-- The fleet: who holds a role that only one process may have, and which processes live.
+CREATE TABLE roles (
+    name text COLLATE "C" PRIMARY KEY,
+    holder text COLLATE "C" NOT NULL,
+    token bigint NOT NULL,
+    until bigint NOT NULL
+);
+CREATE TABLE processes (
+    id text COLLATE "C" PRIMARY KEY,
+    roles text COLLATE "C" NOT NULL,
+    host text COLLATE "C" NOT NULL,
+    version text COLLATE "C" NOT NULL,
+    started bigint NOT NULL,
+    seen bigint NOT NULL
+);
+
 -- WebSub: who subscribes at our hub, and our subscriptions at the hubs of sources.
 CREATE TABLE hub_subscribers (
     topic text COLLATE "C" NOT NULL,

@@ -15,6 +15,7 @@ from aggregator.store.sql import codec, item_loader, retention, stats
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
 from aggregator.store.sql.engine import Connection
+from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
@@ -25,7 +26,7 @@ __all__ = ["PostgresStore"]
 MIN_VERSION = 150000
 
 
-class PostgresStore(work_queue.Work, Items, Curating, Views, Audience, HubSubscribers, Pushes):
+class PostgresStore(work_queue.Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, Fleet):
     """`aggregator.store.Store` in one schema of a PostgreSQL database."""
 
     _engine: Engine
@@ -61,9 +62,9 @@ class PostgresStore(work_queue.Work, Items, Curating, Views, Audience, HubSubscr
     def retain(self, *, before: datetime, now: datetime) -> int:
         """Removes the content of items published before then (never their identity); how many."""
         before_ms, now_ms, removed = codec.to_ms(before), codec.to_ms(now), 0
-        while some := self._engine.write(lambda connection: retention.batch(connection, before_ms)):
+        while some := self._write_in_role(lambda connection: retention.batch(connection, before_ms)):
             removed += some
-        self._engine.write(lambda connection: retention.tidy(connection, now_ms))
+        self._write_in_role(lambda connection: retention.tidy(connection, now_ms))
         return removed
 
     def ping(self) -> None:

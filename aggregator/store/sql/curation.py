@@ -24,6 +24,7 @@ from aggregator.model import (
 from aggregator.store.sql import apply_curation, candidate_changes, candidates, codec, item_loader, merge_review
 from aggregator.store.sql.derived_columns import bump, cited_items, recompute_item
 from aggregator.store.sql.engine import Connection, Engine
+from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.ids import digest, encode_id
 from aggregator.store.sql.ingest import linked_keys, verdict_columns
 
@@ -40,7 +41,7 @@ WHERE e.id > ? AND e.first_seen >= ? AND NOT e.tombstone ORDER BY e.id LIMIT {_C
 """
 
 
-class Curating:
+class Curating(Fleet):
     """`CurationStore` on SQLite."""
 
     _engine: Engine
@@ -85,7 +86,7 @@ class Curating:
         """Commits a batch of decisions. Merged items keep every entry, view and like; absorbed ids redirect."""
         with self._handed_lock:
             handed = apply_curation.Handed(revisions=dict(self._handed), doubts=dict(self._doubts))
-        self._engine.write(lambda connection: apply_curation.put(connection, curation, handed, codec.to_ms(now)))
+        self._write_in_role(lambda connection: apply_curation.put(connection, curation, handed, codec.to_ms(now)))
 
     def candidates(self, *, since: datetime, now: datetime, limit: int = 0) -> list[Candidate]:
         """Shown items viewed since then, and the `limit` (0: all) newest first seen since then, as of `now`."""
@@ -106,7 +107,7 @@ class Curating:
             if any(changed):
                 bump(connection)
 
-        self._engine.write(run)
+        self._write_in_role(run)
 
     def get_list(self, key: ListKey) -> ItemList | None:
         """The list as it was last computed; its times are those of the last change."""
@@ -135,7 +136,7 @@ class Curating:
 
     def put_verdicts(self, verdicts: Mapping[tuple[int, str], Verdict]) -> int:
         """Replaces the verdicts of these entries (source id, entry id); how many changed."""
-        return self._engine.write(lambda connection: _put_verdicts(connection, verdicts))
+        return self._write_in_role(lambda connection: _put_verdicts(connection, verdicts))
 
 
 def _place_of(connection: Connection, start: tuple[int, int], end: int, newest: int) -> tuple[int, int]:

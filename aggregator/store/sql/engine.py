@@ -65,6 +65,13 @@ class Connection(Protocol):
         """What a SELECT ends with whose rows nobody else may change until the transaction ends."""
 
     @property
+    def shared_lock(self) -> str:
+        """The same for rows that others may lock in this way too, but not change."""
+
+    def now_ms(self, now_ms: int, /) -> int:
+        """The time of the server's clock, where there is a server; else this one."""
+
+    @property
     def generation_counter(self) -> str:
         """The counter that this connection raises when readers see a change; the generation is the sum of all."""
 

@@ -52,8 +52,12 @@ class Connection(sqlite3.Connection):
     """A connection with what the shared statements ask of an engine (`aggregator.store.sql.engine.Connection`)."""
 
     # there is one writer, so that nothing need be locked and one counter does
-    row_lock = ""
+    row_lock = shared_lock = ""
     generation_counter = "generation"
+
+    def now_ms(self, now_ms: int, /) -> int:
+        """This time: the processes are on one machine."""
+        return now_ms
 
     def lock_addresses(self, link_keys: Sequence[bytes], /) -> None:
         """Does nothing."""

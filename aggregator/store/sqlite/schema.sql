@@ -285,6 +285,22 @@ CREATE TABLE folded (
     "offset" INTEGER NOT NULL
 ) STRICT;
 
+-- The fleet: who holds a role that only one process may have, and which processes live.
+CREATE TABLE roles (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+CREATE TABLE processes (
+    id TEXT PRIMARY KEY,
+    roles TEXT NOT NULL,
+    host TEXT NOT NULL,
+    version TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    seen INTEGER NOT NULL
+) STRICT;
+
 -- WebSub: who subscribes at our hub, and our subscriptions at the hubs of sources.
 CREATE TABLE hub_subscribers (
     topic TEXT NOT NULL,

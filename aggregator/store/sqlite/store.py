@@ -14,6 +14,7 @@ from aggregator.store.sql import codec, item_loader, retention, stats
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
 from aggregator.store.sql.engine import Connection
+from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
@@ -32,7 +33,7 @@ CHECKED_BYTES = 256 << 20
 FREE_SHARE = 0.25
 
 
-class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes):
+class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, Fleet):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
 
     _engine: Engine
@@ -76,9 +77,9 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
     def retain(self, *, before: datetime, now: datetime) -> int:
         """Removes the content of items published before then (never their identity); how many."""
         before_ms, now_ms, removed = codec.to_ms(before), codec.to_ms(now), 0
-        while some := self._engine.write(lambda connection: retention.batch(connection, before_ms)):
+        while some := self._write_in_role(lambda connection: retention.batch(connection, before_ms)):
             removed += some
-        self._engine.write(lambda connection: retention.tidy(connection, now_ms))
+        self._write_in_role(lambda connection: retention.tidy(connection, now_ms))
         self._engine.write(_give_back)
         return removed
 

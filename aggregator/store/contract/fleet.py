@@ -1,0 +1,37 @@
+"""Several processes on one store: who lives, and who does what only one may do at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from aggregator.model import Process
+
+__all__ = ["FleetStore"]
+
+
+class FleetStore(Protocol):
+    """Leases of roles, and the processes that work on the store.
+
+    Times come from the server's clock where the engine has one, so that machines need not agree; else from `now`.
+    """
+
+    def hold_role(self, role: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
+        """Takes a role that nobody holds, or renews it; False while somebody else holds it.
+
+        From then on what this store writes in that role (curation, lists, folding, retention) is fenced: once another
+        process has taken the role, such a write raises LostRole and changes nothing, however late it comes.
+        """
+
+    def release_role(self, role: str, *, holder: str) -> None:
+        """Gives a role back at once, so that another process need not wait for the lease to end."""
+
+    def report_process(self, process: Process, *, now: datetime) -> None:
+        """Notes that a process lives and what it does; one that has not been heard of for a day is forgotten."""
+
+    def remove_process(self, process_id: str) -> None:
+        """Forgets a process that has ended."""
+
+    def processes(self) -> Sequence[Process]:
+        """The processes that were heard of, by id, with the roles that they hold by lease."""

@@ -1,0 +1,110 @@
+"""Leases of roles with fencing tokens, and the list of processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from aggregator.errors import LostRole
+from aggregator.model import Process
+from aggregator.store.sql import codec
+from aggregator.store.sql.engine import Connection, Engine
+
+__all__ = ["Fence", "Fleet"]
+
+T = TypeVar("T")
+
+#: a role, its holder, and the token under which it was taken
+Fence = tuple[str, str, int]
+
+#: a process that has not been heard of for so long is forgotten
+FORGOTTEN_MS = 86_400_000
+#: takes the role where nobody has it, its lease has ended, or it is ours; a new holder gets a new token
+_HOLD = """
+INSERT INTO roles(name, holder, token, until) VALUES (?1, ?2, 1, ?3)
+ON CONFLICT(name) DO UPDATE SET until = excluded.until, holder = excluded.holder,
+    token = CASE WHEN roles.holder = excluded.holder THEN roles.token ELSE roles.token + 1 END
+WHERE roles.holder = excluded.holder OR roles.until <= ?4
+RETURNING token
+"""
+_IS_HELD = "SELECT 1 FROM roles WHERE name = ? AND holder = ? AND token = ?"
+_REPORT = """
+INSERT INTO processes(id, roles, host, version, started, seen) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT(id) DO UPDATE SET roles = excluded.roles, host = excluded.host, version = excluded.version,
+    started = excluded.started, seen = excluded.seen
+"""
+_PROCESSES = """
+SELECT p.id, p.roles, p.host, p.version, p.started, p.seen, r.name AS held
+FROM processes p LEFT JOIN roles r ON r.holder = p.id AND r.until >= p.seen ORDER BY p.id
+"""
+
+
+class Fleet:
+    """`FleetStore`, and the fence around what a role writes."""
+
+    _engine: Engine
+    #: the roles that this store holds; None: it has never held one, and nobody else writes
+    _fence: Fence | None = None
+
+    def hold_role(self, role: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
+        """Takes a role that nobody holds, or renews it; False while somebody else holds it."""
+
+        def run(connection: Connection) -> int | None:
+            now_ms = connection.now_ms(codec.to_ms(now))
+            asked = (role, holder, now_ms + (codec.span_ms(lease) or 0), now_ms)
+            row = connection.execute(_HOLD, asked).fetchone()
+            return None if row is None else int(row[0])
+
+        token = self._engine.write(run)
+        self._fence = (role, holder, token or 0)
+        return token is not None
+
+    def release_role(self, role: str, *, holder: str) -> None:
+        """Gives a role back at once."""
+        query = "UPDATE roles SET until = 0, holder = '' WHERE name = ? AND holder = ?"
+        self._engine.write(lambda connection: connection.execute(query, (role, holder)))
+
+    def report_process(self, process: Process, *, now: datetime) -> None:
+        """Notes that a process lives and what it does."""
+
+        def run(connection: Connection) -> None:
+            now_ms = connection.now_ms(codec.to_ms(now))
+            roles, started = json.dumps(process.roles), codec.to_ms(process.started)
+            connection.execute(_REPORT, (process.id, roles, process.host, process.version, started, now_ms))
+            connection.execute("DELETE FROM processes WHERE seen < ?", (now_ms - FORGOTTEN_MS,))
+
+        self._engine.write(run, lasting=False)
+
+    def remove_process(self, process_id: str) -> None:
+        """Forgets a process that has ended."""
+        self._engine.write(lambda connection: connection.execute("DELETE FROM processes WHERE id = ?", (process_id,)))
+
+    def processes(self) -> Sequence[Process]:
+        """The processes that were heard of, by id, with the roles that they hold by lease."""
+        rows = self._engine.read(lambda connection: connection.execute(_PROCESSES).fetchall())
+        return [
+            Process(
+                id=row["id"],
+                roles=tuple(json.loads(row["roles"])),
+                host=row["host"],
+                version=row["version"],
+                started=codec.from_ms(row["started"]),
+                seen=codec.from_ms(row["seen"]),
+                holds=row["held"],
+            )
+            for row in rows
+        ]
+
+    def _write_in_role(self, run: Callable[[Connection], T]) -> T:
+        """A write of the role that this store holds. Raises LostRole, and changes nothing, if it holds it no more."""
+
+        def fenced(connection: Connection) -> T:
+            if self._fence is not None:
+                held = connection.execute(_IS_HELD + connection.shared_lock, self._fence).fetchone()
+                if held is None:
+                    raise LostRole(f"another process has taken the role {self._fence[0]!r}; nothing was written")
+            return run(connection)
+
+        return self._engine.write(fenced)

@@ -1,0 +1,102 @@
+"""Roles that one process has at a time, and what it writes after it has lost one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from store_values import NOW, A, follow, make_entry, poll
+
+from aggregator.errors import LostRole
+from aggregator.model import Curation, Process
+from aggregator.store import Store
+
+LEASE = timedelta(seconds=20)
+
+
+@pytest.fixture
+def pair(store: Store, reopen: Callable[[], Store]) -> tuple[Store, Store]:
+    """Two processes on one store."""
+    return store, reopen()
+
+
+def hold(store: Store, holder: str, *, after: float = 0) -> bool:
+    return store.hold_role("curate", holder=holder, lease=LEASE, now=NOW + timedelta(seconds=after))
+
+
+def expire(store: Store) -> None:
+    """Ends every lease now, as time would: engines with a clock of their own cannot be told that it has passed."""
+    store._engine.write(lambda connection: connection.execute("UPDATE roles SET until = 1"))  # type: ignore[attr-defined]
+
+
+def test_one_has_it_and_renews_it(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert hold(one, "one")
+    assert not hold(other, "other", after=1)
+    assert hold(one, "one", after=5)
+    assert not hold(other, "other", after=6)
+
+
+def test_given_back_it_is_free_at_once(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert hold(one, "one")
+    one.release_role("curate", holder="one")
+    assert hold(other, "other")
+
+
+def test_only_the_holder_gives_it_back(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert hold(one, "one")
+    other.release_role("curate", holder="other")
+    assert not hold(other, "other")
+
+
+def test_who_slept_writes_nothing_when_it_wakes(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    follow(one, A)
+    poll(one, A, make_entry("1"))
+    assert hold(one, "one")
+    (waiting,) = one.pending(limit=9)
+    curation = Curation(curated=(waiting.item_id,))
+    expire(one)
+    assert hold(other, "other")
+    for write in (
+        lambda: one.put_curation(curation, now=NOW),
+        lambda: one.put_lists([]),
+        lambda: one.put_verdicts({}),
+        lambda: one.retain(before=NOW, now=NOW),
+    ):
+        with pytest.raises(LostRole, match="curate"):
+            write()
+    assert len(other.pending(limit=9)) == 1
+    other.put_curation(curation, now=NOW)
+    assert other.pending(limit=9) == []
+
+
+def test_a_process_that_has_lost_it_may_have_it_again_and_write_again(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert hold(one, "one")
+    expire(one)
+    assert hold(other, "other")
+    other.release_role("curate", holder="other")
+    assert hold(one, "one")
+    one.put_lists([])
+    with pytest.raises(LostRole):
+        other.put_lists([])
+
+
+def test_who_lives(store: Store) -> None:
+    def process(name: str, *roles: str) -> Process:
+        return Process(id=name, roles=roles, host="h", version="1", started=NOW)
+
+    store.report_process(process("a", "collect", "curate"), now=NOW)
+    store.report_process(process("b", "serve"), now=NOW)
+    assert hold(store, "a")
+    assert [(one.id, one.roles, one.holds) for one in store.processes()] == [
+        ("a", ("collect", "curate"), "curate"),
+        ("b", ("serve",), None),
+    ]
+    assert all(one.seen is not None for one in store.processes())
+    store.remove_process("b")
+    assert [one.id for one in store.processes()] == ["a"]
