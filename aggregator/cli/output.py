@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
+from rich.text import Text
 
+from aggregator.logs import fields, logger_name, quote
 from aggregator.model import Item, SourceHealth
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: rich assumes 80 columns where there is no terminal, and would cut what a pipe could carry
-PIPE_WIDTH = 200
+#: columns of numbers, which are aligned to the right
+_NUMBERS = frozenset({"#", "views", "likes", "score", "sources", "items", "items/day", "errors", "place", "opened"})
+#: columns that are never wrapped or cut, because their values are copied into other commands
+_WHOLE = frozenset({"item", "story", "address"})
+_LEVEL_STYLES = {
+    logging.DEBUG: "dim",
+    logging.WARNING: "bold yellow",
+    logging.ERROR: "bold red",
+    logging.CRITICAL: "bold red",
+}
+#: characters that a column of text has at least, however narrow the terminal
+_LEAST_WIDTH = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys.")
 
@@ -41,32 +54,59 @@ def limit_option(default: int) -> Callable[[F], F]:
 
 
 def print_json(rows: Iterable[Mapping[str, object]]) -> None:
-    """One object a line, in UTF-8, as they come."""
+    """Writes one object a line; in ASCII where standard output is not UTF-8, so that it is valid JSON everywhere."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") in {"utf8", "utf8sig"}
     for row in rows:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+        sys.stdout.write(json.dumps(row, ensure_ascii=not utf8, separators=(", ", ": ")) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on a terminal; the same columns, uncut and without colours, into a pipe."""
+    """A table on a terminal; elsewhere a line a row, cells separated by tabs, without padding or colours."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        lines = [columns, *cells]
+        say("\n".join([*([title] if title else []), *("\t".join(map(_one_line, line)) for line in lines)]))
+        return
     console = stdout()
+    table = _table(columns, cells, title)
+    # A terminal that is narrower than this wraps the lines; a cut id could not be given to another command.
+    console.print(table, width=max(console.width, console.measure(table).minimum), crop=False)
+
+
+def _table(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str | None) -> Table:
     table = Table(title=title and escape(title), box=None, header_style="bold", title_justify="left", pad_edge=False)
-    for column in columns:
-        figures = column in {"#", "views", "likes", "score", "sources", "items", "items/day", "errors"}
-        table.add_column(column, justify="right" if figures else "left", overflow="fold", no_wrap=figures)
-    for row in rows:
-        table.add_row(*(escape(printable(cell)) for cell in row))
-    console.print(table)
+    for place, column in enumerate(columns):
+        longest = max((cell_len(row[place]) for row in cells), default=0)
+        table.add_column(
+            column,
+            justify="right" if column in _NUMBERS else "left",
+            overflow="fold",
+            no_wrap=column in _NUMBERS | _WHOLE,
+            min_width=longest if column in _WHOLE else min(longest, _LEAST_WIDTH),
+        )
+    for row in cells:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _one_line(cell: str) -> str:
+    return "; ".join(line.replace("\t", " ").strip() for line in cell.splitlines() if line.strip())
+
+
+def say(text: str) -> None:
+    """Writes a line of the result to standard output."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Writes a line that is no part of the result to standard error."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
 
 
 def stdout() -> Console:
-    """Standard output."""
-    width = None if sys.stdout.isatty() else max(PIPE_WIDTH, shutil.get_terminal_size().columns)
-    return Console(width=width, highlight=False, soft_wrap=False)
-
-
-def stderr() -> Console:
-    """Standard error: what is said besides the result."""
-    return Console(stderr=True, highlight=False)
+    """Standard output as rich knows it."""
+    return Console(highlight=False, soft_wrap=False)
 
 
 def printable(cell: object) -> str:
@@ -174,3 +214,24 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._bar.stop()
+
+
+class LogLines(logging.Formatter):
+    """Log lines for people: local time, the event, its fields; colours unless NO_COLOR is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console(force_terminal=True, highlight=False)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, with its traceback below it."""
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
+        style = _LEVEL_STYLES.get(record.levelno, "")
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        pieces = [(f"{moment:%H:%M:%S} ", "dim"), (level + printable(record.getMessage()), style)]
+        for key, value in fields(record):
+            pieces += [(f"  {key}=", "dim"), (quote(value), "")]
+        pieces.append((f"  {logger_name(record)}", "dim"))
+        with self._console.capture() as capture:
+            self._console.print(Text.assemble(*pieces), soft_wrap=True, end="")
+        return f"{capture.get()}\n{self.formatException(record.exc_info)}" if record.exc_info else capture.get()

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from aggregator.config.edit import NewSource, add_source, add_sources, remove_source
-from aggregator.config.settings import PLACES, Settings, diff, diff_sources, find, load, parse
+from aggregator.config.settings import (
+    SYSTEM_CONFIG,
+    Settings,
+    diff,
+    diff_sources,
+    find,
+    load,
+    parse,
+    user_config,
+    user_state,
+)
 from aggregator.config.tables import SourceTable
 from aggregator.config.types import http_url
 from aggregator.config.validation import comparable
 
 __all__ = [
-    "PLACES",
+    "SYSTEM_CONFIG",
     "NewSource",
     "Settings",
     "SourceTable",
@@ -23,4 +33,6 @@ __all__ = [
     "load",
     "parse",
     "remove_source",
+    "user_config",
+    "user_state",
 ]

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
+import stat
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from aggregator.config import validation
+from aggregator.config import secrets, validation
 from aggregator.config.tables import Document, Table
 from aggregator.config.toml_lines import layout
 from aggregator.config.validation import problem, problems
 from aggregator.curate.rules import Rule
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import OwnFeed, Subscription, duration_text
-from aggregator.model.redact import public_url
+from aggregator.model.redact import SECRET_KEY, public_url, redact
 
-#: where the configuration is looked for when none is named
-PLACES = (Path("config.toml"), Path("/etc/aggregator/config.toml"))
-
+#: the system's configuration, looked for last
+SYSTEM_CONFIG = Path("/etc/aggregator/config.toml")
+#: tables that make a ``config.toml`` in the current folder ours: other programs have files of that name
+_OURS = re.compile(r"^\s*(?:\[\s*site\s*\]|\[\[\s*sources\s*\]\]|sources\s*=)", re.MULTILINE)
 
 #: keys that a running daemon cannot take over
 _NEEDS_RESTART = frozenset({"server.listen", "store.url"})
@@ -65,14 +69,66 @@ class Settings(Document):
         return tuple(rule.compiled() for rule in self.rules)
 
 
-def find(explicit: Path | None = None) -> Path:
-    """The configuration file: the named one, else the first of `PLACES` that exists; ConfigError if there is none."""
+def user_config(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's configuration file (XDG Base Directory Specification); None without a home."""
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config", "config.toml")
+
+
+def user_state(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's folder for stores (XDG Base Directory Specification); None without a home."""
+    return _xdg(environ, "XDG_STATE_HOME", ".local/state", "")
+
+
+def _xdg(environ: Mapping[str, str], variable: str, default: str, name: str) -> Path | None:
+    folder, home = Path(environ.get(variable, "")), Path(environ.get("HOME", ""))
+    if folder.is_absolute():
+        return folder / "aggregator" / name
+    return home / default / "aggregator" / name if home.is_absolute() else None
+
+
+def find(explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The configuration file: `explicit`, ``$AGGREGATOR_CONFIG``, or the first of three that exists.
+
+    The three: ``./config.toml`` if it has ``[site]`` or ``[[sources]]``, the user's (`user_config`), the system's. A
+    folder that may not be read counts as one without the file. Raises ConfigError if there is none.
+    """
     if explicit is not None:
         return explicit
-    for place in PLACES:
-        if place.is_file():
-            return place
-    raise ConfigError(Problem(message=f"no configuration: looked for {' and '.join(map(str, PLACES))}; use --config"))
+    if environ.get("AGGREGATOR_CONFIG"):
+        return Path(environ["AGGREGATOR_CONFIG"])
+    looked = []
+    for place in (Path("config.toml"), user_config(environ), SYSTEM_CONFIG):
+        if place is not None:
+            why_not = _why_not(place)
+            if not why_not:
+                return place
+            looked.append(f"{place} ({why_not})")
+    raise ConfigError(
+        Problem(message=f"no configuration: {', '.join(looked)}; `aggregator init` writes one, --config names another")
+    )
+
+
+def _why_not(place: Path) -> str:
+    """Why `place` is not the configuration; "" if it is."""
+    try:
+        if not stat.S_ISREG(place.stat().st_mode):
+            return "not a file"
+        if not place.is_absolute() and not _OURS.search(place.read_text("utf-8", "replace")):
+            return "another program's: it has neither [site] nor [[sources]]"
+    except FileNotFoundError:
+        return "not there"
+    except OSError as error:
+        # A file that exists and cannot be read is the configuration: `load` says so. A folder is passed over.
+        return "" if _exists(place) else (error.strerror or str(error)).lower()
+    return ""
+
+
+def _exists(place: Path) -> bool:
+    try:
+        place.stat()
+    except OSError:
+        return False
+    return True
 
 
 def load(path: Path) -> Settings:
@@ -89,12 +145,16 @@ def load(path: Path) -> Settings:
     return parse(text, path=path)
 
 
-def parse(text: str, *, path: Path = Path("config.toml")) -> Settings:
-    """The configuration `text`; `path` is where it is from, for messages and for relative paths in it."""
+def parse(text: str, *, path: Path = Path("config.toml"), environ: Mapping[str, str] = os.environ) -> Settings:
+    """The configuration `text`; `path` is where it is from, for messages and for relative paths in it.
+
+    Raises ConfigError with all problems. Addresses that `text` keeps elsewhere (`secrets`) are read.
+    """
     text = text.removeprefix("\ufeff")
     raw, file = _toml(text, str(path)), str(path)
     where = layout(text)
-    found = [problem(at, message, file=file, layout=where) for at, message in validation.errors(raw, where)]
+    findings = [*secrets.resolve(raw, base=path.parent, environ=environ), *validation.errors(raw, where)]
+    found = [problem(at, message, file=file, layout=where) for at, message in findings]
     try:
         document = Document.model_validate(raw)
     except ValidationError as error:
@@ -108,7 +168,7 @@ def parse(text: str, *, path: Path = Path("config.toml")) -> Settings:
 def _toml(text: str, file: str) -> dict[str, Any]:
     try:
         raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
         raise ConfigError(_syntax(error, text, file)) from error
     if not raw:
         raise ConfigError(Problem(message="is empty: it needs at least one [[sources]] table", file=file))
@@ -121,12 +181,18 @@ def _syntax(error: Exception, text: str, file: str) -> Problem:
     if found is None:
         return Problem(message=f"not valid TOML: {message}", file=file)
     line = int(found[1]) if found[1] else text.rstrip().count("\n") + 1
-    written = text.split("\n")[min(line, text.count("\n") + 1) - 1].strip()
+    written = _public_line(text.split("\n")[min(line, text.count("\n") + 1) - 1].strip())
     return Problem(
         message=f"not valid TOML: {message[: found.start()].lower()} in: {written[:80]}",
         file=file,
         line=line,
     )
+
+
+def _public_line(line: str) -> str:
+    """A line of the file as messages may quote it: without passwords and tokens."""
+    key, equals, _ = line.partition("=")
+    return f"{key}{equals} …" if equals and SECRET_KEY.search(key) else redact(line)
 
 
 def _in_order(found: list[Problem]) -> list[Problem]:
@@ -153,10 +219,11 @@ def diff_sources(old: Iterable[Subscription], new: Iterable[Subscription]) -> li
 
 
 def _source_changes(old: Subscription, new: Subscription) -> Iterator[str]:
-    for key in ("section", "name", "interval", "weight", "enabled", "full_text", "role"):
+    for key in (field.name for field in dataclasses.fields(Subscription)):
         before, after = getattr(old, key), getattr(new, key)
         if before != after:
-            yield f"would change {key} of {public_url(new.url)} from {_shown(before)} to {_shown(after)}"
+            values = "" if SECRET_KEY.search(key) else f" from {_shown(before)} to {_shown(after)}"
+            yield f"would change {key} of {public_url(new.url)}{values}"
 
 
 def _table_changes(name: str, old: Table, new: Table) -> Iterator[str]:
@@ -164,7 +231,8 @@ def _table_changes(name: str, old: Table, new: Table) -> Iterator[str]:
         before = getattr(old, key)
         if before != after:
             note = " (needs a restart)" if f"{name}.{key}" in _NEEDS_RESTART else ""
-            yield f"would change {name}.{key} from {_shown(before)} to {_shown(after)}{note}"
+            values = "" if SECRET_KEY.search(key) else f" from {_shown(before)} to {_shown(after)}"
+            yield f"would change {name}.{key}{values}{note}"
 
 
 def _count_changes(kind: str, old: tuple[Table, ...], new: tuple[Table, ...]) -> Iterator[str]:
@@ -184,4 +252,4 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
-    return "none" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+    return "none" if value is None else f'"{redact(value)}"' if isinstance(value, str) else redact(str(value))

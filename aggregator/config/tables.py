@@ -201,6 +201,8 @@ class SourceTable(Table):
     """One ``[[sources]]``: a feed that is followed."""
 
     url: types.HttpUrl
+    #: a file that holds the address, which has then been read into `url`
+    url_file: str | None = None
     section: types.Line = "News"
     name: types.Line | None = None
     interval: types.Duration | None = None
@@ -218,7 +220,7 @@ class SourceTable(Table):
 
     def subscription(self) -> Subscription:
         """The same, as the rest of the program knows it."""
-        return Subscription(**dict(self))
+        return Subscription(**{key: value for key, value in self if key != "url_file"})
 
 
 class RuleTable(Table):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
+import socket
 import typing
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -22,7 +24,7 @@ from aggregator.config.types import did_you_mean, nearest
 from aggregator.curate.embeddings import HOW_TO_INSTALL, find_encoder
 from aggregator.errors import Problem
 from aggregator.model import duration, duration_text
-from aggregator.model.redact import public_url
+from aggregator.model.redact import SECRET_KEY, public_url, redact
 from aggregator.model.slug import slugify
 
 Finding = tuple[Path, str]
@@ -68,6 +70,7 @@ def warnings(settings: Document) -> Iterator[Finding]:
         )
     if settings.related.vectors and find_encoder() is None:
         yield ("related", "vectors"), f"{HOW_TO_INSTALL}; until then English is compared by its words alone"
+    yield from _blocked(settings)
     yield from _impolite(settings)
     yield from _overspent(settings)
 
@@ -176,6 +179,34 @@ def _crossed_intervals(raw: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def _blocked(settings: Document) -> Iterator[Finding]:
+    """Sources at addresses that polls are not allowed to connect to; names are not resolved."""
+    allowed = [ipaddress.ip_network(network) for network in settings.polling.allow_private_addresses]
+    for index, source in enumerate(settings.sources):
+        host = _host(source.url)
+        address = _literal(host)
+        if source.enabled and address and not address.is_global and not any(address in one for one in allowed):
+            length = 32 if address.version == 4 else 128
+            allow = f'add "{address}/{length}" to [polling] allow_private_addresses if it is on your own network'
+            yield ("sources", index, "url"), f"{host} is not a public address, so it is not polled: {allow}"
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that `host` certainly is: ``localhost``, or an address in any notation that systems accept."""
+    name = unicodedata.normalize("NFKC", host).lower().rstrip(".").partition("%")[0]
+    if name == "localhost" or name.endswith(".localhost"):
+        return ipaddress.IPv4Address("127.0.0.1")
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        pass
+    try:
+        # inet_aton(3) knows 127.1, 0x7f000001 and 2130706433; it takes no name and asks nobody
+        return ipaddress.IPv4Address(socket.inet_aton(name)) if re.fullmatch(r"[0-9a-fx.]+", name) else None
+    except (OSError, ValueError):
+        return None
+
+
 def _impolite(settings: Document) -> Iterator[Finding]:
     if settings.polling.min_interval < _POLITE and _has_public_sources(settings):
         yield (
@@ -204,10 +235,9 @@ def _host(url: str) -> str:
 
 def _is_local(host: str) -> bool:
     """Whether the host is certainly on one's own machine or network."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+    address = _literal(host)
+    if address is None:
+        return host.endswith((".local", ".internal"))
     return address.is_private and not address.is_unspecified
 
 
@@ -240,7 +270,9 @@ def _message(detail: Mapping[str, Any], path: Path) -> str:
         return f"{_table(path[:-1])} needs a key '{path[-1]}'"
     if kind in {"model_type", "model_attributes_type"} or (kind == "tuple_type" and len(path) == 1):
         return _brackets(path)
-    return f"{dotted(path)}: {_wrong_value(detail)}"
+    if SECRET_KEY.search(dotted(path)):
+        return f"{dotted(path)}: {_wrong_value({**detail, 'input': ...})}"
+    return f"{dotted(path)}: {redact(_wrong_value(detail))}"
 
 
 def _wrong_value(detail: Mapping[str, Any]) -> str:
@@ -259,6 +291,8 @@ def _wrong_value(detail: Mapping[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
+    if value is ...:  # a secret
+        return "the value"
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
