@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -50,6 +51,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, so that ``--help`` is quick."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As click does it; raises Exit(0) if the reader of ``--help`` goes away, which click calls a failure."""
+        with _reader_may_leave():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it; raises Exit(0) if the reader of standard output goes away (``| head``)."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of `COMMANDS`."""
@@ -94,6 +107,15 @@ class UnicodeText(TextType):
         if any("\ud800" <= character <= "\udfff" for character in value):
             self.fail("contains bytes that are not text in this locale's encoding", param, ctx)
         return value
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        streams.silence_stdout()
+        raise click.exceptions.Exit(0) from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator.cli.context import Context, has_store, pass_context
-from aggregator.cli.output import Progress, local, print_table
+from aggregator.cli.output import Progress, local, note, print_table, say
 from aggregator.curate.explanations import counted, list_name
 from aggregator.curate.rules import RuleTrial, Subject, Trial, judge, try_rules, verdicts_of_items
 from aggregator.errors import StoreUnavailable
@@ -38,22 +38,22 @@ def _period(_: click.Context, __: click.Parameter, value: str | None) -> timedel
     "--backtest",
     callback=_period,
     metavar="PERIOD",
-    help="Try the rules on the items and lists of the last time, e.g. 7d.",
+    help="Also try the rules on the items and lists of the last PERIOD, e.g. 7d.",
 )
 @pass_context
 def check(context: Context, backtest: timedelta | None) -> int:
     """Check the configuration; change nothing.
 
-    Errors are named with their file and line (exit code 78). Then come warnings, and what a running daemon would
+    Errors are printed with file and line (exit code 78); without errors, warnings, and what a running daemon would
     change if it took the file over.
     """
     settings = context.settings
     for warning in settings.warnings:
         where = f"{warning.file}:{warning.line}" if warning.line else warning.file
-        click.echo(f"{where}: warning: {warning.message}", err=True)
-    click.echo(f"{context.path}: fine. {_contents(settings)}")
+        note(f"warning: {where}: {warning.message}")
+    say(f"{context.path}: fine. {_contents(settings)}")
     if not has_store(settings):
-        click.echo("Nothing has been followed yet: a daemon would begin with all sources.")
+        say("There is no store yet: a daemon would create it and begin with all sources.")
         if backtest is not None:
             raise click.ClickException("there is no store yet, so there are no items to try the rules on")
         return 0
@@ -63,7 +63,7 @@ def check(context: Context, backtest: timedelta | None) -> int:
             if backtest is not None:
                 show_backtest(store, settings, period=backtest, now=context.now())
     except StoreUnavailable as error:
-        click.echo(f"warning: what would change cannot be said: {error}", err=True)
+        note(f"warning: the store cannot be read, so changes are unknown: {error}")
         return 0 if backtest is None else 1
     return 0
 
@@ -84,9 +84,7 @@ def _show_changes(store: Store, settings: Settings, now: datetime) -> None:
 
     followed = [health.subscription for health in store.sources(now=now)]
     changes = diff_sources(followed, settings.subscriptions())
-    click.echo(
-        "\n".join(["Taking it over:", *(f"  {change}" for change in changes)]) if changes else "Nothing would change."
-    )
+    say("\n".join(["Taking it over:", *(f"  {change}" for change in changes)]) if changes else "Nothing would change.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,7 @@ class _Entry:
 
 
 def show_backtest(store: Store, settings: Settings, *, period: timedelta, now: datetime) -> None:
-    """Prints what each rule would have done, and which lists would have been others."""
+    """Prints what each rule would have done, and which lists would differ."""
     from aggregator import assemble
     from aggregator.refresh.what_if import try_lists
 
@@ -123,7 +121,7 @@ def _with_section(verdict: Verdict, subject: Subject) -> Verdict:
 
 
 def _entries(store: Store, settings: Settings, *, since: datetime) -> Iterator[_Entry]:
-    """What is stored, with the sections that the sources have today."""
+    """The stored entries, with the sections that their sources have today."""
     urls = {health.ref.id: health.subscription.url for health in store.sources(now=since)}
     sources = {source.url: source for source in settings.sources}
     for source_id, _, text, categories, author in store.entries_since(since):
@@ -144,7 +142,7 @@ def _entries(store: Store, settings: Settings, *, since: datetime) -> Iterator[_
 
 
 def _show_trial(trial: Trial, period: timedelta) -> None:
-    click.echo(
+    say(
         f"Of {counted(trial.subjects, 'entry', 'entries')} in the last {duration_text(period)}"
         f" the rules would have dropped {trial.dropped:,}."
     )
@@ -166,11 +164,9 @@ def _action(trial: RuleTrial) -> str:
 
 
 def _show_lists(lists: Sequence[ListTrial], store: Store, settings: Settings) -> None:
-    """The lists that would have been others; of each feed of the operator's own, what it would hold."""
+    """Prints the lists that would differ."""
     changed = [one for one in lists if one.changed]
-    click.echo(
-        f"Of {counted(len(lists), 'list')}, those of each day among them, {len(changed):,} would have been others."
-    )
+    say(f"{len(changed):,} of {counted(len(lists), 'list')} (daily ones included) would differ.")
     if not changed:
         return
     wanted = [item_id for one in changed for item_id in (*one.leave, *one.come)]

@@ -1,8 +1,13 @@
-"""What every command needs: the configuration it was pointed at, and the store behind it."""
+"""What every command needs: the configuration, and the store that it names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,6 +62,25 @@ class Context:
         return datetime.now(UTC)
 
 
+def program() -> str:
+    """How a shell calls this program: by its name if that is on PATH, else by the path of its script."""
+    script = Path(sys.executable).with_name("aggregator")
+    found = shutil.which("aggregator")
+    if found and os.path.realpath(found) == os.path.realpath(script):
+        return "aggregator"
+    if not script.exists():
+        return shlex.join([sys.executable, "-m", "aggregator"])
+    with contextlib.suppress(OSError, ValueError):
+        script = script.relative_to(Path.cwd())
+    return shlex.quote(str(script))
+
+
+def listen_addresses(settings: Settings) -> tuple[str, ...]:
+    """``[server] listen`` as a tuple, each HOST:PORT or ``unix:PATH``."""
+    listen: str | Sequence[str] = settings.server.listen
+    return (listen,) if isinstance(listen, str) else tuple(listen)
+
+
 def store_path(settings: Settings) -> Path:
     """The file of a SQLite store; it need not exist yet."""
     return settings.base / settings.store.url.partition(":")[2]
@@ -66,7 +90,10 @@ def has_store(settings: Settings) -> bool:
     """Whether the store exists. Opening one that does not exist would create it."""
     from aggregator.store import is_postgresql
 
-    return is_postgresql(settings.store.url) or store_path(settings).is_file()
+    try:
+        return is_postgresql(settings.store.url) or store_path(settings).is_file()
+    except OSError:  # a folder that may not be read: opening the store says so
+        return True
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)

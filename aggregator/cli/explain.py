@@ -1,4 +1,4 @@
-"""``aggregator explain``: nothing is decided in the dark."""
+"""``aggregator explain``: the rules and figures behind an item's merges and places."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import item_row, json_option, local, moment, print_json, print_table, printable, stdout
+from aggregator.cli.output import item_row, json_option, local, moment, print_json, print_table, printable, say
 from aggregator.curate.explanations import counted, list_name, why_apart, why_joined, why_same_story, why_there
 from aggregator.errors import NotFound
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from aggregator.publish.site import Site
     from aggregator.refresh import Placement
 
-#: related items that are listed; the first few say enough
+#: related items that are listed
 RELATED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """All that is known of why an item is what and where it is."""
+    """The decisions about an item: its provenance, its story, its places, its related items."""
 
     found: Provenance
     related: Sequence[RelatedItem]
@@ -39,8 +39,8 @@ class Explanation:
 def explain(context: Context, item: str, as_json: bool) -> None:
     """Explain why an item is merged, ranked, recommended, related.
 
-    Each step with the rule that took it, in words, and its figures; then where the item stands in every list, those it
-    is not in included. Readers' own feeds are not shown.
+    Each decision with its rule, in words, and its figures; then the item's place in every list, also in those that are
+    too short for it. Readers' own feeds are not shown.
     """
     from aggregator import assemble
 
@@ -62,7 +62,7 @@ def explain(context: Context, item: str, as_json: bool) -> None:
 
 
 def as_row(told: Explanation, site: Site) -> dict[str, object]:
-    """The whole explanation as one object."""
+    """The explanation as one JSON object."""
     found = told.found
     return {
         "item": item_row(found.item, page=site.page(found.item.id)),
@@ -155,7 +155,7 @@ def _print(told: Explanation, site: Site) -> None:
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        stdout().print(printable(line), markup=False, soft_wrap=True)
+        say(printable(line))
 
 
 def _head(found: Provenance, site: Site) -> Iterator[str]:
@@ -171,7 +171,7 @@ def _head(found: Provenance, site: Site) -> Iterator[str]:
 
 
 def _places(found: Provenance) -> Iterator[str]:
-    """Every list it stands in, and under it what its place follows from."""
+    """The lists that the item is in, each with the factors of its place."""
     if found.places:
         yield "\nStands in"
     for key, place, score, figures, reasons in found.places:
@@ -180,12 +180,12 @@ def _places(found: Provenance) -> Iterator[str]:
 
 
 def _score(key: str, score: float) -> str:
-    """What the order goes by: readers, or a product of factors."""
+    """The score that the list is sorted by: readers, or a product of factors."""
     return f"score {score:g}" if key.startswith("ranking") and score.is_integer() else f"in all × {2.0**score:.3g}"
 
 
 def _standing_rows(told: Explanation) -> Iterator[list[object]]:
-    """The lists it does not stand in, and how far it is from them."""
+    """The lists that the item is not in, and its place if they were longer."""
     present = {key for key, *_ in told.found.places}
     for one in told.placements:
         if str(one.key) in present:

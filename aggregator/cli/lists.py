@@ -1,4 +1,4 @@
-"""``aggregator list``, ``related``, ``stories``, ``search``: what the feeds hold."""
+"""``aggregator list``, ``related``, ``stories``, ``search``: what the feeds have."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aggregator.cli.completion import complete_section
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import item_row, json_option, limit_option, local, moment, print_json, print_table
+from aggregator.cli.output import MAX_LIMIT, item_row, json_option, limit_option, local, moment, print_json, print_table
 from aggregator.errors import NotFound
 from aggregator.publish.listing import Listing, Place
 
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @click.argument("order", type=click.Choice(["latest", "ranking", "recommended", "stories"]))
-@click.option("--window", metavar="WINDOW", help="Of a ranking: 1h, 1d, 7d … one of [ranking] windows.")
-@click.option("--section", metavar="NAME", help="Only this section.")
-@click.option("--at", type=str, metavar="TIME", help="A ranking as it stood then: 2026-01-31T12:00, UTC if no zone.")
+@click.option("--window", metavar="WINDOW", help="The window of a ranking, one of [ranking] windows: 1h, 1d, 7d …")
+@click.option("--section", metavar="NAME", help="Only this section.", shell_complete=complete_section)
+@click.option("--at", metavar="TIME", help="The ranking at that time: 2026-01-31T12:00 (UTC if without a zone).")
 @json_option
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N; 0: all; default: as the feed holds.")
+@click.option(
+    "--limit", type=click.IntRange(0, MAX_LIMIT), metavar="N", help="At most N; 0: all; default: as the feed."
+)
 @pass_context
 def show_list(
     context: Context,
@@ -38,7 +41,7 @@ def show_list(
     as_json: bool,
     limit: int | None,
 ) -> None:
-    """Show a list as the feeds hold it."""
+    """Show a list as the feeds have it."""
     if order != "ranking" and (window or at):
         raise click.UsageError("--window and --at belong to a ranking: aggregator list ranking --window 7d")
     if order == "stories":
@@ -63,14 +66,14 @@ def show_list(
 
 @click.command()
 @click.argument("item", required=False)
-@click.option("--all", "everything", is_flag=True, help="Of every shown item; with --json: ids and scores only.")
+@click.option("--all", "everything", is_flag=True, help="For every item; with --json: ids and scores only.")
 @json_option
 @limit_option(10)
 @pass_context
 def related(context: Context, item: str | None, everything: bool, as_json: bool, limit: int) -> None:
-    """Show what is about the same subject as an item.
+    """Show items about the same subject as an item.
 
-    Never the item itself, its copies, or its story's other articles.
+    The item itself, its copies and the other articles of its story are not among them.
     """
     if bool(item) == everything:
         raise click.UsageError("name an item, or give --all")
@@ -92,14 +95,14 @@ def related(context: Context, item: str | None, everything: bool, as_json: bool,
 
 
 @click.command()
-@click.option("--min-sources", type=click.IntRange(min=1), default=2, show_default=True, metavar="N")
+@click.option("--min-sources", type=click.IntRange(1, MAX_LIMIT), default=2, show_default=True, metavar="N")
 @json_option
 @limit_option(20)
 @pass_context
 def stories(context: Context, min_sources: int, as_json: bool, limit: int) -> None:
-    """Show stories that several sources carry.
+    """Show stories that several sources cover.
 
-    The most recently moved first; each with its articles, oldest first.
+    The most recently updated first; each with its articles, oldest first.
     """
     _show_stories(context, min_sources=min_sources, limit=limit, as_json=as_json)
 
@@ -172,7 +175,7 @@ def _recommended(settings: Settings, store: Store, section: str | None, limit: i
 
 
 def _computed(store: Store, listing: Listing, computed: ItemList) -> Listing:
-    """A list that was computed just now, in the frame of the one that is kept."""
+    """`listing` with the places of a list that was computed just now."""
     from dataclasses import replace
 
     items = {item.id: item for item in store.items([place.item_id for place in computed.places])}
@@ -209,9 +212,9 @@ def _time(text: str | None) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise click.UsageError(f"--at {text}: not a time; write 2026-01-31T12:00 or 2026-01-31T12:00+01:00") from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _show(listing: Listing, site: Site, as_json: bool, *, tiers: bool = False) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import Progress, json_option, limit_option, local, moment, print_json, print_table
+from aggregator.cli.output import Progress, json_option, limit_option, local, moment, note, print_json, print_table, say
 from aggregator.errors import AggregatorError, NotFound
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 def backup(context: Context, file: Path) -> None:
     """Write a verified copy of the store.
 
-    Consistent while the daemon runs. A file of that name is replaced when the copy is complete and has been verified.
+    Consistent while the daemon runs. An existing FILE is replaced once the copy is complete and verified.
     """
-    if not file.absolute().parent.is_dir():
-        raise click.ClickException(f"{file.absolute().parent} is not a directory: make it first")
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise click.ClickException(f"{folder} is not a directory: make it first")
     with context.store() as store, Progress("copying and verifying"):
         store.backup(file.absolute())
-    click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB, verified")
+    say(f"{file}: {file.stat().st_size / 1e6:.1f} MB, verified")
 
 
 @click.command()
@@ -39,14 +41,14 @@ def backup(context: Context, file: Path) -> None:
 def restore(context: Context, file: Path) -> None:
     """Replace the store by a backup.
 
-    The backup is verified first; what was there before is kept beside it. Stop the daemon before.
+    Stop the daemon before. The backup is verified first; the present store is kept beside the restored one.
     """
     from aggregator.store import restore as restore_store
 
     settings = context.settings
     with Progress("verifying and restoring"):
         restore_store(settings.store.url, base=settings.base, backup=file.absolute())
-    click.echo(f"restored from {file}")
+    say(f"restored from {file}")
 
 
 @click.command()
@@ -55,9 +57,9 @@ def restore(context: Context, file: Path) -> None:
 def publish(context: Context, directory: Path) -> None:
     """Write the whole site as static files.
 
-    Feeds and pages with compressed forms beside them, each replaced atomically and only where it has changed; what is
-    no longer part of the site is removed, files of others stay. Searching and liking need the live site; views are
-    counted from the file server's log (`aggregator count`).
+    Feeds and pages with compressed copies, each replaced atomically and only if it has changed. Files that are no
+    longer part of the site are removed; files that `publish` has not written stay. Search and likes need the live site;
+    views are counted from the file server's log (`aggregator count`).
     """
     from aggregator import assemble
     from aggregator.publish import static_site
@@ -68,24 +70,25 @@ def publish(context: Context, directory: Path) -> None:
             done = static_site.publish(directory, rendering, now=context.now(), progress=progress.at)
         except OSError as error:
             raise AggregatorError(f"{error.filename or directory}: {error.strerror or error}") from error
-    click.echo(f"{directory}: {done.files} files, {done.written} of them new or changed; {done.removed} removed")
+    say(f"{directory}: {done.files} files, {done.written} of them new or changed; {done.removed} removed")
 
 
 @click.command()
-@click.argument("access_log", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("access_log", type=FILE)
 @pass_context
 def count(context: Context, access_log: Path) -> None:
     """Count views from a web server's access log.
 
-    For sites that serve the static files themselves: common or combined format, plain or gzipped. Counting the same log
-    again, or one that has grown, counts each view once.
+    For sites whose static files are served by another server. Reads the common and combined formats, plain or gzipped.
+    Counting a log again, or one that has grown, counts each view once.
     """
     from aggregator import assemble
-    from aggregator.publish.access_log import count_log
+    from aggregator.publish.access_log import count_log, refuse_other_formats
 
     settings = context.settings
     with context.store() as store, Progress("counting lines", total=0) as progress:
         try:
+            refuse_other_formats(access_log)
             counted = count_log(
                 access_log,
                 store,
@@ -94,22 +97,22 @@ def count(context: Context, access_log: Path) -> None:
                 now=context.now(),
                 progress=lambda lines: progress.at(lines, lines),
             )
-        except OSError as error:
-            raise AggregatorError(f"{error.filename or access_log}: {error.strerror or error}") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise AggregatorError(f"{access_log}: {getattr(error, 'strerror', None) or error}") from error
         store.fold_views()
     refused = ", ".join(f"{number} {reason}" for reason, number in counted.refused.most_common())
-    click.echo(f"{access_log}: {counted.views} views in {counted.lines} new lines, {counted.hits} requests for items")
+    say(f"{access_log}: {counted.views} views in {counted.lines} new lines, {counted.hits} requests for items")
     if refused:
-        click.echo(f"not counted: {refused}")
+        say(f"not counted: {refused}")
     if counted.unread:
-        click.echo(f"{counted.unread} lines were in no format that is known", err=True)
+        note(f"warning: {access_log}: {counted.unread} lines are not in the common or combined log format")
 
 
 @click.group()
 def readers() -> None:
     """Manage private feeds that learn from their reader.
 
-    Such a feed has a secret address. What is opened through it decides what it recommends.
+    The address of such a feed is secret. It recommends by what is opened through it.
     """
 
 
@@ -117,19 +120,19 @@ def readers() -> None:
 @click.argument("name")
 @pass_context
 def add(context: Context, name: str) -> None:
-    """Give NAME a private feed and print its address."""
+    """Create a private feed for NAME and print its address."""
     # 128 bits: the address is the only key
     token = secrets.token_hex(16)
     with context.store(create=True) as store:
         reader = store.add_reader(name, token, now=context.now())
-    click.echo(_address(context, reader))
+    say(_address(context, reader))
 
 
 @readers.command()
 @click.argument("name")
 @pass_context
 def remove(context: Context, name: str) -> None:
-    """Forget NAME and all that was learnt; the address answers no more."""
+    """Delete the private feed of NAME and what it has learnt."""
     with context.store() as store:
         if not store.remove_reader(name):
             raise NotFound(f"there is no reader {name!r}; `aggregator readers list` shows them")

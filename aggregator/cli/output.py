@@ -1,4 +1,4 @@
-"""How commands show things: JSON for programs (one object a line, stable keys), tables for people."""
+"""What commands print: JSON for programs (one object a line, stable keys), tables for people, log lines."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ _LEVEL_STYLES = {
 #: characters that a column of text has at least, however narrow the terminal
 _LEAST_WIDTH = 10
 
+#: more than any store holds, less than its engine can count
+MAX_LIMIT = 1_000_000_000
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys.")
 
 
@@ -45,7 +48,7 @@ def limit_option(default: int) -> Callable[[F], F]:
     """``--limit N``; 0 means all."""
     return click.option(
         "--limit",
-        type=click.IntRange(min=0),
+        type=click.IntRange(0, MAX_LIMIT),
         default=default,
         show_default=True,
         metavar="N",
@@ -95,13 +98,13 @@ def _one_line(cell: str) -> str:
 
 def say(text: str) -> None:
     """Writes a line of the result to standard output."""
-    print(text)
+    print(text, flush=True)
 
 
 def note(text: str) -> None:
     """Writes a line that is no part of the result to standard error."""
     if sys.stderr is not None:
-        print(text, file=sys.stderr)
+        print(text, file=sys.stderr, flush=True)
 
 
 def stdout() -> Console:
@@ -110,10 +113,10 @@ def stdout() -> Console:
 
 
 def printable(cell: object) -> str:
-    """A value in a cell: "" for None, and nothing that could steer a terminal."""
+    """`cell` as text, "" for None; control characters, which could steer a terminal, become blanks."""
     if cell is None:
         return ""
-    # adding zero: there is no such thing as "-0" to a reader
+    # adding zero turns -0.0 into 0.0
     text = f"{cell + 0.0:.3g}" if isinstance(cell, float) else str(cell)
     return "".join(ch if ch.isprintable() or ch == "\n" else " " for ch in text)
 
@@ -190,7 +193,7 @@ def source_row(health: SourceHealth) -> dict[str, object]:
 
 
 class Progress:
-    """A context in which `advance` moves the bar; without `total` a spinner that says that something goes on."""
+    """A progress bar on standard error if that is a terminal; without `total` a spinner."""
 
     def __init__(self, what: str, *, total: int | None = None) -> None:
         columns = [SpinnerColumn(), TextColumn(what), TimeElapsedColumn()]
@@ -201,11 +204,11 @@ class Progress:
         self._task = self._bar.add_task(what, total=total)
 
     def advance(self, by: int = 1) -> None:
-        """So much more is done."""
+        """Adds `by` to what is done."""
         self._bar.advance(self._task, by)
 
     def at(self, done: int, total: int) -> None:
-        """So much of so much is done."""
+        """Sets what is done, and of how much."""
         self._bar.update(self._task, completed=done, total=total)
 
     def __enter__(self) -> Self:

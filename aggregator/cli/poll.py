@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aggregator.cli.completion import complete_source
 from aggregator.cli.context import Context, pass_context
+from aggregator.cli.output import Progress, note, print_table, printable
+from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
     from aggregator.collect.poll import PollOutcome
@@ -17,35 +20,41 @@ if TYPE_CHECKING:
     from aggregator.daemon.poll_loop import PollLoop
     from aggregator.store import Store
 
-#: without a free slot or a finished poll for that long, what is left is not to be had now (a host asked for silence)
+#: without a free slot or a finished poll for that long, the rest cannot be claimed now
 PATIENCE = timedelta(seconds=10)
 
 
 @click.command()
-@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.argument("names", nargs=-1, metavar="[SOURCE]...", shell_complete=complete_source)
 @click.option("--all", "everything", is_flag=True, help="Poll every source, due or not.")
 @pass_context
-def poll(context: Context, urls: tuple[str, ...], everything: bool) -> int:
-    """Poll once what is due, then exit.
+def poll(context: Context, names: tuple[str, ...], everything: bool) -> int:
+    """Poll what is due once, then exit.
 
-    With URLs: those sources, due or not. A host that has asked for silence is left alone even so, and so is a server
-    of the web that was asked less than ten minutes ago. Ends with 1 if a source failed.
+    With SOURCEs (addresses or names): only those, due or not. Not polled even then: hosts that have asked us to wait,
+    and public servers that were polled less than ten minutes ago. The exit code is 1 if a source failed.
     """
-    from aggregator.errors import NotFound
-
     settings = context.settings
     with context.store(create=True) as store:
         store.sync_sources(settings.subscriptions(), now=context.now())
-        configured = {source.url for source in settings.sources if source.enabled}
-        unknown = [url for url in urls if url not in configured]
-        if unknown:
-            raise NotFound(f"not a source of {settings.path.name}: {', '.join(unknown)} (see `aggregator status`)")
-        wanted = set(urls) or (configured if everything else _due(store, context.now()))
-        if urls or everything:
+        named = {_address(settings, name) for name in names}
+        enabled = {source.url for source in settings.sources if source.enabled}
+        wanted = named or (enabled if everything else _due(store, context.now()))
+        if names or everything:
             wanted -= _resting(store, wanted, context.now())
-        done = asyncio.run(_poll(settings, store, wanted, force=bool(urls) or everything))
+        done = asyncio.run(_poll(settings, store, wanted, force=bool(names) or everything))
         _refresh(settings, store, context.now())
     return _summary(done, wanted)
+
+
+def _address(settings: Settings, name: str) -> str:
+    """The address of the enabled source `name`, which is its address or its name. Raises NotFound."""
+    from aggregator.config import find_source
+
+    source = find_source(settings, name)
+    if not source.enabled:
+        raise NotFound(f"{name} is not enabled in {settings.path}")
+    return source.url
 
 
 def _due(store: Store, now: datetime) -> set[str]:
@@ -58,21 +67,20 @@ def _due(store: Store, now: datetime) -> set[str]:
 
 
 def _resting(store: Store, wanted: set[str], now: datetime) -> set[str]:
-    """Those of `wanted` that are left alone all the same; they are told about."""
+    """Those of `wanted` that must not be polled now; each is named on standard error."""
     from aggregator.collect.decision import is_cooling_down
 
     resting = [
         one for one in store.sources(now=now) if one.subscription.url in wanted and is_cooling_down(one, now=now)
     ]
     for one in resting:
-        click.echo(f"{one.ref.name}: left alone, it was asked a short while ago or its server is busy", err=True)
+        note(f"{printable(one.ref.name)}: not polled: polled a short while ago, or its server asked us to wait")
     return {one.subscription.url for one in resting}
 
 
 async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[PollOutcome]:
     """One round: every wanted source once."""
     from aggregator import assemble
-    from aggregator.cli.output import Progress
     from aggregator.daemon.poll_loop import PollLoop, lease_length
 
     done: list[PollOutcome] = []
@@ -110,7 +118,7 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
 
 
 async def _drain(poll_loop: PollLoop, left: set[str], *, force: bool) -> None:
-    """Claims and waits until nothing is left, or until nothing more can be had."""
+    """Claims and waits until nothing is left, or until no more can be claimed."""
     loop = asyncio.get_running_loop()
     moved_s = loop.time()
     while left and loop.time() - moved_s < PATIENCE.total_seconds():
@@ -122,9 +130,8 @@ async def _drain(poll_loop: PollLoop, left: set[str], *, force: bool) -> None:
 
 
 def _refresh(settings: Settings, store: Store, now: datetime) -> None:
-    """Compares what has come with the rest, and makes the lists anew."""
+    """Compares new items with the rest and rebuilds the lists."""
     from aggregator import assemble
-    from aggregator.cli.output import Progress
 
     with Progress("comparing and ranking"):
         refresher = assemble.refresher(settings, store)
@@ -133,8 +140,7 @@ def _refresh(settings: Settings, store: Store, now: datetime) -> None:
 
 
 def _summary(done: list[PollOutcome], wanted: set[str]) -> int:
-    """Says what came of it; the exit code."""
-    from aggregator.cli.output import print_table, stderr
+    """Prints the outcomes; returns the exit code."""
     from aggregator.model.redact import public_url
 
     outcomes = Counter(polled.result.outcome for polled in done)
@@ -146,9 +152,7 @@ def _summary(done: list[PollOutcome], wanted: set[str]) -> int:
     print_table(["polled", "outcomes", "new items", "edited"], [[len(done), counts, new_items, updated]])
     for polled in failed:
         error = polled.result.error
-        where = public_url(polled.source.subscription.url)
-        stderr().print(f"{where}: {error and error.message}", markup=False, soft_wrap=True)
+        note(printable(f"error: {public_url(polled.source.subscription.url)}: {error and error.message}"))
     for url in missing:
-        why = "not polled, its host is busy or has asked for silence"
-        stderr().print(f"{public_url(url)}: {why}", markup=False, soft_wrap=True)
+        note(f"error: {public_url(url)}: not polled: its host is busy or asked us to wait")
     return 1 if failed or missing else 0

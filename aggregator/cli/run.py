@@ -1,4 +1,4 @@
-"""``aggregator run`` and ``demo``: what goes on until it is stopped."""
+"""``aggregator run`` and ``demo``: what runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from aggregator.cli.context import Context, pass_context
+from aggregator.cli.context import Context, pass_context, program
+from aggregator.cli.output import LogLines, say
 
 
 @click.command()
@@ -17,9 +18,9 @@ from aggregator.cli.context import Context, pass_context
 def run(context: Context, verbose: bool) -> None:
     """Run the daemon in the foreground.
 
-    Logs to standard error, one line an event. Speaks to systemd (READY, watchdog, STOPPING, socket activation) where
-    it was started by it. SIGTERM and SIGINT stop it within five seconds; SIGHUP, or saving the file, reloads the
-    configuration.
+    Logs to standard error, one event a line: logfmt, or formatted for people on a terminal. Under systemd it reports
+    READY, watchdog and STOPPING and takes over sockets. SIGTERM and SIGINT stop it within five seconds; SIGHUP, or
+    saving the file, reloads the configuration.
     """
     # Everything is imported now: a process that has run out of file descriptors can import nothing any more.
     from aggregator import logs, sdnotify
@@ -28,7 +29,7 @@ def run(context: Context, verbose: bool) -> None:
     settings = context.settings
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
     sockets = sdnotify.inherited_sockets(os.environ, pid=os.getpid())
-    running = logs.set_up(environ=os.environ, verbose=verbose)
+    running = logs.set_up(environ=os.environ, verbose=verbose, terminal=LogLines())
     try:
         runtime.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
     finally:
@@ -44,14 +45,24 @@ def _leave_hung_threads() -> None:
 
 
 @click.command()
-@click.option("--port", default=8080, show_default=True, help="Where the site is served; taken by others: a free one.")
-@click.option("--seconds", type=click.IntRange(min=1), help="Close after so many seconds instead of on Ctrl-C.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    show_default=True,
+    help="Port of the site; a free one if it is in use.",
+)
+@click.option("--seconds", type=click.IntRange(1, 10_000_000), help="End after so many seconds instead of on Ctrl-C.")
 def demo(port: int, seconds: int | None) -> None:
-    """Show the whole thing offline: a newsroom on loopback, followed live, with readers who click."""
+    """Run an offline demonstration with invented papers and readers.
+
+    A newsroom on loopback addresses, followed live by a real daemon in a temporary folder, with readers who click.
+    """
     from aggregator.demo import run_demo
 
     run_demo(
-        say=click.echo,
+        say=say,
+        program=program(),
         clock=lambda: datetime.now(UTC),
         port=port,
         duration=timedelta(seconds=seconds) if seconds else None,

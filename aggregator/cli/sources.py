@@ -15,31 +15,33 @@ from urllib.parse import urlsplit
 
 import click
 
+from aggregator.cli.completion import complete_section, complete_source
 from aggregator.cli.context import Context, has_store, pass_context, store_path
+from aggregator.cli.output import Progress, note, printable, say
 from aggregator.curate.explanations import counted
 from aggregator.errors import CollectError, StoreError
-from aggregator.model.redact import public_url
+from aggregator.model.redact import public_url, redact
 from aggregator.model.slug import slugify
 
 if TYPE_CHECKING:
     from aggregator.collect.discover import FoundFeed, Parser
     from aggregator.collect.fetch import Fetcher, Response
-    from aggregator.config import NewSource, Settings
+    from aggregator.config import NewSource, Settings, SourceTable
     from aggregator.publish.opml import Outline
     from aggregator.store import Store
 
 #: a scheme that is no host before its port (``mailto:``, ``feed:``)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)
-#: between a page and the feed it declares, where they stand on one public host: as between two polls
+#: between the requests for a page and for its feed on the same public host, as between two polls
 _PAUSE_S = 1.0
-#: by the first prefix of an error's code that fits: what whoever adds an address can do
+#: what to do, by the first matching prefix of an error's code
 _HINTS = (
-    ("http-401", ": if you have a password, write it into the address (https://name:password@host/…)"),
-    ("http-403", ": it refuses us; see that [site] contact is a real address, or ask the publisher"),
+    ("http-401", ": if you have a password, put it into the address (https://name:password@host/…)"),
+    ("http-403", ": the server refuses us; check that [site] contact is a real address, or ask the publisher"),
     ("http-404", ": try the address of the site's page, its feed is found there"),
     ("http-410", ": its publisher has ended it"),
     ("too-large", ": raise it if the feed is worth it"),
-    # what to do stands in the message, or there is nothing to be done
+    # the message says what to do, or nothing can be done
     *((code, "") for code in ("challenge", "not-a-feed", "bad-redirect", "redirect-loop", "blocked-address")),
     ("", " (to add it as it is: --no-check)"),
 )
@@ -47,15 +49,15 @@ _HINTS = (
 
 @click.command()
 @click.argument("url")
-@click.option("--section", metavar="NAME", help="The section it belongs to.")
-@click.option("--name", metavar="NAME", help="What it is called; default: the feed's own title.")
-@click.option("--no-check", is_flag=True, help="Take URL as it is, without a look at it.")
+@click.option("--section", metavar="NAME", help="Its section.", shell_complete=complete_section)
+@click.option("--name", metavar="NAME", help="Its name; default: the feed's own title.")
+@click.option("--no-check", is_flag=True, help="Add URL without requesting it.")
 @pass_context
 def add(context: Context, url: str, section: str | None, name: str | None, no_check: bool) -> None:
     """Follow a feed, or the feed of a web page.
 
-    URL is looked at once, and so is the feed that a page declares. The source is written into the configuration, whose
-    comments are kept; a running daemon takes it over.
+    URL is requested once; if it is a web page, so is the feed that it declares. The source is written into the
+    configuration, whose comments are kept; a running daemon takes it over.
     """
     from aggregator.config import add_source
 
@@ -71,10 +73,10 @@ def add(context: Context, url: str, section: str | None, name: str | None, no_ch
         _take_over(context, feed, found[0].answer)
     title = f" “{found[0].title}”" if found and found[0].title else ""
     hint = "" if section else " (choose another with --section)"
-    click.echo(f"Following {public_url(feed)}{title} in section {section or 'News'}{hint}.")
+    say(printable(f"Following {public_url(feed)}{title} in section {section or 'News'}{hint}."))
     others = [one for one in found[1:] if "comment" not in one.title.lower()]
     if others:
-        click.echo(f"Also found there:{_named(others)}", err=True)
+        note(f"Also found there:{_named(others)}")
 
 
 def _address(url: str) -> str:
@@ -87,19 +89,17 @@ def _address(url: str) -> str:
     try:
         return http_url(url if _SCHEME.match(url) else f"https://{url}")
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="URL") from error
+        raise click.BadParameter(redact(str(error)), param_hint="URL") from error
 
 
 def _discovered(settings: Settings, url: str) -> list[FoundFeed]:
-    """The feeds at `url`, at least one; the first has been looked at."""
-    from aggregator.cli.output import Progress
-
+    """The feeds at `url`, at least one; the first has been requested."""
     shown = public_url(url)
     try:
-        with Progress(f"looking at {shown}"):
+        with Progress(f"requesting {shown}"):
             found = asyncio.run(_discover(settings, url))
     except CollectError as error:
-        raise click.ClickException(f"{shown}: {error}{_hint(error)}") from error
+        raise click.ClickException(f"{shown}: {redact(str(error))}{_hint(error)}") from error
     if not found:
         raise click.ClickException(f"{shown} is a page that declares no feed; give the address of its feed")
     return found
@@ -125,7 +125,7 @@ async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
 
 
 async def _declared(fetcher: Fetcher, parser: Parser, found: list[FoundFeed], page: str) -> FoundFeed:
-    """The first feed that a page declares, looked at: pages outlive the feeds they name (FRB100)."""
+    """The first feed that a page declares, after a request: pages may name feeds that are gone (FRB100)."""
     from aggregator.collect.discover import discover
     from aggregator.collect.guard import is_private
 
@@ -143,25 +143,19 @@ async def _declared(fetcher: Fetcher, parser: Parser, found: list[FoundFeed], pa
 
 
 def _dead(page: str, first: FoundFeed, others: list[FoundFeed], why: str) -> click.ClickException:
-    said = f"{public_url(page)} declares the feed {_shown(first.url)}, which cannot be followed: {why}"
+    said = f"{public_url(page)} declares the feed {printable(first.url)}, which cannot be followed: {why}"
     return click.ClickException(said + (f"\nAlso found there:{_named(others)}" if others else ""))
 
 
 def _named(found: list[FoundFeed]) -> str:
-    """A line each; pages are strangers' work, and a title may hold what steers a terminal."""
-    return "".join(f"\n  {_shown(one.url)}  {one.type} {_shown(one.title)}".rstrip() for one in found)
-
-
-def _shown(text: str) -> str:
-    from aggregator.cli.output import printable
-
-    return printable(text)
+    """A line for each feed."""
+    return "".join(f"\n  {printable(one.url)}  {one.type} {printable(one.title)}".rstrip() for one in found)
 
 
 def _take_over(context: Context, url: str, answer: Response) -> None:
-    """Makes what was looked at the first poll of the new source, so that adding it is one request in all (FRB036).
+    """Stores the response as the first poll of the new source, so that adding it is one request in all (FRB036).
 
-    Where there is no store that can be written to, the daemon polls it when it comes to it.
+    Without a store that can be written to, the daemon polls it when it is due.
     """
     with contextlib.suppress(StoreError):
         fresh = Context(config=context.path)
@@ -171,7 +165,7 @@ def _take_over(context: Context, url: str, answer: Response) -> None:
 
 
 def _may_create(settings: Settings) -> bool:
-    """Whether a store that is made now is the daemon's, too: in a directory of one's own."""
+    """Whether the daemon could use a store that is created now: the directory must belong to this user."""
     directory = store_path(settings).parent
     return has_store(settings) or (directory.is_dir() and directory.stat().st_uid == os.geteuid())
 
@@ -202,27 +196,27 @@ def _refuse_followed(settings: Settings, url: str) -> None:
 
 
 @click.command()
-@click.argument("url")
+@click.argument("source", shell_complete=complete_source)
 @pass_context
-def remove(context: Context, url: str) -> None:
-    """Follow a feed no longer.
+def remove(context: Context, source: str) -> None:
+    """Stop following a feed.
 
-    The source is taken out of the configuration; what came from it stays until it is old.
+    SOURCE is its address or its name. It is removed from the configuration; its items stay until they are old.
     """
     from aggregator.config import remove_source
 
-    remove_source(context.path, url)
-    click.echo(f"No longer following {public_url(url)}. Its items stay until they are old ([retention] items).")
+    removed = remove_source(context.path, source)
+    say(f"No longer following {public_url(removed.url)}. Its items stay until they are old ([retention] items).")
 
 
 @click.command("import")
 @click.argument("file", type=click.File("rb"), metavar="FILE.opml")
-@click.option("--section", metavar="NAME", help="For feeds that stand in no folder.")
+@click.option("--section", metavar="NAME", help="The section of feeds in no folder.", shell_complete=complete_section)
 @pass_context
 def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
     """Follow the feeds of an OPML file ("-": standard input).
 
-    Folders become sections. Feeds that are followed already are left as they are; nothing is requested.
+    Folders become sections. Feeds that are followed already stay as they are; nothing is requested.
     """
     from aggregator.config import add_sources
     from aggregator.publish import opml
@@ -234,28 +228,30 @@ def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
         raise click.ClickException(f"{file.name}: {error}") from error
     if not outlines:
         raise click.ClickException(f"{file.name}: no feed in it (no <outline> has an xmlUrl); nothing was changed")
-    new, refused = _sorted_out(outlines, settings, section)
+    new, refused = sort_outlines(outlines, settings.sources, section)
     if new:
         add_sources(context.path, new)
     known = len(outlines) - len(new) - len(refused)
-    click.echo(f"{counted(len(new), 'source')} added, {known:,} followed already, {len(refused):,} refused.")
+    say(f"{counted(len(new), 'source')} added, {known:,} followed already, {len(refused):,} refused.")
     for line in refused:
-        click.echo(line, err=True)
+        note(printable(f"error: {line}"))
     return 1 if refused else 0
 
 
-def _sorted_out(outlines: list[Outline], settings: Settings, section: str | None) -> tuple[list[NewSource], list[str]]:
-    """What is new, and why the rest of what is not followed yet cannot be."""
+def sort_outlines(
+    outlines: list[Outline], followed: Sequence[SourceTable], section: str | None
+) -> tuple[list[NewSource], list[str]]:
+    """The sources to add, and a line for each that is refused."""
     from aggregator.config import NewSource, comparable, http_url
 
-    seen = {comparable(source.url) for source in settings.sources}
-    sections = [source.section for source in settings.sources]
+    seen = {comparable(source.url) for source in followed}
+    sections = [source.section for source in followed]
     new, refused = [], []
     for outline in outlines:
         try:
             key = comparable(http_url(outline.url))
         except ValueError as error:
-            refused.append(f"{outline.title or 'untitled'}: {error}")
+            refused.append(f"{outline.title or 'untitled'}: {redact(str(error))}")
             continue
         if key not in seen:
             seen.add(key)
@@ -273,27 +269,26 @@ def export(context: Context) -> None:
 
     Passwords and tokens in addresses are left out.
     """
-    from aggregator.model.redact import public_url
     from aggregator.publish import opml
 
     settings = context.settings
     sources = settings.subscriptions()
     hidden = sum(public_url(source.url) != source.url for source in sources)
     if hidden:
-        click.echo(f"warning: passwords or tokens are left out of {counted(hidden, 'address', 'addresses')}", err=True)
+        note(f"warning: passwords or tokens are left out of {counted(hidden, 'address', 'addresses')}")
     document = opml.render_sources(sources, title=settings.site.title, names=_titles(context))
     sys.stdout.buffer.write(document)
 
 
 def _titles(context: Context) -> dict[str, str]:
-    """What the feeds call themselves, as far as they have been polled."""
+    """The titles of the feeds that have been polled, by address."""
     if not has_store(context.settings):
         return {}
     try:
         with context.store() as store:
             sources = store.sources(now=context.now())
     except StoreError as error:
-        click.echo(f"warning: without the titles of the feeds: {error}", err=True)
+        note(f"warning: without the titles of the feeds: {error}")
         return {}
     return {one.subscription.url: one.ref.name for one in sources if one.ref.name != one.subscription.url}
 

@@ -1,14 +1,17 @@
-"""``aggregator status``."""
+"""``aggregator status`` and ``health``: the sources, and the daemon."""
 
 from __future__ import annotations
 
+import http.client
+import socket
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
 
-from aggregator.cli.context import Context, pass_context
+from aggregator.cli.context import Context, listen_addresses, pass_context
 from aggregator.cli.output import (
     json_option,
     limit_option,
@@ -16,19 +19,25 @@ from aggregator.cli.output import (
     print_json,
     print_table,
     printable,
+    say,
     source_row,
     stdout,
 )
 from aggregator.curate.explanations import counted
+from aggregator.errors import AggregatorError
 from aggregator.model import SourceHealth
 from aggregator.publish.diagnostics import advice, remarks
 
 #: failing sources first, sources without news last
 _ORDER = {state: place for place, state in enumerate(("failing", "gone", "new", "ok", "quiet", "disabled"))}
 
-#: columns that a narrow terminal does without
+#: terminals of fewer columns are shown fewer of the table
 WIDE = 130
 _SPARE = frozenset({"section", "items", "http"})
+
+
+#: how long the daemon may take to answer `health`, in seconds
+HEALTH_TIMEOUT_S = 5
 
 
 @click.command()
@@ -38,8 +47,8 @@ _SPARE = frozenset({"section", "items", "http"})
 def status(context: Context, as_json: bool, limit: int) -> None:
     """Show the health of each source.
 
-    Last success, next poll, items a day, HTTP state, error and since when, and what to do about it. A quiet source
-    posts rarely; it is not dead.
+    Last success, next poll, items a day, HTTP status, the error with the time it began, and what to do about it. A
+    quiet source posts rarely; that is no error.
     """
     now = context.now()
     with context.store() as store:
@@ -50,14 +59,14 @@ def status(context: Context, as_json: bool, limit: int) -> None:
         print_json(map(source_row, shown))
         return
     zone = context.settings.site.timezone
-    wide = stdout().width >= WIDE
+    wide = not sys.stdout.isatty() or stdout().width >= WIDE
     ordered = sorted(shown, key=lambda health: _ORDER[health.state])
     table = [_cells(health, zone, now, wide=wide) for health in ordered]
     columns = [name for name in table[0] if wide or name not in _SPARE] if table else ["source"]
     print_table(columns, ([row[name] for name in columns] for row in table))
     if not wide:
         _explain(ordered, zone)
-    stdout().print(
+    say(
         f"\n{counted(len(sources), 'source')}, {counted(stats.items, 'item')} in "
         f"{counted(stats.stories, 'story', 'stories')}, {counted(stats.views, 'view')}, "
         f"{counted(stats.likes, 'like')}, {stats.size_bytes / 1e6:.1f} MB"
@@ -65,7 +74,7 @@ def status(context: Context, as_json: bool, limit: int) -> None:
 
 
 def _explain(sources: Sequence[SourceHealth], zone: ZoneInfo) -> None:
-    """Beneath a narrow table, what would not fit into it."""
+    """Prints below a narrow table what is wrong with each source."""
     for health in sources:
         if wrong := _wrong(health, zone):
             stdout().print(f"\n{printable(health.ref.name)}\n{printable(wrong)}", markup=False)
@@ -88,7 +97,7 @@ def _cells(health: SourceHealth, zone: ZoneInfo, now: datetime, *, wide: bool) -
 
 
 def _ahead(at: datetime | None, now: datetime) -> str:
-    """How long it is until `at`."""
+    """The time until `at`, for people."""
     if at is None:
         return ""
     seconds = (at - now).total_seconds()
@@ -107,3 +116,49 @@ def _wrong(health: SourceHealth, zone: ZoneInfo) -> str:
         what = health.error.message.rstrip(".")
         return f"{health.error.code}: {what}{times}. {advice(health.error.code)}"
     return "\n".join(f"{code}: {sentence}" for code, sentence in remarks(health))
+
+
+@click.command()
+@click.option("--ready", is_flag=True, help="Ask /readyz: whether it also takes writes.")
+@pass_context
+def health(context: Context, ready: bool) -> int:
+    """Ask the running daemon whether it is healthy.
+
+    For health checks of containers and monitoring: asks /healthz at [server] listen, prints the answer, and exits with
+    0 if the daemon is healthy, else with 1.
+    """
+    address = listen_addresses(context.settings)[0]
+    path = "/readyz" if ready else "/healthz"
+    connection = _connection(address)
+    try:
+        connection.request("GET", path, headers={"Host": "localhost", "User-Agent": "aggregator-health"})
+        response = connection.getresponse()
+        body = response.read(65_536).decode("utf-8", "replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        raise AggregatorError(f"the daemon does not answer at {address}: {error}") from error
+    finally:
+        connection.close()
+    say(printable(body))
+    return 0 if response.status == http.client.OK else 1
+
+
+def _connection(listen: str) -> http.client.HTTPConnection:
+    """A connection to the address that the daemon listens on; any-address stands for this machine."""
+    from aggregator.config import listen_address
+
+    if listen.startswith("unix:"):
+        return _UnixConnection(listen.removeprefix("unix:"))
+    host, port = listen_address(listen)
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    return http.client.HTTPConnection(loopback.get(host, host), port, timeout=HEALTH_TIMEOUT_S)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=HEALTH_TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(HEALTH_TIMEOUT_S)
+        self.sock.connect(self._path)

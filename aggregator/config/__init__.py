@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aggregator.config.edit import NewSource, add_source, add_sources, remove_source
+from aggregator.config.edit import NewSource, add_source, add_sources, find_source, remove_source, written_source
 from aggregator.config.settings import (
     SYSTEM_CONFIG,
     Settings,
@@ -15,7 +15,7 @@ from aggregator.config.settings import (
     user_state,
 )
 from aggregator.config.tables import SourceTable
-from aggregator.config.types import http_url
+from aggregator.config.types import http_url, listen_address
 from aggregator.config.validation import comparable
 
 __all__ = [
@@ -29,10 +29,13 @@ __all__ = [
     "diff",
     "diff_sources",
     "find",
+    "find_source",
     "http_url",
+    "listen_address",
     "load",
     "parse",
     "remove_source",
     "user_config",
     "user_state",
+    "written_source",
 ]

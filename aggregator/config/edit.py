@@ -17,10 +17,12 @@ from pathlib import Path
 import tomlkit
 
 from aggregator.config.settings import Settings, parse
+from aggregator.config.tables import SourceTable
 from aggregator.config.toml_lines import Layout, layout
 from aggregator.config.types import did_you_mean
 from aggregator.config.validation import comparable
 from aggregator.errors import ConfigError, NotFound, Problem
+from aggregator.model.redact import public_url, redact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +45,25 @@ def add_sources(path: Path, sources: Iterable[NewSource]) -> None:
     _replace(path, content, _with(text, list(sources), path))
 
 
-def remove_source(path: Path, url: str) -> None:
-    """Removes the source with this address (also written with another scheme, or with ``www.``).
+def find_source(settings: Settings, name: str) -> SourceTable:
+    """The source whose address or name is `name`. Raises NotFound, with the nearest address or name."""
+    return settings.sources[_index(settings, name)]
 
-    NotFound, and nothing changed, if there is none; ConfigError if the file cannot be edited.
+
+def remove_source(path: Path, name: str) -> SourceTable:
+    """Removes the source whose address (also with another scheme, or with ``www.``) or name is `name`; returns it.
+
+    Raises NotFound if there is none and ConfigError if the file cannot be edited; then nothing was changed.
     """
     content, text = _read(path)
     settings = parse(text, path=path)
-    index = _index(settings, url)
-    if index is None:
-        near = did_you_mean(url, [source.url for source in settings.sources])
-        raise NotFound(f"{path}: no source has the address {url}{near}")
+    index = _index(settings, name)
     lines, where = _lines(text), _array_layout(text, path)
     first, last = _block(lines, where, index)
     if last < len(lines) and not lines[last].strip() and (first == 0 or not lines[first - 1].strip()):
         last += 1  # of the two blank lines that would meet, one is enough
     _replace(path, content, "".join(lines[:first] + lines[last:]))
+    return settings.sources[index]
 
 
 def _read(path: Path) -> tuple[bytes, str]:
@@ -84,7 +89,7 @@ def _with(text: str, sources: list[NewSource], path: Path) -> str:
     for source in sorted(sources, key=lambda one: ((one.section or "News") not in sections, one.section or "")):
         anchor = _anchor(settings, source)
         at = _block(lines, where, anchor)[1] if anchor is not None else len(lines)
-        places.setdefault(at, []).extend([line_end, *(line + line_end for line in _written(source).splitlines())])
+        places.setdefault(at, []).extend([line_end, *(line + line_end for line in written_source(source).splitlines())])
     for at in sorted(places, reverse=True):
         gap = [line_end] if at < len(lines) and lines[at].strip() else []
         lines[at:at] = places[at] + gap
@@ -96,7 +101,8 @@ def _lines(text: str) -> list[str]:
     return io.StringIO(text, newline="\n").readlines()
 
 
-def _written(source: NewSource) -> str:
+def written_source(source: NewSource) -> str:
+    """The ``[[sources]]`` table of `source`."""
     table = tomlkit.table()
     for key in ("url", "section", "name"):
         value = getattr(source, key)
@@ -111,10 +117,21 @@ def _anchor(settings: Settings, new: NewSource) -> int | None:
     return same[-1] if same else (len(settings.sources) - 1 if settings.sources else None)
 
 
-def _index(settings: Settings, url: str) -> int | None:
-    exact = [at for at, source in enumerate(settings.sources) if source.url == url]
-    near = [at for at, source in enumerate(settings.sources) if comparable(source.url) == comparable(url)]
-    return next(iter(exact + near), None)
+def _index(settings: Settings, name: str) -> int:
+    """The place of the source whose address or name is `name`: exactly, else but for scheme and ``www.``."""
+    exact = [at for at, source in enumerate(settings.sources) if name in {source.url, source.name}]
+    near = [at for at, source in enumerate(settings.sources) if _is_at(source.url, name)]
+    for at in exact + near:
+        return at
+    known = [known for source in settings.sources for known in (public_url(source.url), source.name) if known]
+    raise NotFound(f"{settings.path}: no source has the address or the name {redact(name)}{did_you_mean(name, known)}")
+
+
+def _is_at(url: str, given: str) -> bool:
+    try:
+        return comparable(given) in {comparable(url), comparable(public_url(url))}
+    except ValueError:  # `given` is no address
+        return False
 
 
 def _array_layout(text: str, path: Path) -> Layout:

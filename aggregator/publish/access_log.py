@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import gzip
 import hmac
+import itertools
 import json
 import os
 import re
@@ -26,12 +27,13 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from aggregator.errors import AggregatorError
 from aggregator.model import View, utc
 from aggregator.publish.audience import VIEW_CEILINGS, refusal_in_log
 from aggregator.publish.audience.visitors import KeyRing, Ledger, append_private, day_start, parse_address, visitor_hash
 from aggregator.store import AudienceStore
 
-__all__ = ["Counted", "Hit", "count_log", "parse_line"]
+__all__ = ["Counted", "Hit", "count_log", "parse_line", "refuse_other_formats"]
 
 LINE = re.compile(
     r"(?:\S+:\d+ )?(?P<address>\S+) \S+ [^\[]*\[(?P<time>[^\]]+)\] "
@@ -45,6 +47,8 @@ ITEM = re.compile(r"/(item|go)/([0-9a-z]{1,32})(?:/|/index\.html|\.html)?")
 SEEN = {"item": frozenset({200, 304}), "go": frozenset({200, 301, 302, 303, 304, 307})}
 #: lines counted in one transaction
 CHUNK_LINES = 4096
+#: a log is refused if none of so many lines can be read; longer lines than MAX_LINE bytes are none
+PROBED_LINES, MAX_LINE = 1_000, 65_536
 #: logs whose progress is remembered
 REMEMBERED = 200
 
@@ -113,6 +117,22 @@ def count_log(
     return counted
 
 
+def refuse_other_formats(log: Path) -> None:
+    """Raises AggregatorError, with the first line, if none of the first lines of `log` is one of an access log.
+
+    An empty log is no error. Raises OSError, EOFError or zlib.error where the log cannot be read.
+    """
+    first = ""
+    with _open(log) as lines:
+        for line in itertools.islice(iter(lambda: lines.readline(MAX_LINE), b""), PROBED_LINES):
+            text = line.decode("utf-8", "replace")
+            if LINE.match(text):
+                return
+            first = first or text.strip()[:80]
+    if first:
+        raise AggregatorError(f"{log} is not an access log in the common or combined format; its first line: {first!a}")
+
+
 def parse_line(line: str, *, base: str = "") -> Hit | None:
     """The opening of an item that a line tells of; None for any other request. ValueError: not a line of a log."""
     match = LINE.match(line)
@@ -135,7 +155,11 @@ def parse_time(text: str) -> datetime:
     offset = timedelta(hours=int(match[8]), minutes=int(match[9]))
     zone = timezone(-offset if match[7] == "-" else offset)
     day, year, hour, minute, second = (int(match[group]) for group in (1, 3, 4, 5, 6))
-    return datetime(year, MONTHS.index(match[2]) + 1, day, hour, minute, min(second, 59), tzinfo=zone).astimezone(UTC)
+    at = datetime(year, MONTHS.index(match[2]) + 1, day, hour, minute, min(second, 59), tzinfo=zone)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:  # the first or the last day of the calendar
+        raise ValueError(f"not a time of an access log: {text!r}") from error
 
 
 class _Reader:

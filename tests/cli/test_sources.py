@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, TextIOWrapper
@@ -79,8 +80,8 @@ def test_check_names_every_problem_and_exits_78(run: Run, path: Path) -> None:
     assert code == 78
     assert out == ""
     assert err == (
-        f"{path}:13: unknown key 'nam' in [[sources]]; did you mean 'name'?\n"
-        f"{path}:14: unknown table or key 'poling'; did you mean [polling]?\n"
+        f"error: {path}:13: unknown key 'nam' in [[sources]]; did you mean 'name'?\n"
+        f"error: {path}:14: unknown table or key 'poling'; did you mean [polling]?\n"
     )
 
 
@@ -89,7 +90,7 @@ def test_check_without_a_store_makes_none(run: Run, path: Path) -> None:
     assert (code, err) == (0, "")
     assert out == (
         f"{path}: fine. 2 sources, 2 sections, 0 rules, 0 own feeds.\n"
-        "Nothing has been followed yet: a daemon would begin with all sources.\n"
+        "There is no store yet: a daemon would create it and begin with all sources.\n"
     )
     assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
     code, _, err = run("check", "--backtest", "7d")
@@ -101,7 +102,7 @@ def test_check_warns_with_the_line(run: Run, path: Path) -> None:
     path.write_text(TEXT + "[[sources]]\nurl = 'https://a.example/'\n")
     code, _, err = run("check")
     assert code == 0
-    assert f"{path}: warning: contact is a placeholder" in err
+    assert f"warning: {path}: contact is a placeholder" in err
 
 
 def test_check_says_what_would_change(run: Run, path: Path) -> None:
@@ -131,7 +132,7 @@ def test_backtest_says_what_each_rule_would_have_done(run: Run, path: Path) -> N
     code, out, _ = run("check", "--backtest", "7d")
     assert code == 0
     assert "Of 3 entries in the last 7d the rules would have dropped 1." in out
-    rows = [line.split() for line in out.splitlines() if line[:1].isdigit()]
+    rows = [line.split() for line in out.splitlines() if re.match(r"\d+\t", line)]
     assert "Rain · Sponsored: rain" in out or "Sponsored: rain · Rain" in out
     assert [
         row[row.index(action) + 1 : row.index(action) + 3]
@@ -380,7 +381,7 @@ def test_import(run: Run, path: Path, tmp_path: Path) -> None:
     code, out, err = run("import", str(file), "--section", "Rest")
     assert code == 1
     assert out == "2 sources added, 2 followed already, 1 refused.\n"
-    assert err == "Bad: \"feed.xml\" is not an http or https address: did you mean 'https://feed.xml'?\n"
+    assert err == "error: Bad: \"feed.xml\" is not an http or https address: did you mean 'https://feed.xml'?\n"
     added = config.load(path).subscriptions()
     assert [(one.url, one.section, one.name) for one in added[2:]] == [
         ("https://c.example/", "Tech", "C"),

@@ -387,7 +387,7 @@ def test_finding_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_warnings() -> None:
-    assert warnings(SOURCE) == []
+    assert warnings(SOURCE.replace("127.0.0.1", "feeds.internal")) == []
     assert "nothing is followed" in warnings("[site]\ntitle = 'x'")[0]
     assert "no source is enabled" in warnings(SOURCE + "enabled = false")[0]
     public = "[[sources]]\nurl = 'https://a.example'\n"
