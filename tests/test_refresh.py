@@ -189,6 +189,29 @@ def test_ranking_follows_the_views_and_can_be_asked_for_any_time(store: Store) -
     assert places(store, ListKey(order="ranking", window="1h"))[0] == other
 
 
+def test_movement_is_the_place_an_hour_ago_and_can_be_asked_for_any_time(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    one, other, third = (item.id for item in store.search("chess", limit=3))
+    open_by(store, one, 5, minutes=0)
+    open_by(store, other, 3, minutes=1)
+    then, now = NOON + timedelta(minutes=20), NOON + timedelta(minutes=80)
+    for minutes, (item, readers) in enumerate(((other, 6), (third, 1)), 70):
+        open_by(store, item, readers, minutes=minutes)
+    found = refresher.ranking("1d", at=now, size=3)
+    assert found.basis == "views"
+    assert [(place.item_id, place.rank_before) for place in found.places] == [(other, 2), (one, 1), (third, None)]
+    assert found.compared_at == then
+    assert [place.item_id for place in refresher.ranking("1d", at=then, size=2).places] == [one, other]
+    assert refresher.ranking("1d", at=then, size=2).compared_at is None, "nobody had opened anything before"
+    mixed = refresher.ranking("1d", at=now)
+    assert mixed.basis == "mixed"
+    assert mixed.compared_at is None
+    assert {place.rank_before for place in mixed.places} == {None}
+    (hour,) = (refresher.ranking("1h", at=now, size=1),)
+    assert hour.compared_at == now - timedelta(minutes=10)
+
+
 def test_own_feeds_hold_what_matches(store: Store) -> None:
     Refresher(store, OPTIONS).run(NOON)
     chess = store.items(places(store, ListKey(order="ranking", window="1d", scope="feed", name="chess")))

@@ -287,6 +287,7 @@ def time_index_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, 
     return index
 
 
+NO_DIFFERENCES: Mapping[str, tuple[str, str]] = {}
 #: the name of the index that has them all
 SITE = ""
 
@@ -305,11 +306,21 @@ class CandidateSet:
         *,
         now: datetime,
         feeds: Callable[[Candidate], Iterable[str]] = lambda _: (),
+        differences: Mapping[str, tuple[str, str]] = NO_DIFFERENCES,
     ) -> None:
-        """`reaches`: windows by which it is known how much was opened at all; `feeds`: further indexes of an item."""
+        """`reaches`: windows by which it is known how much was opened at all; `feeds`: further indexes of an item.
+
+        `differences`: windows that end earlier, by name, each as a longer window without a shorter one.
+        """
         self.running_totals = RunningTotals(sorted(reaches.values()), now=now)
         self._reaches = reaches
         self._feeds = feeds
+        self._differences = {
+            part: [name for name, parts in differences.items() if part in parts]
+            for parts in differences.values()
+            for part in parts
+        }
+        self._parts = differences
         self._indexes: dict[str, TimeIndex] = defaultdict(TimeIndex)
         self._member_of: dict[str, Sequence[str]] = {}
         #: readers by item, and of all items, for each window
@@ -370,6 +381,9 @@ class CandidateSet:
             counts[item_id] = readers
         self._totals[window] += readers - before
         self._show(item_id, window, before=before, now=readers)
+        for name in self._differences.get(window, ()):
+            longer, shorter = (self.counts[part].get(item_id, 0) for part in self._parts[name])
+            self.count(name, item_id, max(0, longer - shorter))
 
     def _show(self, item_id: str, window: str, *, before: int, now: int) -> None:
         if before != now:

@@ -12,9 +12,11 @@ from functools import partial
 from itertools import islice
 
 from aggregator.curate import duplicates, related
+from aggregator.curate.boilerplate import Boilerplate
 from aggregator.curate.duplicates import Likeness, Series, cannot_be, likeness
 from aggregator.curate.embeddings import Embeddings
 from aggregator.curate.inverted_index import Document, Hit, InvertedIndex
+from aggregator.curate.language_detection import UNKNOWN
 from aggregator.curate.stories import CurationBuilder, Stories
 from aggregator.curate.story_assignment import StoryAssignment
 from aggregator.curate.thresholds import Thresholds
@@ -43,6 +45,7 @@ class Curator:
         self._stories = Stories(self._index)
         self._assignment = StoryAssignment(self._index, self._stories)
         self._series = Series()
+        self._boilerplate = Boilerplate()
         self._evicted: datetime | None = None
 
     @property
@@ -68,6 +71,8 @@ class Curator:
         return known
 
     def _take_over(self, items: Sequence[ItemText]) -> None:
+        for item in items:
+            self._boilerplate.count(item)
         documents = [self._read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
             self._keep(document)
@@ -79,8 +84,12 @@ class Curator:
         """What is decided about these items, all words of the batch counted first. Deterministic."""
         builder = CurationBuilder()
         items = sorted(batch, key=lambda item: (item.published, item.item_id))
+        for item in items:
+            if item.item_id not in self._index:
+                self._boilerplate.count(item)
         former = {item.item_id: self._forget(item.item_id) for item in items}
         documents = [self._read(item) for item in items]
+        builder.languages = {one.item_id: _known(one.language) for one in documents}
         for item, document in zip(items, documents, strict=True):
             self._decide(document, builder.present(document, former[item.item_id] or item.story), builder)
         curation = builder.curation(batch, self._stories)
@@ -106,7 +115,13 @@ class Curator:
             self._assignment.unite(own, theirs, twin[1], builder)
             own = self._stories.of(document.item_id) or own
         builder.related += related.most_alike(
-            document, probe, hits, index=self._index, siblings=own.ids, embeddings=self._embeddings
+            document,
+            probe,
+            hits,
+            index=self._index,
+            siblings=own.ids,
+            embeddings=self._embeddings,
+            wider=lambda: self._index.ask(document, since=document.published - related.LOOKS_BACK, wide=True),
         )
         self._assignment.draw(document, probe, own, hits, builder)
 
@@ -166,7 +181,7 @@ class Curator:
     def _read(self, item: ItemText) -> Document:
         if self._embeddings is not None:
             self._embeddings.note(item)
-        return self._index.read(item)
+        return self._index.read(self._boilerplate.strip(item), whole=item.text)
 
     def _keep(self, document: Document) -> None:
         self._index.add(document)
@@ -213,6 +228,10 @@ class Curator:
     def weigh(self, item: ItemText) -> Mapping[int, float]:
         """The terms of any text by weight, of unit length."""
         return self._index.weigh(item)
+
+
+def _known(language: str) -> str:
+    return "" if language == UNKNOWN else language
 
 
 def _older(document: Document, other: Document) -> bool:

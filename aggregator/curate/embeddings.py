@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from operator import mul
 from pathlib import Path
 
+from aggregator.curate.language_detection import primary_subtag
 from aggregator.curate.text import strip_lead, strip_title
-from aggregator.curate.vocabulary import tongue
 from aggregator.model import ItemText
 
 __all__ = ["HOW_TO_INSTALL", "Embeddings", "Encoder", "find_encoder"]
@@ -107,7 +107,7 @@ class Embeddings:
         """Remembers what an item says, in the place of what it said before; of English items only."""
         self._vectors.pop(item.item_id, None)
         self._texts.pop(item.item_id, None)
-        if tongue(item.language) != LANGUAGE:
+        if primary_subtag(item.language) != LANGUAGE:
             return
         title = strip_title(item.title, source_name=item.source_name)
         self._texts[item.item_id] = f"{title}. {strip_lead(item.text[: READ_CHARS * 2])[:READ_CHARS]}"

@@ -10,7 +10,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nlargest
@@ -19,8 +19,9 @@ from operator import mul
 from typing import NamedTuple
 
 from aggregator.curate import entities
+from aggregator.curate.language_detection import detect, primary_subtag
 from aggregator.curate.text import counted, strip_lead, strip_title, terms, tokens
-from aggregator.curate.vocabulary import Vocabulary, tongue
+from aggregator.curate.vocabulary import COMMON_SHARE, Vocabulary
 from aggregator.model import ItemText
 
 __all__ = ["COUNT_WEIGHTS", "NOTHING", "Document", "Hit", "InvertedIndex", "Probe"]
@@ -77,13 +78,15 @@ class Document:
         self.title = self.pairs = self.numbers = self.title_numbers = self.names = NOTHING
 
 
-#: an item is found by this many of its rarest terms …
-FOUND_BY = 32
+#: an item is found by this many of its rarest terms (with 32, next to no item of a young or small language is) …
+FOUND_BY = 64
 #: … and searches by this many of its rarest that others have, too (nDCG@10 .78 with 16, .83 with 20, .84 with 32)
 SEARCHED_BY = 32
 #: how many places are looked at for one term, newest first, and for all terms of a search, the rarest first
 LOOKED_AT = 150
 LOOKED_AT_IN_ALL = 500
+#: a wide search, for what is alike at all: words that up to this share of items have, and more places
+WIDE_SHARE, WIDE_SEARCHED_BY, WIDE_LOOKED_AT, WIDE_LOOKED_AT_IN_ALL = 0.10, 64, 300, 1_500
 #: sharing one rare word is chance
 SHARED_AT_LEAST = 2
 #: an answer has no more than this many items
@@ -92,6 +95,8 @@ LIKELIEST = 80
 GROWTH = 1.2
 #: characters of the text that are compared word pair by word pair
 COMPARED_CHARS = 2_000
+#: words of the lead that show its language
+DETECTED_BY = 80
 #: crowds are counted in steps of six hours
 CROWD_STEP_S = 21_600
 #: a pair of words is one number
@@ -123,6 +128,8 @@ class InvertedIndex:
 
     def __init__(self) -> None:
         self.vocabulary = Vocabulary()
+        #: by source that declares no language: that of its last text which showed one
+        self._languages: dict[int, str] = {}
         self._documents: dict[str, Document] = {}
         #: items in the order in which they were added, by number; and by term, where most terms have one item only
         self._numbered: dict[int, Document] = {}
@@ -147,21 +154,24 @@ class InvertedIndex:
         """The document of an item, if it is held."""
         return self._documents.get(item_id)
 
-    def read(self, item: ItemText) -> Document:
-        """The document of an item, its words counted; not yet found by others (`add`)."""
-        language = tongue(item.language)
-        document = self.compared(item)
-        self.vocabulary.count(language, document.terms, at=item.published)
+    def read(self, item: ItemText, *, whole: str | None = None) -> Document:
+        """The document of an item, its words counted; not yet found by others (`add`).
+
+        `whole`: its text before boilerplate was left out.
+        """
+        document = self.compared(item, whole=whole)
+        self.vocabulary.count(document.language, document.terms, at=item.published)
         return document
 
-    def compared(self, item: ItemText) -> Document:
+    def compared(self, item: ItemText, *, whole: str | None = None) -> Document:
         """The document of an item, its words not counted: for comparing it with another and nothing else."""
-        language = tongue(item.language)
         title = strip_title(item.title, source_name=item.source_name)
-        lead = strip_lead(item.text[:COMPARED_CHARS])
-        title_words = tokens(title)
+        lead = _lead(item.text)
+        title_words, lead_words = tokens(title), tokens(lead)
+        language = self._language(item, [*title_words, *lead_words[:DETECTED_BY]])
         counts = self._numbered_words(language, counted(title_words, lead))
-        words = self.vocabulary.ids(language, tokens(lead))
+        words = self.vocabulary.ids(language, lead_words)
+        said = words if whole in {None, item.text} else self.vocabulary.ids(language, tokens(_lead(whole or "")))
         pairs = dict.fromkeys([(one * _SPREAD_OUT + next_) & _HASH for one, next_ in pairwise(words)])
         return Document(
             item_id=item.item_id,
@@ -176,9 +186,17 @@ class InvertedIndex:
             numbers=entities.numbers(lead, language),
             title_numbers=entities.numbers(title, language),
             names=array("I", set(self.vocabulary.ids(language, tokens(" ".join(entities.names(lead, language)))))),
-            phrase=hash((item.source_id, -1, *words)) if len(words) > 1 else None,
+            phrase=hash((item.source_id, -1, *said)) if len(said) > 1 else None,
             series=hash((item.source_id, *self.vocabulary.ids(language, filterfalse(_has_digit, title_words)))),
         )
+
+    def _language(self, item: ItemText, words: Sequence[str]) -> str:
+        """A text too short to show its language is in that of its source's last one, if the source declares none."""
+        declared = primary_subtag(item.language)
+        language = detect(declared, words)
+        if not declared:
+            language = self._languages[item.source_id] = language or self._languages.get(item.source_id, "")
+        return language
 
     def _numbered_words(self, language: str, found: Mapping[str, float]) -> dict[int, float]:
         return dict(zip(self.vocabulary.ids(language, found), found.values(), strict=True))
@@ -239,18 +257,21 @@ class InvertedIndex:
         """When the oldest of the `newest` newest items was published."""
         return sorted(document.published for document in self._documents.values())[-newest:][0]
 
-    def rarest(self, document: Document) -> list[int]:
-        """Its terms that are not common in its language, rarest first."""
-        ceiling = self.vocabulary.ceiling(document.language)
+    def rarest(self, document: Document, *, share: float = COMMON_SHARE) -> list[int]:
+        """Its terms that at most this share of the items of its language have, rarest first."""
+        ceiling = self.vocabulary.ceiling(document.language, share=share)
         spread = self.vocabulary.spread
         telling = [(held, term) for term in document.terms if (held := spread(term)) <= ceiling]
         telling.sort()
         return [term for _, term in telling]
 
-    def ask(self, document: Document, *, since: datetime) -> list[Hit]:
-        """Items published since then that share rare terms with this one, the most telling share first."""
-        shares = self._shares(document).items()
-        ranked = [(share.real, number, share.imag) for number, share in shares if share.imag >= SHARED_AT_LEAST]
+    def ask(self, document: Document, *, since: datetime, wide: bool = False) -> list[Hit]:
+        """Items published since then that share rare terms with this one, the most telling share first.
+
+        `wide`: sharing one term is enough, and it need not be rare.
+        """
+        shares, least = self._shares(document, wide=wide).items(), 1 if wide else SHARED_AT_LEAST
+        ranked = [(share.real, number, share.imag) for number, share in shares if share.imag >= least]
         if len(ranked) > LIKELIEST:
             ranked = nlargest(LIKELIEST, ranked)
         else:
@@ -258,15 +279,17 @@ class InvertedIndex:
         hits = [Hit(self._numbered[number], round(terms), weight) for weight, number, terms in ranked]
         return [hit for hit in hits if hit.document.published >= since and hit.document.item_id != document.item_id]
 
-    def _shares(self, document: Document) -> dict[int, complex]:
+    def _shares(self, document: Document, *, wide: bool) -> dict[int, complex]:
         """By number of an item: the weight of the terms it shares, and (the imaginary part) how many they are."""
         idf, size = self.vocabulary.idf, self.vocabulary.size(document.language)
         found: dict[int, complex] = {}
-        get, left = found.get, LOOKED_AT_IN_ALL
-        searched = [(term, self._postings[term]) for term in self.rarest(document) if term in self._postings]
-        for term, held in searched[:SEARCHED_BY]:
+        get = found.get
+        at_most, left = (WIDE_LOOKED_AT, WIDE_LOOKED_AT_IN_ALL) if wide else (LOOKED_AT, LOOKED_AT_IN_ALL)
+        rarest = self.rarest(document, share=WIDE_SHARE if wide else COMMON_SHARE)
+        searched = [(term, self._postings[term]) for term in rarest if term in self._postings]
+        for term, held in searched[: WIDE_SEARCHED_BY if wide else SEARCHED_BY]:
             share = complex(idf(term, size) ** 2, 1.0)
-            places = (held,) if isinstance(held, int) else held[-min(LOOKED_AT, left) :]
+            places = (held,) if isinstance(held, int) else held[-min(at_most, left) :]
             for number in places:
                 found[number] = get(number, 0j) + share
             left -= len(places)
@@ -288,8 +311,8 @@ class InvertedIndex:
 
     def weigh(self, item: ItemText) -> dict[int, float]:
         """The unit vector of any text, without keeping or counting it."""
-        language = tongue(item.language)
         found = terms(item.title, item.text, source_name=item.source_name)
+        language = self._language(item, list(found))
         return self.vocabulary.weigh(language, self._numbered_words(language, found))
 
     def probe(self, document: Document) -> Probe:
@@ -324,6 +347,10 @@ class InvertedIndex:
 
 def _slot(document: Document) -> tuple[str, int]:
     return document.language, int(document.published.timestamp()) // CROWD_STEP_S
+
+
+def _lead(text: str) -> str:
+    return strip_lead(text[:COMPARED_CHARS])
 
 
 def _has_digit(word: str) -> bool:

@@ -22,7 +22,7 @@ from aggregator.curate.windows import in_words, span
 from aggregator.model import Candidate, Listed
 from aggregator.model.curating import Basis
 
-__all__ = ["Ranked", "rank"]
+__all__ = ["Ranked", "most_viewed", "rank"]
 
 #: signals of an item fade by half in six hours, in long windows in a quarter of the window
 FADES_IN = timedelta(hours=6)
@@ -58,15 +58,28 @@ def rank(
     """
     index = candidates if isinstance(candidates, TimeIndex) else time_index_of(candidates, {window: counts})
     field = field or survey(index, now=now)
-    pinned = sorted((item for item in index.pinned.values() if _pinned(item, now)), key=lambda i: _place(i, counts))
-    known = {item.item_id for item in pinned}
-    unpinned = (item for item in index.viewed(window) if item.item_id not in known)
-    chosen = _within(chain(pinned, unpinned), size, max_per_source)
+    chosen = most_viewed(index, counts, now=now, window=window, size=size, max_per_source=max_per_source)
     filled = _fill(index, chosen, field=field, window=window, size=size, max_per_source=max_per_source)
     places = [_by_views(item, counts, now=now, window=window, rising=rising) for item in chosen]
     places += [_by_signals(item, score, field=field) for item, score in filled]
     viewed = any(True for _ in index.viewed(window))
     return Ranked(places=tuple(places), basis=_basis(bool(chosen and viewed), bool(filled), bool(chosen)))
+
+
+def most_viewed(
+    index: TimeIndex,
+    counts: Mapping[str, int],
+    *,
+    now: datetime,
+    window: str,
+    size: int,
+    max_per_source: int | None = None,
+) -> list[Candidate]:
+    """The `size` items that were opened most in a window, what a rule has pinned first: the places by count alone."""
+    pinned = sorted((item for item in index.pinned.values() if _pinned(item, now)), key=lambda i: _place(i, counts))
+    known = {item.item_id for item in pinned}
+    unpinned = (item for item in index.viewed(window) if item.item_id not in known)
+    return _within(chain(pinned, unpinned), size, max_per_source)
 
 
 def _place(item: Candidate, counts: Mapping[str, int]) -> tuple[int, int, float, str]:

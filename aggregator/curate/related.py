@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from aggregator.curate.embeddings import Embeddings
 from aggregator.curate.inverted_index import Document, Hit, InvertedIndex, Probe
-from aggregator.model import RelatedPair
+from aggregator.model import RelatedPair, RelatedTier
 
 __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
 
@@ -27,6 +28,8 @@ FLOOR_PAIRS = 0.08
 WRITTEN_IN_PAIRS = frozenset(
     {"zh", "ja", "ko", "th", "lo", "my", "km", "zho", "jpn", "kor", "tha", "lao", "mya", "khm"}
 )
+#: the second tier fills the places of a page that the first leaves empty, from this score on, from so many candidates
+PLACES, FLOOR_MORE, COMPARED_MORE = 10, 0.03, 80
 PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
@@ -56,8 +59,12 @@ def most_alike(
     index: InvertedIndex,
     siblings: frozenset[str],
     embeddings: Embeddings | None = None,
+    wider: Callable[[], Iterable[Hit]] | None = None,
 ) -> list[RelatedPair]:
-    """The items most alike to this one, best first; `siblings` (its story, its copies) are left out."""
+    """The items most alike to this one, best first; `siblings` (its story, its copies) are left out.
+
+    `wider`: a search that finds more, made only where places stay empty; what it adds is of the second tier.
+    """
     floor = floor_of(document.language, counted=index.vocabulary.size(document.language))
     compared = [hit for hit in hits if hit.document.item_id not in siblings][:COMPARED]
     scored = [
@@ -69,10 +76,24 @@ def most_alike(
     best = list(_of_many_sources(pair for pair in scored if pair[0] >= floor))
     if embeddings is not None:
         best = _rerank(document, best, embeddings)
-    return [
-        RelatedPair(item_id=document.item_id, other_id=other.item_id, score=round(min(1.0, value), 4))
-        for value, other in best
-    ]
+    pairs = [_pair(document, other, value, "related") for value, other in best]
+    if wider is not None and len(best) < PLACES:
+        known = siblings.union(other.item_id for _, other in best)
+        more = [
+            (value, hit.document)
+            for hit in islice(wider(), COMPARED_MORE)
+            if hit.document.item_id not in known
+            and (value := score(index.cosine(probe, hit.document), document.published - hit.document.published))
+            >= FLOOR_MORE
+        ]
+        more.sort(key=lambda pair: (-pair[0], pair[1].item_id))
+        filling = islice(_of_many_sources(more), PLACES - len(best))
+        pairs += [_pair(document, other, value, "more") for value, other in filling]
+    return pairs
+
+
+def _pair(document: Document, other: Document, value: float, tier: RelatedTier) -> RelatedPair:
+    return RelatedPair(item_id=document.item_id, other_id=other.item_id, score=round(min(1.0, value), 4), tier=tier)
 
 
 def _of_many_sources(scored: Iterable[tuple[float, Document]]) -> Iterator[tuple[float, Document]]:

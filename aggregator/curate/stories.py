@@ -24,9 +24,14 @@ __all__ = ["CurationBuilder", "Fit", "Stories", "Story"]
 
 NO_WEIGHTS = array("f")
 
+DAY = timedelta(days=1)
 #: after a day of silence about a story it takes this much more to join it
 SILENCE = timedelta(hours=24)
 AFTER_SILENCE = 0.10
+#: a story ends: for each day of its life beyond LIFE it takes this much more to join, and of more than FEW members one
+#: of the last RECENT has to be as alike as joining takes
+LIFE, PER_DAY = timedelta(days=2), 0.02
+FEW, RECENT, LOOKED_AT = 3, timedelta(hours=48), 24
 #: that many rare terms have to be shared with a member
 SHARED_TERMS = 2
 #: an item that fits two stories this well shows that they are one, if they fit each other this well; as the other
@@ -215,11 +220,20 @@ class Stories:
     def fits_one(self, story: Story, document: Document, cosine: float, shared: int, *, join: float) -> Fit | None:
         """How well it fits this story, if it may join it. `cosine`: with the story."""
         moment = document.published
+        join += PER_DAY * max(0.0, (max(moment, story.last) - min(moment, story.first) - LIFE) / DAY)
         if shared < SHARED_TERMS or cosine < join + AFTER_SILENCE * story.silent(moment):
             return None
         if not story.near(moment, self.thresholds.window) or story.holds_series_of(document):
             return None
+        if len(story.members) > FEW and not self._is_like_a_member(story, document, join):
+            return None
         return Fit(story=story, cosine=cosine, shared=shared)
+
+    def _is_like_a_member(self, story: Story, document: Document, least: float) -> bool:
+        """One of its newest members of about that time is that much like it."""
+        probe = self._index.probe(document)
+        recent = (m for m in story.members[-LOOKED_AT:] if abs(m.published - document.published) <= RECENT)
+        return any(self._index.cosine(probe, member) >= least for member in recent)
 
     def probe(self, story: Story) -> Probe:
         """Its centroid, ready for being compared with many items."""
@@ -306,6 +320,8 @@ class CurationBuilder:
     merges: list[Merge] = field(default_factory=list)
     story_merges: list[StoryMerge] = field(default_factory=list)
     related: list[RelatedPair] = field(default_factory=list)
+    #: by item, its language without region
+    languages: Mapping[str, str] = field(default_factory=dict)
     #: by item, the figures of its place in a story
     _joins: dict[str, Mapping[str, float]] = field(default_factory=dict)
     #: by id of a story, the one in which its items stand now
@@ -370,4 +386,5 @@ class CurationBuilder:
                 for item_id, story in placed.items()
             ),
             related=tuple(self.related),
+            languages=self.languages,
         )

@@ -30,8 +30,11 @@ __all__ = [
 LEAD_CHARS = 450
 #: a title's words count this often
 TITLE_WEIGHT = 2
-#: words are cut to this many letters
+#: words are cut to this many letters …
 STEM_LETTERS = 6
+#: … and where a letter is a syllable (Ethiopic) to this many
+STEM_SYLLABLES = 3
+_SYLLABLES = re.compile("[\u1200-\u139f]")
 
 #: scripts written without spaces: Thai, Lao, Myanmar, Khmer, Kana, Han, Hangul
 _UNSPACED = (
@@ -129,7 +132,8 @@ def tokens(text: str) -> list[str]:
     if folded.isascii():
         return [word[:STEM_LETTERS] for word in _ASCII_WORD.findall(folded)]
     if _WITHOUT_SPACES.search(folded) is None:
-        return [word[:STEM_LETTERS] for word in _SPACED_WORD.findall(folded.replace("_", " "))]
+        letters = STEM_SYLLABLES if _SYLLABLES.search(folded) else STEM_LETTERS
+        return [word[:letters] for word in _SPACED_WORD.findall(folded.replace("_", " "))]
     found: list[str] = []
     for unspaced, word in _WORD.findall(folded):
         if unspaced:

@@ -14,13 +14,15 @@ from datetime import datetime, timedelta
 from aggregator.curate.stopword_priors import commonest
 from aggregator.curate.text import american
 
-__all__ = ["BORN_WITH", "HALVED_EVERY", "Vocabulary", "tongue"]
+__all__ = ["BORN_WITH", "COMMON_SHARE", "HALVED_EVERY", "HALVED_FROM", "Vocabulary"]
 
 #: a language whose commonest words are known starts as if it had this many items already
 BORN_WITH = 300
 
-#: document frequencies are halved this often, so that yesterday's rare word may become today's common one
+#: document frequencies are halved this often, so that yesterday's rare word may become today's common one …
 HALVED_EVERY = timedelta(days=30)
+#: … in a language with so many items: a quiet one that is halved always forgets which words are common
+HALVED_FROM = 1_000
 #: a word in more than this share of a language's items says nothing about the subject (CURATE.md 4)
 COMMON_SHARE = 0.02
 #: with few items a share means little: this many occurrences are never "common" … (nDCG@10 .84 with 20, .87 with 50)
@@ -29,11 +31,6 @@ RARE_AT_MOST = 50
 FUNCTION_SHARE = 0.03
 #: … unless it is this share of all, which keeps function words out of a young site
 YOUNG_SHARE = 0.25
-
-
-def tongue(language: str | None) -> str:
-    """The language itself, without its region: "en" for "en-GB"; "" where it is not known."""
-    return (language or "").partition("-")[0].lower()
 
 
 class _Words(dict[str, int]):
@@ -105,10 +102,10 @@ class Vocabulary:
         spread, log = self._spread, math.log
         return [log(1.0 + size / (spread[term] or 1)) for term in terms]
 
-    def ceiling(self, language: str) -> float:
-        """A term that stands in more items than this is too common to search by."""
+    def ceiling(self, language: str, *, share: float = COMMON_SHARE) -> float:
+        """A term that stands in more items than this, about `share` of all, is too common to search by."""
         size = self.size(language)
-        return max(COMMON_SHARE * size, min(RARE_AT_MOST, max(2.0, YOUNG_SHARE * size)))
+        return max(share * size, min(RARE_AT_MOST, max(2.0, YOUNG_SHARE * size)))
 
     def spread(self, term: int) -> int:
         """How many items hold the term."""
@@ -131,12 +128,14 @@ class Vocabulary:
             self._halved = at
         while at - self._halved >= HALVED_EVERY:
             self._halved += HALVED_EVERY
-            self._spread = array("I", [count // 2 for count in self._spread])
-            self._sizes = {language: size // 2 for language, size in self._sizes.items()}
-            self._forget_words()
+            for language, size in self._sizes.items():
+                if size >= HALVED_FROM:
+                    self._sizes[language] = size // 2
+                    self._halve(self._ids[language], language)
 
-    def _forget_words(self) -> None:
+    def _halve(self, known: _Words, language: str) -> None:
         """Words nobody uses any more lose their name; their numbers are never given to others."""
-        for language, known in self._ids.items():
-            used = ((word, term) for word, term in known.items() if self._spread[term])
-            self._ids[language] = _Words(self._number, used, language=language)
+        for term in set(known.values()):
+            self._spread[term] //= 2
+        used = ((word, term) for word, term in known.items() if self._spread[term])
+        self._ids[language] = _Words(self._number, used, language=language)

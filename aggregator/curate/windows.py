@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.model import duration
 
-__all__ = ["BUCKET", "bounds", "in_words", "span", "the_last"]
+__all__ = ["BUCKET", "bounds", "in_words", "lag", "span", "the_last"]
 
 #: views are counted in buckets of this length, and windows begin and end with one
 BUCKET = timedelta(minutes=5)
@@ -16,6 +16,14 @@ _UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(m
 def span(window: str) -> timedelta:
     """How long a window is; ValueError for one that cannot be read."""
     return duration(window)
+
+
+def lag(window: str) -> timedelta:
+    """How much earlier a ranking over this window was that movement compares with: 10 minutes, an hour or a day."""
+    length = span(window)
+    if length < timedelta(hours=6):
+        return timedelta(minutes=10)
+    return timedelta(hours=1) if length < timedelta(days=7) else timedelta(days=1)
 
 
 def the_last(window: str) -> str:

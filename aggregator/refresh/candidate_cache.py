@@ -12,12 +12,12 @@ from typing import TypeVar
 from aggregator.curate.candidate_index import CandidateSet
 from aggregator.curate.popularity import Field
 from aggregator.curate.rules import Match, compile_match, subject_of_item
-from aggregator.curate.windows import bounds, span
+from aggregator.curate.windows import bounds, lag, span
 from aggregator.model import Candidate, Mark, Movement, OwnFeed, Population, duration_text
 from aggregator.refresh.options import CurateOptions
 from aggregator.store import Store
 
-__all__ = ["NEWEST", "REACHES", "CandidateCache", "FeedMatcher", "Snapshot", "gently", "population"]
+__all__ = ["NEWEST", "REACHES", "CandidateCache", "FeedMatcher", "Snapshot", "earlier", "gently", "population"]
 
 #: what is worth reading is chosen from this time at least, whichever windows there are
 REACH = timedelta(days=7)
@@ -35,7 +35,20 @@ HOURS_BEFORE = 23.0
 def population(options: CurateOptions, *windows: str) -> Population:
     """Whose candidates all lists are made from; `windows`: further ones."""
     counted = {**options.windows, **{window: span(window) for window in windows}}
-    return Population(reach=max(REACH, *counted.values()), newest=NEWEST, windows={**REACHES, **counted})
+    parts = {part: span(part) for window in counted for part in _parts(window)}
+    return Population(
+        reach=max(REACH, *counted.values(), *parts.values()), newest=NEWEST, windows={**REACHES, **counted, **parts}
+    )
+
+
+def earlier(window: str) -> str:
+    """The name of a window of the same length that ended earlier, by what movement compares with (`windows.lag`)."""
+    return f"{window} before {duration_text(lag(window))}"
+
+
+def _parts(window: str) -> tuple[str, str]:
+    """The earlier window as a longer one without a shorter one, both until now."""
+    return duration_text(span(window) + lag(window)), duration_text(lag(window))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +63,7 @@ class Snapshot:
         """Reads everything, as it stood at any moment."""
         since, _ = bounds(duration_text(population.reach), now=now)
         candidates = store.candidates(since=since, now=now, limit=population.newest)
-        return cls.of(candidates, now=now).counted(store, population)
+        return cls.of(candidates, now=now, windows=population.windows).counted(store, population)
 
     @classmethod
     def of(
@@ -58,10 +71,13 @@ class Snapshot:
         candidates: Iterable[Candidate],
         *,
         now: datetime,
+        windows: Iterable[str] = (),
         feeds: Callable[[Candidate], Iterable[str]] = lambda _: (),
     ) -> Snapshot:
-        """These candidates, whoever has opened them; `feeds`: those each belongs to."""
-        candidate_set = CandidateSet(REACHES, now=now, feeds=feeds)
+        """These candidates, whoever has opened them in these windows; `feeds`: those each belongs to."""
+        known = set(windows)
+        differences = {earlier(window): _parts(window) for window in known if known.issuperset(_parts(window))}
+        candidate_set = CandidateSet(REACHES, now=now, feeds=feeds, differences=differences)
         for item in candidates:
             candidate_set.put(item)
         return cls(now=now, candidate_set=candidate_set)
@@ -140,7 +156,7 @@ class CandidateCache:
         snapshot = self._snapshot
         if moved.whole or snapshot is None:
             self._matching.forget_all()
-            snapshot = Snapshot.of((), now=moved.mark.at, feeds=self._matching.of)
+            snapshot = Snapshot.of((), now=moved.mark.at, windows=population.windows, feeds=self._matching.of)
         self._take_over(snapshot, moved, stopped)
         # a snapshot keeps what it has found out about its moment, so each run has one of its own
         self._snapshot = Snapshot(now=moved.mark.at, candidate_set=snapshot.candidate_set)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator.curate.candidate_index import SITE, TimeIndex, section_of
 from aggregator.curate.curator import Curator
 from aggregator.curate.profile import Profile, Vector, learn
-from aggregator.curate.ranking import rank
+from aggregator.curate.ranking import most_viewed, rank
 from aggregator.curate.recommend import in_order, recommend
-from aggregator.curate.windows import bounds
+from aggregator.curate.windows import bounds, lag
 from aggregator.model import ItemList, ListKey, OwnFeed, Reader
-from aggregator.refresh.candidate_cache import CandidateCache, Snapshot, gently, population
+from aggregator.refresh.candidate_cache import CandidateCache, Snapshot, earlier, gently, population
 from aggregator.refresh.options import CurateOptions
 from aggregator.store import Store
 
@@ -86,14 +86,27 @@ class ListBuilder:
             field=self.snapshot.field,
             rising=self.snapshot.rising,
         )
+        before = {}
+        if ranked.basis == "views":
+            before = self._places_before(index, window, size=size or len(index), max_per_source=max_per_source)
         return ItemList(
             key=ListKey(order="ranking", window=window, scope=scope.scope, name=scope.name),
             computed_at=self.snapshot.now,
             since=since,
             until=until,
             basis=ranked.basis,
-            places=ranked.places,
+            places=tuple(replace(place, rank_before=before.get(place.item_id)) for place in ranked.places),
+            compared_at=self.snapshot.now - lag(window) if before else None,
         )
+
+    def _places_before(self, index: TimeIndex, window: str, *, size: int, max_per_source: int | None) -> dict[str, int]:
+        """By item, its place from 1 in the same list as it was a while ago (`lag`); empty if nobody had opened any."""
+        counts = self.snapshot.candidate_set.counts[earlier(window)]
+        now = self.snapshot.now - lag(window)
+        if next(index.viewed(earlier(window)), None) is None:
+            return {}
+        chosen = most_viewed(index, counts, now=now, window=earlier(window), size=size, max_per_source=max_per_source)
+        return {item.item_id: place for place, item in enumerate(chosen, 1)}
 
     def recommended(
         self,
@@ -274,4 +287,4 @@ class ListUpdater:
 
 
 def _look(one: ItemList) -> tuple[object, ...]:
-    return one.basis, *((place.item_id, place.views, place.reasons) for place in one.places)
+    return one.basis, *((place.item_id, place.views, place.rank_before, place.reasons) for place in one.places)

@@ -99,7 +99,7 @@ def test_copies_a_fortnight_apart_are_two_items() -> None:
 def test_languages_are_never_compared() -> None:
     curator = seasoned()
     curator.decide([text("a", SHIP, AGENCY)])
-    curation = curator.decide([text("b", SHIP, AGENCY, language="de")])
+    curation = curator.decide([text("b", SHIP, AGENCY, language="nl")])
     assert curation.merges == ()
     assert curation.related == ()
     assert [join.story for join in curation.joins] == ["b"]
@@ -258,12 +258,12 @@ def test_and_the_story_of_the_younger_one_becomes_an_alias_if_nothing_else_stood
 
 def test_what_was_loaded_is_known_like_what_was_decided() -> None:
     history = [*background(), text("a", SHIP, AGENCY, story="s")]
-    builder, loaded = seasoned(), Curator()
-    builder.decide([text("a", SHIP, AGENCY)])
+    decided, loaded = seasoned(), Curator()
+    decided.decide([text("a", SHIP, AGENCY)])
     assert loaded.load(history) == len(history)
     assert loaded.load(history) == 0
     copy, sibling = text("b", SHIP, AGENCY), text("c", "Ship blocks Harbour Town", OTHER_PAPER)
-    assert loaded.decide([copy]).merges == builder.decide([copy]).merges
+    assert loaded.decide([copy]).merges == decided.decide([copy]).merges
     assert [join.story for join in loaded.decide([sibling]).joins] == ["s"]
 
 

@@ -75,7 +75,7 @@ def test_without_its_own_text_an_item_cannot_be_compared_with() -> None:
 
 
 def test_a_text_in_another_language_is_another_text() -> None:
-    assert restored(look(text("a", SHIP, AGENCY), text("b", SHIP, AGENCY, language="de"))) == ["b"]
+    assert restored(look(text("a", SHIP, AGENCY), text("b", SHIP, AGENCY, language="nl"))) == ["b"]
 
 
 WORDS = AGENCY.split()

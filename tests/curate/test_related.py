@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
-from curating import NOON, background, text
+from curating import NOON, background, text, word
 
 from aggregator.curate.curator import Curator
 from aggregator.curate.embeddings import HOW_TO_INSTALL, Embeddings, find_encoder
@@ -26,7 +26,7 @@ NEAR = [
 ]
 
 
-def builder(curator: Curator, items: Sequence[ItemText]) -> dict[str, float]:
+def related_to(curator: Curator, items: Sequence[ItemText]) -> dict[str, float]:
     """What the last of these is related to, best first."""
     for item in items[:-1]:
         curator.decide([item])
@@ -63,8 +63,8 @@ def known(said: str) -> tuple[float, float]:
 
 
 def test_what_is_said_counts_two_fifths_and_changes_the_order_only() -> None:
-    plain = builder(curator(), days_apart())
-    better = builder(curator(Embeddings(known)), days_apart())
+    plain = related_to(curator(), days_apart())
+    better = related_to(curator(Embeddings(known)), days_apart())
     assert next(iter(plain)) == "words"
     assert next(iter(better)) == "sense"
     assert set(plain) == set(better)
@@ -84,7 +84,7 @@ def test_other_languages_are_left_alone() -> None:
     plain, same = Curator(), Curator(embeddings=Embeddings(encode))
     plain.load(items[:-4])
     same.load(items[:-4])
-    assert builder(same, items[-4:]) == builder(plain, items[-4:])
+    assert related_to(same, items[-4:]) == related_to(plain, items[-4:])
 
 
 def test_a_vector_is_made_once_and_again_when_the_text_changes() -> None:
@@ -158,3 +158,35 @@ def test_the_model_knows_what_sentences_say(encode: Callable[[str], Sequence[flo
 
 def test_the_encoder_is_found_without_being_loaded() -> None:
     assert find_encoder() is find_encoder()
+
+
+def tiers(items: Sequence[ItemText]) -> dict[str, str]:
+    """What the last of these is related to, by tier."""
+    made = curator()
+    for item in items[:-1]:
+        made.decide([item])
+    return {pair.other_id: pair.tier for pair in made.decide([items[-1]]).related}
+
+
+def test_empty_places_go_to_what_is_alike_at_all_and_say_so() -> None:
+    aside = text("loosely", "Buried pipes", "A village digs for its water main.", published=NOON - timedelta(days=9))
+    found = tiers([aside, *days_apart()])
+    assert found["words"] == "related"
+    assert found["loosely"] == "more"
+    assert all(not name.startswith("old") or tier == "more" for name, tier in found.items())
+
+
+def test_the_second_tier_fills_ten_places_and_no_more() -> None:
+    found = tiers([*loosely_alike(), *days_apart()])
+    assert len(found) == 10
+    assert list(found.values()) == sorted(found.values(), reverse=True), "the first tier comes first"
+    assert list(found.values()).count("related") < 10
+
+
+def loosely_alike() -> list[ItemText]:
+    leads = ("A long walk home.", "Bread for everybody.", "The choir sings again.", "Nobody voted.", "Rain, at last.")
+    return [
+        text(f"n{n}", f"{word(n * 7)} in the village", f"{leads[n % 5]} {word(n * 5)} {word(n * 3)} {word(n * 2)}.",
+             published=NOON - timedelta(days=4, hours=n))
+        for n in range(14)
+    ]  # fmt: skip

@@ -37,7 +37,7 @@ def _item(item_id: str, article: dict[str, Any], number: int, paper: dict[str, A
 
 
 @pytest.fixture(scope="module")
-def builder(newsroom: list[ItemText]) -> tuple[dict[str, str], dict[str, str], list[tuple[str, str, float]]]:
+def decisions(newsroom: list[ItemText]) -> tuple[dict[str, str], dict[str, str], list[tuple[str, str, float]]]:
     """(story of each title, the original of each copy, related titles), item after item as they come."""
     curator, story, alias = Curator(), dict[str, str](), dict[str, str]()
     titles = {item.item_id: item.title for item in newsroom}
@@ -47,7 +47,11 @@ def builder(newsroom: list[ItemText]) -> tuple[dict[str, str], dict[str, str], l
         story.update((titles[join.item_id], join.story) for join in curation.joins)
         alias.update((merge.absorb, merge.keep) for merge in curation.story_merges)
         copies.update((merge.absorb, merge.keep) for merge in curation.merges)
-        related += [(titles[pair.item_id], titles[pair.other_id], pair.score) for pair in curation.related]
+        related += [
+            (titles[pair.item_id], titles[pair.other_id], pair.score)
+            for pair in curation.related
+            if pair.tier == "related"
+        ]
     return {title: alias.get(name, name) for title, name in story.items()}, copies, related
 
 
@@ -57,8 +61,8 @@ def stories_of(story: dict[str, str], words: str) -> set[str]:
     return found
 
 
-def test_the_agency_story_is_one_item(newsroom: list[ItemText], builder: Any) -> None:
-    _, copies, _ = builder
+def test_the_agency_story_is_one_item(newsroom: list[ItemText], decisions: Any) -> None:
+    _, copies, _ = decisions
     titles = {item.item_id: item.title for item in newsroom}
     assert [titles[copy] for copy in copies].count(
         "Ferry with 212 aboard towed to safety after engine fire off Skarholm"
@@ -66,22 +70,22 @@ def test_the_agency_story_is_one_item(newsroom: list[ItemText], builder: Any) ->
     assert all(titles[copy] == titles[original] for copy, original in copies.items())
 
 
-def test_articles_of_one_event_are_one_story(builder: Any) -> None:
-    story, _, _ = builder
+def test_articles_of_one_event_are_one_story(decisions: Any) -> None:
+    story, _, _ = decisions
     fire = stories_of(story, "Ferry with 212 aboard")
     for words in ("We sang until the tug came", "knew of fuel leak", "Minister orders all ferries"):
         assert stories_of(story, words) == fire, words
 
 
-def test_nothing_else_is_in_it(builder: Any) -> None:
-    story, _, _ = builder
+def test_nothing_else_is_in_it(decisions: Any) -> None:
+    story, _, _ = decisions
     (fire,) = stories_of(story, "Ferry with 212 aboard")
     members = [title for title, name in story.items() if name == fire]
     assert all("erry" in title or "ferries" in title or "tug" in title for title in members), members
 
 
-def test_related_are_about_the_subject(builder: Any) -> None:
-    _, _, related = builder
+def test_related_are_about_the_subject(decisions: Any) -> None:
+    _, _, related = decisions
     subjects = ("erry|ferries|tug", "comet", "Aune|Ostra", "repair|laptop|Spare parts", "hip", "Merrow|ctopus")
     for one, other, score in related:
         if "erry" in one or "comet" in one:
