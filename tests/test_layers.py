@@ -22,7 +22,7 @@ MAY_KNOW = {
     "curate": {"model", "errors"},
     "collect": {"curate", "model", "errors", "store"},
     "publish": {"curate", "model", "errors", "store"},
-    "store": {"model", "errors", "store.sqlite", "store.postgres"},
+    "store": {"model", "errors", "store.sql", "store.sqlite", "store.postgres"},
     "store.sql": {"model", "errors", "store", "curate"},
     "store.sqlite": {"model", "errors", "store", "store.sql", "curate"},
     "store.postgres": {"model", "errors", "store", "store.sql", "curate"},

@@ -12,6 +12,7 @@ from aggregator.store.contract.curation import CurationStore
 from aggregator.store.contract.fleet import FleetStore
 from aggregator.store.contract.hubs import HubStore, PushStore
 from aggregator.store.contract.items import ItemStore
+from aggregator.store.contract.transfer import TransferStore
 from aggregator.store.contract.work import PollChanges, SyncedSources, WorkStore
 
 __all__ = [
@@ -24,11 +25,14 @@ __all__ = [
     "PushStore",
     "Store",
     "SyncedSources",
+    "TransferStore",
     "WorkStore",
 ]
 
 
-class Store(WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, PushStore, FleetStore, Protocol):
+class Store(
+    WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, PushStore, FleetStore, TransferStore, Protocol
+):
     """The whole contract, and the store's own life."""
 
     def stats(self) -> StoreStats:

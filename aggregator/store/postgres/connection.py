@@ -84,6 +84,8 @@ def rows(cursor: psycopg.Cursor[Any]) -> RowMaker[tuple[Any, ...]]:
 
 
 _GENERATION_COUNTERS = 64
+#: by table, what gives its row ids
+_SEQUENCES = {"items": "items_id", "entries": "entries_id", "sources": "sources_id_seq", "readers": "readers_id_seq"}
 _LOCK_ADDRESS = """
 INSERT INTO addresses(link_key) VALUES (?) ON CONFLICT (link_key) DO UPDATE SET link_key = excluded.link_key
 """
@@ -139,6 +141,11 @@ class Connection:
     def execute_script(self, script: str, /) -> None:
         """Runs many statements that take no values."""
         self._connection.execute(script.encode())
+
+    def continue_ids(self) -> None:
+        """Sets the sequences behind the greatest ids."""
+        for table, sequence in _SEQUENCES.items():
+            self.execute(f"SELECT setval('{sequence}', (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)")
 
     def index_words(self, entries: Sequence[tuple[int, str]], /) -> None:
         """Makes entries (row id, words) findable."""

@@ -84,6 +84,9 @@ class Connection(Protocol):
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """So many row ids that the table has never had, ascending."""
 
+    def continue_ids(self) -> None:
+        """Lets new row ids begin behind those that were written by copying."""
+
     def index_words(self, rows: Sequence[tuple[int, str]], /) -> None:
         """Makes entries (row id, words) findable."""
 

@@ -71,6 +71,9 @@ class Connection(sqlite3.Connection):
         (last,) = self.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
         return range(last + 1, last + 1 + count)
 
+    def continue_ids(self) -> None:
+        """Does nothing: a new id is one more than the greatest."""
+
     def index_words(self, rows: Sequence[tuple[int, str]], /) -> None:
         """Adds entries to the full-text index."""
         self.executemany("INSERT INTO search_index(rowid, words) VALUES (?, ?)", rows)
