@@ -34,7 +34,7 @@ DAYS = 99
 #: entries in a document
 WINDOW = 30
 #: what our rule promises: polls a source and day, delay of an item in minutes
-POLLS, DELAY = 9.9, 22.0
+POLLS, DELAY = 9.6, 21.7
 #: polls a day of all sources together that are followed side by side, and how often interval_factor is worked out anew
 BUDGETS = (600, 420, 200)
 PACE = HOUR
@@ -74,10 +74,8 @@ class Ours:
                 overlapped=first or new < WINDOW,
             )
         self._before = now
-        due = cadence.next_poll(
-            self._rhythm, now=moment(now), policy=self.policy, hints=Hints(), jitter=self._chance.random()
-        )
-        return due.timestamp()
+        wait = cadence.wait_after_success(self._rhythm, now=moment(now), policy=self.policy, hints=Hints())
+        return now + wait.total_seconds() * (1 + cadence.JITTER * self._chance.random())
 
     def source(self, number: int) -> Source:
         """The source as a store would hand it out."""

@@ -35,7 +35,7 @@ SHELL = {"assemble", "daemon", "cli", "demo", "__main__", ""}
 #: third-party package → the only module (or folder of that name) that knows it
 KNOWN_BY = {
     "feedparser": {"collect.parse"},
-    "aiohttp": {"collect.fetch", "collect.guard", "publish.web"},
+    "aiohttp": {"publish.web"},
     "feedgen": {"publish.feeds"},
     "crawleruseragents": {"publish.audience.view_policy"},
     "lxml": {"publish.feeds"},

@@ -1,12 +1,11 @@
-"""The order of things for one source; decides nothing itself.
+"""Polls the sources of a lease: fetches, parses, stores. What follows from what it sees is for `decision` to say.
 
-    decision.validators_to_send                  → which validators
-    fetch.get(address, validators)        → Response | NotModified | FetchError
-      NotModified, or the body we had     → nothing new; the validators it brought are kept
-      parser.parse(document)              → ParsedFeed | ParseError    only what is new beside the last one, if known
-      store.known(ids) → identify → judge → entries
-    cadence                               → when next
-    store.complete(lease, result)         → one transaction
+    decision.validators_to_send             → which validators
+    fetch.get(address, validators)          → Response | NotModified | FetchError
+    parser.parse(document)                  → ParsedFeed | ParseError    only what is new beside the last one, if known
+    store.known(ids) → identify → judge     → entries
+    decision.not_new | success | failure    → PollResult
+    store.complete(lease, result)           → one transaction
 
 A failure walks the same road: it becomes a `PollResult` with a back-off. What is held stays as it is then: entries,
 validators, title.
@@ -27,24 +26,20 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from aggregator.collect import decision
-from aggregator.collect.cadence import Hints, Policy
-from aggregator.collect.decision import OutageDetector, conditional
-from aggregator.collect.fetch import NotModified, Response, SupportsGet
+from aggregator.collect.cadence import Policy
+from aggregator.collect.fetch import NotModified, OwnHeaders, Response, SupportsGet
 from aggregator.collect.group_commit import GroupCommit
 from aggregator.collect.parse.incremental import FingerprintCache
 from aggregator.curate.identity import entry_keys, identify, is_partial_document_enough
-from aggregator.errors import AggregatorError, CollectError, FetchError, StaleLease
+from aggregator.errors import AggregatorError, CollectError, FetchError, ParseError, StaleLease
 from aggregator.model import (
-    ConditionalState,
     Document,
     Entry,
     KnownEntry,
     Lease,
-    Outcome,
     ParsedEntry,
     ParsedFeed,
     PollResult,
-    PostingRate,
     Source,
     Validators,
     Verdict,
@@ -73,26 +68,12 @@ class PollOutcome:
     stored: PollChanges | None
 
 
-class _Asked:
-    """A request that is under way: whom it asks, and with which validators."""
-
-    __slots__ = ("_began_s", "sent", "source")
-
-    def __init__(self, source: Source, sent: Validators) -> None:
-        self.source, self.sent = source, sent
-        self._began_s = time.monotonic()
-
-    @property
-    def duration(self) -> timedelta:
-        """Since it began."""
-        return timedelta(seconds=time.monotonic() - self._began_s)
-
-
 class Poller:
     """Polls the sources of a lease. One for the whole process: it remembers whether our network works.
 
     `judge` applies the rules to an entry; `clock` gives the present, in UTC; `jitter` numbers in [0, 1).
-    `relax` may put off the next poll of a source that tells us itself what is new.
+    `relax` may put off the next poll of a source that tells us itself what is new; `own_headers` are what the operator
+    has written for a source, None for most.
     """
 
     def __init__(  # noqa: PLR0917 - its parts, in the order in which they act
@@ -105,6 +86,7 @@ class Poller:
         clock: Callable[[], datetime],
         jitter: Callable[[], float] = random.random,
         relax: Callable[[Source, PollResult], PollResult] = lambda _, result: result,
+        own_headers: Callable[[Source], OwnHeaders | None] = lambda _: None,
     ) -> None:
         self._store = store
         self._fetcher = fetcher
@@ -115,8 +97,9 @@ class Poller:
         self._clock = clock
         self._jitter = jitter
         self._relax = relax
+        self._own_headers = own_headers
         #: whether our own network is down; failures counted too early are taken back by whoever watches it
-        self.outage = OutageDetector()
+        self.outage = decision.OutageDetector()
         self._fingerprints = FingerprintCache()
         self._group_commit = GroupCommit(store)
 
@@ -143,50 +126,72 @@ class Poller:
         return PollOutcome(source=source, result=result, stored=stored)
 
     async def _outcome(self, source: Source) -> PollResult:
-        asked = _Asked(source, decision.validators_to_send(source, now=self._clock()))
+        sent = decision.validators_to_send(source, now=self._clock())
+        began_s = time.monotonic()
+
+        def ended() -> decision.Poll:
+            return decision.Poll(
+                source=source,
+                sent=sent,
+                now=self._clock(),
+                policy=self.policy,
+                jitter=self._jitter(),
+                duration=timedelta(seconds=time.monotonic() - began_s),
+            )
+
         try:
-            answer = await self._fetch(source, asked.sent)
-            return await self._taken(asked, answer)
+            answer = await self._fetch(source, sent)
+            if isinstance(answer, NotModified):
+                return decision.not_new(ended(), answer)
+            return await self._body(source, answer, ended)
         except CollectError as error:
-            return self._failed(asked, error)
+            return decision.failure(ended(), error, our_fault=self.outage.is_local_fault(error.code))
         except AggregatorError:
             raise
         except Exception as error:  # noqa: BLE001 - logged with its trace, and recorded
             # The edge of a job. What makes our own code trip over a document must not come back at the next tick: it
             # is recorded like any other failure, backs off, and is loud in the log.
             _log.exception("%s: unexpected, please report", source.slug)
-            return self._failed(asked, CollectError("internal-error", f"{type(error).__name__}: {error}"))
+            unexpected = CollectError("internal-error", f"{type(error).__name__}: {error}")
+            return decision.failure(ended(), unexpected, our_fault=False)
 
     async def _fetch(self, source: Source, sent: Validators) -> Response | NotModified:
         host = _host(source.fetch_url)
         try:
-            answer = await self._fetcher.get(source.fetch_url, validators=sent)
+            answer = await self._fetcher.get(source.fetch_url, validators=sent, own=self._own_headers(source))
         except FetchError as error:
             self.outage.note(host, error.code, now=self._clock(), source=source)
             raise
         self.outage.note(host, None, now=self._clock())
         return answer
 
-    async def _taken(self, asked: _Asked, answer: Response | NotModified) -> PollResult:
-        source, now = asked.source, self._clock()
-        known = conditional.noted(source, asked.sent, now=now)
-        if isinstance(answer, NotModified):
-            known = conditional.after_not_modified(known, now=now, fresh_for=answer.fresh_for)
-            return self._unchanged(asked, answer, known, "not-modified")
+    async def _body(self, source: Source, answer: Response, ended: Callable[[], decision.Poll]) -> PollResult:
         digest = await _digest(answer.body)
-        same = digest == source.body_hash
-        known = conditional.after_body(
-            known, same=same and asked.sent != Validators(), now=now, fresh_for=answer.fresh_for
-        )
-        if same:
-            return self._unchanged(asked, answer, known, "same", size_bytes=len(answer.body))
-        feed, held = await self._read(source, answer.document)
+        if digest == source.body_hash:
+            return decision.not_new(ended(), answer)
+        try:
+            feed, known = await self._read(source, answer.document)
+        except ParseError as error:
+            error.retry_after = answer.retry_after
+            raise
         if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)
-        return self._parsed(asked, answer, feed, held, known, digest)
+        poll = ended()
+        found = identify(
+            feed.entries,
+            known,
+            source_url=source.subscription.url,
+            now=poll.now,
+            unstable_ids=source.unstable_ids,
+        )
+        found = replace(found, entries=tuple(self._judged(source, entry) for entry in found.entries))
+        return decision.success(poll, answer, feed, found, known, digest)
 
     async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
-        """What is new in a document, and what is remembered of it. All of it where only the whole tells who is who."""
+        """What is new in a document, and the stored entries it is compared with.
+
+        All of the document where only the whole tells which entry is which.
+        """
         previous = b"" if source.unstable_ids else self._fingerprints.take(source.body_hash)
         feed = await self._parser.parse(replace(document, previous=previous))
         known = await known_entries(self._store, source, feed.entries)
@@ -195,100 +200,9 @@ class Poller:
             known = await known_entries(self._store, source, feed.entries)
         return feed, known
 
-    def _unchanged(
-        self,
-        asked: _Asked,
-        answer: Response | NotModified,
-        revalidates: ConditionalState,
-        outcome: Outcome,
-        *,
-        size_bytes: int = 0,
-    ) -> PollResult:
-        """A 304, or a 200 with the very body that was parsed last time: in both cases the new validators count."""
-        source = asked.source
-        hints = decision.publisher_hints(source.info, answer)
-        return self._good(
-            asked, answer, source.posting_rate, hints, revalidates, outcome=outcome, size_bytes=size_bytes
-        )
-
-    def _parsed(  # noqa: PLR0917 - what is known of a source and of its document
-        self,
-        asked: _Asked,
-        answer: Response,
-        feed: ParsedFeed,
-        known: Sequence[KnownEntry],
-        revalidates: ConditionalState,
-        digest: bytes,
-    ) -> PollResult:
-        source, now = asked.source, self._clock()
-        found = identify(
-            feed.entries,
-            known,
-            source_url=source.subscription.url,
-            now=now,
-            unstable_ids=source.unstable_ids,
-        )
-        posting_rate = decision.update_posting_rate(
-            source, found.entries, known, now, unchanged=feed.unchanged, delta=answer.delta
-        )
-        hints = decision.publisher_hints(feed.info, answer)
-        truncated = answer.truncated or feed.truncated
-        entries = tuple(self._judged(source, entry) for entry in found.entries)
-        return replace(
-            self._good(asked, answer, posting_rate, hints, revalidates, outcome="new", size_bytes=len(answer.body)),
-            entries=entries,
-            info=None if feed.truncated else decision.with_hub_links(feed.info, answer.link),
-            # half a document must be asked for again in full
-            validators=None if truncated else decision.next_validators(source, answer),
-            body_hash=None if truncated or answer.delta else digest,
-            posting_rate=posting_rate,
-            insert_only=feed.truncated,
-            warnings=decision.poll_warnings(source, answer, feed, found.warnings),
-            unstable_ids=found.unstable_ids,
-        )
-
     def _judged(self, source: Source, entry: Entry) -> Entry:
         verdict = self._judge(source, entry.parsed)
         return entry if verdict == entry.verdict else replace(entry, verdict=verdict)
-
-    def _good(
-        self,
-        asked: _Asked,
-        answer: Response | NotModified,
-        posting_rate: PostingRate,
-        hints: Hints,
-        revalidates: ConditionalState,
-        *,
-        outcome: Outcome,
-        size_bytes: int,
-    ) -> PollResult:
-        """What all polls that worked have in common."""
-        return decision.success(
-            asked.source,
-            answer,
-            posting_rate,
-            hints,
-            revalidates,
-            now=self._clock(),
-            policy=self.policy,
-            jitter=self._jitter(),
-            outcome=outcome,
-            size_bytes=size_bytes,
-            duration=asked.duration,
-        )
-
-    def _failed(self, asked: _Asked, error: CollectError) -> PollResult:
-        now = self._clock()
-        result = decision.failure(
-            asked.source,
-            error,
-            now=now,
-            policy=self.policy,
-            jitter=self._jitter(),
-            our_fault=self.outage.is_local_fault(error.code),
-            known=conditional.noted(asked.source, asked.sent, now=now),
-        )
-        return replace(result, duration=asked.duration)
 
 
 async def known_entries(store: WorkStore, source: Source, entries: Sequence[ParsedEntry]) -> list[KnownEntry]:

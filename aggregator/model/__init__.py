@@ -17,6 +17,7 @@ from __future__ import annotations
 from aggregator.model.collecting import (
     ConditionalState,
     Entry,
+    Freshness,
     KnownEntry,
     Lease,
     Outcome,
@@ -78,6 +79,7 @@ __all__ = [
     "Enclosure",
     "Entry",
     "FeedInfo",
+    "Freshness",
     "HubSubscriber",
     "Item",
     "ItemList",

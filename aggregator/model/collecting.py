@@ -35,19 +35,39 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validators:
-    """What the server wants back in a conditional request, byte for byte: one atomic pair (FRB014)."""
+    """What the server wants back in a conditional request, byte for byte: one atomic pair (FRB014).
+
+    Latin-1, so that each character is a byte.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
+    #: scheme, host and port of the server that gave them: they are sent to no other; None: that of the address asked
+    origin: str | None = field(default=None, compare=False)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self.etag or self.last_modified)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How long the stored answer stays fresh by its own word (RFC 9111 4.2); None: it does not say."""
+
+    #: of Cache-Control, which goes before Expires
+    max_age: timedelta | None = None
+    expires_in: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostingRate:
     """What is known of how a source posts; kept by `collect.cadence`, stored without being understood."""
 
-    #: items, each decayed by its age at `as_of`; and the same with a half-life of hours
+    #: items, each decayed by its age at `as_of`; and the same with half-lives of hours
     weight: float = 0.0
     recent: float = 0.0
+    today: float = 0.0
     as_of: datetime | None = None
     #: since when the source has been observed (the oldest date of its first document counts)
     since: datetime | None = None
@@ -62,7 +82,7 @@ class PostingRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionalState:
-    """How a server answers conditional requests; kept by `collect.conditional`, stored without being understood."""
+    """How a server answers and what it asked for; kept by `collect.decision`, stored without being understood."""
 
     #: when a body last came; None: not known
     last_body_at: datetime | None = None
@@ -74,6 +94,14 @@ class ConditionalState:
     full_check_at: datetime | None = None
     #: when it last asked for more patience than others: 429, or a freshness beyond a day
     throttled_at: datetime | None = None
+    #: a 304 that says nothing about it leaves it as it is (RFC 9111 4.3.4)
+    freshness: Freshness = Freshness()
+    #: which server gave the stored validators (`Validators.origin`)
+    validators_origin: str | None = None
+    #: how long the last good poll put off the next one, by rate and hints together: failures are never quicker
+    good_interval: timedelta | None = None
+    #: validators were answered with 412 or 431: 1 just now, 2 once and accepted since, 3 again: not sent any more
+    refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import pytest
 from aggregator.collect import decision
 from aggregator.collect.cadence import Policy
 from aggregator.errors import FetchError
-from aggregator.model import ConditionalState, PollResult, Source, Subscription
+from aggregator.model import ConditionalState, PollResult, Source, Subscription, Validators
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -15,9 +15,8 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 def failed(url: str, error: FetchError, *, our_fault: bool = False) -> PollResult:
     source = Source(id=1, slug="a", subscription=Subscription(url=url), fetch_url=url)
-    return decision.failure(
-        source, error, now=START, policy=Policy(), jitter=0.0, our_fault=our_fault, known=ConditionalState()
-    )
+    poll = decision.Poll(source=source, sent=Validators(), now=START, policy=Policy(), jitter=0.0)
+    return decision.failure(poll, error, our_fault=our_fault)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +47,6 @@ def test_our_own_fault_is_tried_again_soon_and_not_counted() -> None:
     assert (result.next_poll, result.counts_as_error) == (START + MINUTE, False)
 
 
-def test_a_429_is_known_entries() -> None:
+def test_a_429_is_remembered() -> None:
     busy = failed("https://news.example/feed", FetchError("http-429", "busy", status=429))
     assert busy.conditional == ConditionalState(throttled_at=START)

@@ -20,7 +20,7 @@ from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING
 from aggregator.collect.fetch.dialer import AddressInfo, GuardedResolver, LookUp, RefusedAddress
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
-from aggregator.model import Validators
+from aggregator.model import Freshness, Validators
 
 FEED = rss("One", "Two")
 LOOPBACK = ("127.0.0.1/32",)
@@ -95,10 +95,18 @@ def test_validators_go_back_byte_for_byte(origin: Origin) -> None:
     assert (sent["if-none-match"], sent["if-modified-since"]) == (odd["ETag"], odd["Last-Modified"])
 
 
-@pytest.mark.parametrize("etag", ['"' + "x" * 60_000 + '"', '"h\xe4h"', ""])
+@pytest.mark.parametrize("etag", ['"' + "x" * 60_000 + '"', "*", '"a\x01b"', ""])
 def test_validators_that_cannot_be_echoed_are_dropped(origin: Origin, etag: str) -> None:
     url = origin.on("/feed", Answer(body=FEED, headers={"ETag": etag, "Last-Modified": "Mon"}))
     assert body_of(url).validators == Validators(last_modified="Mon")
+
+
+@pytest.mark.parametrize("etag", ['"café-naïve"'.encode(), b'"\xe9t\xe9"', b'W/"' + b"0123456789" * 790 + b'"'])
+def test_odd_and_long_entity_tags_go_back_byte_for_byte(origin: Origin, etag: bytes) -> None:
+    raw = OK + b"ETag: " + etag + b"\r\nContent-Length: %d\r\n\r\n" % len(FEED) + FEED
+    url = origin.on("/feed", Answer(raw=raw))
+    fetch(url, validators=body_of(url).validators)
+    assert origin.requests[-1].headers["if-none-match"].encode("latin-1") == etag
 
 
 def test_cookies_are_not_kept(origin: Origin) -> None:
@@ -138,7 +146,7 @@ def test_a_document_with_all_that_the_parser_needs(origin: Origin) -> None:
     assert answer.document.content_type == "text/html; charset=utf8"
     assert answer.document.content_language == "de"
     assert answer.document.url == origin.url("/feed")
-    assert answer.fresh_for == timedelta(minutes=10)
+    assert answer.cache.freshness == Freshness(max_age=timedelta(minutes=10))
     assert timedelta(0) < answer.duration < timedelta(seconds=2)
 
 
@@ -148,7 +156,7 @@ def test_not_modified_adopts_the_validators_it_brings(origin: Origin) -> None:
     answer = fetch(url, validators=Validators(etag='"old"', last_modified="Mon"))
     assert isinstance(answer, NotModified)
     assert answer.validators == Validators(etag='"new"', last_modified="Mon")
-    assert answer.fresh_for == timedelta(hours=1)
+    assert answer.cache.freshness == Freshness(max_age=timedelta(hours=1))
 
 
 def test_not_modified_with_a_body_is_not_modified(origin: Origin) -> None:
@@ -316,7 +324,8 @@ def test_more_continues_are_no_answer(origin: Origin, times: int) -> None:
     ("status", "value", "seconds"),
     [
         *((429, "3600", 3600), (503, "3600", 3600), (429, "1", 60), (429, "1000000000", 604800)),
-        *((429, "-1", None), (429, "soon", None), (429, "1e9", None), (404, "3600", None)),
+        *((429, "-1", None), (429, "soon", None), (429, "1e9", None), (429, "9" * 30, 604800)),
+        *((404, "3600", 3600), (500, "7200", 7200), (403, "90", 90), (412, "60.9", 60), (451, "0", 60)),
     ],
 )
 def test_retry_after(origin: Origin, status: int, value: str, seconds: int | None) -> None:

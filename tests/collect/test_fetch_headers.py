@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.collect.decision.conditional import fresh_for
 from aggregator.collect.fetch import headers
 from aggregator.collect.fetch.content_encoding import decode_body
+from aggregator.collect.fetch.http1 import HeaderFields
 from aggregator.errors import FetchError
 from aggregator.model import Validators
 
@@ -36,8 +38,35 @@ NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
     ],
 )
 def test_how_long_an_answer_stays_fresh(answer: dict[str, str], minutes: int | None) -> None:
-    # a plain dictionary knows no case: the names here are written as the function asks for them
-    assert headers.fresh_for(answer) == (timedelta(minutes=minutes) if minutes else None)
+    cache = headers.cache_headers(HeaderFields(answer.items()), None)
+    assert fresh_for(cache.freshness, cache.age) == (timedelta(minutes=minutes) if minutes else None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "minutes"),
+    [
+        (["public", "max-age=7200"], 120),
+        (["private, max-age=5400", "stale-if-error=9"], 90),
+        (['no-cache="Set-Cookie", max-age=7200'], 120),
+        (['max-age=7200, no-cache="Set-Cookie, X-Token"'], 120),
+        (['no-cache="Set-Cookie"', "no-cache", "max-age=7200"], None),
+        (["max-age=7200", "no-store"], None),
+        (["max-age=3600", "max-age=60"], 60),
+        (['ext="a, max-age=60", max-age=7200'], 120),
+        (["max-age = 7200"], 120),
+        (["max-age=" + "9" * 20], 10**9 / 60),
+        (["s-maxage=9, max-age=00003600"], 60),
+    ],
+)
+def test_cache_control_over_several_lines_and_with_arguments(lines: list[str], minutes: float | None) -> None:
+    cache = headers.cache_headers(HeaderFields(("Cache-Control", line) for line in lines), None)
+    assert cache.has_cache_control
+    assert fresh_for(cache.freshness, cache.age) == (timedelta(minutes=minutes) if minutes else None)
+
+
+def test_the_longest_of_several_retry_after_counts() -> None:
+    answer = HeaderFields([("Retry-After", "120"), ("retry-after", "soon"), ("Retry-After", "3600")])
+    assert headers.retry_after(answer) == timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -54,24 +83,29 @@ def test_how_long_an_answer_stays_fresh(answer: dict[str, str], minutes: int | N
 )
 def test_retry_after_as_a_date(value: str, date: str | None, expected: timedelta | None) -> None:
     answer = {"Retry-After": value} | ({"Date": date} if date else {})
-    assert headers.retry_after(answer) == expected
+    assert headers.retry_after(HeaderFields(answer.items())) == expected
 
 
 def test_an_answer_without_a_date_is_of_the_time_of_its_receipt() -> None:
     """RFC 9110 6.6.1; the server's own date counts for more than our clock, which may be wrong."""
     received = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
     answer = {"Retry-After": "Mon, 23 Nov 2026 13:00:00 GMT"}
-    assert headers.retry_after(headers.dated(answer, received)) == timedelta(minutes=30)
-    assert headers.retry_after(headers.dated(answer | {"Date": NOON}, received)) == timedelta(hours=1)
-    assert headers.retry_after(headers.dated(answer, None)) is None
+    dated = answer | {"Date": NOON}
+    assert headers.retry_after(HeaderFields(answer.items()), received) == timedelta(minutes=30)
+    assert headers.retry_after(HeaderFields(dated.items()), received) == timedelta(hours=1)
+    assert headers.retry_after(HeaderFields(answer.items()), None) is None
+    expires = HeaderFields([("Expires", "Mon, 23 Nov 2026 14:30:00 GMT")])
+    assert headers.cache_headers(expires, received).freshness.expires_in == timedelta(hours=2)
 
 
 @given(st.dictionaries(st.sampled_from(["Cache-Control", "Age", "Expires", "Date", "Retry-After", "ETag"]), st.text()))
 def test_no_header_makes_anything_raise(answer: dict[str, str]) -> None:
-    fresh, wait = headers.fresh_for(answer), headers.retry_after(answer)
+    fields = HeaderFields(answer.items())
+    cache, wait = headers.cache_headers(fields, None), headers.retry_after(fields)
+    fresh = fresh_for(cache.freshness, cache.age)
     assert fresh is None or fresh > timedelta(0)
     assert wait is None or timedelta(minutes=1) <= wait <= timedelta(days=7)
-    etag = headers.validators(answer).etag
+    etag = headers.validators(fields, origin="").etag
     assert etag is None or etag == answer["ETag"]
 
 
@@ -86,8 +120,8 @@ def test_validators_are_one_pair() -> None:
     assert headers.conditional(sent) == {"If-None-Match": '"a"', "If-Modified-Since": "Mon", "A-IM": "feed"}
     assert headers.conditional(Validators(last_modified="Mon")) == {"If-Modified-Since": "Mon"}
     assert headers.conditional(Validators()) == {}
-    assert headers.validators({"ETag": '"b"'}) == Validators(etag='"b"')
-    assert headers.refreshed(sent, {}) == sent
+    assert headers.validators(HeaderFields([("ETag", '"b"')]), origin="") == Validators(etag='"b"')
+    assert headers.refreshed(sent, HeaderFields(), origin="") == sent
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "gzip", "deflate", "gzip, deflate", "br", "gzip,gzip,gzip,gzip"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -27,7 +28,8 @@ class Visits:
 
     async def at(self, address: str) -> None:
         try:
-            async with self.throttle.slot(address):
+            async with self.throttle.slot(address) as slot:
+                slot.sent()
                 self.began.append(asyncio.get_running_loop().time())
                 self.now += 1
                 self.most = max(self.most, self.now)
@@ -118,3 +120,45 @@ def test_nothing_is_kept_of_an_address_and_nothing_is_lost_when_a_visit_is_cut_s
                 await asyncio.sleep(0.005)
 
     asyncio.run(run())
+
+
+def test_the_gap_lies_between_requests_that_are_sent() -> None:
+    """A slow handshake shortens no gap: what counts is when the request goes out."""
+
+    async def run() -> list[float]:
+        throttle, sent = AddressThrottle(longest=LONG, at_once=4, gap=20 * MS), list[float]()
+
+        async def visit(handshake_s: float) -> None:
+            async with throttle.slot(HERE) as slot:
+                await asyncio.sleep(handshake_s)
+                slot.sent()
+                sent.append(asyncio.get_running_loop().time())
+
+        await asyncio.gather(*(visit(handshake_s) for handshake_s in (0.03, 0.0, 0.015, 0.0, 0.0)))
+        return sent
+
+    sent = asyncio.run(run())
+    assert min(after - before for before, after in pairwise(sent)) > 0.018
+
+
+def test_a_handshake_that_hangs_holds_up_nobody_for_long() -> None:
+    async def run() -> int:
+        throttle, never, others = AddressThrottle(longest=LONG, at_once=2, gap=MS), asyncio.Event(), list[int]()
+
+        async def hang() -> None:
+            async with throttle.slot(HERE):
+                await never.wait()
+
+        async def visit(number: int) -> None:
+            async with throttle.slot(HERE) as slot:
+                slot.sent()
+                others.append(number)
+
+        hanging = asyncio.create_task(hang())
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(visit(number) for number in range(5)))
+        never.set()
+        await hanging
+        return len(others)
+
+    assert asyncio.run(run()) == 5

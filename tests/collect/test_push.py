@@ -28,7 +28,7 @@ from aggregator.collect.poll import Poller
 from aggregator.collect.push import HubClient, Subscriber
 from aggregator.collect.push.delivery import METHODS, is_signed
 from aggregator.collect.push.subscription_state import can_reach, is_trusted, relaxed, verified
-from aggregator.model import Document, FeedInfo, ParsedFeed, PollResult, Push, Scope, Subscription, Verdict
+from aggregator.model import Document, FeedInfo, ParsedFeed, PollResult, Push, Scope, Source, Subscription, Verdict
 from aggregator.publish.web import create_app, serve
 from aggregator.store import PollChanges, Store, open_store
 
@@ -623,8 +623,14 @@ def test_polls_become_rarer_while_pushes_deliver_and_no_rarer_than_daily(tmp_pat
 
 def test_what_a_server_asks_for_is_never_made_shorter() -> None:
     far = PollResult(source_id=1, outcome="same", polled_at=START, next_poll=START + 3 * DAY)
-    assert relaxed(far).next_poll == far.next_poll
-    assert relaxed(replace(far, next_poll=START + HOUR)).next_poll == START + 6 * HOUR
+    source = Source(id=1, slug="a", subscription=Subscription(url="https://a.example/"), fetch_url="https://a.example/")
+    assert relaxed(source, far).next_poll == far.next_poll
+    near = relaxed(source, replace(far, next_poll=START + HOUR))
+    assert near.next_poll == START + 6 * HOUR
+    assert near.conditional is not None
+    assert near.conditional.good_interval == 6 * HOUR, "nor does a failure make it shorter"
+    skipping = replace(source, info=FeedInfo(skip_hours=frozenset({(START + 6 * HOUR).hour})))
+    assert relaxed(skipping, replace(far, next_poll=START + HOUR)).next_poll == START + 7 * HOUR
 
 
 def test_a_missed_push_is_noticed_and_polling_is_as_before(tmp_path: Path) -> None:

@@ -344,7 +344,7 @@ def test_15_hints_that_nobody_can_mean(desk: Desk, headers: dict[str, str], hour
     assert result.next_poll - result.polled_at == hours * HOUR
 
 
-@pytest.mark.parametrize("value", ["-1", "soon", "9" * 400])
+@pytest.mark.parametrize("value", ["-1", "soon", "9 9"])
 def test_15_a_retry_after_that_is_none_is_four_intervals(desk: Desk, value: str) -> None:
     (result,) = polls(desk, Answer(status=503, headers={"Retry-After": value}))
     assert result.next_poll - result.polled_at == 4 * HOUR

@@ -13,10 +13,12 @@ from desk import DAY, HOUR, LIMITS, MINUTE, START, Desk
 from origin import Answer, Request, rss
 from rows import http
 
-from aggregator.collect.cadence import Hints, Policy, interval, next_poll
+from aggregator.collect import decision
+from aggregator.collect.cadence import Policy, interval
+from aggregator.collect.fetch import NotModified
 from aggregator.collect.fetch.client import ACCEPT
 from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING
-from aggregator.model import PollResult, PostingRate, Subscription
+from aggregator.model import PollResult, PostingRate, Source, Subscription, Validators
 
 PAIR = {"ETag": 'W/"a-gzip"', "Last-Modified": "Mon, 01 Jan 2001 00:00:00 GMT"}
 PAGE = b"<!doctype html><html><head><title>One moment</title></head></html>"
@@ -528,9 +530,14 @@ def test_http_overlap_guard() -> None:
 @http("jitter", "only ever longer")
 def test_http_jitter() -> None:
     """Up to a tenth longer: sixty minutes are never fifty-nine, and no two sources stay in step."""
-    hints = Hints(fresh_for=HOUR)
+    url = "https://a.example/feed"
+    source = Source(id=1, slug="a", subscription=Subscription(url=url, interval=HOUR), fetch_url=url)
+    answer = NotModified(url=url, validators=Validators(etag='"1"'))
     dues = [
-        next_poll(PostingRate(), now=START, policy=Policy(), hints=hints, jitter=jitter, fixed=HOUR) - START
+        decision.not_new(
+            decision.Poll(source=source, sent=answer.validators, now=START, policy=Policy(), jitter=jitter), answer
+        ).next_poll
+        - START
         for jitter in (0.0, 0.5, 0.999)
     ]
     assert dues[0] == HOUR

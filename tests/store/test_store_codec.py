@@ -1,4 +1,4 @@
-"""Structures in columns: what is written is read again, and so is what older versions have written."""
+"""Structures in columns: what is written is read again."""
 
 from __future__ import annotations
 
@@ -79,27 +79,3 @@ def test_nothing_is_what_a_new_source_has() -> None:
     assert codec.unpack_posting_rate(None) == PostingRate()
     assert codec.unpack_info(None) == FeedInfo()
     assert codec.unpack_conditional(None) == ConditionalState()
-
-
-def test_what_older_versions_wrote_is_read() -> None:
-    """Every name written out, hours as lists; before that, without those of weekends."""
-    hours = tuple(float(hour) for hour in range(24))
-    older = (
-        f'"as_of":1772366400000,"hours":{list(hours)},"last_item_at":null,"overlapped":false,"since":null,'
-        '"weight":1.5,"window_entries":7}'
-    )
-    rhythm = PostingRate(weight=1.5, as_of=NOW, hours=hours, window_entries=7, overlapped=False)
-    assert codec.unpack_posting_rate("{" + older) == rhythm
-    both = codec.unpack_posting_rate(f'{{"recent":0.25,"weekend_hours":{list(hours)},{older}')
-    assert (both.recent, both.hours, both.weekend_hours) == (0.25, hours, hours)
-    info = (
-        '{"description":"","hubs":["https://hub.example/"],"image_url":null,"language":"en","link":null,'
-        '"self_url":null,"skip_days":[],"skip_hours":[1,2],"title":"A","ttl":3600000,"update_every":null}'
-    )
-    hubs, skip = ("https://hub.example/",), frozenset({1, 2})
-    known = FeedInfo(title="A", language="en", hubs=hubs, ttl=timedelta(hours=1), skip_hours=skip)
-    assert codec.unpack_info(info) == known
-    known_of = (
-        '{"dates_only":true,"full_check_at":null,"last_body_at":1772366400000,"throttled_at":null,"same_bodies":2}'
-    )
-    assert codec.unpack_conditional(known_of) == ConditionalState(last_body_at=NOW, same_bodies=2, dates_only=True)

@@ -6,18 +6,29 @@
 
 from __future__ import annotations
 
-from aggregator.collect.cadence.next_poll import Hints, after_error, confirm_gone, hints_of, interval_factor, next_poll
+from aggregator.collect.cadence.next_poll import (
+    JITTER,
+    Hints,
+    behind_skipped,
+    confirm_gone,
+    hints_of,
+    interval_factor,
+    wait_after_error,
+    wait_after_success,
+)
 from aggregator.collect.cadence.posting_rate import Policy, interval, items_per_day, observe
 
 __all__ = [
+    "JITTER",
     "Hints",
     "Policy",
-    "after_error",
+    "behind_skipped",
     "confirm_gone",
     "hints_of",
     "interval",
     "interval_factor",
     "items_per_day",
-    "next_poll",
     "observe",
+    "wait_after_error",
+    "wait_after_success",
 ]

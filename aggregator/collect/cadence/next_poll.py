@@ -17,6 +17,9 @@ from aggregator.model import FeedInfo, PostingRate, Source
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
+#: waits are longer by up to this share of theirs, never shorter: a server that allows one request an hour must not see
+#: 59 minutes
+JITTER = 0.1
 _MAX_HINT = timedelta(days=1)
 _MAX_RETRY_AFTER = timedelta(days=7)
 #: a shorter ttl is a misunderstanding of the element
@@ -38,7 +41,7 @@ _CONFIRM_GONE = timedelta(days=1)
 _MOST = 10_000.0
 _STEPS = 40
 #: of the budget, what the estimate may come to: a day of much news costs up to a tenth more (bench/polling)
-_SHARE = 0.9
+_SHARE = 0.86
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,30 +72,27 @@ def hints_of(info: FeedInfo, *, fresh_for: timedelta | None, has_validators: boo
     )
 
 
-def next_poll(
+def wait_after_success(
     posting_rate: PostingRate,
     *,
     now: datetime,
     policy: Policy,
     hints: Hints,
-    jitter: float,
     fixed: timedelta | None = None,
     weight: float = 1.0,
-) -> datetime:
-    """When to poll after a poll that worked.
+) -> timedelta:
+    """How long to wait after a poll that worked, without jitter; skipped hours may make it longer.
 
-    `jitter` is in [0, 1) and lengthens by up to a tenth: a server that allows one request an hour must never see 59
-    minutes. With a `fixed` interval the operator has spoken: hints within the document give way, headers do not.
+    With a `fixed` interval the operator has spoken: hints within the document give way, headers do not.
     """
     base = fixed or interval(posting_rate, now=now, policy=policy, weight=weight, has_validators=hints.has_validators)
     asked = [_capped(hints.retry_after, _MAX_RETRY_AFTER), _capped(hints.fresh_for, _MAX_HINT)]
     if fixed is None:
         asked += [_ttl(hints), _update(hints)]
-    due = now + max([base, *(wait for wait in asked if wait)]) * (1 + 0.1 * jitter)
-    return due if fixed else _skipped(due, hints)
+    return max([base, *(wait for wait in asked if wait)])
 
 
-def after_error(
+def wait_after_error(
     *,
     now: datetime,
     base: timedelta,
@@ -102,31 +102,42 @@ def after_error(
     retry_after: timedelta | None = None,
     busy: bool = False,
     permanent: bool = False,
-) -> datetime:
-    """When to poll after a poll that failed. `base` is the interval without the failure, `error_count` ≥ 1 includes it.
+) -> timedelta:
+    """How long to wait after a poll that failed, never less than `base`, the wait without the failure.
 
-    Doubles up to a day, spread over the upper half of the doubling so that sources that failed together do not return
-    together; after two weeks it is a weekly probe. `busy` (429, 503): four intervals at least, or what `retry_after`
-    says. `permanent`: nothing on the other side is expected to change; once a day.
+    `error_count` ≥ 1 includes it. Doubles up to a day, spread over the upper half of the doubling so that sources that
+    failed together do not return together; after two weeks it is a weekly probe. `busy` (429, 503): four intervals at
+    least, up to a day, or what `retry_after` says. `permanent`: nothing on the other side is expected to change.
     """
     limit = max(_MAX_BACK_OFF, base)
     wait = limit if permanent else min(limit, base * 2 ** min(error_count, _MAX_DOUBLINGS))
     if error_since is not None and now - error_since > _PROBE_AFTER:
         wait = max(_PROBE_EVERY, base) * 2
-    wait = max(wait * (0.5 + 0.5 * jitter), base)
+    wait = max(wait * (0.5 + 0.5 * jitter), base * (1 + JITTER * jitter))
     if retry_after is not None:
-        wait = max(wait, min(retry_after, _MAX_RETRY_AFTER) * (1 + 0.1 * jitter))
+        wait = max(wait, min(retry_after, _MAX_RETRY_AFTER) * (1 + JITTER * jitter))
     elif busy:
-        wait = max(wait, base * _BUSY_FACTOR, _MIN_BUSY)
-    return now + wait
+        wait = max(wait, min(base * _BUSY_FACTOR, limit), _MIN_BUSY)
+    return wait
 
 
-def confirm_gone(gone_since: datetime | None, *, now: datetime, jitter: float) -> tuple[bool, datetime]:
-    """After a 410: whether it is confirmed now, and when to ask again (never, if it is: a century hence)."""
+def confirm_gone(gone_since: datetime | None, *, now: datetime, jitter: float) -> tuple[bool, timedelta]:
+    """After a 410: whether it is confirmed now, and how long to wait (a century, if it is)."""
     if gone_since is not None and now - gone_since >= _CONFIRM_GONE:
-        return True, now + 36500 * _DAY
+        return True, 36500 * _DAY
     ask_again = (gone_since or now) + _CONFIRM_GONE
-    return False, max(ask_again, now) + _CONFIRM_GONE * (0.02 + 0.1 * jitter)
+    return False, max(ask_again - now, timedelta(0)) + _CONFIRM_GONE * (0.02 + 0.1 * jitter)
+
+
+def behind_skipped(due: datetime, hints: Hints) -> datetime:
+    """`due`, or the first hour behind it that the publisher does not ask to skip; ignored where all are named."""
+    moment = due
+    for _ in range(_MAX_SKIPPED_HOURS):
+        if moment.hour not in hints.skip_hours and moment.weekday() not in hints.skip_days:
+            return moment
+        # to the same minute of the next hour: all of a publisher's readers do not meet at its first second
+        moment += _HOUR
+    return due
 
 
 def _capped(wait: timedelta | None, cap: timedelta) -> timedelta | None:
@@ -140,17 +151,6 @@ def _ttl(hints: Hints) -> timedelta | None:
 def _update(hints: Hints) -> timedelta | None:
     slower = hints.update_every and hints.update_every > _UNTOLD_UPDATE
     return _capped(hints.update_every, _MAX_HINT) if slower else None
-
-
-def _skipped(due: datetime, hints: Hints) -> datetime:
-    """`due`, pushed to the first hour the publisher does not ask to be left alone in; if he names all, ignored."""
-    moment = due
-    for _ in range(_MAX_SKIPPED_HOURS):
-        if moment.hour not in hints.skip_hours and moment.weekday() not in hints.skip_days:
-            return moment
-        # to the same minute of the next hour: all of a publisher's readers do not meet at its first second
-        moment += _HOUR
-    return due
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,15 @@ _DAY_S, _HOUR_S = 86_400.0, 3600.0
 _SATURDAY = 5
 _HALF_LIFE_S = 10 * _DAY_S
 _HOURS_HALF_LIFE_S = 60 * _DAY_S
-_RECENT_HALF_LIFE_S = 6 * _HOUR_S
+_RECENT_HALF_LIFE_S = 2 * _HOUR_S
+_TODAY_HALF_LIFE_S = 12 * _HOUR_S
 #: items a day at one recent item
 _RECENT_A_DAY = math.log(2) * (_DAY_S / _RECENT_HALF_LIFE_S)
 #: how much of the expected rate is that of the last hours; the rest is the usual one of the hour
-_RECENT_SHARE = 1 / 3
+_RECENT_SHARE = 1 / 5
+#: how far back a busy or quiet day is looked for, in hours; both sides of the comparison begin at so many items, and a
+#: day is at most so many times busier than usual
+_TODAY_HOURS, _TODAY_PRIOR, _MAX_BUSY = 36, 3.0, 3.0
 #: the prior: as if one item had been seen in a week
 _PRIOR_ITEMS, _PRIOR_DAYS = 1.0, 7.0
 #: the profile of the week counts for half once this many items have been seen
@@ -32,14 +36,16 @@ _PROFILE_PRIOR = 10.0
 #: shares of a week
 _WEEKDAYS, _WEEKEND = 5 / 7, 2 / 7
 #: polls a day at an estimated rate of one item a day: 24 h by this is the "4 h" of the formula. Chosen so that the 84
-#: posting histories of bench/polling cost 9.9 polls a source and day, with the jitter
-_DENSITY = 6.16
+#: posting histories of bench/polling cost less than 9.6 polls a source and day, with the jitter
+_DENSITY = 5.87
 
 #: a poll that falls close to the end of a busy hour, between these shares of its interval, waits for it or comes at it;
 #: busy: that many times as much as the next
-_PEAK_FROM, _PEAK_TO, _PEAK = 0.6, 1.4, 2.0
+_PEAK_FROM, _PEAK_TO, _PEAK = 0.25, 1.4, 3.0
 
-_QUIET, _SILENT = timedelta(days=90), timedelta(days=365)
+#: the longest interval grows with silence: by itself for each of these spans, up to so many times; a year is another
+_SILENCE, _MAX_SILENCE_FACTOR = timedelta(days=14), 4.0
+_SILENT_YEAR, _SILENT_YEAR_FACTOR = timedelta(days=365), 28.0
 #: the longest interval that a budget makes
 MAX_STRETCHED = timedelta(days=7)
 
@@ -152,6 +158,8 @@ def _counted(posting_rate: PostingRate, times: Sequence[datetime], now: datetime
         weight=posting_rate.weight * _decay(posting_rate.as_of, now, _HALF_LIFE_S) + _sum(times, now, _HALF_LIFE_S),
         recent=posting_rate.recent * _decay(posting_rate.as_of, now, _RECENT_HALF_LIFE_S)
         + _sum(times, now, _RECENT_HALF_LIFE_S),
+        today=posting_rate.today * _decay(posting_rate.as_of, now, _TODAY_HALF_LIFE_S)
+        + _sum(times, now, _TODAY_HALF_LIFE_S),
         hours=tuple(weekdays),
         weekend_hours=tuple(weekend),
     )
@@ -175,13 +183,14 @@ def _is_weekend(moment: datetime) -> bool:
 
 
 def _cap(posting_rate: PostingRate, now: datetime, policy: Policy) -> timedelta:
-    """The configured cap; 4 times that (a day) once a source is silent for a season, 28 times after a year.
+    """The configured cap, longer the longer a source is silent: 4 times as long from 8 weeks on, 28 times after a year.
 
     Longer where a budget asks for it, but not beyond a week for that.
     """
     last = posting_rate.last_item_at or posting_rate.since or now
     silent = now - last
-    cap = policy.max_interval * (28 if silent > _SILENT else 4 if silent > _QUIET else 1)
+    factor = _SILENT_YEAR_FACTOR if silent > _SILENT_YEAR else min(max(silent / _SILENCE, 1.0), _MAX_SILENCE_FACTOR)
+    cap = policy.max_interval * factor
     return max(cap, min(cap * policy.interval_factor, MAX_STRETCHED))
 
 
@@ -223,18 +232,45 @@ def _behind_peak(hours: Sequence[_Hour], wanted_s: float) -> float:
 def _expected(posting_rate: PostingRate, now: datetime, span_s: float, usual: float) -> Iterator[_Hour]:
     """What is to be expected of the hours that a span from `now` covers; `usual`: items a day over all of them.
 
-    In plain numbers: every poll asks for it.
+    The profile of the week, made larger or smaller by how busy the day has been, and in part the rate of the last
+    hours; both fade with distance. In plain numbers: every poll asks for it.
     """
     recent = posting_rate.recent * _decay(posting_rate.as_of, now, _RECENT_HALF_LIFE_S) * _RECENT_A_DAY
-    known = sum(posting_rate.hours) + sum(posting_rate.weekend_hours) + _PROFILE_PRIOR
+    weekdays, weekend = _profile(posting_rate, usual)
+    busy = _busy(posting_rate, now, weekdays, weekend) - 1
     at, start_s = now.weekday() * 24 + now.hour, 0.0
     length_s = _HOUR_S - (now.minute * 60 + now.second + now.microsecond / 1e6)
     while start_s < span_s:
         weekday, hour = divmod(at, 24)
-        is_weekend = weekday % 7 >= _SATURDAY
-        counted = posting_rate.weekend_hours[hour] / _WEEKEND if is_weekend else posting_rate.hours[hour] / _WEEKDAYS
-        # as much busier as the hour is than the mean; as busy while little is known
-        expected = usual * (24 * counted + _PROFILE_PRIOR) / known
+        expected = (weekend if weekday % 7 >= _SATURDAY else weekdays)[hour]
+        expected *= 1 + busy * math.pow(0.5, start_s / _TODAY_HALF_LIFE_S)
         expected += (recent - expected) * _RECENT_SHARE * math.pow(0.5, start_s / _RECENT_HALF_LIFE_S)
         yield start_s, min(length_s, span_s - start_s), expected
         at, start_s, length_s = at + 1, start_s + length_s, _HOUR_S
+
+
+def _profile(posting_rate: PostingRate, usual: float) -> tuple[list[float], list[float]]:
+    """Items a day expected at each hour of weekdays and of weekends: as much busier as the hour is than the mean.
+
+    As busy as the mean while little is known.
+    """
+    known = sum(posting_rate.hours) + sum(posting_rate.weekend_hours) + _PROFILE_PRIOR
+    return (
+        [usual * (24 / _WEEKDAYS * count + _PROFILE_PRIOR) / known for count in posting_rate.hours],
+        [usual * (24 / _WEEKEND * count + _PROFILE_PRIOR) / known for count in posting_rate.weekend_hours],
+    )
+
+
+def _busy(posting_rate: PostingRate, now: datetime, weekdays: Sequence[float], weekend: Sequence[float]) -> float:
+    """How many times busier the last hours were than the profile had led to expect, each weighted by its age."""
+    came = posting_rate.today * _decay(posting_rate.as_of, now, _TODAY_HALF_LIFE_S)
+    watched_s = min(_TODAY_HOURS * _HOUR_S, _age_s(posting_rate.since, now))
+    due, age_s, at = 0.0, 0.0, now.weekday() * 24 + now.hour
+    length_s = now.minute * 60 + now.second + now.microsecond / 1e6
+    while age_s < watched_s:
+        weekday, hour = divmod(at, 24)
+        length_s = min(length_s, watched_s - age_s)
+        expected = (weekend if weekday % 7 >= _SATURDAY else weekdays)[hour] * (length_s / _DAY_S)
+        due += expected * math.pow(0.5, (age_s + length_s / 2) / _TODAY_HALF_LIFE_S)
+        at, age_s, length_s = at - 1, age_s + length_s, _HOUR_S
+    return min((came + _TODAY_PRIOR) / (due + _TODAY_PRIOR), _MAX_BUSY)

@@ -12,12 +12,13 @@ from __future__ import annotations
 from aggregator.collect.decision.conditional import validators_to_send
 from aggregator.collect.decision.outage import CountedFailure, OutageDetector
 from aggregator.collect.decision.poll_result import (
+    Poll,
     failure,
     is_cooling_down,
     is_downgrade,
-    next_validators,
+    not_new,
     poll_warnings,
-    publisher_hints,
+    put_off,
     should_adopt_redirect,
     success,
     update_posting_rate,
@@ -27,12 +28,13 @@ from aggregator.collect.decision.poll_result import (
 __all__ = [
     "CountedFailure",
     "OutageDetector",
+    "Poll",
     "failure",
     "is_cooling_down",
     "is_downgrade",
-    "next_validators",
+    "not_new",
     "poll_warnings",
-    "publisher_hints",
+    "put_off",
     "should_adopt_redirect",
     "success",
     "update_posting_rate",

@@ -1,7 +1,8 @@
-"""Which validators go into the next request. Pure.
+"""Which validators go into the next request, and how long the stored answer stays fresh. Pure.
 
-As a rule both, as they were received. Two kinds of servers need more: those that say 304 for ever, whatever is new, and
-those that overlook If-Modified-Since when If-None-Match stands beside it and send the whole document every time.
+As a rule both validators, as they were received. Two kinds of servers need more: those that say 304 for ever, whatever
+is new, and those that overlook If-Modified-Since when If-None-Match stands beside it and send the whole document every
+time. A third kind refuses validators (412, 431): the next request goes without.
 """
 
 from __future__ import annotations
@@ -10,9 +11,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.collect import cadence
-from aggregator.model import ConditionalState, Source, Validators
+from aggregator.collect.fetch import CacheHeaders
+from aggregator.model import ConditionalState, Freshness, Source, Validators
 
-__all__ = ["after_body", "after_limit", "after_not_modified", "noted", "validators_to_send"]
+__all__ = [
+    "after_body",
+    "after_not_modified",
+    "after_refusal",
+    "after_throttling",
+    "fresh_for",
+    "noted",
+    "validators_to_send",
+]
 
 #: 304s for longer than that, and for longer than five times the usual gap between two posts, are doubted
 _DOUBT_AFTER = timedelta(days=8)
@@ -22,47 +32,84 @@ _TRY_DATES_AFTER, _GIVE_UP_AFTER = 3, 6
 #: a server that calls its answers fresh for longer than we heed has a view on how often to be asked
 _PATIENT = timedelta(days=1)
 _NOTHING = Validators()
+#: `ConditionalState.refusals`
+_REFUSED, _ACCEPTED_AGAIN, _REFUSED_AGAIN = 1, 2, 3
 
 
 def validators_to_send(source: Source, *, now: datetime) -> Validators:
     """The validators of the next request."""
-    held, known = source.validators, source.conditional
-    if _doubts(source, now):
+    known = source.conditional
+    held = replace(source.validators, origin=known.validators_origin)
+    if known.refusals in {_REFUSED, _REFUSED_AGAIN} or _is_full_check_due(source, now):
         return _NOTHING
     if _tries_dates(known) and held.last_modified:
-        return Validators(last_modified=held.last_modified)
+        return replace(held, etag=None)
     return held
 
 
 def noted(source: Source, sent: Validators, *, now: datetime) -> ConditionalState:
-    """What is known of a source that has just been asked with `sent`: a doubt is not repeated soon."""
+    """What is known of a source that has just been asked with `sent`: a full check is not repeated soon."""
     known = source.conditional
-    is_doubt = sent == _NOTHING != source.validators
-    return replace(known, full_check_at=now) if is_doubt else known
+    is_full_check = source.validators.is_usable and not sent.is_usable and not known.refusals
+    return replace(known, full_check_at=now) if is_full_check else known
 
 
-def after_body(known: ConditionalState, *, same: bool, now: datetime, fresh_for: timedelta | None) -> ConditionalState:
+def after_body(known: ConditionalState, *, same: bool, now: datetime, cache: CacheHeaders) -> ConditionalState:
     """After a 200; `same`: the request was conditional, and the body is the one we had."""
     count = known.same_bodies + 1 if same else 0
     if known.dates_only and count >= _TRY_DATES_AFTER:
         known, count = replace(known, dates_only=False), _GIVE_UP_AFTER
-    return replace(_patient(known, now, fresh_for), last_body_at=now, same_bodies=count)
+    known = replace(_patient(known, now, cache.freshness, cache.age), freshness=cache.freshness)
+    refusals = _ACCEPTED_AGAIN if known.refusals == _REFUSED else known.refusals
+    return replace(known, last_body_at=now, same_bodies=count, refusals=refusals)
 
 
-def after_not_modified(known: ConditionalState, *, now: datetime, fresh_for: timedelta | None) -> ConditionalState:
-    """After a 304. One that answers the date alone, tried because both had failed, shows that it is to stay so."""
-    known = _patient(known, now, fresh_for)
+def after_not_modified(known: ConditionalState, *, now: datetime, cache: CacheHeaders) -> ConditionalState:
+    """After a 304. One that answers the date alone, tried because both had failed, shows that it is to stay so.
+
+    The stored freshness takes over what the 304 says, and stays where it says nothing (RFC 9111 4.3.4).
+    """
+    freshness = _updated(known.freshness, cache)
+    known = _patient(known, now, freshness, cache.age)
+    known = known if freshness == known.freshness else replace(known, freshness=freshness)
     if known.last_body_at is not None and not known.same_bodies:
         return known  # as nearly always: there is nothing to note
     return replace(known, last_body_at=known.last_body_at or now, dates_only=_tries_dates(known), same_bodies=0)
 
 
-def after_limit(known: ConditionalState, *, now: datetime) -> ConditionalState:
+def after_throttling(known: ConditionalState, *, now: datetime) -> ConditionalState:
     """After a 429."""
     return replace(known, throttled_at=now)
 
 
-def _doubts(source: Source, now: datetime) -> bool:
+def after_refusal(known: ConditionalState, sent: Validators) -> ConditionalState:
+    """After a 412 or 431 to a request with `sent`: they are left out once, and for good when it happens again."""
+    if not sent.is_usable:
+        return known
+    return replace(known, refusals=_REFUSED_AGAIN if known.refusals else _REFUSED)
+
+
+def fresh_for(freshness: Freshness, age: timedelta) -> timedelta | None:
+    """How long an answer of this `age` stays fresh: max-age - Age, else Expires - Date (RFC 9111 4.2); None: no word.
+
+    Uncapped; the local clock plays no part.
+    """
+    if freshness.max_age is not None:
+        return freshness.max_age - age if freshness.max_age > age else None
+    return freshness.expires_in
+
+
+def _updated(stored: Freshness, cache: CacheHeaders) -> Freshness:
+    said = cache.freshness
+    if cache.forbids_reuse:
+        return Freshness()
+    return Freshness(
+        max_age=said.max_age if cache.has_cache_control else stored.max_age,
+        expires_in=said.expires_in if cache.has_expires else stored.expires_in,
+    )
+
+
+def _is_full_check_due(source: Source, now: datetime) -> bool:
     """Whether its 304s have lasted too long to be true.
 
     Once in eight days at the most, and never where the server has asked for patience.
@@ -82,5 +129,6 @@ def _tries_dates(known: ConditionalState) -> bool:
     return known.dates_only or _TRY_DATES_AFTER <= known.same_bodies < _GIVE_UP_AFTER
 
 
-def _patient(known: ConditionalState, now: datetime, fresh_for: timedelta | None) -> ConditionalState:
-    return replace(known, throttled_at=now) if fresh_for is not None and fresh_for > _PATIENT else known
+def _patient(known: ConditionalState, now: datetime, freshness: Freshness, age: timedelta) -> ConditionalState:
+    lasting = fresh_for(freshness, age)
+    return replace(known, throttled_at=now) if lasting is not None and lasting > _PATIENT else known

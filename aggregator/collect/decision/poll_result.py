@@ -8,8 +8,9 @@ only by a poll that brought the feed itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +20,8 @@ from aggregator.collect.decision import conditional
 from aggregator.collect.fetch import NotModified, Response
 from aggregator.collect.fetch.headers import link_headers
 from aggregator.collect.guard import is_private
-from aggregator.errors import CollectError
+from aggregator.curate.identity.entries import Identified
+from aggregator.errors import CollectError, FetchError
 from aggregator.model import (
     ConditionalState,
     Entry,
@@ -40,9 +42,12 @@ T = TypeVar("T")
 #: of fewer entries, a document that holds one is no sign of anything
 _MIN_ENTRIES = 10
 _MAX_HUBS = 5
+_NO_TIME = timedelta(0)
 #: how soon a source is tried again when the fault was our network's: it may be back any minute
 _OFFLINE_RETRY = timedelta(seconds=60)
-_BUSY = frozenset({429, 503})
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+#: to a request with validators: it was refused because of them, or their size
+_REFUSES_VALIDATORS = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE})
 #: on demand, a server of the web is asked again after that long at the earliest (FRB070)
 _ON_DEMAND_GAP = timedelta(minutes=10)
 #: how long a host is left alone after a 429 that does not say
@@ -64,77 +69,189 @@ _GATES = (
 )
 
 
-def success(
-    source: Source,
-    answer: Response | NotModified,
-    posting_rate: PostingRate,
-    hints: Hints,
-    revalidates: ConditionalState,
-    *,
-    now: datetime,
-    policy: Policy,
-    jitter: float,
-    outcome: Outcome,
-    size_bytes: int,
-    duration: timedelta,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One poll of `source`: with which validators it was asked, when it ended, and by what it is judged.
+
+    `jitter` is a number in [0, 1).
+    """
+
+    source: Source
+    sent: Validators
+    now: datetime
+    policy: Policy
+    jitter: float
+    duration: timedelta = timedelta(0)
+
+
+def not_new(poll: Poll, answer: Response | NotModified) -> PollResult:
+    """The result of a 304, or of a 200 with the very body that was parsed last time: its new validators count."""
+    known = conditional.noted(poll.source, poll.sent, now=poll.now)
+    if isinstance(answer, NotModified):
+        known = conditional.after_not_modified(known, now=poll.now, cache=answer.cache)
+        return _success(poll, answer, known, poll.source.posting_rate, poll.source.info, outcome="not-modified")
+    known = conditional.after_body(known, same=poll.sent.is_usable, now=poll.now, cache=answer.cache)
+    result = _success(poll, answer, known, poll.source.posting_rate, poll.source.info, outcome="same")
+    return replace(result, size_bytes=len(answer.body))
+
+
+def success(  # noqa: PLR0917 - all that a document says
+    poll: Poll, answer: Response, feed: ParsedFeed, found: Identified, known: Sequence[KnownEntry], digest: bytes
 ) -> PollResult:
-    """When the next poll is, and what is to be kept of this one: what has not changed is None."""
+    """The result of a document with entries `found` in it, beside those `known` before; `digest` is of its body.
+
+    Raises FetchError ``truncated`` for the beginning of a document in which no entry is whole.
+    """
+    source = poll.source
+    truncated = answer.truncated or feed.truncated
+    if truncated and not found.entries and not feed.unchanged:
+        raise FetchError("truncated", f"{_host(answer.url)} broke off before the first entry was complete")
+    rate = update_posting_rate(
+        source, found.entries, known, poll.now, unchanged=feed.unchanged, delta=answer.delta, partial=truncated
+    )
+    state = conditional.noted(source, poll.sent, now=poll.now)
+    state = conditional.after_body(state, same=False, now=poll.now, cache=answer.cache)
+    info = _merged_hints(source.info, feed.info) if truncated else with_hub_links(feed.info, answer.link)
+    result = _success(poll, answer, state, rate, info, outcome="new", is_whole=not truncated)
+    return replace(
+        result,
+        entries=tuple(found.entries),
+        info=None if feed.truncated else with_hub_links(feed.info, answer.link),
+        body_hash=None if truncated or answer.delta else digest,
+        posting_rate=rate,
+        insert_only=feed.truncated,
+        warnings=poll_warnings(source, answer, feed, found.warnings),
+        unstable_ids=found.unstable_ids,
+        size_bytes=len(answer.body),
+    )
+
+
+def _success(
+    poll: Poll,
+    answer: Response | NotModified,
+    state: ConditionalState,
+    rate: PostingRate,
+    info: FeedInfo,
+    *,
+    outcome: Outcome,
+    is_whole: bool = True,
+) -> PollResult:
+    """When the next poll is, and what is to be kept of this one: what has not changed is None.
+
+    Half a document must be asked for again in full: its validators are not kept.
+    """
+    source, now = poll.source, poll.now
+    hints = publisher_hints(info, answer, state)
+    good_interval = _interval(poll, rate, hints)
+    pair = next_validators(source, answer) if is_whole else replace(source.validators, origin=state.validators_origin)
+    state = replace(state, good_interval=good_interval, validators_origin=pair.origin)
     return PollResult(
         source_id=source.id,
         outcome=outcome,
         polled_at=now,
-        next_poll=cadence.next_poll(
-            posting_rate,
-            now=now,
-            policy=policy,
-            hints=hints,
-            jitter=jitter,
-            fixed=source.subscription.interval,
-            weight=source.subscription.weight,
-        ),
-        validators=_unless(next_validators(source, answer), source.validators),
-        conditional=_unless(revalidates, source.conditional),
+        next_poll=_due(poll, good_interval * (1 + cadence.JITTER * poll.jitter), hints),
+        validators=_unless(pair, source.validators),
+        conditional=_unless(state, source.conditional),
         unstable_ids=source.unstable_ids,
         moved_to=answer.permanent_target,
-        adopt_url=posting_rate.overlapped and should_adopt_redirect(source, answer.permanent_target, now=now),
+        adopt_url=rate.overlapped and should_adopt_redirect(source, answer.permanent_target, now=now),
         status=answer.status,
-        size_bytes=size_bytes,
-        duration=duration,
+        duration=poll.duration,
     )
 
 
-def failure(
-    source: Source,
-    error: CollectError,
-    *,
-    now: datetime,
-    policy: Policy,
-    jitter: float,
-    our_fault: bool,
-    known: ConditionalState,
-) -> PollResult:
+def failure(poll: Poll, error: CollectError, *, our_fault: bool) -> PollResult:
     """The result of a poll that ended with `error`. What is held stays: entries, validators, title.
 
-    `our_fault`: our own network is down, which is not counted against the source. `known` is what was known of its
-    conditional answers when it was asked.
+    A feed that fails is never asked sooner than while it worked, whatever the failure, and never within skipped hours.
+    `our_fault`: our own network is down or busy, which is not counted against the source.
     """
+    source, now = poll.source, poll.now
+    state = conditional.noted(source, poll.sent, now=now)
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        state = conditional.after_throttling(state, now=now)
+    elif error.status in _REFUSES_VALIDATORS:
+        state = conditional.after_refusal(state, poll.sent)
     result = PollResult(
         source_id=source.id,
         outcome="error",
         polled_at=now,
         next_poll=now,
         error=PollError(code=error.code, message=str(error), permanent=error.permanent),
-        conditional=conditional.after_limit(known, now=now) if error.status == 429 else known,
+        conditional=_unless(state, source.conditional),
         unstable_ids=source.unstable_ids,
         status=error.status,
+        duration=poll.duration,
     )
-    if error.status == 410:
-        gone, again = cadence.confirm_gone(source.gone_since, now=now, jitter=jitter)
-        return replace(result, outcome="gone" if gone else "error", next_poll=again)
+    hints = _stored_hints(source)
     if our_fault:
-        return replace(result, next_poll=now + _OFFLINE_RETRY * (1 + jitter), counts_as_error=False)
-    again = _again(source, error, now, policy, jitter)
-    return replace(result, next_poll=again, park_host_until=_parked(source, error, now, again))
+        wait = _OFFLINE_RETRY * (1 + poll.jitter)
+        return replace(result, next_poll=_due(poll, wait, hints), counts_as_error=False)
+    base = max(_interval(poll, source.posting_rate, hints), state.good_interval or _NO_TIME)
+    if error.status == HTTPStatus.GONE:
+        is_gone, wait = cadence.confirm_gone(source.gone_since, now=now, jitter=poll.jitter)
+        wait = wait if is_gone else max(wait, base, error.retry_after or _NO_TIME)
+        return replace(result, outcome="gone" if is_gone else "error", next_poll=_due(poll, wait, hints))
+    wait = cadence.wait_after_error(
+        now=now,
+        base=base,
+        error_count=source.error_count + 1,
+        error_since=source.error_since,
+        jitter=poll.jitter,
+        retry_after=error.retry_after,
+        busy=error.status in _BUSY,
+        permanent=error.permanent,
+    )
+    due = _due(poll, wait, hints)
+    return replace(result, next_poll=due, park_host_until=_parked(source, error, now, due))
+
+
+def put_off(source: Source, result: PollResult, wait: timedelta) -> PollResult:
+    """The result with its next poll put off to `wait` from now, because a hub tells what is new (`push`).
+
+    Polls that fail later are put off as far.
+    """
+    later = result.polled_at + wait
+    if later <= result.next_poll:
+        return result
+    info = result.info or source.info
+    state = replace(result.conditional or source.conditional, good_interval=wait)
+    hints = replace(_stored_hints(source), skip_hours=info.skip_hours, skip_days=info.skip_days)
+    fixed = source.subscription.interval is not None
+    due = later if fixed else cadence.behind_skipped(later, hints)
+    return replace(result, next_poll=due, conditional=_unless(state, source.conditional))
+
+
+def _interval(poll: Poll, rate: PostingRate, hints: Hints) -> timedelta:
+    """How long to wait after success, by rate and hints, without jitter and without regard to skipped hours."""
+    subscription = poll.source.subscription
+    return cadence.wait_after_success(
+        rate, now=poll.now, policy=poll.policy, hints=hints, fixed=subscription.interval, weight=subscription.weight
+    )
+
+
+def _due(poll: Poll, wait: timedelta, hints: Hints) -> datetime:
+    """The end of `wait`, or of the hours behind it that the publisher asks to skip; a fixed interval goes before."""
+    due = poll.now + wait
+    return due if poll.source.subscription.interval is not None else cadence.behind_skipped(due, hints)
+
+
+def _stored_hints(source: Source) -> Hints:
+    """What the publisher asked for when the feed last worked."""
+    state = source.conditional
+    lasting = conditional.fresh_for(state.freshness, _NO_TIME)
+    return cadence.hints_of(source.info, fresh_for=lasting, has_validators=source.validators.is_usable)
+
+
+def _merged_hints(held: FeedInfo, partial: FeedInfo) -> FeedInfo:
+    """The hints of the last whole document where the beginning of another does not come to them."""
+    return replace(
+        held,
+        ttl=partial.ttl or held.ttl,
+        update_every=partial.update_every or held.update_every,
+        skip_hours=partial.skip_hours or held.skip_hours,
+        skip_days=partial.skip_days or held.skip_days,
+    )
 
 
 def is_cooling_down(health: SourceHealth, *, now: datetime) -> bool:
@@ -148,21 +265,6 @@ def is_cooling_down(health: SourceHealth, *, now: datetime) -> bool:
     return is_busy or now - health.last_poll < _ON_DEMAND_GAP
 
 
-def _again(source: Source, error: CollectError, now: datetime, policy: Policy, jitter: float) -> datetime:
-    subscription = source.subscription
-    return cadence.after_error(
-        now=now,
-        base=subscription.interval
-        or cadence.interval(source.posting_rate, now=now, policy=policy, weight=subscription.weight),
-        error_count=source.error_count + 1,
-        error_since=source.error_since,
-        jitter=jitter,
-        retry_after=error.retry_after,
-        busy=error.status in _BUSY,
-        permanent=error.permanent,
-    )
-
-
 def _parked(source: Source, error: CollectError, now: datetime, again: datetime) -> datetime | None:
     """Until when the whole host is left alone: after a 429, and before a bot wall, which stands before all of it.
 
@@ -172,13 +274,14 @@ def _parked(source: Source, error: CollectError, now: datetime, again: datetime)
         return None
     if error.code == "challenge":
         return again
-    return now + (error.retry_after or _UNTOLD_SILENCE) if error.status == 429 else None
+    return now + (error.retry_after or _UNTOLD_SILENCE) if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
 
 
-def publisher_hints(info: FeedInfo, answer: Response | NotModified) -> Hints:
-    """What the publisher asks for, in the last good document and in this answer."""
-    conditional = bool(answer.validators.etag or answer.validators.last_modified)
-    return cadence.hints_of(info, fresh_for=answer.fresh_for, has_validators=conditional)
+def publisher_hints(info: FeedInfo, answer: Response | NotModified, state: ConditionalState) -> Hints:
+    """What the publisher asks for: in `info`, in the stored freshness of `state` and in this answer."""
+    lasting = conditional.fresh_for(state.freshness, answer.cache.age)
+    hints = cadence.hints_of(info, fresh_for=lasting, has_validators=answer.validators.is_usable)
+    return replace(hints, retry_after=answer.retry_after)
 
 
 def with_hub_links(info: FeedInfo, header: str | None) -> FeedInfo:
@@ -200,15 +303,23 @@ def next_validators(source: Source, answer: Response | NotModified) -> Validator
     return Validators(
         etag=brought.etag or before.etag,
         last_modified=brought.last_modified or before.last_modified,
+        origin=brought.origin or before.origin,
     )
 
 
 def update_posting_rate(
-    source: Source, entries: Sequence[Entry], known: Sequence[KnownEntry], now: datetime, *, unchanged: int, delta: bool
+    source: Source,
+    entries: Sequence[Entry],
+    known: Sequence[KnownEntry],
+    now: datetime,
+    *,
+    unchanged: int,
+    delta: bool,
+    partial: bool,
 ) -> PostingRate:
     """The posting rate with what this document adds. A first document overlaps with nothing and has lost nothing.
 
-    A delta holds new entries only, and says nothing of how long the document is.
+    A delta holds new entries only, and a partial document not all: neither says how long the document is.
     """
     stored = {entry.entry_id for entry in known}
     new = [entry for entry in entries if entry.entry_id not in stored and entry.replaces is None]
@@ -218,7 +329,7 @@ def update_posting_rate(
         published=[entry.parsed.published for entry in new],
         now=now,
         previous_poll=source.last_success,
-        window_entries=source.posting_rate.window_entries if delta else len(entries) + unchanged,
+        window_entries=source.posting_rate.window_entries if delta or partial else len(entries) + unchanged,
         overlapped=source.posting_rate.overlapped if delta else overlapped,
     )
 
@@ -258,3 +369,7 @@ def is_downgrade(old: str, new: str) -> bool:
 
 def _unless(value: T, held: T) -> T | None:
     return None if value == held else value
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

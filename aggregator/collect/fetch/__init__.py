@@ -2,8 +2,8 @@
 
 - `types`: what comes back, the limits within which it has to, and stand-ins for a request (values)
 - `client`: a request, its redirects, and what the answers mean
-- `exchange`: one request and its answer, as they are written
-- `connections`: opened when they are needed, kept for the next request
+- `connections`: a request and its answer, over connections that are kept for the next one
+- `http1`: an HTTP/1 response, read as its bytes come in (pure)
 - `urls`: what is asked for, and the way through redirects (pure)
 - `dialer`: names into addresses, each shown to the guard before it is connected to
 - `throttle`: requests to one address take turns, whatever names they are for
@@ -17,13 +17,26 @@ from __future__ import annotations
 
 from aggregator.collect.fetch.client import Fetcher
 from aggregator.collect.fetch.types import (
+    CacheHeaders,
     FetchLimits,
     Hop,
     NotModified,
+    OwnHeaders,
     PrefetchedResponse,
     Reply,
     Response,
     SupportsGet,
 )
 
-__all__ = ["FetchLimits", "Fetcher", "Hop", "NotModified", "PrefetchedResponse", "Reply", "Response", "SupportsGet"]
+__all__ = [
+    "CacheHeaders",
+    "FetchLimits",
+    "Fetcher",
+    "Hop",
+    "NotModified",
+    "OwnHeaders",
+    "PrefetchedResponse",
+    "Reply",
+    "Response",
+    "SupportsGet",
+]

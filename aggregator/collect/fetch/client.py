@@ -1,7 +1,7 @@
 """A request, its redirects and what the answers mean.
 
-    get(url) → for each hop: guard → a turn at its address → exchange
-               3xx → next hop · 304 → NotModified · 2xx → read, decode_body → Response
+    get(url) → for each hop: guard → a slot at its address → exchange
+               3xx → next hop · 304 → NotModified · 2xx → read, decode → Response
                anything else, at any point → FetchError
 
 One wall clock runs around all of it but the wait for the first turn; a server that trickles cannot stop it.
@@ -13,18 +13,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from yarl import URL
 
 from aggregator.collect.fetch import errors, headers
-from aggregator.collect.fetch.connections import Connections, Origin
+from aggregator.collect.fetch.connections import Answer, Connections, Origin, Request, request
 from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING, DecodedBody, decode_body, is_compressed
 from aggregator.collect.fetch.deadline import Deadline
 from aggregator.collect.fetch.dialer import Dialer, GuardedResolver, LookUp
-from aggregator.collect.fetch.exchange import Answer, Request, exchange, request
-from aggregator.collect.fetch.throttle import AddressThrottle
-from aggregator.collect.fetch.types import REPLY_BYTES, FetchLimits, Hop, NotModified, Reply, Response
-from aggregator.collect.fetch.urls import MAX_URL, Redirect, RedirectChain, address
+from aggregator.collect.fetch.http1 import HeaderFields, TruncatedBody
+from aggregator.collect.fetch.throttle import AddressThrottle, Slot
+from aggregator.collect.fetch.types import REPLY_BYTES, FetchLimits, Hop, NotModified, OwnHeaders, Reply, Response
+from aggregator.collect.fetch.urls import MAX_URL, Redirect, RedirectChain, address, origin
 from aggregator.collect.guard import Guard, is_private
 from aggregator.errors import FetchError
 from aggregator.model import Validators
@@ -45,8 +46,27 @@ _AT_ONCE = timedelta(seconds=10)
 _THREAD_FROM_BYTES = 65_536
 
 
+class _Question(NamedTuple):
+    """What is asked for along a chain of redirects, and what goes to one origin only."""
+
+    fields: Mapping[str, str]
+    validators: Validators
+    own: OwnHeaders | None
+
+    def at(self, chain: RedirectChain) -> tuple[Mapping[str, str], Validators]:
+        """The headers of the next request of `chain`, and the validators among them."""
+        fields, here = dict(self.fields), origin(chain.url)
+        sent = self.validators if here == (self.validators.origin or chain.first_origin) else Validators()
+        fields |= headers.conditional(sent)
+        if self.own is not None and here == origin(address(self.own.url)):
+            names = {name.lower() for name in self.own.fields}
+            fields = {name: value for name, value in fields.items() if name.lower() not in names}
+            fields |= {name: value.encode().decode("latin-1") for name, value in self.own.fields.items()}
+        return chain.with_cookies(fields), sent
+
+
 class Fetcher:
-    """SupportsGet; holds the connections that are kept alive between requests. To be used within one event loop.
+    """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
 
     No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment. `clock` gives the
     date of answers that carry none, `look_up` resolves names in place of the system.
@@ -73,14 +93,18 @@ class Fetcher:
         self._connections: Connections | None = None
 
     async def get(
-        self, url: str, *, validators: Validators | None = None, accept: str = ACCEPT
+        self, url: str, *, validators: Validators | None = None, own: OwnHeaders | None = None, accept: str = ACCEPT
     ) -> Response | NotModified:
-        """What is at `url`, following redirects; conditional if there are `validators`. Raises FetchError."""
+        """What is at `url`, following redirects; conditional if there are `validators`. Raises FetchError.
+
+        Validators go to the origin that gave them only, and `own` headers to the origin they were written for.
+        """
         fields = {"User-Agent": self._user_agent, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
-        fields |= headers.conditional(validators)
         try:
             with self._deadline() as deadline:
-                return await self._follow(address(url), fields, validators or Validators(), deadline)
+                began_s = asyncio.get_running_loop().time()
+                chain = RedirectChain(address(url), max_hops=self._limits.max_hops, began_s=began_s)
+                return await self._follow(chain, _Question(fields, validators or Validators(), own), deadline)
         except TimeoutError:
             raise self._too_late() from None
 
@@ -107,12 +131,12 @@ class Fetcher:
         self._guard.check_port(url.port or 0)
         try:
             asked = request(method, url, fields, body)
-            answer = await exchange(asked, self._opened(), deadline, silence_s=self._silence_s)
+            answer = await self._opened().exchange(asked, deadline, silence_s=self._silence_s)
             try:
                 return Reply(
                     status=answer.status,
                     body=await _beginning(answer),
-                    retry_after=headers.retry_after(self._head(answer)),
+                    retry_after=headers.retry_after(answer.headers, self._clock() if self._clock else None),
                     location=headers.plain(answer.headers.get("Location"), longest=MAX_URL),
                 )
             finally:
@@ -120,64 +144,68 @@ class Fetcher:
         except errors.TRANSPORT_ERRORS as error:
             raise errors.classify(error, str(url.host)) from error
 
-    async def _follow(
-        self, url: URL, fields: Mapping[str, str], sent: Validators, deadline: Deadline
-    ) -> Response | NotModified:
-        chain = RedirectChain(url, max_hops=self._limits.max_hops, began_s=asyncio.get_running_loop().time())
-        while isinstance(answer := await self._ask(chain, fields, sent, deadline), Redirect):
+    async def _follow(self, chain: RedirectChain, question: _Question, deadline: Deadline) -> Response | NotModified:
+        while isinstance(answer := await self._ask(chain, question, deadline), Redirect):
             chain.follow(answer)
         return answer
 
     async def _ask(
-        self, chain: RedirectChain, fields: Mapping[str, str], sent: Validators, deadline: Deadline
+        self, chain: RedirectChain, question: _Question, deadline: Deadline
     ) -> Response | NotModified | Redirect:
         self._guard.check_port(chain.url.port or 0)
         try:
-            asked = request("GET", chain.url, chain.with_cookies(fields))
+            fields, sent = question.at(chain)
+            asked = request("GET", chain.url, fields)
             if is_private(asked.origin.host.rstrip(".")):  # its final dot is no part of it
                 return await self._visit(asked, chain, sent, deadline)
-            async with self._turn(asked.origin, deadline, counts=bool(chain.hops)):
-                return await self._visit(asked, chain, sent, deadline)
+            async with self._turn(asked.origin, deadline, counts=bool(chain.hops)) as slot:
+                return await self._visit(asked, chain, sent, deadline, on_sent=slot.sent)
         except errors.TRANSPORT_ERRORS as error:
             raise errors.classify(error, str(chain.url.host)) from error
 
     async def _visit(
-        self, asked: Request, chain: RedirectChain, sent: Validators, deadline: Deadline
+        self,
+        asked: Request,
+        chain: RedirectChain,
+        sent: Validators,
+        deadline: Deadline,
+        on_sent: Callable[[], None] = lambda: None,
     ) -> Response | NotModified | Redirect:
-        answer = await exchange(asked, self._opened(), deadline, silence_s=self._silence_s)
+        answer = await self._opened().exchange(asked, deadline, silence_s=self._silence_s, sent=on_sent)
         try:
             return await self._take(answer, chain, sent)
         finally:
             answer.end()
 
     @asynccontextmanager
-    async def _turn(self, origin: Origin, deadline: Deadline, *, counts: bool) -> AsyncIterator[None]:
+    async def _turn(self, origin: Origin, deadline: Deadline, *, counts: bool) -> AsyncIterator[Slot]:
         """A turn at the address of a public host; whether the wait for it counts as part of the request."""
         (found, *_) = await self._opened().addresses(origin.host, origin.port)
         left_s = None if counts else deadline.pause()
-        async with self._throttle.slot(found.host):
+        async with self._throttle.slot(found.host) as slot:
             if left_s is not None:
                 deadline.resume(left_s)
-            yield
+            yield slot
 
     async def _take(self, answer: Answer, chain: RedirectChain, sent: Validators) -> Response | NotModified | Redirect:
-        status, head = answer.status, self._head(answer)
+        status, head, received = answer.status, answer.headers, self._clock() if self._clock else None
         if status in _REDIRECTS and "Location" in head:
-            return _redirect(answer, head, chain.url)
-        if status == 304 and (sent.etag or sent.last_modified):
+            return _redirect(answer, chain.url, received)
+        if status == 304 and sent.is_usable:
             return NotModified(
                 url=str(chain.url),
-                validators=headers.refreshed(sent, head),
-                fresh_for=headers.fresh_for(head),
+                validators=headers.refreshed(sent, head, origin=origin(chain.url)),
+                cache=headers.cache_headers(head, received),
+                retry_after=headers.retry_after(head, received),
                 hops=tuple(chain.hops),
                 permanent_target=chain.permanent_target,
                 duration=_since(chain.began_s),
             )
         if status not in _USABLE or errors.is_challenge(head):
-            raise errors.status_error(status, head, str(chain.url.host))
-        return await self._whole(answer, chain)
+            raise errors.status_error(status, head, str(chain.url.host), received=received)
+        return await self._whole(answer, chain, received)
 
-    async def _whole(self, answer: Answer, chain: RedirectChain) -> Response:
+    async def _whole(self, answer: Answer, chain: RedirectChain, received: datetime | None) -> Response:
         head = answer.headers
         raw, cut = await self._read(answer, chain.url)
         answer.end()  # the rest may take its time
@@ -189,9 +217,10 @@ class Fetcher:
             body=content.body,
             content_type=headers.plain(head.get("Content-Type")),
             content_language=headers.plain(head.get("Content-Language")),
-            validators=headers.validators(head),
-            fresh_for=headers.fresh_for(self._head(answer)),
-            link=headers.plain(", ".join(head.getall("Link", [])), longest=MAX_URL),
+            validators=headers.validators(head, origin=origin(chain.url)),
+            cache=headers.cache_headers(head, received),
+            retry_after=headers.retry_after(head, received),
+            link=_link(head),
             truncated=cut or content.truncated,
             hops=tuple(chain.hops),
             permanent_target=chain.permanent_target,
@@ -199,27 +228,26 @@ class Fetcher:
         )
 
     async def _read(self, answer: Answer, url: URL) -> tuple[bytes, bool]:
-        """The body as sent, and whether the connection was closed before its announced end."""
-        body = bytearray()
+        """The body as sent, and whether it has another length than was announced."""
+        pieces: list[bytes] = []
+        size_bytes = 0
         try:
             while piece := await answer.piece():
-                body += piece
-                if len(body) > self._limits.max_size_bytes:
+                pieces.append(piece)
+                size_bytes += len(piece)
+                if size_bytes > self._limits.max_size_bytes:
                     raise FetchError("too-large", f"The answer of {url.host} is larger than [polling] max_size")
+        except TruncatedBody:
+            return b"".join(pieces), True
         except errors.TRANSPORT_ERRORS as error:
-            if errors.is_closed_early(error):
-                return bytes(body), True
             raise errors.reading(error, str(url.host)) from error
-        return bytes(body), False
+        return b"".join(pieces), answer.is_length_wrong
 
     async def _decode_body(self, raw: bytes, content_encoding: str) -> DecodedBody:
         limit = self._limits.max_size_bytes
         if len(raw) < _THREAD_FROM_BYTES or not is_compressed(raw, content_encoding):
             return decode_body(raw, content_encoding, max_size_bytes=limit)
         return await asyncio.to_thread(decode_body, raw, content_encoding, max_size_bytes=limit)
-
-    def _head(self, answer: Answer) -> headers.Headers:
-        return headers.dated(answer.headers, self._clock() if self._clock else None)
 
     def _opened(self) -> Connections:
         """The connections; made here because they belong to the running loop."""
@@ -244,16 +272,22 @@ async def _beginning(answer: Answer) -> bytes:
     return bytes(said[:REPLY_BYTES])
 
 
-def _redirect(answer: Answer, head: headers.Headers, url: URL) -> Redirect:
+def _redirect(answer: Answer, url: URL, received: datetime | None) -> Redirect:
     """Where the answer sends us on. FetchError if it asks to wait for long before that (RFC 9110 10.2.3)."""
-    if (headers.asked_wait(head) or timedelta(0)) > _AT_ONCE:
-        raise errors.status_error(answer.status, head, str(url.host))
-    cookies = (line.partition(";")[0].strip() for line in answer.headers.getall("Set-Cookie", []))
+    if (headers.asked_wait(answer.headers, received) or timedelta(0)) > _AT_ONCE:
+        raise errors.status_error(answer.status, answer.headers, str(url.host), received=received)
+    cookies = (line.partition(";")[0].strip() for line in answer.headers.getall("Set-Cookie"))
     return Redirect(
         hop=Hop(status=answer.status, url=str(url)),
-        location=answer.headers["Location"],
-        cookies=tuple(cookie for cookie in cookies if "=" in cookie and cookie.isprintable()),
+        location=headers.as_text(answer.headers["Location"]),
+        cookies=tuple(cookie for cookie in cookies if "=" in cookie and cookie.isascii() and cookie.isprintable()),
     )
+
+
+def _link(head: HeaderFields) -> str | None:
+    """The ``Link`` headers as one, without what is no printable text."""
+    lines = (headers.as_text(line) for line in head.getall("Link"))
+    return ", ".join(line for line in lines if line.isprintable())[:MAX_URL] or None
 
 
 def _since(began_s: float) -> timedelta:

@@ -17,8 +17,6 @@ from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
-from aiohttp import ConnectionTimeoutError
-
 from aggregator.collect.fetch.deadline import Deadline
 from aggregator.collect.guard import Guard
 from aggregator.errors import FetchError
@@ -48,6 +46,10 @@ class Address(NamedTuple):
     def host(self) -> str:
         """The numeric address."""
         return str(self.where[0])
+
+
+class ConnectTimeout(OSError):
+    """No connection within its time."""
 
 
 class RefusedAddress(OSError):
@@ -122,7 +124,7 @@ class Dialer:
     async def reach(
         self, addresses: Sequence[Address], deadline: Deadline, *, within_s: float
     ) -> tuple[socket.socket, Address]:
-        """A socket that is connected to one of `addresses`, and to which. OSError; ConnectionTimeoutError."""
+        """A socket that is connected to one of `addresses`, and to which. OSError; ConnectTimeout."""
         answers: set[asyncio.Future[None]] = set()
         deadline.wait(within_s, partial(_give_up, answers))
         if len(addresses) == 1:
@@ -176,7 +178,7 @@ class Dialer:
                     error = task.exception()
                     if error is None:
                         return task.result(), address
-                    if isinstance(error, ConnectionTimeoutError) or not (waiting or trying):
+                    if isinstance(error, ConnectTimeout) or not (waiting or trying):
                         raise error
         finally:
             for task in trying:
@@ -248,7 +250,7 @@ def _settle(answer: asyncio.Future[None]) -> None:
 def _give_up(answers: set[asyncio.Future[None]]) -> None:
     for answer in answers:
         if not answer.done():
-            answer.set_exception(ConnectionTimeoutError("the connection was not accepted in time"))
+            answer.set_exception(ConnectTimeout("the connection was not accepted in time"))
 
 
 def _alternating(addresses: Sequence[Address]) -> list[Address]:

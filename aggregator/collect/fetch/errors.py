@@ -18,17 +18,17 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from datetime import datetime
 from http import HTTPStatus
 
-import aiohttp
-from aiohttp.http import HttpProcessingError
-
 from aggregator.collect.fetch import headers
-from aggregator.collect.fetch.dialer import RefusedAddress, ResolveTimeout
+from aggregator.collect.fetch.connections import Disconnected, Silence
+from aggregator.collect.fetch.dialer import ConnectTimeout, RefusedAddress, ResolveTimeout
+from aggregator.collect.fetch.http1 import HeaderFields, ProtocolError
 from aggregator.errors import FetchError
 
 #: what an exchange ends with when it fails; ValueError: what is asked for cannot be written down
-TRANSPORT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+TRANSPORT_ERRORS = (ProtocolError, OSError, ValueError)
 
 #: OpenSSL's X509_V_ERR_… numbers that people can act on
 _CERTIFICATE = {
@@ -53,8 +53,6 @@ _CONNECT = {
     errno.ENFILE: ("out-of-files", "was not asked: this machine has too many files open"),
 }
 
-#: statuses whose Retry-After is meant for us (RFC 9110 10.2.3); redirects may carry one as well
-_WAITS = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _WALLED = ": it wants to see a browser (bot protection); ask the publisher to let feed readers in"
 
 #: "no such name", in the words of different C libraries; the rest of EAI_… are troubles of the resolver
@@ -79,47 +77,34 @@ def classify(error: Exception, host: str) -> FetchError:
     return FetchError(code, f"{host} {what}")
 
 
-def status_error(status: int, answer: headers.Headers, host: str) -> FetchError:
+def status_error(status: int, answer: HeaderFields, host: str, *, received: datetime | None) -> FetchError:
     """The FetchError ``http-<status>`` for an answer that is neither a document nor a 304.
 
-    ``challenge`` if it is a bot wall: no back-off cures that, and it stands before all of the host.
+    ``challenge`` if it is a bot wall: no back-off cures that, and it stands before all of the host. Retry-After counts
+    whatever the status; `received` is the time of an answer that has no Date.
     """
-    wait = headers.retry_after(answer) if status in _WAITS or 300 <= status < 400 else None
     walled = is_challenge(answer)
     return FetchError(
         "challenge" if walled else f"http-{status:03}",
         f"{host} answered {status:03} {_phrase(status)}{_WALLED if walled else ''}".rstrip(),
         status=status,
         permanent=status == HTTPStatus.GONE,
-        retry_after=wait,
+        retry_after=headers.retry_after(answer, received),
     )
 
 
-def is_challenge(answer: headers.Headers) -> bool:
+def is_challenge(answer: HeaderFields) -> bool:
     """A page that wants to be solved by a browser, whatever its status: Cloudflare and AWS (with 202) say so."""
     return "cf-mitigated" in answer or "x-amzn-waf-action" in answer
 
 
 def reading(error: Exception, host: str) -> FetchError:
     """The FetchError for a body that did not arrive whole and cannot be used in part."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, Silence):
         return FetchError("timeout-read", f"{host} fell silent in the middle of its answer")
-    if is_reset(error):
+    if isinstance(error, OSError):
         return FetchError("connection-reset", f"{host} broke off in the middle of its answer")
     return FetchError("protocol-error", f"{host} does not speak proper HTTP: {_short(error)}")
-
-
-def is_reset(error: Exception) -> bool:
-    """The peer broke the connection off. aiohttp wraps that into a payload error and keeps it in the message only."""
-    return isinstance(error, ConnectionError) or "ConnectionResetError" in str(error)
-
-
-def is_closed_early(error: Exception) -> bool:
-    """An orderly close before Content-Length was reached: what came is usable in part.
-
-    A cut chunk is not: there the framing itself is broken. aiohttp tells the cases apart in its message only.
-    """
-    return isinstance(error, aiohttp.ClientPayloadError) and "ContentLengthError" in str(error) and not is_reset(error)
 
 
 def _refusal(refused: RefusedAddress, host: str) -> FetchError:
@@ -136,11 +121,11 @@ def _resolving(error: socket.gaierror, host: str) -> FetchError:
 
 def _silence(error: Exception) -> tuple[str, str] | None:
     """A connection without an answer; None: something else went wrong."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
+    if isinstance(error, ConnectTimeout):
         return "timeout-connect", "did not accept the connection in time"
-    if isinstance(error, aiohttp.SocketTimeoutError):
+    if isinstance(error, Silence):
         return "timeout-first-byte", "accepted the connection and said nothing"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
+    if isinstance(error, Disconnected):
         return "connection-reset", "closed the connection without an answer"
     return None
 
@@ -168,12 +153,6 @@ def _phrase(status: int) -> str:
 
 
 def _short(error: BaseException) -> str:
-    """One line of the library's own words; they quote the answer, never the address, which may carry a secret."""
-    if isinstance(error, HttpProcessingError):
-        words = error.message.partition("\n")[0].rstrip(":")
-    elif isinstance(error, aiohttp.ClientPayloadError):
-        words = "a piece of it was cut off"
-    else:
-        words = str(error)
-    text = " ".join(words.split()) or type(error).__name__
+    """One line; it may quote the answer, never the address, which may carry a secret."""
+    text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else text[:159] + "…"

@@ -1,98 +1,109 @@
-"""What the headers of an answer mean for the next request. Pure: header names arrive in any case, values as text."""
+"""What the headers of an answer mean for the next request. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
-from typing import cast
+from email.utils import parsedate_to_datetime
 
-from aggregator.model import Validators
+from aggregator.collect.fetch.http1 import HeaderFields
+from aggregator.collect.fetch.types import CacheHeaders
+from aggregator.model import Freshness, Validators
 
-#: a validator that is longer is not worth echoing
-_MAX_VALIDATOR = 1024
+#: what common servers take in one header line (Apache 8,190 bytes), its name included
+_MAX_VALIDATOR = 8000
 _MAX_RETRY = timedelta(days=7)
 _MIN_RETRY = timedelta(seconds=60)
-#: digits enough for any age; more would only overflow
-_SECONDS = re.compile(r"\d{1,12}\Z", re.ASCII)
-
+_SECONDS = re.compile(r"(\d+)(?:\.\d*)?", re.ASCII)
+#: about thirty years: what is longer is clamped
+_MAX_SECONDS = 10**9
+_ZERO = timedelta(0)
+#: a validator is opaque: what cannot stand in a header is all that is refused
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: a directive of Cache-Control: its name, and its argument as a token or within quotes (RFC 9111 5.2)
+_DIRECTIVE = re.compile(r"([^\s,=;\"]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,;\"]*)))?")
 _MAX_LINK_CHARS = 8192
 #: <address>; parameters (RFC 8288, 3); within quotes anything may stand
 _LINK = re.compile(r"<([^<>]{1,2048})>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\";,]+))?)*)")
 _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
 
-Headers = Mapping[str, str]
+
+def validators(headers: HeaderFields, *, origin: str) -> Validators:
+    """The pair to send back byte for byte to `origin`; a part that is absent or cannot be sent is None."""
+    found = Validators(
+        etag=_opaque(headers.get("ETag")), last_modified=_opaque(headers.get("Last-Modified")), origin=origin
+    )
+    return found if found.is_usable else Validators()
 
 
-def dated(headers: Headers, received: datetime | None) -> Headers:
-    """The same headers, with a Date: the time of receipt where the server sent none (RFC 9110 6.6.1).
-
-    Where no other header is measured against it, none is made.
-    """
-    if received is None or "Date" in headers or not ("Expires" in headers or "Retry-After" in headers):
-        return headers
-    return ChainMap({"Date": format_datetime(received, usegmt=True)}, cast("MutableMapping[str, str]", headers))
-
-
-def validators(headers: Headers) -> Validators:
-    """The pair to send back byte for byte; a part that is absent, too long or unprintable is None."""
-    return Validators(etag=_opaque(headers.get("ETag")), last_modified=_opaque(headers.get("Last-Modified")))
-
-
-def refreshed(sent: Validators, headers: Headers) -> Validators:
+def refreshed(sent: Validators, headers: HeaderFields, *, origin: str) -> Validators:
     """The pair after a 304: what it brought replaces what was sent (RFC 9111 4.3.4)."""
     return Validators(
         etag=_opaque(headers.get("ETag")) or sent.etag,
         last_modified=_opaque(headers.get("Last-Modified")) or sent.last_modified,
+        origin=origin,
     )
 
 
-def conditional(sent: Validators | None) -> dict[str, str]:
+def conditional(sent: Validators) -> dict[str, str]:
     """The headers of a conditional request; both validators where there are both (FRB002, FRB004).
 
     Beside an entity tag, also the offer to take new entries alone (RFC 3229 with "feed").
     """
-    if sent is None:
-        return {}
     delta = "feed" if sent.etag else None
     pairs = {"If-None-Match": sent.etag, "If-Modified-Since": sent.last_modified, "A-IM": delta}
     return {name: value for name, value in pairs.items() if value}
 
 
-def fresh_for(headers: Headers) -> timedelta | None:
-    """How long the answer says it stays fresh: max-age - Age, else Expires - Date (RFC 9111 4.2); None: nothing said.
+def cache_headers(headers: HeaderFields, received: datetime | None) -> CacheHeaders:
+    """What the answer says about its freshness (RFC 9111 4.2); `received` is the time of one without a Date.
 
-    Uncapped. s-maxage is for shared caches, and the local clock plays no part.
+    s-maxage is for shared caches. no-cache and no-store leave nothing fresh; a no-cache that names fields concerns
+    those fields only (RFC 9111 5.2.2.4). Of several max-age the first counts (4.2.1).
     """
-    said = headers.get("Cache-Control")
-    directives = _directives(said) if said else {}
-    if directives.keys() & {"no-cache", "no-store"}:
-        return None
-    if "max-age" in directives:
-        age = _seconds(headers.get("Age")) or timedelta(0)
-        limit = _seconds(directives["max-age"])
-        return _positive(limit - age) if limit is not None else None
+    lines = headers.getall("Cache-Control")
+    directives = _directives(", ".join(lines))
+    limits = [argument for name, argument in directives if name == "max-age"]
     expires = http_date(headers.get("Expires"))
-    date = http_date(headers.get("Date")) if expires else None
-    return _positive(expires - date) if expires and date else None
+    date = http_date(headers.get("Date")) or received
+    expires_in = _positive(expires - date) if expires and date else None
+    max_age = _seconds(limits[0]) if limits else None
+    forbids_reuse = any(name == "no-store" or (name == "no-cache" and not argument) for name, argument in directives)
+    if forbids_reuse:
+        max_age = expires_in = None
+    elif limits and max_age is None:
+        expires_in = None  # it cannot be read: stale (RFC 9111 4.2.1)
+    return CacheHeaders(
+        freshness=Freshness(max_age=max_age, expires_in=expires_in),
+        age=_seconds(headers.get("Age")) or _ZERO,
+        has_cache_control=bool(lines),
+        has_expires="Expires" in headers,
+        forbids_reuse=forbids_reuse,
+    )
 
 
-def retry_after(headers: Headers) -> timedelta | None:
+def retry_after(headers: HeaderFields, received: datetime | None = None) -> timedelta | None:
     """How long to stay away, within a minute and seven days; None: nothing sensible is said."""
-    wait = asked_wait(headers)
+    wait = asked_wait(headers, received)
     return None if wait is None else min(max(wait, _MIN_RETRY), _MAX_RETRY)
 
 
-def asked_wait(headers: Headers) -> timedelta | None:
-    """What Retry-After says, in both forms (RFC 9110 10.2.3): a date, against that of the answer; None: nothing."""
-    value = headers.get("Retry-After")
-    wait = _seconds(value)
-    if wait is None:
-        until, date = http_date(value), http_date(headers.get("Date"))
-        wait = until - date if until and date else None
-    return None if wait is None or wait < timedelta(0) else wait
+def asked_wait(headers: HeaderFields, received: datetime | None = None) -> timedelta | None:
+    """What Retry-After says (RFC 9110 10.2.3): seconds, or a date against that of the answer; None: nothing.
+
+    Of several, the longest.
+    """
+    date = http_date(headers.get("Date")) or received
+    waits = [_wait(value, date) for value in headers.getall("Retry-After")]
+    return max((wait for wait in waits if wait is not None and wait >= _ZERO), default=None)
+
+
+def _wait(value: str, date: datetime | None) -> timedelta | None:
+    if (wait := _seconds(value)) is not None:
+        return wait
+    until = http_date(value)
+    return until - date if until and date else None
 
 
 def http_date(value: str | None) -> datetime | None:
@@ -118,6 +129,16 @@ def plain(value: str | None, *, longest: int = 256) -> str | None:
     return value
 
 
+def as_text(value: str) -> str:
+    """A Latin-1 value in which servers have written UTF-8 (Location, Link), as it was meant."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
 def link_headers(header: str) -> Iterator[tuple[str, frozenset[str]]]:
     """Absolute http(s) addresses and their relations, in order."""
     for link in _LINK.finditer(header[:_MAX_LINK_CHARS]):
@@ -128,18 +149,25 @@ def link_headers(header: str) -> Iterator[tuple[str, frozenset[str]]]:
 
 
 def _opaque(value: str | None) -> str | None:
-    return plain(value, longest=_MAX_VALIDATOR) or None
+    """A validator that can be sent back; ``*`` cannot: as If-None-Match it means something else (RFC 9110 13.1.2)."""
+    if not value or value == "*" or len(value) > _MAX_VALIDATOR or _CONTROL.search(value):
+        return None
+    return value
 
 
-def _directives(value: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in value.split(","))
-    return {name.strip().lower(): argument.strip().strip('"') for name, _, argument in pairs}
+def _directives(value: str) -> list[tuple[str, str]]:
+    """Directives in lower case and their arguments, "" for none."""
+    found = (directive.groups() for directive in _DIRECTIVE.finditer(value))
+    return [(name.lower(), quoted or token or "") for name, quoted, token in found]
 
 
 def _seconds(value: str | None) -> timedelta | None:
-    text = (value or "").strip()
-    return timedelta(seconds=min(int(text), 10**9)) if _SECONDS.match(text) else None
+    number = _SECONDS.fullmatch((value or "").strip())
+    if number is None:
+        return None
+    digits = number[1].lstrip("0")
+    return timedelta(seconds=_MAX_SECONDS if len(digits) > 9 else int(digits or "0"))
 
 
 def _positive(duration: timedelta) -> timedelta | None:
-    return duration if duration > timedelta(0) else None
+    return duration if duration > _ZERO else None

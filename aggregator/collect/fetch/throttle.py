@@ -22,6 +22,8 @@ GAP = timedelta(milliseconds=250)
 #: a request that takes longer is waited for rather than served, and leaves its place to the next: a tar pit must not
 #: hold up the hundreds of names beside it
 _QUICK = timedelta(seconds=3)
+#: how long the next request waits for one that has a slot and is not sent yet: its connection is slow
+_SENT_WITHIN = timedelta(seconds=1)
 
 
 class AddressThrottle:
@@ -43,38 +45,46 @@ class AddressThrottle:
         return len(self._queues)
 
     @asynccontextmanager
-    async def slot(self, address: str) -> AsyncIterator[None]:
-        """Waits for a turn at `address`, and has it until the end. FetchError ``crowded``: too many wait already."""
+    async def slot(self, address: str) -> AsyncIterator[Slot]:
+        """Waits for a slot at `address`, and has it until the end. Raises FetchError ``crowded``: too many wait."""
         queue = self._queues.setdefault(address, _Queue(self._at_once))
         if queue.users * self._gap_s > self._longest_s:
             raise _crowded(address)
         queue.users += 1
         try:
-            place = await self._place(queue, address)
+            slot = await self._slot(queue, address)
             try:
-                yield
+                yield slot
             finally:
-                place.leave()
+                slot.leave()
         finally:
             queue.users -= 1
             if not queue.users:
                 asyncio.get_running_loop().call_later(self._gap_s, self._forget, address)
 
-    async def _place(self, queue: _Queue, address: str) -> _Place:
+    async def _slot(self, queue: _Queue, address: str) -> Slot:
+        """A place, and in it the turn: from one request that is sent to the next, the gap lies between.
+
+        The time that counts is when a request is sent: a loop that was held up, or a slow handshake, shortens no gap.
+        """
         try:
-            async with asyncio.timeout(self._longest_s):
+            async with asyncio.timeout(self._longest_s + _SENT_WITHIN.total_seconds()):
                 await queue.places.acquire()
+                try:
+                    return await self._turn(queue)
+                except BaseException:
+                    queue.places.release()
+                    raise
         except TimeoutError:
             raise _crowded(address) from None
-        clock = asyncio.get_running_loop().time
-        start_s = max(clock(), queue.next_s)
-        queue.next_s = start_s + self._gap_s
-        try:
-            await asyncio.sleep(start_s - clock())
-        except BaseException:
-            queue.places.release()
-            raise
-        return _Place(queue, self._quick_s)
+
+    async def _turn(self, queue: _Queue) -> Slot:
+        async with queue.turn:
+            await queue.is_sent.wait()
+            clock = asyncio.get_running_loop().time
+            while (wait_s := queue.next_s - clock()) > 0:  # noqa: ASYNC110 - it is a time that is waited for
+                await asyncio.sleep(wait_s)
+            return Slot(queue, quick_s=self._quick_s, gap_s=self._gap_s)
 
     def _forget(self, address: str) -> None:
         if (queue := self._queues.get(address)) and not queue.users:
@@ -86,23 +96,48 @@ class _Queue:
 
     def __init__(self, at_once: int) -> None:
         self.places = asyncio.Semaphore(at_once)
+        self.turn = asyncio.Lock()
+        #: the request that had the last turn is on its way
+        self.is_sent = asyncio.Event()
+        self.is_sent.set()
         self.users = 0
-        #: when the next request may begin, on the loop's clock
+        #: when the next request may be sent, on the loop's clock
         self.next_s = 0.0
 
 
-class _Place:
+class Slot:
     """One of the places at an address, left at the end or when it has been held for long."""
 
-    def __init__(self, queue: _Queue, quick_s: float) -> None:
-        self._queue: _Queue | None = queue
-        self._timer = asyncio.get_running_loop().call_later(quick_s, self.leave)
+    def __init__(self, queue: _Queue, *, quick_s: float, gap_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._queue = queue
+        self._gap_s = gap_s
+        self._is_sent = self._has_left = False
+        queue.is_sent.clear()
+        queue.next_s = loop.time() + gap_s
+        self._timers = [
+            loop.call_later(quick_s, self.leave),
+            loop.call_later(_SENT_WITHIN.total_seconds(), self._let_next),
+        ]
+
+    def sent(self) -> None:
+        """The request is on its way: the next one goes `gap` later at the earliest."""
+        self._queue.next_s = asyncio.get_running_loop().time() + self._gap_s
+        self._let_next()
 
     def leave(self) -> None:
-        self._timer.cancel()
-        queue, self._queue = self._queue, None
-        if queue is not None:
-            queue.places.release()
+        """Leaves the place to the next; may be called twice."""
+        self._let_next()
+        if not self._has_left:
+            self._has_left = True
+            self._queue.places.release()
+            self._timers[0].cancel()
+
+    def _let_next(self) -> None:
+        if not self._is_sent:
+            self._is_sent = True
+            self._queue.is_sent.set()
+            self._timers[1].cancel()
 
 
 def _crowded(address: str) -> FetchError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from aggregator.model import Document, Validators
+from aggregator.model import Document, Freshness, Validators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,19 @@ class FetchLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheHeaders:
+    """What an answer says about how long it stays fresh (RFC 9111 4.2), and by which headers."""
+
+    freshness: Freshness = field(default_factory=Freshness)
+    #: how long it has lain in caches on the way
+    age: timedelta = timedelta(0)
+    has_cache_control: bool = False
+    has_expires: bool = False
+    #: no-store, or no-cache for all of the answer
+    forbids_reuse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """One redirect: who sent us on, with which status."""
 
@@ -42,8 +56,8 @@ class NotModified:
     url: str
     #: the pair to send next time: what the 304 brought, else what was sent
     validators: Validators
-    #: how long the answer says it stays fresh (RFC 9111 4.2); None: it does not say
-    fresh_for: timedelta | None = None
+    cache: CacheHeaders = field(default_factory=CacheHeaders)
+    retry_after: timedelta | None = None
     hops: tuple[Hop, ...] = ()
     #: where a chain of permanent redirects only has led; None: no redirect, or one of them was temporary
     permanent_target: str | None = None
@@ -61,10 +75,11 @@ class Response:
     content_type: str | None = None
     content_language: str | None = None
     validators: Validators = field(default_factory=Validators)
-    fresh_for: timedelta | None = None
+    cache: CacheHeaders = field(default_factory=CacheHeaders)
+    retry_after: timedelta | None = None
     #: its ``Link`` headers, as one
     link: str | None = None
-    #: the connection ended before the announced end: the last part may be missing
+    #: it is not the whole: the connection ended before the announced end, or more came than was announced
     truncated: bool = False
     #: 226: entries that are new since the document we hold, not the document (RFC 3229)
     delta: bool = False
@@ -100,10 +115,21 @@ class Reply:
 REPLY_BYTES = 16_384
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnHeaders:
+    """Headers of the operator's own for one source: cookies, keys, another User-Agent. They may be secrets."""
+
+    #: the address that they were written for: they are sent to its origin and to no other
+    url: str
+    fields: Mapping[str, str] = field(repr=False)
+
+
 class SupportsGet(Protocol):
     """Whatever gets what is at an address: a `Fetcher`, or a `PrefetchedResponse`."""
 
-    async def get(self, url: str, *, validators: Validators | None = None) -> Response | NotModified:
+    async def get(
+        self, url: str, *, validators: Validators | None = None, own: OwnHeaders | None = None
+    ) -> Response | NotModified:
         """What is at `url`. Raises FetchError."""
 
 
@@ -113,6 +139,12 @@ class PrefetchedResponse:
     def __init__(self, answer: Response) -> None:
         self._answer = answer
 
-    async def get(self, url: str, *, validators: Validators | None = None) -> Response:  # noqa: ARG002 - it is there
+    async def get(
+        self,
+        url: str,  # noqa: ARG002 - it is there
+        *,
+        validators: Validators | None = None,  # noqa: ARG002
+        own: OwnHeaders | None = None,  # noqa: ARG002
+    ) -> Response:
         """The answer, whatever is asked for."""
         return self._answer

@@ -5,16 +5,22 @@ An address is asked for as it was written: nothing is re-quoted, added, sorted o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from yarl import URL
 
 from aggregator.collect.fetch.types import Hop
+from aggregator.collect.hosts import ascii_host
 from aggregator.errors import FetchError
 
 MAX_URL = 8192
 _PERMANENT = frozenset({301, 308})
+#: an authority whose host is not in ASCII
+_HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#]*@)?)(?=[^/?#:@\[]*[^\x00-\x7f])([^/?#:@\[]+)")
+#: of what is not printable, ZWNJ and ZWJ: letters of a name (IDNA 2008)
+_JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class RedirectChain:
 
     def __init__(self, url: URL, *, max_hops: int, began_s: float = 0.0) -> None:
         self.url = url
+        self.first_origin = origin(url)
         self.began_s = began_s
         self.hops: list[Hop] = []
         self._max_hops = max_hops
@@ -57,7 +64,8 @@ class RedirectChain:
     def with_cookies(self, fields: Mapping[str, str]) -> Mapping[str, str]:
         """The headers of the next request: `fields`, and seldom a cookie."""
         kept = self._kept.get(str(self.url.raw_host)) if self._sends_cookies else None
-        return {**fields, "Cookie": "; ".join(kept)} if kept else fields
+        own = [fields["Cookie"]] if "Cookie" in fields else []
+        return {**fields, "Cookie": "; ".join([*own, *kept])} if kept else fields
 
     @property
     def permanent_target(self) -> str | None:
@@ -80,6 +88,11 @@ def address(text: str) -> URL:
         raise FetchError("bad-url", f"Not an address that can be fetched: {error}", permanent=True) from error
 
 
+def origin(url: URL) -> str:
+    """Scheme, host and port (RFC 9110 4.3.1), as text."""
+    return f"{url.scheme}://{str(url.raw_host).rstrip('.')}:{url.port}"
+
+
 def next_hop(url: URL, location: str) -> URL:
     """Where a redirect leads; credentials go along within the same origin only (RFC 9110 15.4)."""
     try:
@@ -99,9 +112,11 @@ def _read(text: str) -> URL:
         raise ValueError("it is empty")
     if len(text) > MAX_URL:
         raise ValueError(f"it is {len(text)} characters long")
-    if "\\" in text or not text.isprintable():
+    if "\\" in text or not text.translate(_JOINERS).isprintable():
         raise ValueError("it contains a backslash or a control character")
     try:
+        if not text.isascii() and (named := _HOST.match(text)):
+            text = named[1] + ascii_host(named[2]) + text[named.end() :]
         return URL(text, encoded=text.isascii() and " " not in text)
     except IndexError as error:  # what yarl has to say of brackets before an @ with nothing behind it
         raise ValueError("its host is none") from error

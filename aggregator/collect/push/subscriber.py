@@ -161,7 +161,7 @@ class Subscriber:
         trusted = any(subscription_state.is_trusted(push, now=result.polled_at) for push in self._of(source.id))
         if result.error is not None or result.outcome == "gone" or source.subscription.interval or not trusted:
             return result
-        return subscription_state.relaxed(result)
+        return subscription_state.relaxed(source, result)
 
     async def missed(self, source: Source, oldest_new: datetime | None) -> None:
         """A poll has found new entries: if a push should have brought them, it is not trusted until the next one."""

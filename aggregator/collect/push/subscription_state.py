@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from aggregator.collect.decision import put_off
 from aggregator.model import PollResult, Push, Source
 
 __all__ = [
@@ -177,11 +178,10 @@ def is_trusted(push: Push, *, now: datetime) -> bool:
     return push.until > now and now - push.delivered_at <= _TRUSTED_FOR
 
 
-def relaxed(result: PollResult) -> PollResult:
+def relaxed(source: Source, result: PollResult) -> PollResult:
     """A poll that went well, of a source whose pushes are trusted: the next one is six times as far, a day at most."""
-    now = result.polled_at
-    later = min(now + _RELAXED * (result.next_poll - now), now + _RELAXED_CAP)
-    return replace(result, next_poll=max(result.next_poll, later))
+    wait = min(_RELAXED * (result.next_poll - result.polled_at), _RELAXED_CAP)
+    return put_off(source, result, wait)
 
 
 def is_missed(push: Push, found: datetime | None, *, now: datetime) -> bool:

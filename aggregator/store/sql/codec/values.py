@@ -14,6 +14,7 @@ from aggregator.model import (
     ConditionalState,
     Enclosure,
     FeedInfo,
+    Freshness,
     PostingRate,
     utc,
 )
@@ -97,6 +98,7 @@ def pack_posting_rate(posting_rate: PostingRate) -> str:
         {
             "weight": posting_rate.weight,
             "recent": posting_rate.recent,
+            "today": posting_rate.today,
             "as_of": to_ms_or_none(posting_rate.as_of),
             "since": to_ms_or_none(posting_rate.since),
             "hours": b2a_base64(_HOURS.pack(*posting_rate.hours, *posting_rate.weekend_hours), newline=False).decode(),
@@ -109,18 +111,15 @@ def pack_posting_rate(posting_rate: PostingRate) -> str:
 
 @lru_cache(_KEPT)
 def unpack_posting_rate(text: str | None) -> PostingRate:
-    """What `pack_posting_rate` wrote, and what older versions did: lists of hours, or of those of all days alike."""
+    """What `pack_posting_rate` wrote."""
     if text is None:
         return PostingRate()
     known = _DECODE(text)
-    hours = known["hours"]
-    if isinstance(hours, str):
-        hours = _HOURS.unpack(a2b_base64(hours))
-    else:
-        hours = (*hours, *known.get("weekend_hours", PostingRate().weekend_hours))
+    hours = _HOURS.unpack(a2b_base64(known["hours"]))
     return PostingRate(
         weight=known["weight"],
-        recent=known.get("recent", 0.0),
+        recent=known["recent"],
+        today=known["today"],
         as_of=from_ms_or_none(known["as_of"]),
         since=from_ms_or_none(known["since"]),
         hours=hours[:24],
@@ -138,6 +137,11 @@ def _conditional(known: ConditionalState) -> dict[str, object]:
         "dates_only": known.dates_only,
         "full_check_at": to_ms_or_none(known.full_check_at),
         "throttled_at": to_ms_or_none(known.throttled_at),
+        "max_age": span_ms(known.freshness.max_age),
+        "expires_in": span_ms(known.freshness.expires_in),
+        "validators_origin": known.validators_origin,
+        "good_interval": span_ms(known.good_interval),
+        "refusals": known.refusals,
     }
 
 
@@ -158,6 +162,10 @@ def unpack_conditional(text: str | None) -> ConditionalState:
         dates_only=known("dates_only", False),
         full_check_at=from_ms_or_none(known("full_check_at")),
         throttled_at=from_ms_or_none(known("throttled_at")),
+        freshness=Freshness(max_age=from_span_ms(known("max_age")), expires_in=from_span_ms(known("expires_in"))),
+        validators_origin=known("validators_origin"),
+        good_interval=from_span_ms(known("good_interval")),
+        refusals=known("refusals", 0),
     )
 
 
