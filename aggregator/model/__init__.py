@@ -53,6 +53,7 @@ from aggregator.model.fleet import ROLES, Process
 from aggregator.model.reading import (
     Copy,
     Item,
+    ItemState,
     Provenance,
     Reader,
     RelatedItem,
@@ -83,6 +84,7 @@ __all__ = [
     "HubSubscriber",
     "Item",
     "ItemList",
+    "ItemState",
     "ItemText",
     "KnownEntry",
     "Lease",

@@ -54,7 +54,7 @@ class Item:
     author: str | None
     published: datetime
     first_seen: datetime
-    #: when its content last changed, `first_seen` if never
+    #: when its content last changed: as the source says, else `published`; from the first edit on when we saw it
     updated: datetime
     summary_html: str
     content_html: str
@@ -164,6 +164,14 @@ class Reader:
     token: str
     created: datetime
     opened: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemState:
+    """What a reader has made of an item."""
+
+    read: bool
+    starred: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

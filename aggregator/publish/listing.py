@@ -65,7 +65,7 @@ class Listing:
     @property
     def updated(self) -> datetime | None:
         """When anything in it last changed, from its data alone; None if it is empty."""
-        return max((place.item.updated for place in self.places), default=None)
+        return max((max(place.item.updated, place.item.first_seen) for place in self.places), default=None)
 
 
 def cursor_of(item: Item) -> Cursor:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ class TestEntries:
         poll(store, A, entry)
         item = only_item(store)
         assert (item.title, item.url, item.section, item.author) == ("Title of 1", LINK, "World", "N. N.")
-        assert (item.published, item.first_seen, item.updated) == (NOW - HOUR, NOW, NOW)
+        assert (item.published, item.first_seen, item.updated) == (NOW - HOUR, NOW, NOW - HOUR)
         assert (item.text, item.summary_html, item.content_html) == ("lead", "<p>lead</p>", "<p>whole</p>")
         assert (item.language, item.categories, item.image_url) == ("fr", ("a", "b"), "https://x.example/i.png")
         assert (item.enclosures, item.upstream, item.full_text) == (entry.parsed.enclosures, Upstream(comments=4), True)
@@ -86,6 +86,22 @@ class TestEntries:
         assert (after.id, after.published, after.first_seen) == (before.id, before.published, before.first_seen)
         assert (after.title, after.updated) == ("New title", NOW + HOUR)
 
+    @pytest.mark.parametrize(
+        ("claimed", "expected"),
+        [(-0.5, NOW - HOUR / 2), (-30, NOW - HOUR), (5, NOW), (None, NOW - HOUR)],
+        ids=["as it says", "not before it appeared", "not in the future", "says nothing"],
+    )
+    def test_updated_is_what_the_source_says_until_an_edit_is_seen(
+        self, store: Store, claimed: float | None, expected: datetime
+    ) -> None:
+        follow(store, A)
+        updated = None if claimed is None else NOW + claimed * HOUR
+        entry = make_entry("1", published=NOW - HOUR, updated=updated)
+        poll(store, A, entry)
+        assert only_item(store).updated == expected
+        poll(store, A, edited(entry, "New title"), at=NOW + 2 * HOUR)
+        assert only_item(store).updated == NOW + 2 * HOUR
+
     def test_a_partial_document_updates_nothing(self, store: Store) -> None:
         follow(store, A)
         poll(store, A, make_entry("1", text="all"))
@@ -122,7 +138,7 @@ class TestEntries:
         assert (
             poll(store, A, make_entry("1", upstream=Upstream(comments=9, views=2**70)), at=NOW + HOUR) == PollChanges()
         )
-        assert (only_item(store).upstream, only_item(store).updated) == (Upstream(comments=9), NOW)
+        assert (only_item(store).upstream, only_item(store).updated) == (Upstream(comments=9), NOW - HOUR)
 
     def test_ids_follow_from_the_founding_entry(self, store: Store) -> None:
         follow(store, A)

@@ -12,6 +12,7 @@ from aggregator.store.contract.curation import CurationStore
 from aggregator.store.contract.fleet import FleetStore
 from aggregator.store.contract.hubs import HubStore, PushStore
 from aggregator.store.contract.items import ItemStore
+from aggregator.store.contract.reading import ReadingStore
 from aggregator.store.contract.transfer import TransferStore
 from aggregator.store.contract.work import PollChanges, SyncedSources, WorkStore
 
@@ -23,6 +24,7 @@ __all__ = [
     "ItemStore",
     "PollChanges",
     "PushStore",
+    "ReadingStore",
     "Store",
     "SyncedSources",
     "TransferStore",
@@ -31,7 +33,16 @@ __all__ = [
 
 
 class Store(
-    WorkStore, ItemStore, CurationStore, AudienceStore, HubStore, PushStore, FleetStore, TransferStore, Protocol
+    WorkStore,
+    ItemStore,
+    CurationStore,
+    AudienceStore,
+    HubStore,
+    PushStore,
+    ReadingStore,
+    FleetStore,
+    TransferStore,
+    Protocol,
 ):
     """The whole contract, and the store's own life."""
 

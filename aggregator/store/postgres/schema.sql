@@ -294,6 +294,21 @@ CREATE TABLE opened (
     PRIMARY KEY (reader_id, item_id)
 );
 CREATE INDEX opened_item ON opened(item_id);
+-- What readers have read and starred through the Google Reader API.
+CREATE TABLE reader_states (
+    reader_id bigint NOT NULL,
+    item_id bigint NOT NULL,
+    is_read integer NOT NULL,
+    is_starred integer NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (reader_id, item_id)
+);
+CREATE INDEX reader_states_item ON reader_states(item_id);
+-- Values that stay as they were first written: the authority of the ids of feeds, which digests have been sent.
+CREATE TABLE minted (
+    name text COLLATE "C" PRIMARY KEY NOT NULL,
+    value text COLLATE "C" NOT NULL
+);
 -- Views that are recorded and not counted yet, by the public id of their item.
 CREATE TABLE pending_views (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -19,6 +19,7 @@ from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
+from aggregator.store.sql.reader_states import ReaderStates
 from aggregator.store.sql.transfer import Transfer
 
 __all__ = ["PostgresStore"]
@@ -27,7 +28,9 @@ __all__ = ["PostgresStore"]
 MIN_VERSION = 150000
 
 
-class PostgresStore(work_queue.Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, Fleet, Transfer):
+class PostgresStore(
+    work_queue.Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, ReaderStates, Fleet, Transfer
+):
     """`aggregator.store.Store` in one schema of a PostgreSQL database."""
 
     _engine: Engine

@@ -17,6 +17,7 @@ _ATTACHED = (
     ("visitors", "other.day = visitors.day AND other.visitor = visitors.visitor"),
     ("likes", "other.visitor = likes.visitor"),
     ("opened", "other.reader_id = opened.reader_id"),
+    ("reader_states", "other.reader_id = reader_states.reader_id"),
 )
 
 

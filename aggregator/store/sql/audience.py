@@ -104,7 +104,8 @@ class Audience:
             row = connection.execute("DELETE FROM readers WHERE name = ? RETURNING id, token", (name,)).fetchone()
             if row is None:
                 return False
-            connection.execute("DELETE FROM opened WHERE reader_id = ?", (row["id"],))
+            for table in ("opened", "reader_states"):
+                connection.execute(f"DELETE FROM {table} WHERE reader_id = ?", (row["id"],))
             own = [
                 (key,)
                 for (key,) in connection.execute("SELECT key FROM lists WHERE key LIKE '%/reader/%'")

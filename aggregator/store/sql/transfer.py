@@ -34,6 +34,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "marks": ("mark",),
     "readers": ("id",),
     "opened": ("reader_id", "item_id"),
+    "reader_states": ("reader_id", "item_id"),
+    "minted": ("name",),
     "hub_subscribers": ("topic", "callback"),
     "pushes": ("token",),
 }

@@ -279,6 +279,21 @@ CREATE TABLE opened (
     PRIMARY KEY (reader_id, item_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX opened_item ON opened(item_id);
+-- What readers have read and starred through the Google Reader API.
+CREATE TABLE reader_states (
+    reader_id INTEGER NOT NULL,
+    item_id INTEGER NOT NULL,
+    is_read INTEGER NOT NULL,
+    is_starred INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (reader_id, item_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reader_states_item ON reader_states(item_id);
+-- Values that stay as they were first written: the authority of the ids of feeds, which digests have been sent.
+CREATE TABLE minted (
+    name TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 -- How far each log of views has been folded into the counts.
 CREATE TABLE folded (
     log_id BLOB PRIMARY KEY,

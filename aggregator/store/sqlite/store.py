@@ -18,6 +18,7 @@ from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
+from aggregator.store.sql.reader_states import ReaderStates
 from aggregator.store.sql.transfer import Transfer
 from aggregator.store.sql.work_queue import Work
 from aggregator.store.sqlite import backup, migrations
@@ -34,7 +35,7 @@ CHECKED_BYTES = 256 << 20
 FREE_SHARE = 0.25
 
 
-class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, Fleet, Transfer):
+class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, ReaderStates, Fleet, Transfer):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
 
     _engine: Engine

@@ -77,6 +77,7 @@ def verdict_columns(verdict: Verdict) -> tuple[str | None, float, int | None, st
 def entry_row(entry: Entry, source_id: int, polled_ms: int) -> EntryRow:
     """An entry as its columns."""
     parsed = entry.parsed
+    published_ms = min(codec.to_ms(entry.published), polled_ms)
     entry_key = digest(entry.entry_id)
     return EntryRow(
         source_id,
@@ -85,7 +86,7 @@ def entry_row(entry: Entry, source_id: int, polled_ms: int) -> EntryRow:
         entry.id_basis,
         parsed.guid,
         entry_key if parsed.guid == entry.entry_id else _key(parsed.guid),
-        min(codec.to_ms(entry.published), polled_ms),
+        published_ms,
         polled_ms,
         entry.canonical_url,
         _key(entry.canonical_url),
@@ -102,8 +103,14 @@ def entry_row(entry: Entry, source_id: int, polled_ms: int) -> EntryRow:
         _array(entry.outlinks),
         parsed.text,
         *upstream_counts(entry),
-        polled_ms,
+        _updated_ms(entry, published_ms, polled_ms),
     )
+
+
+def _updated_ms(entry: Entry, published_ms: int, polled_ms: int) -> int:
+    """When the source says that it has last changed the entry, clamped to its life so far; else when it appeared."""
+    claimed = entry.parsed.updated
+    return published_ms if claimed is None else min(max(codec.to_ms(claimed), published_ms), polled_ms)
 
 
 def _key(text: str | None) -> bytes | None:

@@ -158,7 +158,7 @@ def _taken(connection: Connection, ids: Sequence[int]) -> set[int]:
 def _item(item_id: int, public: int, lead_id: int, arrival: Arrival, _: Entry, row: EntryRow) -> tuple[object, ...]:
     return (
         *(item_id, public, lead_id, arrival.source_id, row.section or arrival.section),
-        *(row.published, arrival.polled_ms, arrival.polled_ms),
+        *(row.published, arrival.polled_ms, row.updated),
         row.dropped is None and arrival.role == "source",
         *(row.text_key, row.boost),
         None if row.pin_ms is None else arrival.polled_ms + row.pin_ms,

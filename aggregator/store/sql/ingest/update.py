@@ -24,10 +24,11 @@ WITH asked(source, key) AS (VALUES {{}})
 SELECT id, source_id, entry_key, item_id, content_hash, url, tombstone, {", ".join(UPSTREAM)}
 FROM asked CROSS JOIN entries WHERE source_id = source AND entry_key = key
 """
+#: an edit is dated by the poll that saw it: the row was made for that poll, and says so as `first_seen`;
 #: content that retention has removed stays removed
 _EDIT = f"""UPDATE entries SET {", ".join(f"{name} = ?" for name in (*CONTENT, "updated"))}, revision = revision + 1
     WHERE id = ?"""
-_edited = attrgetter(*CONTENT, "updated")
+_edited = attrgetter(*CONTENT, "first_seen")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,77 @@
+"""What readers have read and starred, and values that are minted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from aggregator.errors import NotFound
+from aggregator.model import ItemState
+from aggregator.store.sql import codec, item_loader
+from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
+from aggregator.store.sql.ids import encode_id
+
+_MARK = """
+INSERT INTO reader_states(reader_id, item_id, is_read, is_starred, at)
+VALUES (?1, ?2, coalesce(?3, 0), coalesce(?4, 0), ?5)
+ON CONFLICT(reader_id, item_id) DO UPDATE SET is_read = coalesce(?3, reader_states.is_read),
+    is_starred = coalesce(?4, reader_states.is_starred), at = excluded.at
+"""
+_STATE = """
+SELECT s.is_read, s.is_starred FROM reader_states s JOIN readers r ON r.id = s.reader_id
+WHERE r.token = ? AND s.item_id = ?
+"""
+_STARRED = """
+SELECT i.public_id FROM reader_states s JOIN readers r ON r.id = s.reader_id JOIN items i ON i.id = s.item_id
+WHERE r.token = ? AND s.is_starred = 1 ORDER BY s.at DESC, i.id DESC LIMIT ?
+"""
+
+
+class ReaderStates:
+    """The part of the store that every engine shares: `ReadingStore`."""
+
+    _engine: Engine
+
+    def mint(self, name: str, value: str) -> str:
+        """The value under this name; `value` is written there if there is none yet."""
+
+        def run(connection: Connection) -> str:
+            connection.execute("INSERT INTO minted(name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
+            return str(connection.execute("SELECT value FROM minted WHERE name = ?", (name,)).fetchone()[0])
+
+        return self._engine.write(run)
+
+    def mark_items(
+        self, token: str, ids: Sequence[str], *, read: bool | None = None, starred: bool | None = None, now: datetime
+    ) -> int:
+        """Sets what a reader has read or starred (None: as it is); how many of the ids are items."""
+        values = tuple(None if value is None else int(value) for value in (read, starred))
+
+        def run(connection: Connection) -> int:
+            reader = connection.execute("SELECT id FROM readers WHERE token = ?", (token,)).fetchone()
+            if reader is None:
+                raise NotFound("there is no reader with this token")
+            rows = {row_id for row_id in item_loader.resolve_each(connection, list(ids)) if row_id is not None}
+            marks = [(reader["id"], row_id, *values, codec.to_ms(now)) for row_id in sorted(rows)]
+            connection.executemany(_MARK, marks)
+            return len(rows)
+
+        return self._engine.write(run)
+
+    def item_states(self, token: str, ids: Sequence[str]) -> dict[str, ItemState]:
+        """What a reader has made of these items; those that were never marked are absent."""
+
+        def run(connection: Connection) -> dict[str, ItemState]:
+            found = {}
+            for item_id, row_id in zip(ids, item_loader.resolve_each(connection, list(ids)), strict=True):
+                row = connection.execute(_STATE, (token, row_id)).fetchone() if row_id is not None else None
+                if row is not None:
+                    found[item_id] = ItemState(read=bool(row["is_read"]), starred=bool(row["is_starred"]))
+            return found
+
+        return self._engine.read(run)
+
+    def starred(self, token: str, *, limit: int) -> list[str]:
+        """The ids of the items that a reader has starred, the last starred first. limit 0: all."""
+        rows = self._engine.read(lambda connection: connection.execute(_STARRED, (token, limit or NO_LIMIT)).fetchall())
+        return [encode_id(row["public_id"]) for row in rows]
