@@ -9,8 +9,10 @@ AggregatorError
 ├── StoreError             the store cannot do what was asked
 │   ├── StoreUnavailable   locked, full, unreadable: try again later
 │   ├── StoreUnusable      not ours, too new, corrupt, no permission: a person must act (exit 78)
+│   │   └── StoreDamaged   damaged, deleted, emptied or replaced: a backup can take its place
 │   ├── StaleLease         somebody else has taken over this piece of work; nothing was changed
 │   └── LostRole           another process has taken the role this one had; nothing was changed
+├── ParserUnavailable      no parse process can be started: a fault of this machine, not of a feed
 ├── NotFound               no such item, source, list or reader
 └── RenderError            one item cannot be published; the rest of its feed can
 """
@@ -101,12 +103,20 @@ class StoreUnusable(StoreError):
     """The store is not ours, from a newer version, corrupt or not permitted; a person has to act."""
 
 
+class StoreDamaged(StoreUnusable):
+    """The file of the store is damaged, was deleted, emptied or replaced; a backup can take its place."""
+
+
 class StaleLease(StoreError):
     """The lease has run out and the work was given to somebody else; nothing was changed."""
 
 
 class LostRole(StoreError):
     """Another process has taken the role that this one held; nothing was written."""
+
+
+class ParserUnavailable(AggregatorError):
+    """No parse process can be started: polling waits, and no source is to blame."""
 
 
 class NotFound(AggregatorError):

@@ -18,6 +18,7 @@ Whoever writes a second backend implements `Store` and runs `tests/store` agains
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from aggregator.errors import StoreUnusable
@@ -46,8 +47,12 @@ __all__ = [
     "SyncedSources",
     "WorkStore",
     "is_postgresql",
+    "list_copies",
     "open_store",
+    "recover",
     "restore",
+    "sweep",
+    "verify_copy",
 ]
 
 
@@ -83,6 +88,37 @@ def restore(url: str, *, base: Path, backup: Path) -> None:
     from aggregator.store.sqlite import backup as backups
 
     backups.restore(backup, _sqlite_path(url, base))
+
+
+def recover(url: str, *, base: Path, backups: Path, now: datetime) -> tuple[Path | None, Path | None]:
+    """Puts the newest good copy of `backups` in the place of a damaged store: (that copy, where the damaged file lies).
+
+    Without a good copy the next opening makes an empty store. StoreUnavailable while another process has it open.
+    """
+    from aggregator.store.sqlite import backup as sqlite_backup
+
+    return sqlite_backup.recover(_sqlite_path(url, base), backups, now=now)
+
+
+def list_copies(directory: Path) -> list[tuple[datetime, Path]]:
+    """(when it was made, path) of the copies that daemons made in `directory`, oldest first."""
+    from aggregator.store.sqlite import backup as sqlite_backup
+
+    return sqlite_backup.copies(directory)
+
+
+def verify_copy(path: Path) -> int:
+    """The number of entries in a copy. StoreUnusable if it is damaged or not one of ours."""
+    from aggregator.store.sqlite import backup as sqlite_backup
+
+    return sqlite_backup.verify(path)
+
+
+def sweep(directory: Path) -> list[Path]:
+    """Removes the temporary files that ended processes have left in `directory`; which."""
+    from aggregator.store.sqlite import backup as sqlite_backup
+
+    return sqlite_backup.sweep(directory)
 
 
 def _sqlite_path(url: str, base: Path) -> Path:

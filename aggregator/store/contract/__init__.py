@@ -53,7 +53,23 @@ class Store(
         """Removes the content of items published before then (never their identity); how many. In small batches."""
 
     def ping(self) -> None:
-        """Returns if the writer and a reader answer; raises StoreUnavailable otherwise."""
+        """Returns if the writer and a reader answer.
+
+        Raises StoreUnavailable if not, StoreDamaged if anything has met damage since the store was opened, or if its
+        file was deleted, emptied or replaced.
+        """
+
+    def enter(self, kind: str, *, now: datetime) -> int:
+        """Says that this process polls from the store until `close`; how many others do.
+
+        `kind` is ``daemon`` or ``command``. If there is no other, what processes that ended had leased is free.
+        """
+
+    def daemons(self) -> int:
+        """How many other daemons poll from this store."""
+
+    def rescue(self) -> None:
+        """Writes the store back to where it was opened, after its file was deleted. StoreError: it cannot."""
 
     def backup(self, path: Path) -> None:
         """A verified, consistent copy at `path`, made while others write; replaced atomically."""

@@ -65,6 +65,9 @@ class WorkStore(Protocol):
         complete what was handed out has gone with the power, and it is due again.
         """
 
+    def give_back(self, lease: Lease, *, now: datetime) -> None:
+        """Ends a lease; what was not completed of it is due at once. Nothing if it belongs to somebody else by now."""
+
     def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
         """What is remembered of these guids and canonical links of this source, tombstones included."""
 

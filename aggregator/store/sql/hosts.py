@@ -30,6 +30,34 @@ def free(connection: Connection, pauses: Sequence[Pause]) -> None:
     connection.executemany(f"{_FREE} WHERE host = ?1", pauses)
 
 
+_LEASED = "SELECT host, token FROM hosts WHERE leased_until > ?"
+_GIVE_BACK = """
+UPDATE sources SET due_at = min(due_at, ?3), lease_token = NULL WHERE host = ?1 AND lease_token = ?2
+"""
+
+
+def free_leases(connection: Connection, now_ms: int) -> int:
+    """Takes back what is leased; how many hosts. What was not completed of them is due at once.
+
+    For a process that polls alone: whoever had leased them has ended.
+    """
+    leased = [(host, token) for host, token in connection.execute(_LEASED, (now_ms,)).fetchall()]
+    give_back(connection, leased, now_ms)
+    return len(leased)
+
+
+def give_back(connection: Connection, leases: Sequence[tuple[str, int]], now_ms: int) -> None:
+    """(host, token) of leases that end now; what was not completed of them is due at once."""
+    current = [
+        (host, token)
+        for host, token in leases
+        if connection.execute("SELECT 1 FROM hosts WHERE host = ? AND token = ?", (host, token)).fetchone()
+    ]
+    connection.executemany(_GIVE_BACK, [(host, token, now_ms) for host, token in current])
+    connection.executemany("UPDATE hosts SET token = token + 1 WHERE host = ?", [(host,) for host, _ in current])
+    free(connection, [(host, 0, 0) for host, _ in current])
+
+
 def refresh(connection: Connection, hosts: Iterable[str], now_ms: int) -> None:
     """When hosts are next due whose sources are no longer what they were; those that are leased keep their lease."""
     connection.executemany(f"{_FREE} WHERE host = ?1 AND leased_until <= ?4", [(host, 0, 0, now_ms) for host in hosts])

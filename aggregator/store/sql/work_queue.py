@@ -105,6 +105,11 @@ class Work:
         # a disk that turns for each claim would have all slots wait for it
         return self._engine.write(run, lasting=False) if limit > 0 else []
 
+    def give_back(self, lease: Lease, *, now: datetime) -> None:
+        """Ends a lease; what was not completed of it is due at once."""
+        leases = [(lease.host, lease.token)]
+        self._engine.write(lambda connection: hosts.give_back(connection, leases, codec.to_ms(now)))
+
     def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
         """What is remembered of these guids and canonical links of this source, tombstones included."""
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import re
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
-from aggregator.errors import StoreUnavailable, StoreUnusable
+from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
 from aggregator.store.sqlite import migrations
-from aggregator.store.sqlite.connection import connect, open_beside, wrapped
+from aggregator.store.sqlite.connection import connect, wrapped
+from aggregator.store.sqlite.lock import Lock
+
+#: copies that the daemon makes, by the UTC time of their making
+_COPY_NAME = re.compile(r"aggregator-(\d{8}T\d{6})Z\.db")
+#: ``.<name>.<pid>.tmp``: a copy that is not complete; SQLite puts its journal beside it
+_TEMPORARY_NAME = re.compile(r"\..+\.(\d+)\.tmp(-journal)?")
 
 
 def quick_check(connection: sqlite3.Connection, place: str) -> None:
@@ -21,16 +28,44 @@ def quick_check(connection: sqlite3.Connection, place: str) -> None:
     except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok":
-        raise StoreUnusable(f"{place} is damaged ({found}): stop the daemon and restore a backup")
+        raise StoreDamaged(f"{place} is damaged ({found}): stop the daemon and restore a backup")
 
 
-def verify(path: Path) -> None:
-    """StoreUnusable unless `path` is a whole store of this program, of a version that this one can read."""
+def verify(path: Path) -> int:
+    """The number of entries in the backup at `path`.
+
+    Raises StoreUnusable unless it is a whole store of this program, of a version that this one can read.
+    """
     with wrapped(path), contextlib.closing(connect(path, mode="ro")) as connection:
         if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
             raise StoreUnusable(f"{path} is no backup of this program")
         migrations.check(connection, str(path))
         quick_check(connection, str(path))
+        return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+def copies(directory: Path) -> list[tuple[datetime, Path]]:
+    """(when it was made, path) of the copies that the daemon made in `directory`, oldest first."""
+    if not directory.is_dir():
+        return []
+    named = ((_COPY_NAME.fullmatch(path.name), path) for path in directory.iterdir())
+    return sorted(
+        (datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC), path) for found, path in named if found
+    )
+
+
+def sweep(directory: Path) -> list[Path]:
+    """Removes what copies that were cut short have left in `directory`: temporary files of processes that have ended.
+
+    Returns what was removed. A process id that is in use again keeps its file until the next sweep.
+    """
+    removed = list[Path]()
+    for path in directory.iterdir() if directory.is_dir() else ():
+        found = _TEMPORARY_NAME.fullmatch(path.name)
+        if found and int(found[1]) != os.getpid() and not Path(f"/proc/{found[1]}").exists():
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
 
 
 def copy(source: Path, path: Path) -> None:
@@ -38,6 +73,8 @@ def copy(source: Path, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
+        # VACUUM writes into an empty file: one that nobody else can read, whatever the umask
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with wrapped(source), contextlib.closing(connect(source, mode="rw")) as connection:
             connection.execute("VACUUM INTO ?", (str(temporary),))
         verify(temporary)
@@ -62,14 +99,7 @@ def restore(backup: Path, target: Path) -> None:
     try:
         if not lock.alone():
             raise StoreUnavailable(f"{target} is in use: stop the daemon first")
-        shutil.copyfile(backup, temporary)
-        if target.exists():
-            owner = target.stat()
-            temporary.chmod(owner.st_mode & 0o777)
-            if os.geteuid() == 0:
-                os.chown(temporary, owner.st_uid, owner.st_gid)
-        _set_aside(target)
-        _put(temporary, target)
+        _restore(backup, target, temporary, before="before-restore")
     except OSError as error:
         raise StoreUnavailable(f"{target}: {error}") from error
     finally:
@@ -77,15 +107,62 @@ def restore(backup: Path, target: Path) -> None:
         lock.close()
 
 
-def _set_aside(target: Path) -> None:
-    """Keeps the present file with all that is in its journal; a damaged one as it is."""
+def recover(target: Path, backups: Path, *, now: datetime) -> tuple[Path | None, Path | None]:
+    """Puts the newest good copy of `backups` in the place of a store that is damaged, empty or missing.
+
+    Returns the copy (None: there is none that can be used, and the next opening makes an empty store) and where the
+    damaged file lies now (None: there was none). Raises StoreUnavailable while another process has the store open.
+    """
+    lock = Lock(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        if not lock.alone():
+            raise StoreUnavailable(f"{target} is damaged and in use by another process: stop it")
+        mark = f"corrupt-{now:%Y%m%dT%H%M%SZ}"
+        aside = target.with_name(f"{target.name}.{mark}") if target.exists() and target.stat().st_size else None
+        for _, backup in reversed(copies(backups)):
+            with contextlib.suppress(StoreError):
+                verify(backup)
+                _restore(backup, target, temporary, before=mark, journal=False)
+                return backup, aside
+        _set_aside(target, before=mark, journal=False)
+        return None, aside
+    except OSError as error:
+        raise StoreUnavailable(f"{target}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+        lock.close()
+
+
+def _restore(backup: Path, target: Path, temporary: Path, *, before: str, journal: bool = True) -> None:
+    """The file, with the owner of what it replaces or of the folder, readable by that owner only."""
+    with open(temporary, "xb", opener=_private) as new, backup.open("rb") as old:
+        shutil.copyfileobj(old, new)
+    if os.geteuid() == 0:
+        owner = (target if target.exists() else target.parent).stat()
+        os.chown(temporary, owner.st_uid, owner.st_gid)
+    _set_aside(target, before=before, journal=journal)
+    _put(temporary, target)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _set_aside(target: Path, *, before: str, journal: bool) -> None:
+    """Keeps the present file as ``<name>.<before>``, with all that is in its journal; a damaged one as it is."""
     if not target.exists():
         return
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(target, mode="rw")) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if journal:
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(target, mode="rw")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for suffix in ("-wal", "-shm"):
-        target.with_name(target.name + suffix).unlink(missing_ok=True)
-    target.replace(target.with_name(target.name + ".before-restore"))
+        beside = target.with_name(target.name + suffix)
+        if journal:
+            beside.unlink(missing_ok=True)
+        elif beside.exists():
+            beside.replace(target.with_name(f"{target.name}.{before}{suffix}"))
+    target.replace(target.with_name(f"{target.name}.{before}"))
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -99,29 +176,3 @@ def _put(temporary: Path, path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-class Lock:
-    """Who has a store open: every process holds a shared lock on ``<name>.lock`` beside it."""
-
-    def __init__(self, target: Path) -> None:
-        try:
-            self._fd = open_beside(target, ".lock")
-        except OSError as error:
-            raise StoreUnusable(f"{target}.lock cannot be written by uid {os.geteuid()}: {error.strerror}") from error
-
-    def alone(self) -> bool:
-        """Whether nobody else has the store open; then nobody can open it before `share` or `close`."""
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def share(self) -> None:
-        """Has the store open, beside others; waits while somebody is alone with it."""
-        fcntl.flock(self._fd, fcntl.LOCK_SH)
-
-    def close(self) -> None:
-        """Lets go."""
-        os.close(self._fd)

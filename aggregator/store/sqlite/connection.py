@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
+from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
 from aggregator.store.sql.ids import search_query
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ def explain(error: Exception, path: Path) -> StoreError:
     """The engine's error as one of ours: what happened, where, and whether a person must act."""
     code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
     if code in _CORRUPT:
-        return StoreUnusable(f"{path} is damaged ({error}): stop the daemon and restore a backup")
+        return StoreDamaged(f"{path} is damaged ({error}): stop the daemon and restore a backup")
     if isinstance(error, sqlite3.OperationalError):
         return StoreUnavailable(f"{path}: {error}")
     return StoreError(f"{path}: {error}")
@@ -168,7 +168,8 @@ def connect(path: Path, *, mode: str) -> Connection:
 
 
 def connect_writer(path: Path) -> Connection:
-    """The writing connection, with what durability asks for."""
+    """The writing connection, with what durability asks for. A new file is for its owner only, as its journal is."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = connect(path, mode="rwc")
     for pragma in _WRITER_PRAGMAS:
         connection.execute(pragma)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import TypeVar
 
-from aggregator.errors import AggregatorError, StoreUnavailable
+from aggregator.errors import AggregatorError, StoreDamaged, StoreError, StoreUnavailable
 from aggregator.store.sqlite.connection import (
     BUSY_S,
     Connection,
@@ -43,6 +44,8 @@ One = TypeVar("One")
 T = TypeVar("T")
 
 PING_S = 5.0
+#: how a SQLite file begins
+_MAGIC = b"SQLite format 3\0"
 
 
 class Engine:
@@ -52,10 +55,13 @@ class Engine:
         self.path = path
         self._writer = writer
         self._readers = readers
+        self._identity = _identity(path)
+        #: the first sign of damage since the store was opened
+        self._damage: StoreDamaged | None = None
 
     def read(self, run: Callable[[Connection], T]) -> T:
         """What `run` finds in one consistent snapshot."""
-        with wrapped(self.path):
+        with self._wrapped():
             return self._readers.read(run)
 
     def write(self, run: Callable[[Connection], T], *, lasting: bool = True) -> T:
@@ -72,23 +78,70 @@ class Engine:
 
         `run` gets them all; where it fails half-way nothing of that counts, and it gets them one by one.
         """
-        return [explained(outcome, self.path) for outcome in self._writer.submit(items, run).result()]
+        return [self._noted(explained(outcome, self.path)) for outcome in self._writer.submit(items, run).result()]
 
     def ping(self) -> None:
-        """StoreUnavailable unless the writer and a reader answer."""
+        """StoreUnavailable unless the writer and a reader answer, StoreDamaged if the file is not what was opened."""
+        if self._damage is not None:
+            raise self._damage
+        if (changed := self._changed()) is not None:
+            raise StoreDamaged(f"{self.path} {changed} while it was in use")
         self.read(lambda connection: connection.execute("SELECT 1").fetchone())
         try:
             self._written(lambda connection: connection.execute("SELECT 1").fetchone(), within_s=PING_S)
         except FutureTimeoutError:
             raise StoreUnavailable(f"{self.path}: the writer has not answered for {PING_S:.0f} s") from None
+        except StoreDamaged:
+            raise
         except AggregatorError as error:
             raise StoreUnavailable(str(error)) from error
+
+    def rescue(self) -> None:
+        """Writes what this process still has open of a deleted file to its path. StoreError: it cannot."""
+        if self.path.exists():
+            raise StoreError(f"{self.path} exists")
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        try:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            self._readers.apart(lambda connection: connection.execute("VACUUM INTO ?", (str(temporary),)))
+            temporary.replace(self.path)
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path}: {error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _changed(self) -> str | None:
+        """How the file at the path is no longer the one that was opened; None: it is."""
+        try:
+            if _identity(self.path) != self._identity:
+                return "was replaced"
+            with self.path.open("rb") as file:
+                return None if file.read(len(_MAGIC)) == _MAGIC else "was overwritten"
+        except FileNotFoundError:
+            return "was deleted"
+        except OSError:
+            return None  # out of descriptors, say: that is no damage
+
+    def _noted(self, outcome: T | StoreError) -> T | StoreError:
+        if isinstance(outcome, StoreDamaged):
+            self._damage = self._damage or outcome
+        return outcome
+
+    @contextlib.contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        """`wrapped`, with damage remembered for the next ping."""
+        try:
+            with wrapped(self.path):
+                yield
+        except StoreDamaged as error:
+            self._noted(error)
+            raise
 
     def _written(self, run: Callable[[Connection], T], *, lasting: bool = True, within_s: float | None = None) -> T:
         def alone(connection: Connection, _: Sequence[None]) -> list[T | Exception]:
             return [run(connection)]
 
-        with wrapped(self.path):
+        with self._wrapped():
             (outcome,) = self._writer.submit([None], alone, lasting=lasting).result(within_s)
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -103,3 +156,8 @@ class Engine:
         """Ends the readers, then the writer after what is queued: the last to leave folds the journal away."""
         self._readers.close()
         self._writer.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

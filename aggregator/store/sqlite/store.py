@@ -8,9 +8,9 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
-from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
+from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
 from aggregator.model import StoreStats
-from aggregator.store.sql import codec, item_loader, retention, stats
+from aggregator.store.sql import codec, hosts, item_loader, retention, stats
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
 from aggregator.store.sql.engine import Connection
@@ -24,6 +24,7 @@ from aggregator.store.sql.work_queue import Work
 from aggregator.store.sqlite import backup, migrations
 from aggregator.store.sqlite.connection import connect_writer, refuse_unreachable, wrapped
 from aggregator.store.sqlite.engine import Engine
+from aggregator.store.sqlite.lock import Lock
 from aggregator.store.sqlite.threads import Readers, Writer
 from aggregator.store.sqlite.view_log import ViewLog
 from aggregator.store.sqlite.views import Views
@@ -40,7 +41,7 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
 
     _engine: Engine
 
-    def __init__(self, engine: Engine, log: ViewLog, lock: backup.Lock) -> None:
+    def __init__(self, engine: Engine, log: ViewLog, lock: Lock) -> None:
         self._engine = engine
         self._item_cache, self._related_cache = item_loader.caches()
         self._log = log
@@ -54,7 +55,8 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
     def open(cls, path: Path, *, create: bool) -> SqliteStore:
         """The store at `path`, migrated to the current schema. StoreUnusable where a person must act."""
         refuse_unreachable(path, create=create)
-        lock = backup.Lock(path)
+        _refuse_emptied(path)
+        lock = Lock(path)
         try:
             alone = lock.alone()
             if not alone:
@@ -86,13 +88,29 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
         return removed
 
     def ping(self) -> None:
-        """Returns if the writer and a reader answer; raises StoreUnavailable otherwise."""
+        """Returns if the writer and a reader answer from the file that was opened; raises StoreError otherwise."""
         self._engine.ping()
 
     def backup(self, path: Path) -> None:
         """A verified, consistent copy at `path`, made while others write; replaced atomically."""
         self.fold_views()
         backup.copy(self._engine.path, path)
+
+    def enter(self, kind: str, *, now: datetime) -> int:
+        """Polls from now on; how many others do. Frees what is leased to nobody if there are none."""
+        others = self._lock.seats("daemon") + self._lock.seats("command")
+        self._lock.take_seat(kind)
+        if not others:
+            self._engine.write(lambda connection: hosts.free_leases(connection, codec.to_ms(now)))
+        return others
+
+    def daemons(self) -> int:
+        """How many other daemons poll from this store."""
+        return self._lock.seats("daemon")
+
+    def rescue(self) -> None:
+        """Writes the store back to its path after the file was deleted while it was open. StoreError: it cannot."""
+        self._engine.rescue()
 
     def close(self) -> None:
         """Finishes what was begun and lets go of everything. May be called twice."""
@@ -102,6 +120,18 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
         self._log.close()
         self._engine.close()
         self._lock.close()
+
+
+def _refuse_emptied(path: Path) -> None:
+    """StoreDamaged if the store is missing or empty and backups of it lie beside it: it has not always been so."""
+    if path.exists() and path.stat().st_size:
+        return
+    if kept := backup.copies(path.parent / "backup"):
+        what = "is empty" if path.exists() else "is missing"
+        raise StoreDamaged(
+            f"{path} {what}, but there are backups of it, the newest {kept[-1][1]}: "
+            f"run `aggregator restore` with it, or move the folder away to start with an empty store"
+        )
 
 
 def _open_engine(path: Path, *, check: bool) -> Engine:

@@ -189,6 +189,16 @@ class Readers:
                 connection.execute("ROLLBACK")
             self._free.put(connection)
 
+    def apart(self, run: Callable[[Connection], object]) -> None:
+        """Runs `run` outside a transaction, on a connection of ours."""
+        connection = self._free.get(timeout=BUSY_S)
+        try:
+            connection.execute("PRAGMA query_only = OFF")
+            run(connection)
+        finally:
+            connection.execute("PRAGMA query_only = ON")
+            self._free.put(connection)
+
     def close(self) -> None:
         """Closes them as they become free; those that still read after a second are interrupted."""
         self._closed = True

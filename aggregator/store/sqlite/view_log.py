@@ -1,8 +1,9 @@
 """The log that views are appended to before they are counted: fixed-size records beside the database.
 
 An append is in the page cache when it returns (survives ``kill -9``) and on disk within a second (a thread of its
-own). How far the log has been folded is kept in the database, under the log's id, in the transaction that counts;
-emptying the log gives it a new id. So a crash at any moment neither loses a view nor counts one twice.
+own). While the disk takes no more, views are held in memory and appended when it does again. How far the log has been
+folded is kept in the database, under the log's id, in the transaction that counts; emptying the log gives it a new
+id. So a crash at any moment neither loses a view nor counts one twice.
 
 Several processes may append: each append and each emptying holds the file's lock.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,6 +34,12 @@ _CHECK = struct.Struct("<I")
 RECORD_BYTES = _BODY.size + _CHECK.size
 #: how long appended views may be in memory only (a power cut loses no more)
 SYNC_S = 0.5
+
+#: views held in memory while the disk is full; more are dropped, and counted in the log line
+MAX_HELD = 1_000_000
+WARN_EVERY_S = 60.0
+
+_log = logging.getLogger(__name__)
 
 #: item's public number, milliseconds, visitor
 Record = tuple[int, int, bytes]
@@ -63,26 +72,28 @@ class ViewLog:
         self._stop = threading.Event()
         with self._locked():
             self._mend()
+        #: records that the disk did not take, and how many were dropped beyond those
+        self._held: list[bytes] = []
+        self._dropped = 0
+        self._warned_s = float("-inf")
         self._syncer = threading.Thread(target=self._sync, name="store-views", daemon=True)
         self._syncer.start()
 
     def append(self, records: Sequence[Record]) -> None:
-        """Adds views. StoreUnavailable where the disk takes no more; then none of them is in the log."""
-        data = b"".join(map(_encode, records))
+        """Adds views; in memory for now where the disk takes no more."""
+        encoded = [_encode(record) for record in records]
         with self._locked():
-            try:
-                written = os.write(self._fd, data)
-            except OSError as error:
-                raise StoreUnavailable(f"{self._path}: {error}") from error
-            if written != len(data):
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-                raise StoreUnavailable(f"{self._path}: the disk is full; {len(records)} views were not recorded")
+            room = max(MAX_HELD - len(self._held), 0)
+            self._dropped += max(len(encoded) - room, 0)
+            self._held += encoded[:room]
+            self._write_held()
         if not self._dirty.is_set():  # asking is ten times cheaper than setting; if it is set, the sync is yet to come
             self._dirty.set()
 
     def read(self, known: tuple[bytes, int] | None) -> tuple[bytes, int, list[Record]]:
         """(log id, its end, the records behind what is `known` of it: log id and offset)."""
         with self._locked():
+            self._write_held()
             header = os.pread(self._fd, HEADER_BYTES, 0)
             log_id, end = header[len(MAGIC) :], os.fstat(self._fd).st_size
             start = known[1] if known is not None and known[0] == log_id else HEADER_BYTES
@@ -102,6 +113,7 @@ class ViewLog:
         with self._lock:
             if self._stop.is_set():
                 return
+            self._write_held()
             self._stop.set()
         self._dirty.set()
         self._syncer.join()
@@ -117,6 +129,26 @@ class ViewLog:
                 yield
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _write_held(self) -> None:
+        """Appends what is held; keeps holding it if the disk is full, with a line a minute."""
+        if not self._held:
+            return
+        data = b"".join(self._held)
+        reason = "the disk is full"
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            written, reason = 0, str(error)
+        if written == len(data):
+            self._held.clear()
+            return
+        if written:
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+        if time.monotonic() - self._warned_s >= WARN_EVERY_S:
+            self._warned_s = time.monotonic()
+            figures = {"held": len(self._held), "dropped": self._dropped, "path": self._path, "why": reason}
+            _log.warning("views are held in memory", extra=figures)
 
     def _mend(self) -> None:
         """Gives an empty or unreadable log a header with a new id, and cuts a half-written record off."""
