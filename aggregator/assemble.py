@@ -11,7 +11,7 @@ settings ─┬─ store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aggregator.collect.fetch import Fetcher, SupportsGet
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import TwoTierParsePool
-    from aggregator.collect.poll import Poller
+    from aggregator.collect.poll import Parser, Poller
     from aggregator.collect.push import HubClient, Subscriber
     from aggregator.publish.audience import Audience
     from aggregator.publish.hub import Send
@@ -127,7 +127,7 @@ def poller(
     policy: Policy,
     store: Store,
     fetcher: SupportsGet,
-    parser: TwoTierParsePool,
+    parser: Parser,
     clock: Clock,
     relax: Relax = lambda _, result: result,
 ) -> Poller:
@@ -229,7 +229,7 @@ def site(settings: Settings) -> Site:
     )
 
 
-def audience(settings: Settings, store: Store) -> Audience:
+def audience(settings: Settings, store: Store, *, on_view: Callable[[], None] = lambda: None) -> Audience:
     """Who counts views and likes."""
     from aggregator.publish.audience import Audience
 
@@ -238,6 +238,7 @@ def audience(settings: Settings, store: Store) -> Audience:
         state_dir=state_dir(settings),
         site_url=settings.site.url,
         trusted_proxies=tuple(str(network) for network in settings.server.trusted_proxies),
+        on_view=on_view,
     )
 
 
@@ -258,7 +259,7 @@ def services(
     audience: Audience,
     clock: Clock,
     health: Callable[[], Health],
-    metrics: Callable[[], str],
+    metrics: Callable[[], Awaitable[str]],
     deliveries: Deliveries | None = None,
     send: Send | None = None,
 ) -> Services:

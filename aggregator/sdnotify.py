@@ -41,6 +41,10 @@ class Notifier:
         """The configuration is being read anew; systemd pairs this with the next READY by the time in it."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
+    def extend_start(self, by: timedelta, status: str) -> None:
+        """Start-up takes longer, for a reason outside; it is not to be given up for that long."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(by.total_seconds() * 1_000_000)}\nSTATUS={status}")
+
     def stopping(self) -> None:
         """The service is on its way out."""
         self._send("STOPPING=1")

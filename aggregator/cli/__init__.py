@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
@@ -179,6 +180,9 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
     A reader of standard output that goes away (``| head``) is no error.
     """
+    if "run" in (sys.argv if arguments is None else arguments):
+        # until the daemon listens to it: a reload that comes early must not end it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         result = cli.main(arguments, prog_name="aggregator", standalone_mode=False)
         sys.stdout.flush()

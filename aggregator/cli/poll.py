@@ -125,8 +125,8 @@ async def _drain(poll_loop: PollLoop, left: set[str], *, force: bool) -> None:
         begun = await poll_loop.claim_due(force=force, only=frozenset(left))
         if begun or await poll_loop.progress(within=timedelta(milliseconds=200)) or poll_loop.in_flight:
             moved_s = loop.time()
-        if poll_loop.store_error is not None:
-            raise poll_loop.store_error
+        if poll_loop.blocked is not None:
+            raise poll_loop.blocked
 
 
 def _refresh(settings: Settings, store: Store, now: datetime) -> None:

@@ -26,6 +26,8 @@ def run(context: Context, verbose: bool) -> None:
     from aggregator import logs, sdnotify
     from aggregator.daemon import Daemon, runtime
 
+    # files hold addresses with passwords and the tokens of readers
+    os.umask(0o077)
     settings = context.settings
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
     sockets = sdnotify.inherited_sockets(os.environ, pid=os.getpid())

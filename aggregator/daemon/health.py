@@ -1,4 +1,4 @@
-"""Whether there is progress: what the watchdog and ``/healthz`` are told.
+"""Whether there is progress: what the watchdog, ``/healthz`` and ``/readyz`` are told.
 
 A process that answers is not a process that works. So nothing here says "I am alive" of itself: each part is asked when
 it last finished something.
@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aggregator.errors import AggregatorError, ParserUnavailable
 from aggregator.publish.web import Health
 from aggregator.schedule import Progress
 
-#: without a finished claim for that long, polling stands still
+#: without a look for work for that long, polling stands still
 POLLING_LIMIT_S = 60.0
 #: without an answer of the store's writer and a reader for that long, the store stands still
 STORE_LIMIT_S = 60.0
@@ -25,21 +26,35 @@ class HealthCheck:
 
     progress: Progress
     serving: Callable[[], bool]
-    #: why the store takes no writes at the moment; None: it does
-    store_error: Callable[[], object | None]
+    #: when the poll loop last looked for work, on the monotonic clock
+    looked_s: Callable[[], float]
+    #: why nothing is polled at the moment; None: polling goes on
+    blocked: Callable[[], AggregatorError | None]
+    #: damage to the store that was found and is about to be mended; None: none
+    damage: Callable[[], AggregatorError | None]
     started_s: float
 
     def health(self) -> Health:
-        """How things are now."""
-        polling_s, store_s = self._age_s("poll"), self._age_s("ping")
-        serving, store_error = self.serving(), self.store_error()
+        """How things are now. Live: polling, store and web make progress. Ready: all of them do what they are for."""
+        blocked, damage = self.blocked(), self.damage()
+        polling_s, store_s = time.monotonic() - self.looked_s(), self._store_age_s()
+        in_store = damage or (None if isinstance(blocked, ParserUnavailable) else blocked)
+        serving = self.serving()
         checks = {
-            "polling": f"looked for work {polling_s:.0f} s ago",
-            "store": str(store_error) if store_error else f"answered {store_s:.0f} s ago",
+            "polling": f"waits: {blocked}" if blocked else f"looked for work {polling_s:.0f} s ago",
+            "store": str(in_store) if in_store else f"answered {store_s:.0f} s ago",
             "web": "accepts connections" if serving else "accepts no connections",
         }
-        live = polling_s < POLLING_LIMIT_S and store_s < STORE_LIMIT_S and serving
-        return Health(live=live, ready=live and store_error is None, checks=checks)
+        live = self.makes_progress() and damage is None and not isinstance(blocked, ParserUnavailable)
+        return Health(live=live, ready=live and blocked is None, checks=checks)
 
-    def _age_s(self, job: str) -> float:
-        return min(self.progress.age_s(job), time.monotonic() - self.started_s)
+    def makes_progress(self) -> bool:
+        """Whether every part has finished something of late: what the watchdog is fed for.
+
+        A full disk or a parse process that cannot be started is waited for: a restart would not help.
+        """
+        looked_s = time.monotonic() - self.looked_s()
+        return looked_s < POLLING_LIMIT_S and self._store_age_s() < STORE_LIMIT_S and self.serving()
+
+    def _store_age_s(self) -> float:
+        return min(self.progress.age_s("ping"), time.monotonic() - self.started_s)

@@ -1,94 +1,170 @@
-"""What ``/metrics`` says, in Prometheus' text format.
+"""What ``/metrics`` says. Only module that knows prometheus-client.
 
-`METRICS` is the daemon's whole vocabulary, which docs/OPERATING.md repeats; the web server adds its own count of
-answers (``aggregator_http_responses_total``).
+Counters and histograms are raised where something happens; gauges are read from the daemon's parts, and from the store,
+when somebody asks. Names follow Prometheus' conventions: base units, ``_total`` for counters. docs/METRICS.md lists
+them all, and docs/alerts.yml and docs/dashboard.json use them (tests hold all three).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
-Value = float | int | bool | None
-#: label → value of a metric that has one label
-Labelled = dict[str, float]
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-#: name → (type, what it says, its label)
-METRICS: dict[str, tuple[str, str, str | None]] = {
-    "aggregator_build_info": ("gauge", "Always 1; the label says which version runs.", "version"),
-    "aggregator_up_seconds": ("gauge", "Seconds since the daemon started.", None),
-    "aggregator_polls_total": (
-        "counter",
-        "Finished polls by outcome (new, same, not-modified, error, gone).",
-        "outcome",
-    ),
-    "aggregator_polls_in_flight": ("gauge", "Sources that are being polled at the moment.", None),
-    "aggregator_poll_slots": ("gauge", "Polls that may be in flight: [polling] concurrency.", None),
-    "aggregator_fetched_bytes_total": ("counter", "Bytes of feeds read, after decompression.", None),
-    "aggregator_new_items_total": ("counter", "Items that polls have founded.", None),
-    "aggregator_updated_entries_total": ("counter", "Entries that were edited in place.", None),
-    "aggregator_sources": ("gauge", "Configured sources by state (new, ok, quiet, failing, gone, disabled).", "state"),
-    "aggregator_entries": ("gauge", "Entries in the store.", None),
-    "aggregator_items": ("gauge", "Items in the store.", None),
-    "aggregator_stories": ("gauge", "Stories in the store.", None),
-    "aggregator_views": ("gauge", "Views counted, ever.", None),
-    "aggregator_likes": ("gauge", "Likes counted, ever.", None),
-    "aggregator_pending_items": ("gauge", "Items that wait to be compared with the others.", None),
-    "aggregator_store_bytes": ("gauge", "Size of the store on disk.", None),
-    "aggregator_store_writable": ("gauge", "1: the store takes writes; 0: polling waits for it.", None),
-    "aggregator_overdue_seconds": ("gauge", "How long the oldest due poll has been waiting.", None),
-    "aggregator_refreshes_total": ("counter", "Times the lists were made anew.", None),
-    "aggregator_refresh_seconds": ("gauge", "How long the last refresh took.", None),
-    "aggregator_config_ok": (
-        "gauge",
-        "1: the configuration that runs is the one in the file; 0: the file has errors.",
-        None,
-    ),
-    "aggregator_config_reloads_total": ("counter", "Reloads by result (taken, refused).", "result"),
-    "aggregator_job_failures_total": ("counter", "Runs of timed jobs that failed or took too long.", "job"),
-    "aggregator_job_age_seconds": ("gauge", "Seconds since the last good run of a timed job.", "job"),
-    "aggregator_pushes": ("gauge", "Subscriptions at hubs by state (asked, active, leaving, resting).", "state"),
-    "aggregator_deliveries_total": (
-        "counter",
-        "Deliveries of hubs by what became of them (stored, unreadable, unsigned).",
-        "outcome",
-    ),
-    "aggregator_clock_disbelieved": ("gauge", "1: the wall clock has jumped and is not believed yet.", None),
+from aggregator import __version__
+from aggregator.errors import StoreError
+from aggregator.model import StoreStats
+from aggregator.store import Store
+
+#: makes a block that is measured: `Histogram.time`
+Timer = Callable[[], AbstractContextManager[object]]
+#: what counting in the store gave is told again for that long
+FRESH_S: Final = 10.0
+_FETCH_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_PARSE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10)
+_RESPONSE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+_REFRESH_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 30)
+
+#: gauges of the store: name → (field of `StoreStats`, help)
+_OF_STORE: Final = {
+    "aggregator_entries": ("entries", "Entries in the store."),
+    "aggregator_items": ("items", "Items in the store."),
+    "aggregator_stories": ("stories", "Stories in the store."),
+    "aggregator_views": ("views", "Views counted, ever."),
+    "aggregator_likes": ("likes", "Likes counted, ever."),
+    "aggregator_pending_items": ("pending", "Items that have not been compared with the others yet."),
+    "aggregator_store_size_bytes": ("size_bytes", "Size of the store on disk."),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One metric's value or values; None: not known at the moment, left out."""
+class Metrics:
+    """The daemon's counters and histograms; `render` gives the text of all of them."""
 
-    name: str
-    value: Value | Labelled
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Info("aggregator_build", "The version that runs.", registry=registry).info({"version": __version__})
+        self.polls = Counter(
+            "aggregator_polls",
+            "Finished polls by outcome (new, same, not-modified, error, gone).",
+            ["outcome"],
+            registry=registry,
+        )
+        self.fetched_bytes = Counter(
+            "aggregator_fetched_bytes", "Bytes of feeds read, after decompression.", registry=registry
+        )
+        self.new_items = Counter("aggregator_new_items", "Items that polls have added.", registry=registry)
+        self.updated_entries = Counter(
+            "aggregator_updated_entries", "Entries that were edited in place.", registry=registry
+        )
+        self.fetch_duration = Histogram(
+            "aggregator_fetch_duration_seconds",
+            "Time that requests for feeds took, redirects included.",
+            buckets=_FETCH_BUCKETS,
+            registry=registry,
+        )
+        self.parse_duration = Histogram(
+            "aggregator_parse_duration_seconds",
+            "Time that documents took to be parsed, waiting for a child process included.",
+            buckets=_PARSE_BUCKETS,
+            registry=registry,
+        )
+        self.response_duration = Histogram(
+            "aggregator_http_response_duration_seconds",
+            "Time from a request's head to the head of its answer.",
+            buckets=_RESPONSE_BUCKETS,
+            registry=registry,
+        )
+        self.refresh_duration = Histogram(
+            "aggregator_refresh_duration_seconds",
+            "Time that computing the lists again took.",
+            buckets=_REFRESH_BUCKETS,
+            registry=registry,
+        )
+        self.config_ok = Gauge(
+            "aggregator_config_ok",
+            "1: the configuration that runs is the one in the file; 0: the file has errors.",
+            registry=registry,
+        )
+        self.config_ok.set(1)
+        self.config_reloads = Counter(
+            "aggregator_config_reloads", "Reloads by result (taken, refused).", ["result"], registry=registry
+        )
+        self.config_reloads.labels("taken")
+        self.config_reloads.labels("refused")
+
+    def render(self) -> str:
+        """All metrics in Prometheus' text format, version 0.0.4."""
+        return generate_latest(self.registry).decode()
 
 
-def render(samples: Iterable[Sample]) -> str:
-    """The samples as text, each metric with its help and type. KeyError for a metric that is not in `METRICS`."""
-    return "".join(line for sample in samples for line in _lines(sample))
+class ProgressGauges(Collector):
+    """Gauges that are read from the daemon's parts when asked for.
+
+    `values` maps a name to its help text and what gives its value, a number or a mapping from label to number; a name
+    that ends in ``_total`` is a counter. `labels` names the label of those that have one.
+    """
+
+    def __init__(self, values: Mapping[str, tuple[str, Callable[[], object]]], labels: Mapping[str, str]) -> None:
+        self._values, self._labels = values, labels
+
+    def collect(self) -> Iterator[Metric]:
+        """One family a name."""
+        for name, (text, value) in self._values.items():
+            now, label = value(), self._labels.get(name)
+            kind = "counter" if name.endswith("_total") else "gauge"
+            family = Metric(name.removesuffix("_total"), text, kind)
+            for key, number in sorted(now.items()) if isinstance(now, Mapping) else [("", now)]:
+                family.add_sample(name, {label: key} if label else {}, float(number))  # type: ignore[arg-type]
+            yield family
 
 
-def _lines(sample: Sample) -> Iterator[str]:
-    kind, text, label = METRICS[sample.name]
-    if sample.value is None:
-        return
-    yield f"# HELP {sample.name} {text}\n# TYPE {sample.name} {kind}\n"
-    if isinstance(sample.value, dict):
-        for key, value in sorted(sample.value.items()):
-            yield f'{sample.name}{{{label}="{_escape(key)}"}} {_number(value)}\n'
-    else:
-        yield f"{sample.name} {_number(sample.value)}\n"
+@dataclass(slots=True, eq=False)
+class StoreGauges(Collector):
+    """Counts in the store, taken by `read` at most every ten seconds."""
 
+    stats: StoreStats | None = None
+    states: Mapping[str, int] = field(default_factory=dict)
+    overdue_s: float = 0.0
+    _read_s: float = float("-inf")
 
-def _number(value: float | bool) -> str:
-    number = float(value)
-    if math.isinf(number):
-        return "+Inf"
-    return str(int(number)) if number.is_integer() else f"{number:.6g}"
+    async def read(self, store: Store, now: datetime) -> None:
+        """Counts again, unless that was done a moment ago; what was known before stays where the store cannot tell."""
+        if time.monotonic() - self._read_s < FRESH_S:
+            return
+        self._read_s = time.monotonic()
+        try:
+            await asyncio.to_thread(self._count, store, now)
+        except StoreError:
+            return
 
+    def collect(self) -> Iterator[Metric]:
+        """What was counted last."""
+        states = GaugeMetricFamily(
+            "aggregator_sources",
+            "Configured sources by state (new, ok, quiet, failing, gone, disabled).",
+            labels=["state"],
+        )
+        for state, count in sorted(self.states.items()):
+            states.add_metric([state], count)
+        yield states
+        overdue = GaugeMetricFamily(
+            "aggregator_poll_overdue_seconds", "How long the oldest due poll has been waiting.", value=self.overdue_s
+        )
+        yield overdue
+        if self.stats is not None:
+            for name, (attribute, text) in _OF_STORE.items():
+                yield GaugeMetricFamily(name, text, value=getattr(self.stats, attribute))
 
-def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    def _count(self, store: Store, now: datetime) -> None:
+        self.stats, self.states = store.stats(), store.states(now=now)
+        due = store.next_due(now=now)
+        self.overdue_s = max(0.0, (now - due).total_seconds()) if due else 0.0

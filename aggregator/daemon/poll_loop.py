@@ -2,6 +2,9 @@
 
 A poll that takes long gives its slot back and goes on beside the slots, within a bound: a server that trickles is
 cheap to wait for, and a crowd of them must not keep the others from being polled.
+
+Between claims the loop sleeps until the next source is due. Where nothing can be stored (a full disk, a store that is
+locked) or parsed (no child process can be started), it claims nothing, and looks again every few seconds.
 """
 
 from __future__ import annotations
@@ -10,19 +13,27 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from aggregator.collect.poll import PollOutcome
-from aggregator.errors import AggregatorError, StaleLease, StoreError
+from aggregator.errors import AggregatorError, ParserUnavailable, StaleLease, StoreError
 from aggregator.model import Lease
 from aggregator.store import WorkStore
 
 log = logging.getLogger(__name__)
 
-#: a store that cannot be written to is one line a minute, not one a second
+#: why polling waits is one line a minute, not one a look
 COMPLAIN_EVERY_S = 60.0
+#: how long the loop sleeps at most: another process may have changed what is due
+MAX_SLEEP_S = 30.0
+#: and at least, so that polls which end one after the other are followed up together
+MIN_SLEEP_S = 1.0
+#: how soon it looks again while polling waits
+RETRY_S = 5.0
+#: a longer sleep than was asked for means that the machine was suspended
+SUSPENDED = timedelta(minutes=5)
 #: what a poll may take before it no longer counts as one of the slots; most take a tenth of it
 PATIENCE = timedelta(seconds=3)
 #: polls beyond their patience, as a multiple of the slots
@@ -47,7 +58,8 @@ def lease_length(timeout: timedelta) -> timedelta:
 class PollLoop:
     """Polls what is due. All methods belong to the event loop.
 
-    `on_polled` is told of every finished poll; it must not block.
+    `on_polled` is told of every finished poll; it must not block. `room` says why nothing should be stored just now;
+    `probe` raises ParserUnavailable where nothing can be parsed; `on_resume` is awaited after a suspension.
     """
 
     def __init__(
@@ -61,11 +73,18 @@ class PollLoop:
         clock: Callable[[], datetime],
         on_polled: Callable[[PollOutcome], None],
         patience: timedelta = PATIENCE,
+        room: Callable[[], StoreError | None] = lambda: None,
+        probe: Callable[[], Awaitable[None]] | None = None,
+        on_resume: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.poller = poller
         self.slots, self.per_host, self.lease = slots, per_host, lease
-        #: the store refuses to be written to: nothing is polled meanwhile
-        self.store_error: StoreError | None = None
+        #: why nothing is polled at the moment; None: polling goes on
+        self.blocked: AggregatorError | None = None
+        #: when the loop last looked for work, on the monotonic clock
+        self.looked_s = time.monotonic()
+        self._room, self._probe, self._on_resume = room, probe, on_resume
+        self._wake = asyncio.Event()
         self._patience_s = patience.total_seconds()
         self._store = store
         self._clock = clock
@@ -78,6 +97,7 @@ class PollLoop:
         self._more = False
         self._refill: asyncio.Task[None] | None = None
         self._complained_s = float("-inf")
+        self._complained = False
 
     @property
     def in_flight(self) -> int:
@@ -90,6 +110,60 @@ class PollLoop:
         quick_since = asyncio.get_running_loop().time() - self._patience_s
         quick = sum(sources for sources, began in self._running.values() if began > quick_since)
         return min(self.slots - quick, self.slots * (1 + SLOW_PER_SLOT) - self.in_flight)
+
+    async def run(self) -> None:
+        """Polls what is due until it is cancelled."""
+        while True:
+            turned_s, turned_at = time.monotonic(), self._clock()
+            try:
+                delay_s = await self._turn()
+            except Exception:
+                # The edge of the loop: a fault must not end all polling. `looked_s` stays: the watchdog sees it.
+                log.exception("looking for work failed")
+                delay_s = RETRY_S
+            else:
+                self.looked_s = time.monotonic()
+            if await self._woken(within_s=delay_s):
+                await asyncio.sleep(max(turned_s + MIN_SLEEP_S - time.monotonic(), 0))
+            if (slept := self._clock() - turned_at) > SUSPENDED and self._on_resume is not None:
+                log.info("resumed after a suspension", extra={"seconds": round(slept.total_seconds())})
+                await self._on_resume()
+
+    async def _woken(self, *, within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    def wake(self) -> None:
+        """Something may be due earlier than was thought."""
+        self._wake.set()
+
+    async def _turn(self) -> float:
+        """Claims what is due; in how many seconds to look again."""
+        if blocked := self._room():
+            self.pause(blocked)
+            return RETRY_S
+        if isinstance(self.blocked, ParserUnavailable) and self._probe is not None:
+            try:
+                await self._probe()
+            except ParserUnavailable as error:
+                self.pause(error)
+                return RETRY_S
+        await self.claim_due()
+        if self.blocked is not None:
+            return RETRY_S
+        try:
+            due = await asyncio.to_thread(self._store.next_due, now=self._clock())
+        except StoreError as error:
+            self.pause(error)
+            return RETRY_S
+        if due is None or (self._more and self.free <= 0):
+            return MAX_SLEEP_S  # a poll that ends wakes the loop
+        return min(max((due - self._clock()).total_seconds(), MIN_SLEEP_S), MAX_SLEEP_S)
 
     async def claim_due(self, *, force: bool = False, only: frozenset[str] | None = None) -> int:
         """Claims as much work as there are free slots and begins it; how many sources that are.
@@ -112,12 +186,13 @@ class PollLoop:
         while self._more and self.free > 0 and await self.claim_due():
             pass
 
-    def pause(self, error: StoreError) -> None:
-        """The store takes no writes: says so, once a minute. The next claim that succeeds ends it."""
-        self.store_error = error
+    def pause(self, error: AggregatorError) -> None:
+        """Nothing can be stored or parsed: says so, once a minute. The next claim that succeeds ends it."""
+        self.blocked = error
         if time.monotonic() - self._complained_s >= COMPLAIN_EVERY_S:
-            self._complained_s = time.monotonic()
-            log.error("store takes no writes; polling waits", extra={"why": error})
+            self._complained_s, self._complained = time.monotonic(), True
+            what = "nothing can be parsed" if isinstance(error, ParserUnavailable) else "store takes no writes"
+            log.error("%s; polling waits", what, extra={"why": error})
 
     async def settled(self) -> None:
         """Returns when everything that is under way now has ended."""
@@ -164,9 +239,11 @@ class PollLoop:
         except StoreError as error:
             self.pause(error)
             return []
-        if self.store_error is not None:
-            self.store_error = None
-            log.warning("store writable again")
+        if self.blocked is not None:
+            self.blocked = None
+            if self._complained:
+                self._complained = False
+                log.warning("polling goes on")
         return leases
 
     def _begin(self, lease: Lease) -> None:
@@ -176,6 +253,7 @@ class PollLoop:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
+        self._wake.set()
         if self._more and not self._stopped and (self._refill is None or self._refill.done()):
             # More was due than there were slots: the next one need not wait for a tick.
             self._refill = asyncio.create_task(self._refilled(), name="refill")
@@ -189,8 +267,16 @@ class PollLoop:
         except StoreError as error:
             # What was fetched is not stored, nor are its validators: the lease runs out and it is fetched again.
             self.pause(error)
+        except ParserUnavailable as error:
+            # No feed is to blame: nobody's back-off, and the host is free again at once.
+            self.pause(error)
+            await self._give_back(lease)
         except AggregatorError as error:
             log.warning("poll abandoned", extra={"host": lease.host, "why": error})
         except Exception:
             # The edge of a job: a fault in polling one host must not end the polling of the others.
             log.exception("poll failed", extra={"host": lease.host})
+
+    async def _give_back(self, lease: Lease) -> None:
+        with contextlib.suppress(StoreError):  # then the lease runs out
+            await asyncio.to_thread(self._store.give_back, lease, now=self._clock())

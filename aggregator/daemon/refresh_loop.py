@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -29,17 +29,23 @@ PAUSE_AT_MOST = timedelta(seconds=20)
 
 
 class RefreshLoop:
-    """Runs the refresher in one thread of its own, never two runs at once."""
+    """Runs the refresher in one thread of its own, never two runs at once; `observe` is told how long each took."""
 
-    def __init__(self, refresher: Refresher, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        refresher: Refresher,
+        *,
+        clock: Callable[[], datetime],
+        observe: Callable[[float], None],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.refresher = refresher
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._judging: tuple[Judge, Callable[[], None]] | None = None
-        self.runs = 0
-        self.took_s = 0.0
+        self._observe, self._pause = observe, pause
 
     def start(self) -> None:
         """Loads what is in the store, then refreshes until stopped."""
@@ -73,9 +79,8 @@ class RefreshLoop:
             await self._attempt(self._judge)
             began_s = time.monotonic()
             used_s = await self._attempt(self.refresher.run)
-            self.took_s = time.monotonic() - began_s
-            self.runs += 1
-            await asyncio.sleep(pause_s(used_s))
+            self._observe(time.monotonic() - began_s)
+            await self._pause(pause_s(used_s))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), EVERY.total_seconds())
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+try:
+    from asyncinotify import Inotify, Mask
+except ImportError:  # Linux only: elsewhere the file is looked at every two seconds
+    Inotify = Mask = None  # type: ignore[assignment,misc]
+
 from aggregator import config
 from aggregator.config import Settings
-from aggregator.daemon.counters import Counters
+from aggregator.daemon.metrics import Metrics
 from aggregator.errors import ConfigError, StoreError
 from aggregator.model.redact import public_url
 from aggregator.sdnotify import Notifier
 
 log = logging.getLogger(__name__)
 Stamp = tuple[int, int, int]
+
+#: a file that was saved is read once it has been the same for that long
+SETTLE_S = 0.5
+#: how often the file is looked at where the kernel tells of changes (not on a network file system), and where it cannot
+LOOK_S, LOOK_WITHOUT_INOTIFY_S = 60.0, 2.0
 
 
 class Reload:
@@ -29,22 +40,56 @@ class Reload:
         take_over: Callable[[Settings], Awaitable[None]],
         notifier: Notifier,
         status: Callable[[], str],
-        counters: Counters,
+        metrics: Metrics,
     ) -> None:
         self._path = path
         self._watch = FileWatch(path)
         self._take_over = take_over
         self._notifier = notifier
         self._status = status
-        self._counters = counters
+        self._metrics = metrics
         self._wanted = False
+        self._poke = asyncio.Event()
+        self._look_s = LOOK_WITHOUT_INOTIFY_S
 
     def want(self) -> None:
         """Somebody asks for it (SIGHUP), whether the file has changed or not."""
         self._wanted = True
+        self._poke.set()
+
+    async def run(self) -> None:
+        """Looks whenever the file was saved or somebody asks, until it is cancelled."""
+        telling = asyncio.create_task(self._tell_of_changes(), name="inotify")
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SETTLE_S if self._watch.is_settling or self._wanted else self._look_s):
+                        await self._poke.wait()
+                self._poke.clear()
+                await self.look()
+        finally:
+            telling.cancel()
+
+    async def _tell_of_changes(self) -> None:
+        """Pokes whenever a file of that name was closed after writing or renamed into place."""
+        if Inotify is None:
+            return
+        names = {self._path.name, self._path.resolve().name}
+        try:
+            with Inotify() as inotify:
+                for folder in {self._path.parent, self._path.resolve().parent}:
+                    inotify.add_watch(folder, Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.CREATE)
+                self._look_s = LOOK_S
+                self._poke.set()  # what was saved before the watch began
+                async for event in inotify:
+                    if event.name is None or event.name.name in names:
+                        self._poke.set()
+        except OSError as error:
+            self._look_s = LOOK_WITHOUT_INOTIFY_S
+            log.info("the configuration is looked at every two seconds", extra={"why": error})
 
     async def look(self) -> None:
-        """To be called every second."""
+        """Reads the file if it was saved and has settled, or if somebody asked."""
         if self._wanted or self._watch.changed():
             self._wanted = False
             self._watch.seen()
@@ -60,13 +105,13 @@ class Reload:
             self._wanted = True
             log.warning("configuration waits for the store", extra={"why": error})
         else:
-            self._counters.config_ok = True
-            self._counters.reloads["taken"] += 1
+            self._metrics.config_ok.set(1)
+            self._metrics.config_reloads.labels("taken").inc()
         self._notifier.ready(self._status())
 
     def _refused(self, error: ConfigError) -> None:
-        self._counters.config_ok = False
-        self._counters.reloads["refused"] += 1
+        self._metrics.config_ok.set(0)
+        self._metrics.config_reloads.labels("refused").inc()
         for problem in error.problems:
             log.error("configuration refused, the old one stays", extra={"problem": problem})
 
@@ -95,6 +140,11 @@ class FileWatch:
 
     def __post_init__(self) -> None:
         self._seen = self._stamp()
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether the file has changed at the last look, and may still be being written."""
+        return self._pending is not None
 
     def changed(self) -> bool:
         """True once after each change, when the file has been the same for two looks: an editor may write in pieces.

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
+
+from aggregator import malloc
 
 new_event_loop: Callable[[], asyncio.AbstractEventLoop]
 try:
@@ -74,6 +77,7 @@ def short_collections(collector: Collector | None = None) -> Iterator[None]:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run` under these settings."""
+    malloc.give_back_early()
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
@@ -81,3 +85,36 @@ def run(main: Coroutine[Any, Any, T]) -> T:
             return runner.run(main)
     finally:
         sys.setswitchinterval(before_s)
+
+
+class Signals:
+    """What SIGTERM and SIGINT (stop) and SIGHUP (reload) bring about, from the start on. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self._reload: Callable[[], None] | None = None
+        self._reload_wanted = False
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+
+    def reload_by(self, reload: Callable[[], None]) -> None:
+        """Who reloads from now on; at once if somebody has asked already."""
+        self._reload = reload
+        if self._reload_wanted:
+            self._reload_wanted = False
+            reload()
+
+    def ignore(self) -> None:
+        """It is stopping already: a second signal would only cut short what is being stored."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+    def _on_reload(self) -> None:
+        if self._reload is None:
+            self._reload_wanted = True
+        else:
+            self._reload()

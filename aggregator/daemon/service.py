@@ -1,12 +1,13 @@
 """The order of things from start to stop.
 
-start   store → sources → web server → READY
-run     every second    claim what is due, as many as there are free slots
+start   store (a damaged one is replaced by its newest good backup) → sources → web server → READY
+run     when it is due  claim sources, as many as there are free slots
         on new items    refresh the lists (in a thread)
-        every second    fold the views that were recorded
+        on a view       fold the views that were recorded
         on save, SIGHUP the new configuration, or the old one and a line that says why
         now and then    retention, backups, the watchdog
 stop    STOPPING → no new work → fetches are cut short, what is being stored is stored → views folded → store closed
+mend    damage found while running → as stop, without STOPPING → as start, in this process
 """
 
 from __future__ import annotations
@@ -14,37 +15,48 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
-import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pyexpat import EXPAT_VERSION
+from typing import Any
 
 from aggregator import __version__, assemble, config
 from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
-from aggregator.daemon.counters import Counters
-from aggregator.daemon.figures import Figures
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.jobs import Jobs
-from aggregator.daemon.maintenance import RulesMark
+from aggregator.daemon.maintenance import (
+    Ballast,
+    ConfigMark,
+    mended_errors,
+    open_store,
+    polling_limits,
+    rescue,
+    short_of_room,
+)
+from aggregator.daemon.metrics import Metrics, StoreGauges
+from aggregator.daemon.notices import Notices
+from aggregator.daemon.observers import TimedFetcher, TimedParser, note_poll, progress_gauges
 from aggregator.daemon.poll_budget import PollBudget
 from aggregator.daemon.poll_loop import PollLoop, lease_length
 from aggregator.daemon.refresh_loop import RefreshLoop
 from aggregator.daemon.reload import Reload, keep_fixed
+from aggregator.daemon.runtime import Signals
 from aggregator.daemon.websub import WebSub
-from aggregator.errors import AggregatorError, StoreUnavailable
+from aggregator.errors import AggregatorError, StoreDamaged, StoreError, StoreUnavailable
+from aggregator.publish.audience import Audience
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.web import WebServer, create_app, serve
 from aggregator.schedule import Schedule
 from aggregator.sdnotify import Notifier
-from aggregator.store import PollChanges, Store
+from aggregator.store import PollChanges, Store, sweep
 
 log = logging.getLogger(__name__)
 
@@ -52,24 +64,28 @@ log = logging.getLogger(__name__)
 THREADS = 32
 #: from the signal to the end; the unit allows 30 s
 STOP_WITHIN = timedelta(seconds=5)
+#: views are counted so long after the first of them, together
+FOLD_AFTER = timedelta(seconds=1)
 
 
 class Daemon:
     """Everything that runs, from the open store to the listening socket. To be made and run inside one event loop."""
 
-    def __init__(self, settings: Settings, store: Store, *, notifier: Notifier) -> None:
+    def __init__(self, settings: Settings, store: Store, *, notifier: Notifier, signals: Signals) -> None:
         self.settings = settings
+        self._signals = signals
         self.store = store
         self.notifier = notifier
         self.clock = SteadyClock()
-        self.counters = Counters()
-        self.figures = Figures()
+        self.metrics = Metrics()
         self.parser = assemble.parser()
         self.fetcher = assemble.fetcher(settings, self.clock)
-        self.refresh_loop = RefreshLoop(assemble.refresher(settings, store), clock=self.clock)
+        observe = self.metrics.refresh_duration.observe
+        self.refresh_loop = RefreshLoop(assemble.refresher(settings, store), clock=self.clock, observe=observe)
         self.websub = WebSub(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
         self.poll_budget = PollBudget(store, self.clock, lambda: self.settings)
         self.poller = self._poller(settings)
+        self.ballast = Ballast(assemble.state_dir(settings))
         self.poll_loop = PollLoop(
             store,
             self.poller,
@@ -78,56 +94,91 @@ class Daemon:
             lease=lease_length(settings.polling.timeout),
             clock=self.clock,
             on_polled=self._polled,
+            room=lambda: short_of_room(assemble.state_dir(self.settings)),
+            probe=self.parser.probe,
+            on_resume=self._spread_overdue,
         )
         self.reload = Reload(
             settings.path,
             take_over=self._take_over,
             notifier=notifier,
             status=self.status,
-            counters=self.counters,
+            metrics=self.metrics,
         )
-        self.schedule = Schedule(Jobs(self).jobs())
+        self.jobs = Jobs(self)
+        self.schedule = Schedule(self.jobs.jobs())
+        #: why this daemon ends and another takes its place in this process
+        self.damage: StoreDamaged | None = None
         self.health_check = HealthCheck(
             progress=self.schedule.progress,
             serving=lambda: self._web is not None,
-            store_error=lambda: self.poll_loop.store_error,
+            looked_s=lambda: self.poll_loop.looked_s,
+            blocked=lambda: self.poll_loop.blocked,
+            damage=lambda: self.damage,
             started_s=time.monotonic(),
         )
+        self.store_gauges = StoreGauges()
+        self.metrics.registry.register(self.store_gauges)
+        self.metrics.registry.register(progress_gauges(self))
         self.services = assemble.services(
             settings,
             store,
-            audience=assemble.audience(settings, store),
+            audience=self._audience(settings),
             clock=self.clock,
             health=self.health_check.health,
-            metrics=lambda: self.figures.text(self),
+            metrics=self._metrics_text,
             send=assemble.send(lambda: self.fetcher),
             deliveries=self.websub.subscriber,
         )
-        self.rules_mark = RulesMark(assemble.state_dir(settings) / "rules.mark")
+        self.config_mark = ConfigMark(assemble.state_dir(settings) / "config.mark")
+        directory = assemble.state_dir(settings)
+        self.notices = Notices(directory, now=self.clock(), on_change=self.services.put_notices)
         self._web: WebServer | None = None
-        self._stop = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._folding: asyncio.Task[None] | None = None
+        self._has_others = self._is_offline = False
 
     @classmethod
     async def run(cls, settings: Settings, *, notifier: Notifier, sockets: Sequence[socket.socket] = ()) -> None:
-        """Runs until SIGTERM or SIGINT. Raises StoreUnusable, or AggregatorError if it cannot listen."""
+        """Runs until SIGTERM or SIGINT. Raises StoreUnusable, or AggregatorError if it cannot listen.
+
+        A store that turns out to be damaged is replaced by its newest good backup, here and while it is in use: then
+        everything is built again in this process.
+        """
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="blocking"))
-        store = await asyncio.to_thread(assemble.store, settings)
-        try:
-            await cls(settings, store, notifier=notifier).live(sockets)
-        finally:
-            await asyncio.to_thread(store.close)
-            log.info("stopped")
+        signals, mended = Signals(), ""
+        while (opened := await open_store(settings, notifier, signals.stop)) is not None:
+            store, told = opened
+            mended = told or mended
+            try:
+                daemon = cls(settings, store, notifier=notifier, signals=signals)
+                if mended:
+                    daemon.notices.put("store-restored", mended, now=daemon.clock())
+                # each turn closes the sockets it serves on
+                await daemon.live([own.dup() for own in sockets])
+                if daemon.damage is not None:
+                    await asyncio.to_thread(rescue, store)
+            finally:
+                await asyncio.to_thread(store.close)
+            if daemon.damage is None:
+                break
+            settings, mended = daemon.settings, f"The store was opened again: {daemon.damage}."
+        log.info("stopped")
 
     async def live(self, sockets: Sequence[socket.socket]) -> None:
-        """Starts, waits for a signal, winds down."""
-        self._listen_to_signals()
+        """Starts, waits for a signal or for damage, winds down."""
+        self._signals.reload_by(self.reload.want)
         try:
             await self._start(sockets)
             self.notifier.ready(self.status())
-            await self._stop.wait()
+            await self._signals.stop.wait()
         finally:
-            self.notifier.stopping()
+            if self.damage is None:
+                self.notifier.stopping()
+            else:
+                self._signals.stop.clear()
             await self._wind_down()
 
     async def _start(self, sockets: Sequence[socket.socket]) -> None:
@@ -140,7 +191,7 @@ class Daemon:
         log.info("starting", extra={**versions, "config": self.settings.path})
         for problem in self.settings.warnings:
             log.warning("configuration", extra={"problem": problem})
-        await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
+        await self._prepare(now)
         await self.pace()
         await asyncio.to_thread(self.services.audience.start, now=now)
         await self.websub.start()
@@ -152,35 +203,81 @@ class Daemon:
         self._judge_anew_if_changed()
         self.refresh_loop.start()
         self.schedule.start()
+        self._loops = [
+            asyncio.create_task(self.poll_loop.run(), name="poll loop"),
+            asyncio.create_task(self.reload.run(), name="reload"),
+        ]
         log.info("ready", extra={"sources": len(self.settings.sources), "url": self.settings.site.url})
+
+    async def _prepare(self, now: datetime) -> None:
+        """Takes over sources and leases. A store that takes no writes at the moment is served as it is."""
+        directory = assemble.state_dir(self.settings)
+        for path in await asyncio.to_thread(lambda: sweep(directory) + sweep(directory / "backup")):
+            log.info("temporary file removed", extra={"path": path})
+        try:
+            await asyncio.to_thread(self.store.enter, "daemon", now=now)
+            await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
+            if (limits := self.config_mark.limits(self.settings)) is not None:
+                await self._retry_mended(limits)
+        except StoreUnavailable as error:
+            self.poll_loop.pause(error)
+            self.reload.want()  # the sources are taken over as soon as the store takes writes
+        self.notice_others()
 
     async def _wind_down(self) -> None:
         """Everything that may take long, side by side; then the rest in order."""
-        self._ignore_signals()
+        if self.damage is None:
+            self._signals.ignore()
         log.info("stopping", extra={"polls_in_flight": self.poll_loop.in_flight})
+        for task in self._loops:
+            task.cancel()
         within = STOP_WITHIN / 2
         web = self._web.stop(grace_s=within.total_seconds()) if self._web else asyncio.sleep(0)
         jobs, polls = self.schedule.stop(within=within), self.poll_loop.stop(within=within)
         await asyncio.gather(web, jobs, polls, self.refresh_loop.stop(within=within))
         await asyncio.gather(self.parser.close(), self.fetcher.close(), self.websub.stop())
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        self.notices.forget_present()
         try:
             await asyncio.to_thread(self.store.fold_views)
-        except StoreUnavailable as error:
+        except StoreError as error:
             log.warning("views wait for the next start", extra={"why": error})
 
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload.want)
+    def mend(self, damage: StoreDamaged) -> None:
+        """The store is damaged, or its file is not there any more: everything is built again on what can be had."""
+        if self.damage is None:
+            self.damage = damage
+            log.error("store damaged; starting again", extra={"why": damage})
+            self._signals.stop.set()
 
-    @staticmethod
-    def _ignore_signals() -> None:
-        """It is stopping already: a second signal would only cut short what is being stored."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
+    def notice_others(self) -> None:
+        """Looks whether another daemon works on the same store, whether the network is there, and why polling waits."""
+        now, others, blocked = self.clock(), self.store.daemons(), self.poll_loop.blocked
+        if others and not self._has_others:
+            log.warning(
+                "another daemon uses this store", extra={"daemons": others + 1, "store": self.settings.store.url}
+            )
+        self._has_others = bool(others)
+        message = f"{others + 1} daemons use this store: stop all but one." if others else None
+        self.notices.hold("second-daemon", message, now=now)
+        self.notices.hold("polling-waits", f"Polling waits: {blocked}." if blocked else None, now=now)
+
+    def _watch_network(self) -> None:
+        """Says when the network goes down and when it is back; takes back failures counted before that was clear."""
+        outage, now = self.poller.outage, self.clock()
+        if outage.is_down == self._is_offline:
+            return
+        self._is_offline = outage.is_down
+        if not outage.is_down:
+            log.warning("network is back")
+            self.notices.clear("network-down")
+            return
+        counted = outage.take_back()
+        log.warning("network is down; failures are not counted against sources", extra={"taken_back": len(counted)})
+        self.notices.put("network-down", "The network is down: no source can be reached.", now=now)
+        if counted:
+            due = now + timedelta(minutes=1)
+            self._background(asyncio.to_thread(self.store.take_back, counted, due=due), "take back")
 
     async def _take_over(self, new: Settings) -> None:
         """Replaces what depends on the settings. StoreError: nothing has been replaced."""
@@ -190,22 +287,40 @@ class Daemon:
         await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
         self.settings = new
         self._replace_fetching(new)
+        self.config_mark.limits(new)
+        await self._retry_mended(polling_limits(old))
         await self.pace()
         await self.websub.take_over(new)
         site = assemble.site(new)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
         if (old.site.url, old.server) != (new.site.url, new.server):
-            self.services.audience = assemble.audience(new, self.store)
+            self.services.audience = self._audience(new)
         self.refresh_loop.refresher.options = assemble.curate_options(new)
         self._judge_anew_if_changed()
         self.refresh_loop.want()
+        self.poll_loop.wake()
+
+    async def _retry_mended(self, before: dict[str, str]) -> None:
+        """Makes sources due at once whose last error may have ended with a change of limits."""
+        codes = mended_errors(before, polling_limits(self.settings))
+        if count := await asyncio.to_thread(self.store.make_due, codes, now=self.clock()):
+            log.info("limits changed; sources that failed by them are polled again", extra={"sources": count})
+
+    async def _spread_overdue(self) -> None:
+        """After a suspension: what has become due meanwhile is polled one a second, not all at once."""
+        try:
+            await asyncio.to_thread(
+                self.store.sync_sources, self.settings.subscriptions(), now=self.clock(), catch_up=True
+            )
+        except StoreError as error:
+            self.poll_loop.pause(error)
 
     def _replace_fetching(self, new: Settings) -> None:
         former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock)
         self.poller = self.poll_loop.poller = self._poller(new)
         self.poll_loop.slots, self.poll_loop.per_host = new.polling.concurrency, new.polling.per_host
         self.poll_loop.lease = lease_length(new.polling.timeout)
-        self._retiring = asyncio.create_task(self._retire(former), name="retire fetcher")
+        self._background(self._retire(former), "retire fetcher")
 
     async def _retire(self, former: Fetcher) -> None:
         await self.poll_loop.settled()
@@ -213,8 +328,8 @@ class Daemon:
 
     def _judge_anew_if_changed(self) -> None:
         settings = self.settings
-        if not self.rules_mark.is_of(settings):
-            judge, mark = assemble.judge(settings), partial(self.rules_mark.put, settings)
+        if not self.config_mark.has_rules_of(settings):
+            judge, mark = assemble.judge(settings), partial(self.config_mark.put_rules, settings)
             self.refresh_loop.judge_anew(judge, then=mark)
 
     def _poller(self, settings: Settings) -> Poller:
@@ -222,18 +337,55 @@ class Daemon:
             settings,
             policy=self.poll_budget.policy,
             store=self.store,
-            fetcher=self.fetcher,
-            parser=self.parser,
+            fetcher=TimedFetcher(self.fetcher, self.metrics.fetch_duration.time),
+            parser=TimedParser(self.parser, self.metrics.parse_duration.time),
             clock=self.clock,
             relax=self.websub.subscriber.relax,
         )
+
+    def _audience(self, settings: Settings) -> Audience:
+        loop = asyncio.get_running_loop()
+
+        def on_view() -> None:
+            loop.call_soon_threadsafe(self._fold_soon)
+
+        return assemble.audience(settings, self.store, on_view=on_view)
+
+    def _fold_soon(self) -> None:
+        """A view has been recorded: it is counted a second later, with those that come until then."""
+        if self._folding is None or self._folding.done():
+            self._folding = self._background(self._fold(), "fold")
+
+    async def _fold(self) -> None:
+        await asyncio.sleep(FOLD_AFTER.total_seconds())
+        self._folding = None
+        await self.jobs.fold()
+
+    def _background(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[None]:
+        """Runs something beside the rest; an error of the store is told, and the work is done without."""
+
+        async def run() -> None:
+            try:
+                await work
+            except StoreError as error:
+                log.warning("put off", extra={"what": name, "why": error})
+
+        task = asyncio.create_task(run(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _metrics_text(self) -> str:
+        await self.store_gauges.read(self.store, self.clock())
+        return self.metrics.render()
 
     def status(self) -> str:
         """One line for ``systemctl status``."""
         return f"following {len(self.settings.sources)} sources at {self.settings.site.url}"
 
     def _polled(self, polled: PollOutcome) -> None:
-        self.counters.polled(polled)
+        note_poll(self.metrics, polled)
+        self._watch_network()
         self.websub.polled(polled)
         if polled.stored:
             self._stored(polled.stored)

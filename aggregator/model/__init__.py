@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from aggregator.model.collecting import (
     ConditionalState,
+    CountedFailure,
     Entry,
     Freshness,
     KnownEntry,
@@ -54,6 +55,7 @@ from aggregator.model.reading import (
     Copy,
     Item,
     ItemState,
+    Notice,
     Provenance,
     Reader,
     RelatedItem,
@@ -74,6 +76,7 @@ __all__ = [
     "Candidate",
     "ConditionalState",
     "Copy",
+    "CountedFailure",
     "Curation",
     "Document",
     "Doubt",
@@ -93,6 +96,7 @@ __all__ = [
     "Mark",
     "Merge",
     "Movement",
+    "Notice",
     "Outcome",
     "OwnFeed",
     "ParsedEntry",

@@ -244,3 +244,18 @@ class PollResult:
     status: int | None = None
     size_bytes: int = 0
     duration: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedFailure:
+    """A failure that was counted against a source before the outage behind it was understood.
+
+    To take it back: set the source's `error_count` and `error_since` to these, and poll it again soon, provided it has
+    not been polled since `failed_at`.
+    """
+
+    source_id: int
+    failed_at: datetime
+    #: as they were before this failure
+    error_count: int
+    error_since: datetime | None

@@ -243,3 +243,14 @@ class StoreStats:
     likes: int
     size_bytes: int
     pending: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something about this installation that its readers or its operator should know, e.g. that the network is down."""
+
+    #: stable: network-down, store-restored, store-replaced, second-daemon, polling-waits
+    code: str
+    #: one sentence for a person
+    message: str
+    since: datetime

@@ -90,10 +90,10 @@ def restore(url: str, *, base: Path, backup: Path) -> None:
     backups.restore(backup, _sqlite_path(url, base))
 
 
-def recover(url: str, *, base: Path, backups: Path, now: datetime) -> tuple[Path | None, Path | None]:
+def recover(url: str, *, base: Path, backups: Path, now: datetime) -> tuple[Path, Path | None]:
     """Puts the newest good copy of `backups` in the place of a damaged store: (that copy, where the damaged file lies).
 
-    Without a good copy the next opening makes an empty store. StoreUnavailable while another process has it open.
+    Raises StoreUnusable without a good copy, StoreUnavailable while another process has the store open.
     """
     from aggregator.store.sqlite import backup as sqlite_backup
 

@@ -157,10 +157,10 @@ def test_a_store_that_cannot_write_is_told_once_and_heals(caplog: pytest.LogCapt
         poll_loop = poll_loop_of(queue, Polling(moment), done)
         for _ in range(20):
             assert await poll_loop.claim_due() == 0
-        assert poll_loop.store_error is queue.broken
+        assert poll_loop.blocked is queue.broken
         queue.broken = None
         assert await poll_loop.claim_due() == 3
-        assert poll_loop.store_error is None
+        assert poll_loop.blocked is None
         await poll_loop.settled()
 
     asyncio.run(story())

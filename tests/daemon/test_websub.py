@@ -29,9 +29,9 @@ def test_what_a_hub_delivers_is_published_without_a_poll(tmp_path: Path) -> None
             assert set(running.titles()) == {"PollOutcome", "Pushed"}
             assert len(origin.asked("/feed")) == 1
             for line in (
-                'aggregator_deliveries_total{outcome="stored"} 1',
-                'aggregator_deliveries_total{outcome="unsigned"} 1',
-                'aggregator_pushes{state="active"} 1',
+                'aggregator_websub_deliveries_total{outcome="stored"} 1',
+                'aggregator_websub_deliveries_total{outcome="unsigned"} 1',
+                'aggregator_websub_subscriptions{state="active"} 1',
             ):
                 running.wait_for(lambda line=line: line in running.get("/metrics").body.decode(), line)  # type: ignore[misc]
             callback = hub.callback

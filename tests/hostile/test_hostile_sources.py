@@ -13,7 +13,8 @@ from origin import Answer, Request, rss
 from publishing import SITE
 
 from aggregator.collect.parse import parse_sync
-from aggregator.daemon.counters import Counters
+from aggregator.daemon.metrics import Metrics
+from aggregator.daemon.observers import note_poll
 from aggregator.logs import Logfmt
 from aggregator.model import Document, Scope, Subscription
 from aggregator.publish.lists import Lists
@@ -108,12 +109,12 @@ def test_u6_secrets_of_an_address_are_sent_and_never_shown(
     desk.origin.on("/feed", answer)
     url = desk.origin.url("/feed?token=t0k3n").replace("//", "//me:s3cret@")
     desk.follow(Subscription(url=url))
-    counters = Counters()
+    metrics = Metrics()
     with caplog.at_level(logging.INFO):
         for polled in desk.poll():
-            counters.polled(polled)
-            counters.polled(replace(polled, result=replace(polled.result, outcome="gone", error=None)))
-            counters.polled(replace(polled, result=replace(polled.result, adopt_url=True, moved_to=url)))
+            note_poll(metrics, polled)
+            note_poll(metrics, replace(polled, result=replace(polled.result, outcome="gone", error=None)))
+            note_poll(metrics, replace(polled, result=replace(polled.result, adopt_url=True, moved_to=url)))
     assert caplog.records
     (request,) = desk.origin.requests
     assert "t0k3n" in request.path

@@ -574,7 +574,11 @@ def test_health_and_metrics(tmp_path: Path) -> None:
             assert json.loads(body) == {"status": "ok", "checks": {"schedule": "ticked 1 s ago"}}
         client.services.health = lambda: Health(live=True, ready=False)
         assert (await client.get("/readyz"))[0].status == 503
-        client.services.metrics = lambda: "aggregator_sources 3"
+
+        async def metrics() -> str:
+            return "aggregator_sources 3"
+
+        client.services.metrics = metrics
         _, body = await client.get("/metrics")
         assert b"aggregator_sources 3\n" in body
         assert b'aggregator_http_responses_total{status="503"} 1\n' in body

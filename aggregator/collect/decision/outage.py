@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from aggregator.model import Source
+from aggregator.model import CountedFailure, Source
 
 __all__ = ["CountedFailure", "OutageDetector"]
 
@@ -20,21 +20,6 @@ _UNHEARD = frozenset({"dns-failure", "dns-timeout", "timeout-connect", "network-
 _DENIED = "dns-not-found"
 #: nobody was asked: we had no room for it
 _OURS = frozenset({"crowded", "out-of-files"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedFailure:
-    """A failure that was counted against a source before the outage behind it was understood.
-
-    To take it back: set the source's `error_count` and `error_since` to these, and poll it again soon, provided it has
-    not been polled since `failed_at`.
-    """
-
-    source_id: int
-    failed_at: datetime
-    #: as they were before this failure
-    error_count: int
-    error_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

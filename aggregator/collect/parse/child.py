@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from typing import BinaryIO
 
+from aggregator import malloc
 from aggregator.collect.parse.document import parse_document
 from aggregator.collect.parse.protocol import LENGTHS, PIPE_BYTES, decode_request, encode_error, encode_feed
 from aggregator.errors import ParseError
@@ -24,9 +25,10 @@ def main(memory_bytes: int, cpu_s: int, niceness: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # with nobody left to answer it is over, without a word
     requests, answers = _channel()
-    os.nice(niceness)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    malloc.give_back_early()
+    with suppress(OSError):  # a system call filter may forbid it; a priority is no limit
+        os.nice(niceness)
+    _limit_memory(memory_bytes)
     answers.write(b"R")
     answers.flush()
     while (lengths := requests.read(LENGTHS.size)) and len(lengths) == LENGTHS.size:
@@ -51,6 +53,14 @@ def _channel() -> tuple[BinaryIO, BinaryIO]:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.dup2(2, 1)
     return sys.stdin.buffer, answers
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Address space for the whole life of this process; a lower limit that is already set stays."""
+    for limit, wanted in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(limit)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(limit, (value, value))
 
 
 def _limit_cpu(cpu_s: int) -> None:

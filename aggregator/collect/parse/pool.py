@@ -25,7 +25,7 @@ from aggregator.collect.parse.protocol import (
     decode_answer,
     encode_request,
 )
-from aggregator.errors import ParseError
+from aggregator.errors import ParseError, ParserUnavailable
 from aggregator.model import Document, ParsedFeed
 
 __all__ = ["ParsePool", "TwoTierParsePool"]
@@ -42,6 +42,8 @@ QUICK_TIMEOUT: Final = timedelta(seconds=2)
 MAX_WAIT: Final = timedelta(seconds=20)
 #: slow addresses remembered
 _MAX_SLOW_ADDRESSES = 1000
+#: a child that has had no document for that long is ended
+IDLE: Final = timedelta(minutes=1)
 #: niceness of the two tiers: pages and polls go first
 _QUICK_NICENESS, _SLOW_NICENESS = 5, 15
 
@@ -50,8 +52,8 @@ class ParsePool:
     """Parses documents in `count` child processes.
 
     A document that takes longer than `timeout` or more than `memory_bytes` of address space costs its child, never
-    the daemon; `niceness` lowers the children's priority. Children are started when first needed and replaced when
-    they end. Belongs to one event loop.
+    the daemon; `niceness` lowers the children's priority. Children are started when first needed, replaced when they
+    end, and ended by `end_idle` after a minute without a document. Belongs to one event loop.
     """
 
     def __init__(
@@ -74,14 +76,35 @@ class ParsePool:
         self.restarts = 0
 
     async def start(self) -> None:
-        """Starts the children now instead of with the first documents."""
+        """Starts the children now instead of with the first documents. Raises ParserUnavailable."""
         await asyncio.gather(*(child.ensure() for child in self._all))
+
+    async def probe(self) -> None:
+        """Returns if a child runs or can be started. Raises ParserUnavailable."""
+        child = await self._idle.get()
+        try:
+            await child.ensure()
+        finally:
+            self._idle.put_nowait(child)
+
+    async def end_idle(self, *, after: timedelta = IDLE) -> int:
+        """Ends children that have had no document for that long; how many. A child is 30 MB, its start 0.2 s of CPU."""
+        until_s = asyncio.get_running_loop().time() - after.total_seconds()
+        waiting = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        idle = [child for child in waiting if child.is_running and child.used_s <= until_s]
+        try:
+            await asyncio.gather(*(child.stop() for child in idle))
+        finally:
+            for child in waiting:
+                self._idle.put_nowait(child)
+        return len(idle)
 
     async def parse(self, document: Document) -> ParsedFeed:
         """`document` as a feed.
 
         Raises ParseError: empty-body, not-a-feed, bad-json, xml-entity, parse-failed as `parse_sync` does;
-        parse-timeout, parse-memory and parse-crash where the child had to be given up.
+        parse-timeout, parse-memory and parse-crash where the child had to be given up. Raises ParserUnavailable where
+        no child can be started, which says nothing of the document.
         """
         if self._closed:
             raise ParseError("parse-failed", "The parse workers are closed.")
@@ -101,8 +124,8 @@ class ParsePool:
         await asyncio.gather(*(child.stop() for child in self._all))
 
     async def _answer(self, child: _Child, document: Document) -> bytes:
+        await child.ensure()
         try:
-            await child.ensure()
             async with asyncio.timeout(self._timeout_s):
                 return await child.exchange(encode_request(document))
         except TimeoutError:
@@ -172,8 +195,16 @@ class TwoTierParsePool:
         return self._quick.restarts + self._slow_tier.restarts
 
     async def start(self) -> None:
-        """Starts the quick children now instead of with the first documents."""
+        """Starts the quick children now instead of with the first documents. Raises ParserUnavailable."""
         await self._quick.start()
+
+    async def probe(self) -> None:
+        """Returns if a quick child runs or can be started. Raises ParserUnavailable."""
+        await self._quick.probe()
+
+    async def end_idle(self, *, after: timedelta = IDLE) -> int:
+        """Ends children that have had no document for that long; how many."""
+        return await self._quick.end_idle(after=after) + await self._slow_tier.end_idle(after=after)
 
     async def parse(self, document: Document) -> ParsedFeed:
         """`document` as a feed. Raises ParseError as `ParsePool.parse` does."""
@@ -227,30 +258,47 @@ class _Child:
         self._command = command
         self._process: Process | None = None
         self._documents = 0
+        #: when it last had a document, on the loop's clock
+        self.used_s = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None and self._process.returncode is None
 
     async def ensure(self) -> None:
-        """Runs, and is ready, when this returns. Raises ParseError ``parse-crash`` if it cannot be started."""
+        """Runs, and is ready, when this returns. Raises ParserUnavailable if it cannot be started."""
         if self._process is not None and self._documents >= _DOCUMENTS_PER_CHILD:
             await self.stop()
-        if self._process is not None and self._process.returncode is None:
+        self.used_s = asyncio.get_running_loop().time()
+        if self.is_running:
             return
-        # a session of its own: Ctrl-C on the terminal is the parent's to handle
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True, limit=PIPE_BYTES
-        )
+        try:
+            # a session of its own: Ctrl-C on the terminal is the parent's to handle
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True, limit=PIPE_BYTES
+            )
+        except OSError as error:  # ENOENT after an upgrade, EACCES, EAGAIN (TasksMax), ENOMEM, EMFILE
+            raise ParserUnavailable(f"no parse process can be started: {self._command[0]}: {error}") from error
         self._documents = 0
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await self._stdout().readexactly(1)
-        except (TimeoutError, EOFError) as error:
+        except (TimeoutError, EOFError, ConnectionError) as error:
             code = await self.kill()
-            raise ParseError("parse-crash", f"The parse process could not be started (status {code}).") from error
+            raise ParserUnavailable(
+                f"no parse process can be started: it ended with status {code} before it was ready"
+            ) from error
+        except BaseException:
+            await self.kill()
+            raise
 
     async def exchange(self, request: bytes) -> bytes:
         """Sends a request and returns the header of its answer. EOFError, ConnectionError: the child has ended."""
         process = self._process
         assert process is not None and process.stdin is not None, "ensure() comes first"  # noqa: S101, PT018
         self._documents += 1
+        self.used_s = asyncio.get_running_loop().time()
         process.stdin.write(request)
         await process.stdin.drain()
         length, _ = LENGTHS.unpack(await self._stdout().readexactly(LENGTHS.size))

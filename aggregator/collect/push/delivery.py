@@ -12,7 +12,7 @@ from typing import Protocol
 
 from aggregator.collect.poll import known_entries
 from aggregator.curate.identity import identify
-from aggregator.errors import ParseError, StoreError
+from aggregator.errors import ParseError, ParserUnavailable, StoreError
 from aggregator.model import Document, ParsedEntry, ParsedFeed, PollResult, Source, Verdict
 from aggregator.store import PollChanges, Store
 
@@ -80,7 +80,7 @@ class DeliveryQueue:
             feed = await self._parser.parse(delivery.document)
             result = await self._result(delivery.source, feed)
             stored = await asyncio.to_thread(self._store.deliver, result)
-        except (ParseError, StoreError) as error:
+        except (ParseError, ParserUnavailable, StoreError) as error:
             self.unreadable += 1
             _log.warning("delivery not stored", extra={"source": delivery.source.slug, "why": error})
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -84,8 +84,10 @@ class Audience:
         trusted_proxies: Sequence[str] = (),
         view_ceilings: Ceilings = VIEW_CEILINGS,
         like_ceilings: Ceilings = LIKE_CEILINGS,
+        on_view: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._on_view = on_view
         self._keys = KeyRing(state_dir)
         self._site_url = site_url
         self._proxies = Proxies(trusted_proxies)
@@ -125,6 +127,7 @@ class Audience:
             with self._view_lock:
                 today.ledger.remove(visitor)
             return False
+        self._on_view()
         return True
 
     def like(self, request: ItemRequest, item_id: str, *, now: datetime) -> LikeAnswer:

@@ -47,7 +47,7 @@ class OpsRoutes:
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format: the program's metrics and the server's own."""
-        text = self._services.metrics()
+        text = await self._services.metrics()
         own = _metric(
             "aggregator_http_responses_total",
             "Responses given, by HTTP status.",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from aggregator.model import Notice
 from aggregator.publish.audience import Audience
 from aggregator.publish.hub import Send
 from aggregator.publish.lists import Lists
@@ -45,6 +46,10 @@ class Deliveries(Protocol):
         """Takes a delivery; False: come back later."""
 
 
+async def _no_metrics() -> str:
+    return ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Services:
     """The parts that answer requests. Mutable in one way only: `reload`."""
@@ -61,13 +66,15 @@ class Services:
     #: whoever takes what other sites' hubs say; None: nobody
     deliveries: Deliveries | None = None
     #: the program's own metrics in Prometheus' text format
-    metrics: Callable[[], str] = lambda: ""
+    metrics: Callable[[], Awaitable[str]] = _no_metrics
     #: how long an answer may go on being served after the store has changed
     freshness: timedelta = timedelta(milliseconds=250)
     #: ceiling of the rendered answers that are kept
     cache_bytes: int = 32 * 1024 * 1024
     #: raised by every reload: answers rendered before it are not served again
     epoch: int = 0
+    #: what readers are told of this installation, as a banner
+    notices: tuple[Notice, ...] = ()
     #: what has been rendered of single items
     cache: RenderCache = field(default_factory=RenderCache)
 
@@ -75,6 +82,12 @@ class Services:
         """Takes over a new configuration, between two requests."""
         self.site, self.lists, self.pages = site, lists, pages
         self.epoch += 1
+
+    def put_notices(self, notices: tuple[Notice, ...]) -> None:
+        """Replaces the notices that pages show."""
+        if notices != self.notices:
+            self.notices = notices
+            self.epoch += 1
 
     def rendering(self) -> Rendering:
         """The site as it stands now, for as long as one answer takes to make."""

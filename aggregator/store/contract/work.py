@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
+from aggregator.model import CountedFailure, KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
 
 __all__ = ["PollChanges", "SyncedSources", "WorkStore"]
 
@@ -87,6 +87,15 @@ class WorkStore(Protocol):
 
         Returns once all are durable, which costs one turn of the disk instead of many.
         """
+
+    def take_back(self, failures: Sequence[CountedFailure], *, due: datetime) -> int:
+        """Undoes failures that were counted against sources, which are then due at `due`; how many.
+
+        Not of a source that has been polled with another result since.
+        """
+
+    def make_due(self, error_codes: Collection[str], *, now: datetime) -> int:
+        """Makes sources whose last error has one of these codes due at once; how many."""
 
     def next_due(self, *, now: datetime) -> datetime | None:
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""

@@ -18,9 +18,9 @@ _DAYS = (
 )
 #: by what a state depends on: a handful of rows for any number of sources
 _STATES = """
-SELECT enabled, gone, error_count > 0 AS error_count, max(last_poll) AS last_poll, count(*) AS n,
+SELECT enabled, gone, error_count > 0 AS error_count, max(last_success) AS last_success, count(*) AS n,
     EXISTS(SELECT 1 FROM source_days WHERE source_id = s.id AND day BETWEEN ?1 AND ?2) AS posts
-FROM sources s WHERE configured GROUP BY enabled, gone, error_count > 0, last_poll IS NULL, posts
+FROM sources s WHERE configured GROUP BY enabled, gone, error_count > 0, last_success IS NULL, posts
 """
 State = Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
 
@@ -66,7 +66,7 @@ def _state(row: Row, *, posts: bool) -> State:
         return "gone"
     if row["error_count"]:
         return "failing"
-    if row["last_poll"] is None:
+    if row["last_success"] is None:
         return "new"
     return "ok" if posts else "quiet"
 

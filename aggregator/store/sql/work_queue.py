@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from aggregator.model import KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
+from aggregator.model import CountedFailure, KnownEntry, Lease, PollResult, Source, SourceHealth, Subscription
 from aggregator.store import PollChanges, SyncedSources
 from aggregator.store.sql import codec, hosts, poll_results, source_health, sources
 from aggregator.store.sql.batches import padded_batches, placeholders
@@ -45,6 +45,14 @@ _LEASE = """
 UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1
 WHERE host IN (SELECT value FROM json_each(?2)) AND leased_until <= ?3
 RETURNING host, token
+"""
+#: unless it has been polled again since, with a result that counted
+_TAKE_BACK = """
+UPDATE sources SET error_count = ?1, error_since = ?2, due_at = min(due_at, ?3) WHERE id = ?4 AND error_count = ?5
+"""
+_MAKE_DUE = """
+UPDATE sources SET due_at = ?2 WHERE due_at > ?2 AND lease_token IS NULL
+    AND error_code IN (SELECT value FROM json_each(?1)) RETURNING id
 """
 #: without the text, which is most of an entry
 _KNOWN = "id, entry_id, guid, canonical_url, title, first_seen, published"
@@ -144,6 +152,32 @@ class Work:
         """Commits what each of these polls changes, or gives why it is not."""
         return self._engine.write_all(polls, poll_results.complete) if polls else []
 
+    def take_back(self, failures: Sequence[CountedFailure], *, due: datetime) -> int:
+        """Undoes failures that were counted against sources, which are then due at `due`; how many."""
+        due_ms = codec.to_ms(due)
+
+        def run(connection: Connection) -> int:
+            taken = 0
+            for one in failures:
+                since = codec.to_ms_or_none(one.error_since)
+                values = (one.error_count, since, due_ms, one.source_id, one.error_count + 1)
+                taken += connection.execute(_TAKE_BACK, values).rowcount
+            _refresh_hosts_of(connection, [one.source_id for one in failures], due_ms)
+            return taken
+
+        return self._engine.write(run) if failures else 0
+
+    def make_due(self, error_codes: Collection[str], *, now: datetime) -> int:
+        """Makes sources whose last error has one of these codes due at once; how many."""
+        now_ms = codec.to_ms(now)
+
+        def run(connection: Connection) -> int:
+            rows = connection.execute(_MAKE_DUE, (json.dumps(sorted(error_codes)), now_ms)).fetchall()
+            _refresh_hosts_of(connection, [source_id for (source_id,) in rows], now_ms)
+            return len(rows)
+
+        return self._engine.write(run) if error_codes else 0
+
     def next_due(self, *, now: datetime) -> datetime | None:  # noqa: ARG002 - an engine with its own clock needs it
         """When the next poll is due; in the past if one waits already; None if there is nothing to poll."""
         query = "SELECT min(due_at) FROM hosts"
@@ -161,6 +195,13 @@ class Work:
     def states(self, *, now: datetime) -> Mapping[str, int]:
         """How many configured sources are in each state."""
         return self._engine.read(lambda connection: source_health.states(connection, codec.to_ms(now)))
+
+
+def _refresh_hosts_of(connection: Connection, source_ids: Sequence[int], now_ms: int) -> None:
+    """When the hosts of these sources are next due."""
+    query = "SELECT DISTINCT host FROM sources WHERE id IN (SELECT value FROM json_each(?))"
+    rows = connection.execute(query, (json.dumps(source_ids),)).fetchall()
+    hosts.refresh(connection, [host for (host,) in rows], now_ms)
 
 
 def _leased(connection: Connection, rows: Sequence[Row], until: int, now_ms: int) -> list[Lease]:

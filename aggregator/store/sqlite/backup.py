@@ -77,7 +77,10 @@ def copy(source: Path, path: Path) -> None:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with wrapped(source), contextlib.closing(connect(source, mode="rw")) as connection:
             connection.execute("VACUUM INTO ?", (str(temporary),))
-        verify(temporary)
+        try:
+            verify(temporary)
+        except StoreUnusable as error:  # the store was read without an error: it is the copy that is bad
+            raise StoreUnavailable(f"the copy for {path} cannot be verified: {error}") from error
         _put(temporary, path)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error}") from error
@@ -107,11 +110,11 @@ def restore(backup: Path, target: Path) -> None:
         lock.close()
 
 
-def recover(target: Path, backups: Path, *, now: datetime) -> tuple[Path | None, Path | None]:
+def recover(target: Path, backups: Path, *, now: datetime) -> tuple[Path, Path | None]:
     """Puts the newest good copy of `backups` in the place of a store that is damaged, empty or missing.
 
-    Returns the copy (None: there is none that can be used, and the next opening makes an empty store) and where the
-    damaged file lies now (None: there was none). Raises StoreUnavailable while another process has the store open.
+    Returns the copy and where the damaged file lies now (None: there was none). Raises StoreUnusable if no copy can be
+    used, StoreUnavailable while another process has the store open.
     """
     lock = Lock(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -125,8 +128,10 @@ def recover(target: Path, backups: Path, *, now: datetime) -> tuple[Path | None,
                 verify(backup)
                 _restore(backup, target, temporary, before=mark, journal=False)
                 return backup, aside
-        _set_aside(target, before=mark, journal=False)
-        return None, aside
+        raise StoreUnusable(
+            f"{target} is damaged, and {backups} holds no copy that can be used: "
+            f"run `aggregator restore` with a backup of yours, or move the file away to start with an empty store"
+        )
     except OSError as error:
         raise StoreUnavailable(f"{target}: {error}") from error
     finally:

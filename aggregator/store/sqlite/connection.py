@@ -169,7 +169,8 @@ def connect(path: Path, *, mode: str) -> Connection:
 
 def connect_writer(path: Path) -> Connection:
     """The writing connection, with what durability asks for. A new file is for its owner only, as its journal is."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = connect(path, mode="rwc")
     for pragma in _WRITER_PRAGMAS:
         connection.execute(pragma)

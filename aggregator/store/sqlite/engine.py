@@ -55,7 +55,9 @@ class Engine:
         self.path = path
         self._writer = writer
         self._readers = readers
-        self._identity = _identity(path)
+        # Held open until every connection is closed: closing any descriptor of a file drops this process's locks on it
+        # (POSIX), those of SQLite among them.
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         #: the first sign of damage since the store was opened
         self._damage: StoreDamaged | None = None
 
@@ -98,7 +100,7 @@ class Engine:
 
     def rescue(self) -> None:
         """Writes what this process still has open of a deleted file to its path. StoreError: it cannot."""
-        if self.path.exists():
+        if self.path.exists() and self.path.stat().st_size:
             raise StoreError(f"{self.path} exists")
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
@@ -113,14 +115,14 @@ class Engine:
     def _changed(self) -> str | None:
         """How the file at the path is no longer the one that was opened; None: it is."""
         try:
-            if _identity(self.path) != self._identity:
+            there, opened = self.path.stat(), os.fstat(self._fd)
+            if (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino):
                 return "was replaced"
-            with self.path.open("rb") as file:
-                return None if file.read(len(_MAGIC)) == _MAGIC else "was overwritten"
+            return None if os.pread(self._fd, len(_MAGIC), 0) == _MAGIC else "was overwritten"
         except FileNotFoundError:
             return "was deleted"
         except OSError:
-            return None  # out of descriptors, say: that is no damage
+            return None  # a disk that answers with an error: that is no damage of ours
 
     def _noted(self, outcome: T | StoreError) -> T | StoreError:
         if isinstance(outcome, StoreDamaged):
@@ -156,8 +158,4 @@ class Engine:
         """Ends the readers, then the writer after what is queued: the last to leave folds the journal away."""
         self._readers.close()
         self._writer.close()
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+        os.close(self._fd)
