@@ -22,7 +22,7 @@ from aggregator.daemon.websub import WebSub
 from aggregator.errors import StoreDamaged, StoreError
 from aggregator.publish.web import Services
 from aggregator.schedule import Job
-from aggregator.store import Store
+from aggregator.store import Store, is_postgresql
 
 __all__ = ["Jobs"]
 
@@ -110,7 +110,7 @@ class Jobs:
         directory = assemble.state_dir(daemon.settings)
         await asyncio.to_thread(daemon.ballast.keep)
         backups = Backups(directory=directory / "backup", every=backup.every, keep=backup.keep)
-        if not backups.due(now):
+        if is_postgresql(daemon.settings.store.url) or not backups.due(now):
             return
         try:
             await asyncio.to_thread(backups.make, daemon.store, now)

@@ -9,7 +9,7 @@ import pytest
 from store_values import HOUR, LEASE, NOW, A, B, C, follow, lease_of, make_entry, make_result, poll, source_id
 
 from aggregator.errors import StaleLease
-from aggregator.model import FeedInfo, PollError, PostingRate, Scope, Subscription, Validators
+from aggregator.model import CountedFailure, FeedInfo, PollError, PostingRate, Scope, Subscription, Validators
 from aggregator.store import PollChanges, Store
 
 
@@ -340,3 +340,53 @@ class TestKnown:
         follow(store, A)
         poll(store, A, *(make_entry(str(n)) for n in range(1200)))
         assert len(store.known(source_id(store, A), guids=[str(n) for n in range(2000)], links=[])) == 1200
+
+
+class TestReturned:
+    """Work that is given back, taken back, or due again for a reason from outside."""
+
+    def test_a_lease_that_is_given_back_is_due_at_once(self, store: Store) -> None:
+        follow(store, A, B)
+        lease = lease_of(store, A)
+        store.give_back(lease, now=NOW)
+        assert set(claimed(store, NOW + timedelta(seconds=1))) == {A, B}
+        with pytest.raises(StaleLease):
+            store.complete(lease, make_result(lease.sources[0].id))
+
+    def test_a_stale_lease_gives_nothing_back(self, store: Store) -> None:
+        follow(store, A)
+        lease = lease_of(store, A)
+        later = lease_of(store, A, at=NOW + LEASE + timedelta(seconds=1))
+        store.give_back(lease, now=NOW + LEASE)
+        assert store.complete(later, make_result(later.sources[0].id)) == PollChanges()
+
+    def test_failures_that_were_our_own_are_taken_back(self, store: Store) -> None:
+        follow(store, A)
+        error = PollError(code="dns-failure", message="no name server", permanent=False)
+        lease = lease_of(store, A)
+        store.complete(lease, make_result(lease.sources[0].id, outcome="error", error=error, next_poll=NOW + 9 * HOUR))
+        assert store.sources(now=NOW)[0].state == "failing"
+        counted = CountedFailure(source_id=lease.sources[0].id, failed_at=NOW, error_count=0, error_since=None)
+        soon = NOW + timedelta(minutes=1)
+        assert store.take_back([counted], due=soon) == 1
+        (health,) = store.sources(now=NOW)
+        assert (health.state, health.error_count, health.next_poll) == ("new", 0, soon)
+        assert store.take_back([counted], due=soon) == 0, "it has been taken back"
+
+    def test_sources_that_failed_by_a_limit_are_due_when_it_changes(self, store: Store) -> None:
+        follow(store, A, B)
+        for url, code in ((A, "blocked-address"), (B, "http-404")):
+            lease = lease_of(store, url)
+            error = PollError(code=code, message="no", permanent=True)
+            result = make_result(lease.sources[0].id, outcome="error", error=error, next_poll=NOW + 19 * HOUR)
+            store.complete(lease, result)
+        assert store.make_due(["blocked-address", "too-large"], now=NOW + HOUR) == 1
+        assert claimed(store, NOW + HOUR) == [A]
+
+    def test_a_source_is_new_until_it_has_been_read(self, store: Store) -> None:
+        follow(store, A)
+        lease = lease_of(store, A)
+        error = PollError(code="dns-failure", message="we are offline", permanent=False)
+        store.complete(lease, make_result(lease.sources[0].id, outcome="error", error=error, counts_as_error=False))
+        assert store.sources(now=NOW)[0].state == "new"
+        assert store.states(now=NOW) == {"new": 1}

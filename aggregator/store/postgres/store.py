@@ -79,6 +79,18 @@ class PostgresStore(
         """Always raises StoreUnusable: PostgreSQL is backed up by its own tools."""
         raise StoreUnusable(f"{path}: a PostgreSQL store is backed up with pg_dump -Fc, see docs/SCALING.md")
 
+    def enter(self, kind: str, *, now: datetime) -> int:  # noqa: ARG002 - the contract of an engine for one machine
+        """Always 0: any number of processes poll from here side by side, and leases of those that ended run out."""
+        return 0
+
+    def daemons(self) -> int:
+        """Always 0: another daemon is nothing to be told about."""
+        return 0
+
+    def rescue(self) -> None:
+        """Always raises StoreUnusable: there is no file that could be deleted."""
+        raise StoreUnusable("a PostgreSQL store has no file of ours")
+
     def close(self) -> None:
         """Lets go of all connections. May be called twice."""
         self._engine.close()

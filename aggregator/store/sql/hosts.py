@@ -32,7 +32,7 @@ def free(connection: Connection, pauses: Sequence[Pause]) -> None:
 
 _LEASED = "SELECT host, token FROM hosts WHERE leased_until > ?"
 _GIVE_BACK = """
-UPDATE sources SET due_at = min(due_at, ?3), lease_token = NULL WHERE host = ?1 AND lease_token = ?2
+UPDATE sources SET due_at = least(due_at, ?3), lease_token = NULL WHERE host = ?1 AND lease_token = ?2
 """
 
 

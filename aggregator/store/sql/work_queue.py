@@ -48,7 +48,7 @@ RETURNING host, token
 """
 #: unless it has been polled again since, with a result that counted
 _TAKE_BACK = """
-UPDATE sources SET error_count = ?1, error_since = ?2, due_at = min(due_at, ?3) WHERE id = ?4 AND error_count = ?5
+UPDATE sources SET error_count = ?1, error_since = ?2, due_at = least(due_at, ?3) WHERE id = ?4 AND error_count = ?5
 """
 _MAKE_DUE = """
 UPDATE sources SET due_at = ?2 WHERE due_at > ?2 AND lease_token IS NULL
@@ -199,7 +199,7 @@ class Work:
 
 def _refresh_hosts_of(connection: Connection, source_ids: Sequence[int], now_ms: int) -> None:
     """When the hosts of these sources are next due."""
-    query = "SELECT DISTINCT host FROM sources WHERE id IN (SELECT value FROM json_each(?))"
+    query = "SELECT DISTINCT host FROM sources WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
     rows = connection.execute(query, (json.dumps(source_ids),)).fetchall()
     hosts.refresh(connection, [host for (host,) in rows], now_ms)
 
