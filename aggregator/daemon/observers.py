@@ -7,7 +7,7 @@ import time
 from typing import Protocol
 
 from aggregator.clock import SteadyClock
-from aggregator.collect.fetch import NotModified, Response, SupportsGet
+from aggregator.collect.fetch import NotModified, OwnHeaders, Response, SupportsGet
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.collect.poll import PollOutcome
 from aggregator.daemon.health import HealthCheck
@@ -47,10 +47,12 @@ class TimedFetcher:
     def __init__(self, fetcher: SupportsGet, observe: Timer) -> None:
         self._fetcher, self._time = fetcher, observe
 
-    async def get(self, url: str, *, validators: Validators | None = None) -> Response | NotModified:
+    async def get(
+        self, url: str, *, validators: Validators | None = None, own: OwnHeaders | None = None
+    ) -> Response | NotModified:
         """What is at `url`. Raises FetchError."""
         with self._time():
-            return await self._fetcher.get(url, validators=validators)
+            return await self._fetcher.get(url, validators=validators, own=own)
 
 
 class TimedParser:
