@@ -286,6 +286,7 @@ def _same_again(feed: ParsedFeed) -> None:
             guid=entry.parsed.guid,
             canonical_url=entry.canonical_url,
             title=entry.parsed.title,
+            text_key=entry.parsed.text_key,
             first_seen=NOW,
             published=entry.published,
         )

@@ -30,7 +30,14 @@ from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import NotModified, OwnHeaders, Response, SupportsGet
 from aggregator.collect.group_commit import GroupCommit
 from aggregator.collect.parse.incremental import FingerprintCache
-from aggregator.curate.identity import entry_keys, identify, is_partial_document_enough
+from aggregator.curate.identity import (
+    entry_keys,
+    identify,
+    is_partial_document_enough,
+    number_key,
+    title_key,
+    unknown_entries,
+)
 from aggregator.errors import AggregatorError, CollectError, FetchError, ParseError, StaleLease
 from aggregator.model import (
     Document,
@@ -183,6 +190,7 @@ class Poller:
             source_url=source.subscription.url,
             now=poll.now,
             unstable_ids=source.unstable_ids,
+            is_whole=not (answer.delta or answer.truncated or feed.truncated),
         )
         found = replace(found, entries=tuple(self._judged(source, entry) for entry in found.entries))
         return decision.success(poll, answer, feed, found, known, digest)
@@ -206,13 +214,27 @@ class Poller:
 
 
 async def known_entries(store: WorkStore, source: Source, entries: Sequence[ParsedEntry]) -> list[KnownEntry]:
-    """Stored entries that may equal those of a document, by guid or canonical URL; none before the first good poll."""
-    if source.last_success is None:
+    """Stored entries that may equal those of a document, by guid or canonical URL; none before the first good poll.
+
+    For entries that are unknown by both, those of the same title or number: guid and address may have moved together.
+    """
+    if source.last_success is None or not entries:
         return []
+    return await asyncio.to_thread(_known_entries, store, source.id, entries)
+
+
+def _known_entries(store: WorkStore, source_id: int, entries: Sequence[ParsedEntry]) -> list[KnownEntry]:
     keys = [entry_keys(entry) for entry in entries]
     guids = [guid for guid, _ in keys if guid is not None]
     links = [link for _, link in keys if link is not None]
-    return await asyncio.to_thread(store.known, source.id, guids=guids, links=links) if guids or links else []
+    found = {entry.entry_id: entry for entry in store.known(source_id, guids=guids, links=links)}
+    unknown = unknown_entries(entries, list(found.values()))
+    titles = [key for entry in unknown if (key := title_key(entry.title)) is not None]
+    numbers = [key for entry in unknown if (key := number_key(entry_keys(entry)[1])) is not None]
+    if titles or numbers:
+        moved = store.known(source_id, titles=titles, numbers=numbers)
+        found |= {entry.entry_id: entry for entry in moved}
+    return list(found.values())
 
 
 @lru_cache(maxsize=4096)  # the same ones, poll after poll

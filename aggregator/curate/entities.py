@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 
-__all__ = ["names", "numbers"]
+__all__ = ["DATE_WORDS", "names", "numbers"]
 
 #: a version, an amount and a share are one number each: 4.1.1 is not 4.1
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
@@ -82,6 +82,8 @@ def _words() -> dict[str, dict[str, int]]:
 
 
 _VALUES = _words()
+#: days and months in all these languages
+DATE_WORDS = frozenset(word for words in _VALUES.values() for word, value in words.items() if value >= _DAY)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 #: written without spaces: looked for within what is written
 _UNSPACED = {language: re.compile("|".join(_VALUES[language])) for language in ("ja", "zh")}

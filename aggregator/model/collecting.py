@@ -162,6 +162,8 @@ class KnownEntry:
     guid: str | None
     canonical_url: str | None
     title: str
+    #: stands for title and text (`ParsedEntry.text_key`); None: not known
+    text_key: bytes | None
     first_seen: datetime
     published: datetime
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,11 @@ class ParsedEntry:
     upstream: Upstream = UNCOUNTED
     #: SHA-256 over what a reader would call the content (no ids, dates or counters), versioned
     content_hash: bytes = b""
+
+    @property
+    def text_key(self) -> bytes:
+        """16 bytes that stand for title and plain text."""
+        return sha256(f"{self.title}\0{self.text}".encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.identity import Identified, entry_keys, identify, is_partial_document_enough
+from aggregator.curate.identity import (
+    Identified,
+    entry_keys,
+    identify,
+    is_partial_document_enough,
+    number_key,
+    title_key,
+)
 from aggregator.curate.identity.entries import first_times
 from aggregator.model import KnownEntry, ParsedEntry
 
@@ -29,7 +37,16 @@ class Memory:
     def known(self, entries: Sequence[ParsedEntry]) -> list[KnownEntry]:
         keys = [entry_keys(entry) for entry in entries]
         guids, links = {guid for guid, _ in keys if guid}, {link for _, link in keys if link}
-        return [row for row in self.rows.values() if row.guid in guids or row.canonical_url in links]
+        titles = {title_key(entry.title) for entry in entries} - {None}
+        numbers = {number_key(link) for link in links} - {None}
+        return [
+            row
+            for row in self.rows.values()
+            if row.guid in guids
+            or row.canonical_url in links
+            or title_key(row.title) in titles
+            or number_key(row.canonical_url) in numbers
+        ]
 
     def poll(self, *entries: ParsedEntry) -> Identified:
         """One poll; `announced` grows by the titles of what is new."""
@@ -42,7 +59,12 @@ class Memory:
                 self.rows[entry.entry_id] = replace(row, entry_id=entry.entry_id, guid=entry.parsed.guid)
             if entry.entry_id in self.rows:
                 row = self.rows[entry.entry_id]
-                self.rows[entry.entry_id] = replace(row, title=entry.parsed.title, canonical_url=entry.canonical_url)
+                self.rows[entry.entry_id] = replace(
+                    row,
+                    title=entry.parsed.title,
+                    canonical_url=entry.canonical_url,
+                    text_key=entry.parsed.text_key,
+                )
             else:
                 self.announced.append(entry.parsed.title)
                 self.rows[entry.entry_id] = KnownEntry(
@@ -50,6 +72,7 @@ class Memory:
                     guid=entry.parsed.guid,
                     canonical_url=entry.canonical_url,
                     title=entry.parsed.title,
+                    text_key=entry.parsed.text_key,
                     first_seen=self.now,
                     published=entry.published,
                 )
@@ -172,12 +195,108 @@ def test_a_guid_that_stands_twice_once_with_an_address_and_once_without() -> Non
     assert len(memory.rows) == 2
 
 
-def test_a_guid_used_again_for_another_story() -> None:
+def test_a_guid_that_stands_once_is_believed() -> None:
     memory = Memory()
     memory.poll(story(1, guid="1", title="Floods in the north of the country"))
     for _ in range(2):
         memory.poll(story(2, guid="1", title="Parliament elects speaker"))
-    assert len(memory.announced) == 2
+    assert memory.announced == ["Floods in the north of the country"]
+
+
+@pytest.mark.parametrize("guid", ["N/A", "none", " null ", "undefined", "-"])
+def test_what_says_nothing_is_no_guid(guid: str) -> None:
+    memory = Memory()
+    for n in range(4):  # one after the other, so that each stands once in its document
+        memory.poll(story(n, guid=guid))
+    assert len(memory.announced) == 4
+
+
+def test_entries_under_one_guid_and_address_are_told_apart_by_their_titles() -> None:
+    memory = Memory()
+    notes = [story(1, guid="notes", title=f"{animal} seen at the pond") for animal in ("Otter", "Heron", "Newt")]
+    memory.poll(*notes)
+    memory.poll(*notes[1:])
+    memory.poll(story(1, guid="notes", title="Toad seen at the pond"), *notes)
+    assert memory.announced == [
+        "Otter seen at the pond",
+        "Heron seen at the pond",
+        "Newt seen at the pond",
+        "Toad seen at the pond",
+    ]
+
+
+def test_of_one_title_by_their_texts() -> None:
+    memory = Memory()
+    moves = [replace(story(1, guid="game"), text=text) for text in ("Red moves", "Blue passes", "Green leaves")]
+    memory.poll(*moves[:2])
+    memory.poll(*moves)
+    memory.poll(*moves[1:])
+    assert len(memory.announced) == 3
+    assert len({entry.entry_id for entry in memory.poll(*moves[::-1]).entries}) == 3
+
+
+def test_an_edit_of_one_of_them_is_an_edit() -> None:
+    """Its time tells which one it was, and a title that is alone keeps its entry whatever the text is."""
+    memory = Memory()
+    otter, heron = (
+        replace(story(1, guid="notes", title=title), text=text, published=NOW - timedelta(hours=hours, minutes=7))
+        for title, text, hours in (("Otter seen at the old pond", "a", 9), ("Heron on the roof", "b", 5))
+    )
+    memory.poll(otter, heron)
+    memory.poll(replace(otter, title="Otter and cub seen at the old pond"), replace(heron, text="b, corrected"))
+    assert memory.announced == ["Otter seen at the old pond", "Heron on the roof"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("acme/tool (1.1.0)", "acme/tool (1.2.0)"),
+        ("Office 16.1 released", "Office 16.2 released"),
+        ("tool v9", "tool v10"),
+        ("Kit 2.0rc1 is out", "Kit 2.0rc2 is out"),
+        ("The pod, episode 41", "The pod, episode 42"),
+        ("Menu of the day: Monday", "Menu of the day: Tuesday"),
+        ("Snow report, 3 December 2026", "Snow report, 4 December 2026"),
+    ],
+)
+@pytest.mark.parametrize("guid", ["https://example.org/packages/tool", None])
+def test_a_later_issue_on_one_page_does_not_overwrite_the_one_before(before: str, after: str, guid: str | None) -> None:
+    memory = Memory()
+    page = story(1, guid=guid, link="https://example.org/packages/tool")
+    for _ in range(2):
+        memory.poll(replace(page, title=before, published=NOW - timedelta(days=3)))
+    for _ in range(2):
+        memory.poll(replace(page, title=after, published=NOW - timedelta(days=2)))
+    memory.poll(
+        replace(page, title=after, text="now with notes", published=NOW - timedelta(days=2)),
+        replace(page, title=before, published=NOW - timedelta(days=3)),
+    )
+    assert memory.announced == [before, after]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Storm kills 12", "Storm kills 14"),
+        ("Inflation falls to 2.1 percent", "Inflation falls to 2.2 percent"),
+        ("Magnitude 5.8 quake off Chile", "Magnitude 6.1 quake off Chile"),
+        ("Court clears mayor", "Court clears former mayor"),
+        ("Death toll of 12 on Monday", "Death toll of 14 on Monday"),
+        ("tool 1.1.0", "tool 1.1.0 released"),
+    ],
+)
+def test_a_corrected_headline_is_not_a_new_entry(before: str, after: str) -> None:
+    memory = Memory()
+    for title, hours in ((before, 3), (after, 2), (after, 1)):
+        memory.poll(replace(story(1, guid="a"), title=title, published=NOW - timedelta(hours=hours)))
+    assert memory.announced == [before]
+
+
+def test_a_version_that_was_mistyped_is_corrected_in_place() -> None:
+    memory = Memory()
+    for title in ("tool 1.10.0", "tool 1.11.0"):
+        memory.poll(replace(story(1, guid="a", title=title), published=NOW - timedelta(hours=3)))
+    assert len(memory.announced) == 1
 
 
 def test_a_live_report_changes_its_headline_and_its_address() -> None:
@@ -194,6 +313,185 @@ def test_a_guid_that_is_a_hash_is_used_for_one_story_only(guid: str) -> None:
     memory.poll(story(1, guid=guid, title="Watch live: the minister speaks"))
     memory.poll(story(2, guid=guid, title="Trades training is free"))
     assert memory.announced == ["Watch live: the minister speaks"]
+
+
+# --- guid and address move together ------------------------------------------------------------------
+def moved(n: int, **changes: Any) -> ParsedEntry:
+    """The same words as `story(n)` has, under another guid at another address."""
+    entry = story(n, guid=f"urn:new:{n}", link=f"https://new.example/{n * 7}/about-day-{n}")
+    return replace(entry, **{"text": f"What happened on day {n} in town.", **changes})
+
+
+def original(n: int, **changes: Any) -> ParsedEntry:
+    values = {"text": f"What happened on day {n} in town.", "published": NOW - timedelta(days=20 + n, minutes=11)}
+    return replace(story(n, guid=f"https://old.example/?p={n}"), **{**values, **changes})
+
+
+def test_a_move_to_another_platform_announces_nothing() -> None:
+    memory = Memory()
+    memory.poll(*map(original, range(6)))
+    for _ in range(2):
+        found = memory.poll(*(moved(n, published=memory.now) for n in range(6)))
+    assert len(memory.announced) == 6
+    assert {entry.canonical_url for entry in found.entries} == {
+        f"https://new.example/{n * 7}/about-day-{n}" for n in range(6)
+    }
+    memory.poll(*(moved(n, published=memory.now) for n in range(7)))
+    assert len(memory.announced) == 7, "and goes on"
+
+
+def test_a_move_is_told_of() -> None:
+    memory = Memory()
+    memory.poll(*map(original, range(6)))
+    found = memory.poll(*(moved(n) for n in range(6)))
+    assert found.warnings == ("guids-changed",)
+    assert {entry.replaces for entry in found.entries} == {f"https://old.example/?p={n}" for n in range(6)}
+
+
+def test_a_move_of_episodes_with_old_dates_and_other_quotation_marks() -> None:
+    memory = Memory()
+    titles = [f"Ep. {n} - The captain's {n}th trick" for n in range(6)]
+    memory.poll(*(original(n, title=title) for n, title in enumerate(titles)))
+    at = NOW - timedelta(days=2)
+    memory.poll(
+        *(
+            moved(n, title=title.replace("'", "\u2019"), text="Other notes", published=at - timedelta(minutes=n))
+            for n, title in enumerate(titles)
+        )
+    )
+    assert len(memory.announced) == 6
+
+
+def test_a_slug_that_moved_is_an_edit() -> None:
+    memory = Memory()
+    at = NOW - timedelta(hours=2, seconds=7)
+    others = [original(n) for n in range(5, 9)]
+    memory.poll(story(1, guid="https://example.org/politics/a", link="https://example.org/politics/a"), *others)
+    first = replace(story(2, guid="u/politics/b", link="https://example.org/politics/b"), published=at)
+    memory.poll(first, *others)
+    memory.poll(
+        replace(first, guid="u/b", link="https://example.org/us/b", published=at + timedelta(seconds=1)), *others
+    )
+    assert len(memory.announced) == 6
+
+
+def test_a_headline_that_is_part_of_guid_and_address() -> None:
+    memory = Memory()
+    for title in ("storm hits coast", "two dead as gale batters towns", "three dead as gale batters towns"):
+        link = f"https://example.org/en/{title.replace(' ', '-')}/a-70012345"
+        memory.poll(story(1, guid=link, link=link, title=title.title()))
+    assert len(memory.announced) == 1
+
+
+def test_a_move_of_host_with_the_same_paths() -> None:
+    memory = Memory()
+    for host in ("old.example", "new.example"):
+        link = f"https://{host}/2026/the-story"
+        memory.poll(story(1, guid=link, link=link, title="The story of the town"))
+    assert len(memory.announced) == 1
+
+
+def test_a_daily_column_is_new_every_day() -> None:
+    """Its title, its words and the form of its address are those of the day before."""
+    memory = Memory()
+    for day in range(6):
+        at = NOW - timedelta(days=10 - day)
+        link = f"https://example.org/{at:%Y/%m/%d}/morning-briefing"
+        column = replace(
+            story(1, guid=link, link=link, title="Morning briefing"), text="The day ahead, in brief.", published=at
+        )
+        memory.poll(column, *(story(100 + n, guid=f"g{n}") for n in range(4)))
+    assert memory.announced.count("Morning briefing") == 6
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_nor_is_a_feed_of_columns_alone(columns: int) -> None:
+    """They have other words every day."""
+    memory = Memory()
+    for day in range(5):
+        at = NOW + timedelta(days=day)
+        memory.now = at
+        memory.poll(
+            *(
+                replace(
+                    story(
+                        n, guid=f"{n}-{day}", link=f"https://example.org/{day}/sign-{n}", title=f"Your sign {n} today"
+                    ),
+                    text=f"A letter comes on day {day} for sign {n}.",
+                    published=at,
+                )
+                for n in range(columns)
+            )
+        )
+    assert len(memory.announced) == 5 * columns
+
+
+def test_two_that_stand_in_one_document_are_two() -> None:
+    memory = Memory()
+    at = NOW - timedelta(hours=3, minutes=1)
+    one = replace(story(1, guid="a"), published=at)
+    memory.poll(one)
+    memory.poll(one, replace(one, guid="b", link="https://example.org/other/place"))
+    assert len(memory.announced) == 2
+
+
+def test_what_is_not_in_a_part_of_a_document_is_not_gone() -> None:
+    memory = Memory()
+    memory.poll(*map(original, range(6)))
+    part = [moved(n) for n in range(6)]
+    found = identify(part, memory.known(part), source_url=FEED, now=NOW, is_whole=False)
+    assert all(entry.replaces is None for entry in found.entries)
+
+
+def test_posts_of_a_live_page_share_its_number() -> None:
+    memory = Memory()
+    for post in range(4):
+        link = f"https://example.org/live/storm-63456789/post-{post}"
+        memory.poll(story(post, guid=f"urn:post:{post}", link=link, title=f"{'abcd'[post] * 4} at {post} o'clock"))
+    assert len(memory.announced) == 4
+
+
+def test_a_date_in_the_address_is_no_number_of_an_entry() -> None:
+    memory = Memory()
+    for title in ("Floods in the north", "Speaker elected"):
+        link = f"https://example.org/20260303/{title.replace(' ', '-')}"
+        memory.poll(story(1, guid=link, link=link, title=title))
+    assert len(memory.announced) == 2
+
+
+@given(st.lists(st.integers(0, 30), min_size=4, max_size=12, unique=True), st.integers(0, 3), st.booleans())
+@settings(deadline=None)
+def test_whatever_moves_is_neither_lost_nor_told_twice(numbers: list[int], news: int, dated_now: bool) -> None:
+    memory = Memory()
+    memory.poll(*map(original, numbers))
+    fresh = [moved(100 + n) for n in range(min(news, len(numbers)))]
+    after = [moved(n, published=memory.now if dated_now else original(n).published) for n in numbers]
+    memory.poll(*fresh, *after)
+    memory.poll(*fresh, *after)
+    assert len(memory.announced) == len(numbers) + len(fresh)
+    assert len(memory.rows) == len(memory.announced)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=12, unique=True))
+@settings(deadline=None)
+def test_issues_of_columns_are_never_lost(issues: list[tuple[int, int]]) -> None:
+    """A column has one title; each issue its day, its guid, its address and its words. One after the other."""
+    memory = Memory()
+    for column, day in issues:
+        at = NOW + timedelta(days=day)
+        memory.poll(
+            replace(
+                story(
+                    0,
+                    guid=f"{column}/{day}",
+                    link=f"https://example.org/{column}/{day}",
+                    title=f"Column of desk {column}",
+                ),
+                text=f"What there is to say about {column} on day {day}.",
+                published=at,
+            )
+        )
+    assert len(memory.announced) == len(issues)
 
 
 @given(st.data())
@@ -307,5 +605,5 @@ def test_the_same_document_again_is_nothing_new(documents: list[list[ParsedEntry
 @settings(deadline=None)
 def test_no_entry_with_its_own_keys_is_lost(document: list[ParsedEntry]) -> None:
     found = identify(document, [], source_url=FEED, now=NOW)
-    kept = {entry_keys(entry.parsed) for entry in found.entries}
-    assert kept == {entry_keys(parsed) for parsed in document}
+    kept = {(entry_keys(entry.parsed), entry.parsed.title, entry.parsed.text) for entry in found.entries}
+    assert kept == {(entry_keys(parsed), parsed.title, parsed.text) for parsed in document}

@@ -106,6 +106,7 @@ def test_d7_what_is_redated_on_every_poll_keeps_its_first_time() -> None:
             guid="g",
             canonical_url="https://evil.example/one",
             title="One",
+            text_key=None,
             first_seen=first,
             published=first,
         )

@@ -336,6 +336,18 @@ class TestKnown:
         ]
         assert found[0].first_seen == NOW
 
+    def test_by_title_and_by_number_as_they_are_now(self, store: Store) -> None:
+        """What has moved is known by neither guid nor link; an edited title is looked up as it was edited."""
+        follow(store, A)
+        at = "https://x.example/news/the-first-title-70012345"
+        poll(store, A, make_entry("1", link=at, title="The first title"), make_entry("2", title="Another title"))
+        poll(store, A, make_entry("1", link=at, title="The \u201csecond\u201d title!"), at=NOW + HOUR)
+        source = source_id(store, A)
+        assert store.known(source, titles=["the first title"]) == []
+        assert [one.entry_id for one in store.known(source, titles=["the second title"])] == ["1"]
+        (found,) = store.known(source, numbers=["x.example 70012345"])
+        assert found.text_key == make_entry("1", link=at, title="The \u201csecond\u201d title!").parsed.text_key
+
     def test_thousands(self, store: Store) -> None:
         follow(store, A)
         poll(store, A, *(make_entry(str(n)) for n in range(1200)))

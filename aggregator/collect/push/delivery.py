@@ -92,7 +92,12 @@ class DeliveryQueue:
         now = self._clock()
         known = await known_entries(self._store, source, feed.entries)
         found = identify(
-            feed.entries, known, source_url=source.subscription.url, now=now, unstable_ids=source.unstable_ids
+            feed.entries,
+            known,
+            source_url=source.subscription.url,
+            now=now,
+            unstable_ids=source.unstable_ids,
+            is_whole=False,
         )
         return PollResult(
             source_id=source.id,

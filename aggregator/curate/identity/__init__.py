@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from aggregator.curate.identity.canonical_url import MAX_URL_CHARS, canonical_url
-from aggregator.curate.identity.entries import Identified, entry_keys, identify, is_partial_document_enough
+from aggregator.curate.identity.entries import (
+    Identified,
+    entry_keys,
+    identify,
+    is_partial_document_enough,
+    unknown_entries,
+)
+from aggregator.curate.identity.moves import number_key, title_key
 
-__all__ = ["MAX_URL_CHARS", "Identified", "canonical_url", "entry_keys", "identify", "is_partial_document_enough"]
+__all__ = [
+    "MAX_URL_CHARS",
+    "Identified",
+    "canonical_url",
+    "entry_keys",
+    "identify",
+    "is_partial_document_enough",
+    "number_key",
+    "title_key",
+    "unknown_entries",
+]

@@ -68,8 +68,19 @@ class WorkStore(Protocol):
     def give_back(self, lease: Lease, *, now: datetime) -> None:
         """Ends a lease; what was not completed of it is due at once. Nothing if it belongs to somebody else by now."""
 
-    def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
-        """What is remembered of these guids and canonical links of this source, tombstones included."""
+    def known(
+        self,
+        source_id: int,
+        *,
+        guids: Sequence[str] = (),
+        links: Sequence[str] = (),
+        titles: Sequence[str] = (),
+        numbers: Sequence[str] = (),
+    ) -> list[KnownEntry]:
+        """What is remembered of these guids, canonical links, titles and numbers of this source, tombstones included.
+
+        `titles` and `numbers` as `curate.identity.title_key` and `number_key` give them: for entries that have moved.
+        """
 
     def complete(self, lease: Lease, result: PollResult) -> PollChanges:
         """Commits everything one poll changes: entries, validators, rhythm, error state, next poll.

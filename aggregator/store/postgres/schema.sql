@@ -141,6 +141,8 @@ CREATE TABLE entries (
     guid_key bytea,
     canonical_url text COLLATE "C",
     link_key bytea,
+    title_key bytea,
+    number_key bytea,
     title text COLLATE "C" NOT NULL,
     url text COLLATE "C",
     published bigint NOT NULL,
@@ -171,6 +173,8 @@ CREATE UNIQUE INDEX entries_key ON entries(source_id, entry_key);
 CREATE INDEX entries_item ON entries(item_id);
 CREATE INDEX entries_link ON entries(link_key, source_id) WHERE link_key IS NOT NULL;
 CREATE INDEX entries_guid ON entries(source_id, guid_key) WHERE guid_key IS NOT NULL;
+CREATE INDEX entries_title ON entries(source_id, title_key) WHERE title_key IS NOT NULL;
+CREATE INDEX entries_number ON entries(source_id, number_key) WHERE number_key IS NOT NULL;
 
 -- Addresses that entries have, to be locked by whoever stores entries there: "same address, same item" is looked up
 -- before it is written, which is right only while nobody else does so.

@@ -55,7 +55,7 @@ UPDATE sources SET due_at = ?2 WHERE due_at > ?2 AND lease_token IS NULL
     AND error_code IN (SELECT value FROM json_each(?1)) RETURNING id
 """
 #: without the text, which is most of an entry
-_KNOWN = "id, entry_id, guid, canonical_url, title, first_seen, published"
+_KNOWN = "id, entry_id, guid, canonical_url, title, text_key, first_seen, published"
 
 
 class Work:
@@ -118,12 +118,21 @@ class Work:
         leases = [(lease.host, lease.token)]
         self._engine.write(lambda connection: hosts.give_back(connection, leases, codec.to_ms(now)))
 
-    def known(self, source_id: int, *, guids: Sequence[str], links: Sequence[str]) -> list[KnownEntry]:
-        """What is remembered of these guids and canonical links of this source, tombstones included."""
+    def known(
+        self,
+        source_id: int,
+        *,
+        guids: Sequence[str] = (),
+        links: Sequence[str] = (),
+        titles: Sequence[str] = (),
+        numbers: Sequence[str] = (),
+    ) -> list[KnownEntry]:
+        """Entries of this source with these guids, canonical links, titles or numbers, tombstones included."""
+        asked = (("guid_key", guids), ("link_key", links), ("title_key", titles), ("number_key", numbers))
 
         def run(connection: Connection) -> list[KnownEntry]:
             found: dict[int, KnownEntry] = {}
-            for column, texts in (("guid_key", guids), ("link_key", links)):
+            for column, texts in asked:
                 for keys in padded_batches([digest(text) for text in dict.fromkeys(texts)]):
                     query = (
                         f"SELECT {_KNOWN} FROM entries WHERE {column} IN ({placeholders(len(keys))}) AND source_id = ?"
@@ -134,6 +143,7 @@ class Work:
                             guid=row["guid"],
                             canonical_url=row["canonical_url"],
                             title=row["title"],
+                            text_key=row["text_key"],
                             first_seen=codec.from_ms(row["first_seen"]),
                             published=codec.from_ms(row["published"]),
                         )

@@ -130,6 +130,8 @@ CREATE TABLE entries (
     guid_key BLOB,
     canonical_url TEXT,
     link_key BLOB,
+    title_key BLOB,
+    number_key BLOB,
     title TEXT NOT NULL,
     url TEXT,
     published INTEGER NOT NULL,
@@ -160,6 +162,8 @@ CREATE UNIQUE INDEX entries_key ON entries(source_id, entry_key);
 CREATE INDEX entries_item ON entries(item_id);
 CREATE INDEX entries_link ON entries(link_key, source_id) WHERE link_key IS NOT NULL;
 CREATE INDEX entries_guid ON entries(source_id, guid_key) WHERE guid_key IS NOT NULL;
+CREATE INDEX entries_title ON entries(source_id, title_key) WHERE title_key IS NOT NULL;
+CREATE INDEX entries_number ON entries(source_id, number_key) WHERE number_key IS NOT NULL;
 
 -- Links from entries to other addresses: each source that links to an item is one vote for it.
 CREATE TABLE outlinks (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
+from aggregator.curate.identity import number_key, title_key
 from aggregator.model import Entry, Verdict
 from aggregator.store.sql import codec
 from aggregator.store.sql.ids import digest, search_words
@@ -17,7 +18,20 @@ SEARCHED_CHARACTERS = 1_000
 
 #: follow the entry: replaced when it was edited
 CONTENT = (
-    *("canonical_url", "link_key", "title", "url", "content_hash", "text_key", "dropped", "boost", "pin_ms", "section"),
+    *(
+        "canonical_url",
+        "link_key",
+        "title_key",
+        "number_key",
+        "title",
+        "url",
+        "content_hash",
+        "text_key",
+        "dropped",
+        "boost",
+        "pin_ms",
+        "section",
+    ),
     *("author", "language", "image_url", "categories", "enclosures", "outlinks", "text"),
 )
 UPSTREAM = ("upstream_comments", "upstream_views", "upstream_votes")
@@ -38,6 +52,8 @@ class EntryRow(NamedTuple):
     first_seen: int
     canonical_url: str | None
     link_key: bytes | None
+    title_key: bytes | None
+    number_key: bytes | None
     title: str
     url: str | None
     content_hash: bytes
@@ -90,10 +106,12 @@ def entry_row(entry: Entry, source_id: int, polled_ms: int) -> EntryRow:
         polled_ms,
         entry.canonical_url,
         _key(entry.canonical_url),
+        _key(title_key(parsed.title)),
+        _key(number_key(entry.canonical_url)),
         parsed.title,
         parsed.link,
         parsed.content_hash,
-        digest(parsed.title, parsed.text),
+        parsed.text_key,
         *verdict_columns(entry.verdict),
         parsed.author,
         parsed.language,
