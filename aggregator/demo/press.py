@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from datetime import datetime
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from typing import Any
 
 from aggregator.demo.newsroom import Newsroom, Paper
 from aggregator.demo.print_feeds import CONTENT_TYPES, render_paper
@@ -50,6 +52,11 @@ class _PaperServer(ThreadingHTTPServer):
         self.newsroom, self.paper, self.clock = newsroom, paper, clock
         self.base = f"http://{address}:{self.server_address[1]}"
         self.mishaps: Iterator[str] = itertools.cycle(("half", "page", "nothing", "", ""))
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Reports an error as the base class does, unless the client has hung up."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

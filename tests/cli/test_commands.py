@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gzip
 import json
 import os
 import pty
@@ -244,3 +245,49 @@ def test_count_counts_a_log_once(run: Run, rows: Rows, tmp_path: Path) -> None:
     assert "1 views" in run("count", str(log))[1]
     assert "0 views" in run("count", str(log))[1]
     assert rows("search", "council")[0]["views"] == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no log at all\n",
+        b"no line end",
+        bytes(range(256)) * 300,
+        b"\x1f\x8b no gzip\n",
+        gzip.compress(b"zipped, and no log\n" * 9, mtime=0),
+        gzip.compress(b'203.0.113.9 - - [x] "GET / HTTP/1.1" 200 5\n' * 9999, mtime=0)[:60],
+        b'{"ts": 1767225600, "request": {"uri": "/item/1"}}\n',
+        b"a,b,c\n1,2,3\n",
+    ],
+)
+def test_what_is_no_access_log_is_refused_each_time(run: Run, tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "access.log"
+    log.write_bytes(content)
+    for _ in range(2):
+        code, _, err = run("count", str(log))
+        assert code == 1
+        assert err.startswith(f"error: {log}")
+
+
+def test_lines_that_cannot_be_read_among_others_are_warned_of(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(
+        '203.0.113.9 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5\n'
+        '203.0.113.9 - - [01/Jan/0001:00:00:00 +1400] "GET /item/1 HTTP/1.1" 200 5\n'
+        "garbage\n"
+    )
+    code, _, err = run("count", str(log))
+    assert code == 0
+    assert err == f"warning: {log}: 2 lines are not in the common or combined log format\n"
+    (tmp_path / "empty").touch()
+    assert run("count", str(tmp_path / "empty"))[0] == 0
+    assert run("count", str(tmp_path))[0] == 2
+
+
+def test_sources_are_polled_and_removed_by_name(run: Run, site: Path) -> None:
+    code, _, err = run("poll", "Twoo")
+    assert code == 1
+    assert err.startswith("error: ")
+    code, _, err = run("poll", "http://name:s3cr3t@127.0.0.9:99999/")
+    assert code == 1
+    assert "s3cr3t" not in err

@@ -1,0 +1,44 @@
+"""The demo as a process: whatever ends it, its daemon and its files are gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@contextlib.contextmanager
+def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running demo, with the address of its site."""
+    command = [sys.executable, "-m", "aggregator", "demo", "--port", "0"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ) as process:
+        try:
+            assert process.stdout
+            lines = iter(process.stdout.readline, "")
+            found = next(filter(None, (re.search(r"newsroom is open:  (\S+)", line) for line in lines)))
+            yield process, found[1]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_demo_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with demo(tmp_path) as (process, site):
+        assert urllib.request.urlopen(f"{site}/healthz").status == 200
+        process.send_signal(number)
+        out, _ = process.communicate()
+        assert process.returncode == 0, out
+        assert "Traceback" not in out
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{site}/healthz")
