@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay fuzz readers vectors tools bench docs constraints clean
+.PHONY: help run demo test check format replay fuzz readers vectors tools bench docs dist constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -79,16 +79,32 @@ bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 
 docs: $(VENV)/.ready-dev ## write the generated parts of the documentation anew
 	$(BIN)/python tests/test_architecture.py
-	$(BIN)/python -m aggregator.cli.reference > docs/COMMANDS.md
+	$(BIN)/python -m aggregator.cli.reference commands > docs/COMMANDS.md
+	$(BIN)/python -m aggregator.cli.reference man > packaging/man/aggregator.1
+	for shell in bash zsh fish; do $(BIN)/python -m aggregator.cli.reference $$shell > packaging/completions/aggregator.$$shell; done
 	$(BIN)/python tests/politeness/page.py
+	sed -E '/^ *--hash/d; s/ *\\$$//' constraints.txt > constraints-plain.txt
 
 COMPILE = uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 constraints: ## pin the newest versions that fit (needs uv)
 	printf 'editables\nhatchling\nsetuptools\n' | $(COMPILE) - -o constraints-build.txt
 	$(COMPILE) pyproject.toml -o constraints.txt
+	printf 'check-wheel-contents\ntwine\n' | $(COMPILE) - -o constraints-dist.txt
 	$(COMPILE) pyproject.toml --extra dev -o constraints-dev.txt
 	$(COMPILE) pyproject.toml --extra vectors -c constraints-dev.txt -o constraints-vectors.txt
 	printf 'reader\nsgmllib3k\n' | $(COMPILE) - -o constraints-readers.txt
 
+$(VENV)-dist/.ready: constraints-dist.txt
+	$(PYTHON) -m venv $(VENV)-dist
+	$(VENV)-dist/bin/pip --disable-pip-version-check -q install --no-deps --require-hashes -r $<
+	@touch $@
+
+dist: $(VENV)/.ready-dev $(VENV)-dist/.ready ## wheel and sdist in dist/, checked, installed and tried in a clean environment
+	rm -rf dist
+	$(BIN)/hatchling build
+	$(VENV)-dist/bin/twine check --strict dist/*
+	$(VENV)-dist/bin/check-wheel-contents --ignore W009 dist/*.whl
+	DIST=1 $(BIN)/pytest -q tests/test_packaging.py
+
 clean: ## remove the environment and every cache
-	rm -rf $(VENV) $(VENV)-readers .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-readers $(VENV)-dist dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -146,7 +146,8 @@ def _config_option() -> click.Option:
         type=click.Path(path_type=Path),
         expose_value=False,
         callback=_remember_config,
-        help="The configuration; see config.toml(5) or docs/CONFIGURATION.md for where it is looked for.",
+        help="The configuration; default: the first of $AGGREGATOR_CONFIG, ./config.toml (if it is one of ours), "
+        "~/.config/aggregator/config.toml, /etc/aggregator/config.toml.",
     )
 
 

@@ -21,8 +21,11 @@ _ALIAS = {
 }
 
 
+SHELLS = tuple(sorted(_ALIAS))
+
+
 @click.command()
-@click.argument("shell", type=click.Choice(sorted(_ALIAS)))
+@click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     r"""Print the completion script of a shell.
@@ -32,11 +35,15 @@ def completion(ctx: click.Context, shell: str) -> None:
     zsh:   aggregator completion zsh > ~/.zfunc/_aggregator     (a folder of fpath)
     fish:  aggregator completion fish > ~/.config/fish/completions/aggregator.fish
     """
+    print(script(ctx.find_root().command, shell), end="")
+
+
+def script(command: click.Command, shell: str) -> str:
+    """The completion script of `command` for a shell of `SHELLS`."""
     found = get_completion_class(shell)
-    if found is None:  # pragma: no cover - click knows all three
-        raise click.ClickException(f"click has no completion for {shell}")
-    script = found(ctx.find_root().command, {}, "aggregator", "_AGGREGATOR_COMPLETE").source()
-    print(f"{script.rstrip()}\n{_ALIAS[shell]}")
+    if found is None:
+        raise ValueError(f"click has no completion for {shell}")
+    return f"{found(command, {}, 'aggregator', '_AGGREGATOR_COMPLETE').source().rstrip()}\n{_ALIAS[shell]}\n"
 
 
 def complete_source(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
