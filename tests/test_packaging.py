@@ -119,7 +119,7 @@ def test_the_sdist_has_all_that_a_build_and_a_test_need(dist: Path) -> None:
 def borrowed(folder: Path, wheel: Path) -> Path:
     """A clean environment with the wheel; its dependencies are those of this one, without this checkout."""
     venv.create(folder, with_pip=False)
-    # the folder that a .pth file names is searched; the .pth files in it, one of which names this checkout, are not read
+    # the folder that a .pth file names is searched; .pth files in it, one of which names this checkout, are not read
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     target = ["--python", str(folder / "bin/python"), "install", "-q", "--no-deps", "--no-index"]
