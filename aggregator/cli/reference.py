@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import click
 
@@ -116,7 +117,7 @@ def _contexts(group: click.Group = cli, parent: click.Context | None = None) -> 
 WRITERS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "man": man_page,
-    **{shell: (lambda shell=shell: script(cli, shell)) for shell in SHELLS},
+    **{shell: partial(script, cli, shell) for shell in SHELLS},
 }
 
 if __name__ == "__main__":
