@@ -18,24 +18,31 @@ from aggregator.errors import FetchError
 
 __all__ = ["Guard", "is_private"]
 
+#: globally routable by their number, and answered within a cloud only, by what configures its machines: Azure's wire
+#: server, IBM Cloud's service networks, Google's private access. All other clouds use link-local and private addresses
+_CLOUD = "a service address within a cloud"
+_CLOUD_V4 = ("168.63.129.16/32", "161.26.0.0/16", "166.8.0.0/14", "199.36.153.4/30", "199.36.153.8/30")
+_CLOUD_V6 = ("2600:2d00:2:1000::/64", "2600:2d00:2:2000::/64")
+
 _REFUSED_V4: Sequence[tuple[IPv4Network, str]] = [
     (IPv4Network(network), why)
     for network, why in [
-        ("0.0.0.0/8", "this network"),
-        ("10.0.0.0/8", "a private network"),
-        ("100.64.0.0/10", "a provider's internal network"),
-        ("127.0.0.0/8", "this machine"),
-        ("169.254.0.0/16", "link-local"),
-        ("172.16.0.0/12", "a private network"),
+        ("0.0.0.0/8", "an address of no network"),
+        ("10.0.0.0/8", "a private address"),
+        ("100.64.0.0/10", "a provider's internal address"),
+        *((network, _CLOUD) for network in _CLOUD_V4),
+        ("127.0.0.0/8", "a loopback address"),
+        ("169.254.0.0/16", "a link-local address"),
+        ("172.16.0.0/12", "a private address"),
         ("192.0.0.0/24", "reserved for protocols"),
         ("192.0.2.0/24", "reserved for documentation"),
         ("192.52.193.0/24", "a multicast relay"),
         ("192.88.99.0/24", "a 6to4 relay"),
-        ("192.168.0.0/16", "a private network"),
+        ("192.168.0.0/16", "a private address"),
         ("198.18.0.0/15", "reserved for benchmarks"),
         ("198.51.100.0/24", "reserved for documentation"),
         ("203.0.113.0/24", "reserved for documentation"),
-        ("224.0.0.0/4", "multicast"),
+        ("224.0.0.0/4", "a multicast address"),
         ("240.0.0.0/4", "reserved"),
     ]
 ]
@@ -45,21 +52,25 @@ _GLOBAL_V6 = IPv6Network("2000::/3")
 _REFUSED_V6: Sequence[tuple[IPv6Network, str]] = [
     (IPv6Network(network), why)
     for network, why in [
-        ("::1/128", "this machine"),
-        ("::ffff:0:0/96", "IPv4 inside IPv6"),
-        ("::/96", "IPv4 inside IPv6"),
-        ("64:ff9b::/96", "IPv4 inside IPv6 (NAT64)"),
-        ("64:ff9b:1::/48", "IPv4 inside IPv6 (NAT64)"),
-        ("2001::/32", "IPv4 inside IPv6 (Teredo)"),
+        *((network, _CLOUD) for network in _CLOUD_V6),
+        ("::1/128", "a loopback address"),
+        ("::ffff:0:0/96", "an IPv4 address inside IPv6"),
+        ("::/96", "an IPv4 address inside IPv6"),
+        ("64:ff9b::/96", "an IPv4 address inside IPv6 (NAT64)"),
+        ("64:ff9b:1::/48", "an IPv4 address inside IPv6 (NAT64)"),
+        ("2001::/32", "an IPv4 address inside IPv6 (Teredo)"),
         ("2001::/23", "reserved for protocols"),
         ("2001:db8::/32", "reserved for documentation"),
-        ("2002::/16", "IPv4 inside IPv6 (6to4)"),
+        ("2002::/16", "an IPv4 address inside IPv6 (6to4)"),
         ("3fff::/20", "reserved for documentation"),
-        ("fc00::/7", "a private network"),
-        ("fe80::/10", "link-local"),
-        ("ff00::/8", "multicast"),
+        ("fc00::/7", "a private address"),
+        ("fe80::/10", "a link-local address"),
+        ("ff00::/8", "a multicast address"),
     ]
 ]
+
+#: the first half of an interface identifier that ends with an IPv4 address, whatever the network (RFC 5214 6.1)
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
 #: what was said of that many addresses is kept: a poll asks about the same one several times
 _REMEMBERED = 1024
@@ -98,14 +109,14 @@ class Guard:
             return None
         if not 1024 <= port <= 65535:
             return "not a port of the web"
-        return "another service's port" if port in _SERVICE_PORTS else None
+        return "another service's" if port in _SERVICE_PORTS else None
 
     def check(self, address: str) -> None:
         """Raises FetchError ``blocked-address`` if this numeric address may not be dialled."""
         if why := self.refuses(address):
             raise FetchError(
                 "blocked-address",
-                f"{address} is not dialled: {why}. If the feed is on your own network, add the address to [polling] "
+                f"blocked: {address} is {why}. If the feed is on your own network, add the address to [polling] "
                 f"allow_private_addresses",
                 permanent=True,
             )
@@ -113,7 +124,7 @@ class Guard:
     def check_port(self, port: int) -> None:
         """Raises FetchError ``blocked-port`` if this port may not be dialled."""
         if why := self.refuses_port(port):
-            raise FetchError("blocked-port", f"Port {port} is not dialled: {why}", permanent=True)
+            raise FetchError("blocked-port", f"blocked: port {port} is {why}", permanent=True)
 
 
 def is_private(host: str) -> bool:
@@ -142,4 +153,6 @@ def _special_use(ip: IPv4Address | IPv6Address) -> str | None:
     if isinstance(ip, IPv4Address):
         return next((why for network, why in _REFUSED_V4 if ip in network), None)
     named = next((why for network, why in _REFUSED_V6 if ip in network), None)
+    if named is None and (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
+        named = "an IPv4 address inside IPv6 (ISATAP)"
     return named or (None if ip in _GLOBAL_V6 else "reserved")

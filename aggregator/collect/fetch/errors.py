@@ -109,13 +109,13 @@ def reading(error: Exception, host: str) -> FetchError:
 
 def _refusal(refused: RefusedAddress, host: str) -> FetchError:
     reason = refused.reason
-    named = str(reason) if str(reason).startswith(f"{host} ") else f"{host}: {reason}"
+    named = str(reason) if f" {host} " in str(reason) else f"{host}: {reason}"
     return FetchError(reason.code, named, permanent=True)
 
 
 def _resolving(error: socket.gaierror, host: str) -> FetchError:
     if error.errno in _NO_NAME:
-        return FetchError("dns-not-found", f"There is no host {host}; is the address right?")
+        return FetchError("dns-not-found", f"cannot resolve {host}: check the spelling")
     return FetchError("dns-failure", f"The name {host} was not resolved: {error.strerror or error}")
 
 
