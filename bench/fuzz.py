@@ -363,7 +363,7 @@ def values(given: bytes) -> None:
     assert clean_line(line) == line
     assert line.encode() is not None
     assert (clean_guid(text) or "").encode() is not None
-    assert len(with_hub_links(FeedInfo(), text).hubs) <= 5
+    assert len(with_hub_links(FeedInfo(), text, "https://a.example/feed").hubs) <= 5
 
 
 def made_up(dice: random.Random) -> bytes:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)
 #: between the requests for a page and for its feed on the same public host, as between two polls
 _PAUSE_S = 1.0
+#: of the feeds that a page declares, how many are requested until one can be followed
+_MAX_CANDIDATES = 5
 #: what to do, by the first matching prefix of an error's code
 _HINTS = (
     ("http-401", ": if you have a password, put it into the address (https://name:password@host/…)"),
@@ -117,34 +119,44 @@ async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
     try:
         found = await discover(fetcher, parser, url)
         if found and found[0].answer is None:
-            _refuse_followed(settings, found[0].url)
-            found[0] = await _declared(fetcher, parser, found, url)
+            return await _declared(settings, fetcher, parser, found, url)
         return found
     finally:
         await asyncio.gather(fetcher.close(), parser.close())
 
 
-async def _declared(fetcher: Fetcher, parser: Parser, found: list[FoundFeed], page: str) -> FoundFeed:
-    """The first feed that a page declares, after a request: pages may name feeds that are gone (FRB100)."""
+async def _declared(
+    settings: Settings, fetcher: Fetcher, parser: Parser, found: list[FoundFeed], page: str
+) -> list[FoundFeed]:
+    """The feeds that a page declares, the first that can be followed in front: pages may name dead feeds (FRB100)."""
     from aggregator.collect.discover import discover
+
+    dead: list[str] = []
+    for candidate in found[:_MAX_CANDIDATES]:
+        _refuse_followed(settings, candidate.url)
+        await _pause(page, candidate.url)
+        try:
+            there = await discover(fetcher, parser, candidate.url)
+            why = "it is a web page itself"
+        except CollectError as error:
+            there, why = [], redact(str(error))
+        if there and there[0].answer is not None:
+            for line in dead:
+                note(line)
+            first = replace(there[0], title=there[0].title or candidate.title)
+            return [first, *(one for one in found[len(dead) :] if one != candidate)]
+        dead.append(f"{public_url(page)} declares the feed {printable(candidate.url)}, which cannot be followed: {why}")
+    others = found[_MAX_CANDIDATES:]
+    raise click.ClickException("\n".join(dead) + (f"\nAlso found there:{_named(others)}" if others else ""))
+
+
+async def _pause(page: str, feed: str) -> None:
+    """Between two requests to one public host, as between two polls."""
     from aggregator.collect.guard import is_private
 
-    first, *others = found
-    host = urlsplit(first.url).hostname or ""
+    host = urlsplit(feed).hostname or ""
     if host == urlsplit(page).hostname and not is_private(host):
         await asyncio.sleep(_PAUSE_S)
-    try:
-        there = await discover(fetcher, parser, first.url)
-    except CollectError as error:
-        raise _dead(page, first, others, str(error)) from error
-    if not there or there[0].answer is None:
-        raise _dead(page, first, others, "it is a web page itself")
-    return replace(there[0], title=there[0].title or first.title)
-
-
-def _dead(page: str, first: FoundFeed, others: list[FoundFeed], why: str) -> click.ClickException:
-    said = f"{public_url(page)} declares the feed {printable(first.url)}, which cannot be followed: {why}"
-    return click.ClickException(said + (f"\nAlso found there:{_named(others)}" if others else ""))
 
 
 def _named(found: list[FoundFeed]) -> str:

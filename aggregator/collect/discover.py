@@ -1,19 +1,21 @@
 """A web page → its feeds. One request in all: what was fetched to look at is what is parsed.
 
-Only what a page declares counts (``<link rel="alternate">``); no paths are guessed.
+Only what a page declares counts (``<link rel="alternate">``, the ``Link`` header); no paths are guessed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
+from html import unescape
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from aggregator.collect.decision import is_downgrade
 from aggregator.collect.fetch import NotModified, Response, SupportsGet
+from aggregator.collect.fetch.headers import link_values
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, ParsedFeed
 
@@ -25,9 +27,28 @@ _TYPES = {
     "application/rdf+xml": "RSS",
     "application/feed+json": "JSON Feed",
 }
-#: links stand in the head; pages are strangers' work, and the parser's effort grows with what it is given
-_MAX_PAGE_BYTES = 512 * 1024
+#: types of anything, and none: their links are feeds where title or address says so
+_LOOSE_TYPES = {
+    "application/json": "JSON Feed",
+    "application/xml": "XML",
+    "text/xml": "XML",
+    "application/rss-xml": "RSS",
+    "application/x-rss+xml": "RSS",
+    "": "feed",
+}
+_SAYS_FEED = re.compile(r"feed(?!back)|rss|atom(?!ic)|\brdf\b", re.IGNORECASE)
+#: WordPress declares its programming interface with a feed's address in it
+_NO_FEED = re.compile(r"wp-json|oembed", re.IGNORECASE)
+_COMMENTS = re.compile(
+    r"comment|komment|coment|комментар|コメント|评论|評論|댓글|yorum|reacties|kommentit|komentar", re.IGNORECASE
+)
 _MAX_FEEDS = 50
+#: what matters of a page; within comments and scripts nothing is declared
+_MARKUP = re.compile(r"<(!--|(?:script|style|textarea|template|title)\b|(?:link|base)\b)", re.IGNORECASE)
+#: a tag that is longer is none
+_MAX_TAG_CHARS = 8192
+_TAG_END = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>`]+)))?""")
 
 
 class Parser(Protocol):
@@ -60,7 +81,7 @@ async def discover(fetcher: SupportsGet, parser: Parser, url: str) -> list[Found
     try:
         feed = await parser.parse(answer.document)
     except ParseError:
-        found = await asyncio.to_thread(find_feeds, answer.body, answer.url)
+        found = await asyncio.to_thread(find_feeds, answer.body, answer.url, answer.link or "")
         if found or _is_page(answer.body):
             return found
         raise
@@ -70,12 +91,11 @@ async def discover(fetcher: SupportsGet, parser: Parser, url: str) -> list[Found
     return [FoundFeed(url=found_at, title=feed.info.title, type=feed.version, answer=answer)]
 
 
-def find_feeds(html: bytes, url: str) -> list[FoundFeed]:
-    """The feeds that the page at `url` declares, in its order, feeds of comments last."""
-    links = _Links(url)
-    links.feed(_text(html[:_MAX_PAGE_BYTES]))
+def find_feeds(html: bytes, url: str, link_header: str = "") -> list[FoundFeed]:
+    """The feeds that the page at `url` declares, in its order, those of its header first and of comments last."""
+    headers = ({**link.parameters, "href": link.target} for link in link_values(link_header))
     unique: dict[str, FoundFeed] = {}
-    for found in links.found:
+    for found in (*_declared(headers, url), *_declared(_links(_text(html)), url)):
         unique.setdefault(found.url, found)
     return sorted(unique.values(), key=_is_comments)[:_MAX_FEEDS]
 
@@ -86,32 +106,57 @@ def _text(html: bytes) -> str:
     return html.decode("utf-16" if is_wide else "utf-8", "replace")
 
 
-class _Links(HTMLParser):
-    """Collects ``<link rel="alternate" type="a feed's">``, resolved against ``<base>``."""
+def _links(html: str) -> Iterator[dict[str, str]]:
+    """The attributes of each ``<link>`` and ``<base>``. Linear in the length of the page, whatever stands in it."""
+    at = 0
+    while (found := _MARKUP.search(html, at)) is not None:
+        name, at = found[1].lower(), found.end()
+        if name == "!--":
+            at = html.find("-->", at)
+        elif name not in {"link", "base"}:
+            end = re.compile(f"</{name}", re.IGNORECASE).search(html, at)
+            at = end.end() if end else -1
+        elif (tag := _TAG_END.match(html, at, at + _MAX_TAG_CHARS)) is not None:
+            at = tag.end()
+            yield {"": name, **_attributes(tag[0])}
+        if at < 0:
+            return
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._base = url
-        self.found: list[FoundFeed] = []
 
-    def parse_marked_section(self, i: int, report: bool = True) -> int:  # noqa: ARG002 - as inherited
-        """Skips ``<![…>``, which holds no link; the inherited reading of malformed ones raises."""
-        end = self.rawdata.find(">", i)
-        return end + 1 if end >= 0 else -1
+def _attributes(tag: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, *quoted in _ATTRIBUTE.findall(tag):
+        values.setdefault(name.lower(), unescape("".join(quoted)).strip())
+    return values
 
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        """Called by the parser for each opening tag."""
-        values = {name: (value or "").strip() for name, value in attrs}
-        if tag == "base" and "href" in values:
-            self._base = _joined(self._base, values["href"]) or self._base
-        elif tag == "link" and "alternate" in values.get("rel", "").lower().split():
-            self._take(values)
 
-    def _take(self, values: dict[str, str]) -> None:
-        kind = _TYPES.get(values.get("type", "").partition(";")[0].strip().lower())
-        address = _joined(self._base, values.get("href", ""))
-        if kind and address:
-            self.found.append(FoundFeed(url=address, title=values.get("title", ""), type=kind))
+def _declared(links: Iterator[dict[str, str]], base: str) -> Iterator[FoundFeed]:
+    """The links that are feeds, resolved against ``<base>``."""
+    for link in links:
+        address = _joined(base, link.get("href", ""))
+        if address is None:
+            continue
+        if link.get("") == "base":
+            base = address
+            continue
+        kind = _kind(link, address)
+        if kind is not None:
+            yield FoundFeed(url=address, title=link.get("title", ""), type=kind)
+
+
+def _kind(link: dict[str, str], address: str) -> str | None:
+    """What kind of feed a link leads to; None: to something else."""
+    relations = link.get("rel", "").lower().split()
+    if not {"alternate", "feed"} & set(relations) or "stylesheet" in relations:
+        return None
+    declared = link.get("type", "").partition(";")[0].strip().lower()
+    if declared in _TYPES:
+        return _TYPES[declared]
+    if declared not in _LOOSE_TYPES or _NO_FEED.search(address):
+        return None
+    parts = urlsplit(address)
+    says_feed = _SAYS_FEED.search(link.get("title", "")) or _SAYS_FEED.search(f"{parts.path}?{parts.query}")
+    return _LOOSE_TYPES[declared] if says_feed or "feed" in relations else None
 
 
 def _joined(base: str, href: str) -> str | None:
@@ -129,7 +174,7 @@ def _joined(base: str, href: str) -> str | None:
 
 
 def _is_comments(found: FoundFeed) -> bool:
-    return "comment" in found.title.lower() or "/comments/" in urlsplit(found.url).path
+    return bool(_COMMENTS.search(found.title) or "/comments/" in urlsplit(found.url).path)
 
 
 def _is_page(body: bytes) -> bool:

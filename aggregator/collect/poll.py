@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from aggregator.collect import decision
@@ -31,6 +31,7 @@ from aggregator.collect.fetch import NotModified, OwnHeaders, Response, Supports
 from aggregator.collect.group_commit import GroupCommit
 from aggregator.collect.parse.incremental import FingerprintCache
 from aggregator.curate.identity import (
+    Identified,
     entry_keys,
     identify,
     is_partial_document_enough,
@@ -73,6 +74,25 @@ class PollOutcome:
     source: Source
     result: PollResult
     stored: PollChanges | None
+
+
+class _Read(NamedTuple):
+    feed: ParsedFeed
+    found: Identified
+    result: PollResult
+
+
+class _Asked:
+    """A poll that is under way: whom it asks, and with which validators."""
+
+    def __init__(self, poller: Poller, source: Source, sent: Validators) -> None:
+        self.source, self.sent = source, sent
+        self._poller = poller
+        self._began_s = time.monotonic()
+
+    def ended(self) -> decision.Poll:
+        """The poll, which ends now."""
+        return self._poller.ended(self.source, self.sent, timedelta(seconds=time.monotonic() - self._began_s))
 
 
 class Poller:
@@ -132,27 +152,26 @@ class Poller:
             return PollOutcome(source=source, result=result, stored=None)
         return PollOutcome(source=source, result=result, stored=stored)
 
+    def ended(self, source: Source, sent: Validators, duration: timedelta) -> decision.Poll:
+        """A poll of `source` that ends now."""
+        return decision.Poll(
+            source=source,
+            sent=sent,
+            now=self._clock(),
+            policy=self.policy,
+            jitter=self._jitter(),
+            duration=duration,
+        )
+
     async def _outcome(self, source: Source) -> PollResult:
-        sent = decision.validators_to_send(source, now=self._clock())
-        began_s = time.monotonic()
-
-        def ended() -> decision.Poll:
-            return decision.Poll(
-                source=source,
-                sent=sent,
-                now=self._clock(),
-                policy=self.policy,
-                jitter=self._jitter(),
-                duration=timedelta(seconds=time.monotonic() - began_s),
-            )
-
+        asked = _Asked(self, source, decision.validators_to_send(source, now=self._clock()))
         try:
-            answer = await self._fetch(source, sent)
-            if isinstance(answer, NotModified):
-                return decision.not_new(ended(), answer)
-            return await self._body(source, answer, ended)
+            if (target := decision.location_to_try(source, now=self._clock())) is not None:
+                moved = await self._tried(asked, target)
+                return moved or replace(await self._polled(asked), moved_to=None)
+            return await self._polled(asked)
         except CollectError as error:
-            return decision.failure(ended(), error, our_fault=self.outage.is_local_fault(error.code))
+            return decision.failure(asked.ended(), error, our_fault=self.outage.is_local_fault(error.code))
         except AggregatorError:
             raise
         except Exception as error:  # noqa: BLE001 - logged with its trace, and recorded
@@ -160,30 +179,60 @@ class Poller:
             # is recorded like any other failure, backs off, and is loud in the log.
             _log.exception("%s: unexpected, please report", source.slug)
             unexpected = CollectError("internal-error", f"{type(error).__name__}: {error}")
-            return decision.failure(ended(), unexpected, our_fault=False)
+            return decision.failure(asked.ended(), unexpected, our_fault=False)
 
-    async def _fetch(self, source: Source, sent: Validators) -> Response | NotModified:
-        host = _host(source.fetch_url)
+    async def _polled(self, asked: _Asked) -> PollResult:
+        source = asked.source
+        answer = await self._fetch(source, source.fetch_url, asked.sent)
+        if isinstance(answer, NotModified) or (read := await self._read(asked, answer)) is None:
+            return decision.not_new(asked.ended(), answer)
+        target = read.feed.new_location
+        if target and target != source.fetch_url and not (read.found.entries or read.feed.unchanged):
+            # a document that says nothing but where the feed is now: followed as a redirect is
+            return await self._at(asked, target)
+        return read.result
+
+    async def _tried(self, asked: _Asked, target: str) -> PollResult | None:
+        """The result of polling `target` instead, if the same feed is there; None: it is not."""
         try:
-            answer = await self._fetcher.get(source.fetch_url, validators=sent, own=self._own_headers(source))
+            result = await self._at(asked, target)
+        except CollectError:
+            return None
+        return result if result.adopt_url else None
+
+    async def _at(self, asked: _Asked, target: str) -> PollResult:
+        """The result of polling `target` as if a permanent redirect had led there."""
+        answer = await self._fetch(asked.source, target, asked.sent)
+        if isinstance(answer, NotModified):
+            return decision.not_new(asked.ended(), decision.as_moved(answer, asked.source, target))
+        answer = decision.as_moved(answer, asked.source, target)
+        read = await self._read(asked, answer)
+        return decision.not_new(asked.ended(), answer) if read is None else read.result
+
+    async def _fetch(self, source: Source, url: str, sent: Validators) -> Response | NotModified:
+        host = _host(url)
+        try:
+            answer = await self._fetcher.get(url, validators=sent, own=self._own_headers(source))
         except FetchError as error:
             self.outage.note(host, error.code, now=self._clock(), source=source)
             raise
         self.outage.note(host, None, now=self._clock())
         return answer
 
-    async def _body(self, source: Source, answer: Response, ended: Callable[[], decision.Poll]) -> PollResult:
+    async def _read(self, asked: _Asked, answer: Response) -> _Read | None:
+        """What stands in a body; None: it is the one that was parsed last time. Raises ParseError, FetchError."""
+        source = asked.source
         digest = await _digest(answer.body)
         if digest == source.body_hash:
-            return decision.not_new(ended(), answer)
+            return None
         try:
-            feed, known = await self._read(source, answer.document)
+            feed, known = await self._parsed(source, answer.document)
         except ParseError as error:
             error.retry_after = answer.retry_after
             raise
         if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)
-        poll = ended()
+        poll = asked.ended()
         found = identify(
             feed.entries,
             known,
@@ -193,9 +242,9 @@ class Poller:
             is_whole=not (answer.delta or answer.truncated or feed.truncated),
         )
         found = replace(found, entries=tuple(self._judged(source, entry) for entry in found.entries))
-        return decision.success(poll, answer, feed, found, known, digest)
+        return _Read(feed, found, decision.success(poll, answer, feed, found, known, digest))
 
-    async def _read(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
+    async def _parsed(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
         """What is new in a document, and the stored entries it is compared with.
 
         All of the document where only the whole tells which entry is which.

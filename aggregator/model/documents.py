@@ -69,6 +69,8 @@ class FeedInfo:
     skip_days: frozenset[int] = frozenset()
     #: the slowest rate sy:updatePeriod and sy:updateFrequency ask for
     update_every: timedelta | None = None
+    #: `ParsedFeed.new_location` of the last whole document: it holds through 304s as well
+    new_location: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,80 @@ def test_neither_feed_nor_page() -> None:
             look(origin.url("/nowhere"))
 
 
+def links_of(*links: str, header: str = "") -> list[str]:
+    page = f"<!doctype html><html><head>{''.join(links)}</head></html>".encode()
+    return [
+        found.url.removeprefix("http://site.example/") for found in find_feeds(page, "http://site.example/", header)
+    ]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<link rel="alternate" type="application/json" title="JSON Feed" href="/x">',
+        '<link rel="alternate" type="application/json" href="/updates/feed.json">',
+        '<link rel="alternate" type="application/xml" title="Neue Artikel (RSS)" href="/x">',
+        '<link rel="alternate" type="text/xml; charset=utf-8" href="/x?format=atom">',
+        '<link rel="alternate" type="application/rss&#43;xml" href="/x">',
+        '<link rel="alternate" type="application/rss-xml" title="RSS" href="/x">',
+        '<link rel="alternate" title="Our feed" href="/x">',
+        '<link rel="feed" href="/x">',
+        "<link rel=alternate type='application/atom+xml' href=/x>",
+        "<link\nrel='home alternate'\ntype = 'application/rss+xml'\nhref = '/x' />",
+    ],
+)
+def test_a_link_to_a_feed_is_found(link: str) -> None:
+    assert len(links_of(link)) == 1
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<link rel="alternate" type="application/json" title="JSON" href="/wp-json/wp/v2/posts?feed=1">',
+        '<link rel="alternate" type="application/json+oembed" title="oEmbed" href="/feed">',
+        '<link rel="alternate" type="text/xml" title="Feed" href="/oembed/1.0?format=xml">',
+        '<link rel="alternate" type="application/xml" title="Sitemap" href="/sitemap.xml">',
+        '<link rel="alternate" type="application/json" title="Send feedback" href="/feedback">',
+        '<link rel="alternate" type="text/html" title="RSS feed" href="/feed">',
+        '<link rel="alternate stylesheet" title="RSS" href="/rss.css">',
+        '<link rel="alternate" hreflang="fr" href="/fr/">',
+        '<script>x = \'<link rel="alternate" type="application/rss+xml" href="/x">\'</script>',
+        '<template><link rel="alternate" type="application/rss+xml" href="/x"></template>',
+        '<link rel="alternate" type="application/rss+xml" href="/x"' + " a=b" * 5000 + ">",
+    ],
+)
+def test_a_link_to_something_else_is_not(link: str) -> None:
+    assert links_of(link) == []
+
+
+def test_feeds_of_comments_come_last_in_many_languages() -> None:
+    titles = ["Kommentar-Feed", "Flux des commentaires", "Комментарии", "Articles"]
+    links = (f'<link rel=alternate type=application/rss+xml title="{title}" href="/{title}">' for title in titles)
+    assert links_of(*links)[0] == "Articles"
+
+
+def test_the_link_header_declares_feeds_as_well() -> None:
+    header = (
+        '</a.css>; rel=stylesheet, <feed.xml>; title="x, y"; rel="alternate"; type="application/atom+xml", '
+        "</wp-json/>; rel=alternate; type=application/json, <https://hub.example/>; rel=hub"
+    )
+    assert links_of(header=header) == ["feed.xml"]
+    link = '<link rel="alternate" type="application/rss+xml" href="/rss">'
+    assert links_of(link, header=header) == ["feed.xml", "rss"]
+
+
+def test_a_link_behind_half_a_megabyte_is_found() -> None:
+    script = "<script>" + "var a = 1;" * 80_000 + "</script>"
+    assert links_of(script, '<link rel="alternate" type="application/rss+xml" href="/late">') == ["late"]
+
+
+def test_the_header_of_an_answer_is_read() -> None:
+    with Origin() as origin:
+        headers = {"Link": '</news.xml>; rel="alternate"; type="application/rss+xml"'}
+        url = origin.on("/", Answer(body=b"<html><body>hello</body></html>", headers=headers))
+        assert [found.url for found in look(url)] == [origin.url("/news.xml")]
+
+
 @pytest.mark.data
 def test_the_pages_of_the_feed_validator(shared_data: Path) -> None:
     """53 pages, each with one feed that is named after it."""

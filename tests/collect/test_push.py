@@ -182,13 +182,13 @@ INFO = FeedInfo(hubs=("https://document.example/",), self_url="https://document.
     ],
 )
 def test_headers_come_before_the_document(header: str | None, hubs: tuple[str, ...], own: str) -> None:
-    found = with_hub_links(INFO, header)
+    found = with_hub_links(INFO, header, "https://a.example/feed")
     assert (found.hubs, found.self_url) == (hubs, own)
 
 
 @given(st.text(alphabet='<>;,="rel hub\\/:a', max_size=200))
 def test_any_header_is_read(header: str) -> None:
-    assert len(with_hub_links(INFO, header).hubs) <= 5
+    assert len(with_hub_links(INFO, header, "https://a.example/feed").hubs) <= 5
 
 
 def test_the_topic_is_the_name_the_feed_gives_itself_not_the_address_it_was_fetched_from(tmp_path: Path) -> None:

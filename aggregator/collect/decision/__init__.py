@@ -13,9 +13,11 @@ from aggregator.collect.decision.conditional import validators_to_send
 from aggregator.collect.decision.outage import CountedFailure, OutageDetector
 from aggregator.collect.decision.poll_result import (
     Poll,
+    as_moved,
     failure,
     is_cooling_down,
     is_downgrade,
+    location_to_try,
     not_new,
     poll_warnings,
     put_off,
@@ -29,9 +31,11 @@ __all__ = [
     "CountedFailure",
     "OutageDetector",
     "Poll",
+    "as_moved",
     "failure",
     "is_cooling_down",
     "is_downgrade",
+    "location_to_try",
     "not_new",
     "poll_warnings",
     "put_off",

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from aggregator.collect import cadence
 from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.decision import conditional
-from aggregator.collect.fetch import NotModified, Response
-from aggregator.collect.fetch.headers import link_headers
+from aggregator.collect.fetch import Hop, NotModified, Response
+from aggregator.collect.fetch.headers import link_values
 from aggregator.collect.guard import is_private
 from aggregator.curate.identity.entries import Identified
 from aggregator.errors import CollectError, FetchError
@@ -38,6 +38,7 @@ from aggregator.model import (
 )
 
 T = TypeVar("T")
+AnyAnswer = TypeVar("AnyAnswer", Response, NotModified)
 
 #: of fewer entries, a document that holds one is no sign of anything
 _MIN_ENTRIES = 10
@@ -111,12 +112,13 @@ def success(  # noqa: PLR0917 - all that a document says
     )
     state = conditional.noted(source, poll.sent, now=poll.now)
     state = conditional.after_body(state, same=False, now=poll.now, cache=answer.cache)
-    info = _merged_hints(source.info, feed.info) if truncated else with_hub_links(feed.info, answer.link)
+    whole = replace(with_hub_links(feed.info, answer.link, answer.url), new_location=feed.new_location)
+    info = _merged_hints(source.info, feed.info) if truncated else whole
     result = _success(poll, answer, state, rate, info, outcome="new", is_whole=not truncated)
     return replace(
         result,
         entries=tuple(found.entries),
-        info=None if feed.truncated else with_hub_links(feed.info, answer.link),
+        info=None if feed.truncated else whole,
         body_hash=None if truncated or answer.delta else digest,
         posting_rate=rate,
         insert_only=feed.truncated,
@@ -153,7 +155,7 @@ def _success(
         validators=_unless(pair, source.validators),
         conditional=_unless(state, source.conditional),
         unstable_ids=source.unstable_ids,
-        moved_to=answer.permanent_target,
+        moved_to=answer.permanent_target or info.new_location,
         adopt_url=rate.overlapped and should_adopt_redirect(source, answer.permanent_target, now=now),
         status=answer.status,
         duration=poll.duration,
@@ -284,14 +286,15 @@ def publisher_hints(info: FeedInfo, answer: Response | NotModified, state: Condi
     return replace(hints, retry_after=answer.retry_after)
 
 
-def with_hub_links(info: FeedInfo, header: str | None) -> FeedInfo:
-    """What the document says of its feed, with hubs and own address of the ``Link`` headers where they name a hub."""
-    named = list(link_headers(header or ""))
-    hubs = tuple(dict.fromkeys(address for address, rels in named if "hub" in rels))[:_MAX_HUBS]
+def with_hub_links(info: FeedInfo, header: str | None, base: str) -> FeedInfo:
+    """What the document at `base` says of its feed, its ``Link`` headers first where they name a hub (WebSub 4)."""
+    links = list(link_values(header or ""))
+    named = (_absolute(base, link.target) for link in links if "hub" in link.relations)
+    hubs = tuple(dict.fromkeys(address for address in named if address))[:_MAX_HUBS]
     if not hubs:
         return info
-    own = next((address for address, rels in named if "self" in rels), info.self_url)
-    return replace(info, hubs=hubs, self_url=own)
+    own = next((_absolute(base, link.target) for link in links if "self" in link.relations), None)
+    return replace(info, hubs=hubs, self_url=own or info.self_url)
 
 
 def next_validators(source: Source, answer: Response | NotModified) -> Validators:
@@ -338,7 +341,8 @@ def poll_warnings(source: Source, answer: Response, feed: ParsedFeed, found: Seq
     """What somebody who looks after the source should know of this answer, each once."""
     shrunk = ("shrunk",) if _is_shrunk(source, answer, feed) else ()
     cut = ("truncated",) if answer.truncated or feed.truncated else ()
-    moved = ("moved-permanently",) if answer.permanent_target else ("redirected",) if answer.hops else ()
+    is_moved = answer.permanent_target or feed.new_location
+    moved = ("moved-permanently",) if is_moved else ("redirected",) if answer.hops else ()
     return tuple(dict.fromkeys((*feed.warnings, *found, *cut, *shrunk, *moved)))
 
 
@@ -357,6 +361,22 @@ def should_adopt_redirect(source: Source, target: str | None, *, now: datetime) 
     return long_enough and not _is_gate(target) and not is_downgrade(source.fetch_url, target)
 
 
+def location_to_try(source: Source, *, now: datetime) -> str | None:
+    """The address that the feed's own document has named for long enough (itunes:new-feed-url), to be polled instead.
+
+    It is adopted if the feed is there; `as_moved` makes of its answer what a permanent redirect would have brought.
+    """
+    target = source.info.new_location
+    return target if target != source.fetch_url and should_adopt_redirect(source, target, now=now) else None
+
+
+def as_moved(answer: AnyAnswer, source: Source, target: str) -> AnyAnswer:
+    """`answer` of `target` as if a permanent redirect of the source's address had led there."""
+    hops = (Hop(status=HTTPStatus.MOVED_PERMANENTLY, url=source.fetch_url), *answer.hops)
+    leads_to = answer.permanent_target or (None if answer.hops else target)
+    return replace(answer, hops=hops, permanent_target=leads_to)
+
+
 def _is_gate(url: str) -> bool:
     address = url.lower()
     return any(word in address for word in _GATES)
@@ -369,6 +389,15 @@ def is_downgrade(old: str, new: str) -> bool:
 
 def _unless(value: T, held: T) -> T | None:
     return None if value == held else value
+
+
+def _absolute(base: str, target: str) -> str | None:
+    """`target` as an http address; None: it is none."""
+    try:
+        address = urljoin(base, target)
+    except ValueError:
+        return None
+    return address if address.lower().startswith(("http://", "https://")) and address.isprintable() else None
 
 
 def _host(url: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from aggregator.collect.fetch.http1 import HeaderFields
 from aggregator.collect.fetch.types import CacheHeaders
@@ -26,7 +27,19 @@ _DIRECTIVE = re.compile(r"([^\s,=;\"]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s
 _MAX_LINK_CHARS = 8192
 #: <address>; parameters (RFC 8288, 3); within quotes anything may stand
 _LINK = re.compile(r"<([^<>]{1,2048})>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\";,]+))?)*)")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
+_PARAMETER = re.compile(r";\s*([^\s=;,]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))")
+
+
+class LinkValue(NamedTuple):
+    """Where a ``Link`` header leads, as it is written, and what it says of that (names in lower case)."""
+
+    target: str
+    parameters: Mapping[str, str]
+
+    @property
+    def relations(self) -> list[str]:
+        """Its ``rel``."""
+        return self.parameters.get("rel", "").lower().split()
 
 
 def validators(headers: HeaderFields, *, origin: str) -> Validators:
@@ -139,13 +152,14 @@ def as_text(value: str) -> str:
         return value
 
 
-def link_headers(header: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """Absolute http(s) addresses and their relations, in order."""
+def link_values(header: str) -> Iterator[LinkValue]:
+    """What ``Link`` headers say, in order (RFC 8288 3)."""
     for link in _LINK.finditer(header[:_MAX_LINK_CHARS]):
-        address = link[1].strip()
-        rel = _REL.search(link[2])
-        if rel and address.lower().startswith(("http://", "https://")) and address.isprintable():
-            yield address, frozenset((rel[1] or rel[2] or "").lower().split())
+        pairs = ((name.lower(), quoted or token) for name, quoted, token in _PARAMETER.findall(link[2]))
+        parameters: dict[str, str] = {}
+        for name, value in pairs:
+            parameters.setdefault(name, value)
+        yield LinkValue(link[1].strip(), parameters)
 
 
 def _opaque(value: str | None) -> str | None:

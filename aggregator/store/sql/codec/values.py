@@ -182,6 +182,7 @@ def _info(info: FeedInfo) -> dict[str, object]:
         "skip_hours": sorted(info.skip_hours),
         "skip_days": sorted(info.skip_days),
         "update_every": span_ms(info.update_every),
+        "new_location": info.new_location,
     }
 
 
@@ -208,6 +209,7 @@ def unpack_info(text: str | None) -> FeedInfo:
         skip_hours=frozenset(known("skip_hours", ())),
         skip_days=frozenset(known("skip_days", ())),
         update_every=from_span_ms(known("update_every")),
+        new_location=known("new_location"),
     )
 
 
