@@ -29,7 +29,10 @@ _PAUSE_S = 0.02
 _RACES = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation, errors.ForeignKeyViolation)
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_OPTIONS = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
+#: statements are looked up by index, whatever the planner believes of a table that has just been filled
+_PLANS = "-c enable_seqscan=off -c jit=off"
+_LIMITS = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+_OPTIONS = f"{_PLANS} {_LIMITS} -c timezone=UTC"
 
 
 class Engine:

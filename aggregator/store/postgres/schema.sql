@@ -302,8 +302,8 @@ CREATE INDEX opened_item ON opened(item_id);
 CREATE TABLE reader_states (
     reader_id bigint NOT NULL,
     item_id bigint NOT NULL,
-    is_read integer NOT NULL,
-    is_starred integer NOT NULL,
+    is_read bigint NOT NULL,
+    is_starred bigint NOT NULL,
     at bigint NOT NULL,
     PRIMARY KEY (reader_id, item_id)
 );

@@ -32,7 +32,8 @@ EVER_MS = 1 << 62
 #: an address that more entries share is a home page, not an article: votes for it are not worth counting
 SHARED_ADDRESS = 20
 _KNOWN = """
-WITH asked(key) AS (VALUES {keys}) SELECT key FROM asked WHERE EXISTS (SELECT 1 FROM entries WHERE link_key = key)
+WITH asked(key) AS (VALUES {keys})
+SELECT key FROM asked WHERE (SELECT 1 FROM entries WHERE link_key = key LIMIT 1) IS NOT NULL
 """
 _COLUMNS = (
     *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),

@@ -81,6 +81,9 @@ class Connection(Protocol):
     def last_change(self) -> int:
         """A number of the change log such that every change that is not visible yet will have a greater one."""
 
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], /) -> None:
+        """Inserts new rows; the transaction fails where one of them is there already."""
+
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """So many row ids that the table has never had, ascending."""
 

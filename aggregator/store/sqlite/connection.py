@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
 from aggregator.store.sql.ids import search_query
@@ -65,6 +65,12 @@ class Connection(sqlite3.Connection):
     def last_change(self) -> int:
         """The number of the newest change in the log."""
         return int(self.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], /) -> None:
+        """Inserts new rows; the transaction fails where one of them is there already."""
+        # OR FAIL: as the transaction ends anyway, no row needs a journal of its own, as it does with a trigger
+        places = ", ".join("?" * len(columns))
+        self.executemany(f"INSERT OR FAIL INTO {table}({', '.join(columns)}) VALUES ({places})", rows)
 
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """The row ids that the table would give next: the one writer is in a transaction."""

@@ -20,23 +20,20 @@ __all__ = ["Inserted", "New", "insert"]
 New = tuple[Arrival, Sequence[tuple[Entry, EntryRow]]]
 
 _ENTRY = ("id", "item_id", "rule", *EntryRow._fields)
-_INSERT_ENTRY = f"INSERT INTO entries({', '.join(_ENTRY)}) VALUES ({placeholders(len(_ENTRY))})"
 #: an item of one entry, which nobody else knows of: all that `shown.refresh_item` would make of it
 _ITEM = (
     *("id", "public_id", "lead_id", "source_id", "section", "published", "first_seen", "updated", "shown"),
     *("text_key", "boost", "pinned_until", "revision"),
 )
-#: OR FAIL: a violated constraint ends the transaction anyway, so that no row needs a journal of its own, as it does
-#: with a trigger: half of the cost
-_INSERT_ITEM = f"INSERT OR FAIL INTO items({', '.join(_ITEM)}) VALUES ({placeholders(len(_ITEM))})"
 #: for each address: whether this source has given it to an entry before, the item that another source's first entry
-#: there belongs to, whether anybody links to it
+#: there belongs to, whether anybody links to it. LIMIT, and + 0: else PostgreSQL reads whole tables for EXISTS and for
+#: the order of a key
 _ADDRESSES = """
 WITH asked(key, source) AS (VALUES {})
-SELECT key, EXISTS (SELECT 1 FROM entries WHERE link_key = key AND source_id = source) AS own,
+SELECT key, (SELECT 1 FROM entries WHERE link_key = key AND source_id = source LIMIT 1) IS NOT NULL AS own,
     (SELECT item_id FROM entries WHERE link_key = key AND source_id <> source AND item_id IS NOT NULL
-        ORDER BY id LIMIT 1) AS other,
-    EXISTS (SELECT 1 FROM outlinks WHERE link_key = key) AS cited
+        ORDER BY id + 0 LIMIT 1) AS other,
+    (SELECT 1 FROM outlinks WHERE link_key = key LIMIT 1) IS NOT NULL AS cited
 FROM asked
 """
 
@@ -91,15 +88,17 @@ def insert(connection: Connection, new: Sequence[New]) -> Inserted:
     founders = [place for place, address in enumerate(addresses) if address.joins is None]
     item_ids = dict(zip(founders, connection.new_ids("items", len(founders)), strict=True))
     public = _public_ids(connection, [fresh[place][:2] for place in founders])
-    connection.executemany(
-        _INSERT_ITEM,
+    connection.insert_rows(
+        "items",
+        _ITEM,
         [
             _item(item_id, public_id, entry_ids[place], *fresh[place])
             for (place, item_id), public_id in zip(item_ids.items(), public, strict=True)
         ],
     )
-    connection.executemany(
-        _INSERT_ENTRY,
+    connection.insert_rows(
+        "entries",
+        _ENTRY,
         [
             (row_id, address.joins, "canonical-url", *row)
             if address.joins
@@ -171,8 +170,9 @@ def _put_apart(connection: Connection, numbered: Sequence[tuple[int, Entry, Entr
 
     Gives the keys of the addresses that they link to.
     """
-    connection.executemany(
-        "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?)",
+    connection.insert_rows(
+        "bodies",
+        ("entry_id", "summary_html", "content_html"),
         [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry, _ in numbered],
     )
     connection.index_words([(row_id, row.words) for row_id, _, row in numbered])
