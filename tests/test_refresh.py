@@ -335,6 +335,37 @@ def test_a_second_process_knows_what_the_first_decided(store: Store) -> None:
     assert store.stats().pending == 0
 
 
+def test_a_run_knows_what_another_process_has_decided_since(store: Store) -> None:
+    first, second = Refresher(store, OPTIONS), Refresher(store, OPTIONS)
+    first.run(NOON)
+    second.load(NOON)
+    poll(store, hours=1)
+    first.run(NOON + timedelta(hours=1))
+    assert second.run(NOON + timedelta(hours=1)).curated == 0
+    later = NOON + timedelta(hours=2)
+    for lease in store.claim(now=later, limit=50, lease=timedelta(minutes=5), force=True):
+        for source in lease.sources:
+            late = entry(source, "late", *AGENCY_BY_HOUR[1], minutes=0)
+            entries = (late,) if source.name == "Paper 3" else ()
+            result = PollResult(source_id=source.id, outcome="new", polled_at=later, next_poll=later, entries=entries)
+            store.complete(lease, result)
+    assert second.run(later).merges == 1, "the bridge that the first decided about"
+
+
+def test_a_large_import_leaves_lists_of_todays_news_between_runs(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS, max_items=8)
+    newest = [item.item_id for item in store.pending(limit=8)]
+    done = refresher.run(NOON)
+    assert (done.curated + done.merges, done.waiting) == (8, True)
+    assert set(newest).isdisjoint(item.item_id for item in store.pending(limit=100))
+    assert places(store, ListKey(order="ranking", window="1d"))
+    runs = 1
+    while refresher.run(NOON).waiting:
+        runs += 1
+    assert runs == 4
+    assert store.stats().pending == 0
+
+
 def test_nothing_is_begun_after_stop(store: Store) -> None:
     refresher = Refresher(store, OPTIONS)
     refresher.stop.set()

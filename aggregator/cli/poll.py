@@ -136,7 +136,8 @@ def _refresh(settings: Settings, store: Store, now: datetime) -> None:
     with Progress("comparing and ranking"):
         refresher = assemble.refresher(settings, store)
         refresher.load(now)
-        refresher.run(now)
+        while refresher.run(now).waiting:
+            pass
 
 
 def _summary(done: list[PollOutcome], wanted: set[str]) -> int:

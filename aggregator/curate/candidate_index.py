@@ -275,7 +275,7 @@ def _place(item: Candidate, readers: int) -> _Viewed:
 
 
 def time_index_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, int]]) -> TimeIndex:
-    """A index of these items, with their readers by window."""
+    """An index of these items, with their readers by window."""
     index, held = TimeIndex(), {item.item_id: item for item in items}.values()
     rates: dict[int, float] = {}
     for item in held:

@@ -1,6 +1,6 @@
-"""Same item, same story, alike: all three builder for a batch of items, by one search of the index each.
+"""Same item, same story, alike: all three decided for a batch of items, by one search of the index each.
 
-`Curator` holds the last 30 days in memory. It decides and does not act: what it builder is a `Curation`, which the
+`Curator` holds the last 30 days in memory. It decides and does not act: what it decided is a `Curation`, which the
 caller commits. If that fails, the caller makes a new one and loads it again.
 """
 
@@ -22,13 +22,15 @@ from aggregator.curate.story_assignment import StoryAssignment
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import Curation, ItemText
 
-__all__ = ["Curator"]
+__all__ = ["KEPT", "KEPT_AT_MOST", "YOUNG", "Curator"]
 
 #: history is read in blocks, so that no more than one is in memory as text
 LOADED_AT_ONCE = 500
-#: what is older than this is let go of, and what is not among so many newest: about 2 KB each
+#: what is older than this is let go of, and what is not among so many newest: about 2 KB each …
 KEPT = timedelta(days=30)
 KEPT_AT_MOST = 100_000
+#: … unless it is so young that stories may still grow by it; but never more than so many times that number
+YOUNG, YOUNG_AT_MOST = timedelta(hours=48), 3
 #: letting go is done for many at a time
 EVICTED_EVERY = timedelta(hours=6)
 EVICTED_AT = 1.05
@@ -38,7 +40,7 @@ class Curator:
     """Decides about items in the order in which they arrive, knowing the last 30 days and at most `kept` items."""
 
     def __init__(self, *, kept: int = KEPT_AT_MOST, embeddings: Embeddings | None = None) -> None:
-        self._max_items = kept
+        self._max_items = self._limit = kept
         #: what sentences say, where that counts for what is related
         self._embeddings = embeddings
         self._index = InvertedIndex()
@@ -61,27 +63,35 @@ class Curator:
         """How many items it knows."""
         return len(self._index)
 
-    def load(self, history: Iterable[ItemText]) -> int:
-        """Takes over items that were decided earlier, oldest first; how many it did not know yet."""
+    def load(self, history: Iterable[ItemText], *, now: datetime | None = None) -> int:
+        """Takes over items that were decided earlier, oldest first; how many it did not know yet.
+
+        `now` as for `decide`.
+        """
         fresh = (item for item in history if item.item_id not in self._index)
         known = 0
         while chunk := list(islice(fresh, LOADED_AT_ONCE)):
-            self._take_over(chunk)
+            self._take_over(chunk, now or chunk[-1].published)
             known += len(chunk)
         return known
 
-    def _take_over(self, items: Sequence[ItemText]) -> None:
+    def _take_over(self, items: Sequence[ItemText], now: datetime) -> None:
         for item in items:
             self._boilerplate.count(item)
         documents = [self._read(item) for item in items]
         for item, document in zip(items, documents, strict=True):
+            if document.published < now - duplicates.COPIED_WITHIN:
+                document.shrink()
             self._keep(document)
             self._stories.put(item.story or item.item_id, document)
         if self._crowded():
-            self._let_go(items[-1].published)
+            self._let_go(now)
 
-    def decide(self, batch: Sequence[ItemText]) -> Curation:
-        """What is decided about these items, all words of the batch counted first. Deterministic."""
+    def decide(self, batch: Sequence[ItemText], *, now: datetime | None = None) -> Curation:
+        """What is decided about these items, all words of the batch counted first. Deterministic.
+
+        `now`: what is too old is let go of by it; None: by the newest of the batch.
+        """
         builder = CurationBuilder()
         items = sorted(batch, key=lambda item: (item.published, item.item_id))
         for item in items:
@@ -94,7 +104,7 @@ class Curator:
             self._decide(document, builder.present(document, former[item.item_id] or item.story), builder)
         curation = builder.curation(batch, self._stories)
         if items:
-            self._let_go(items[-1].published)
+            self._let_go(now or items[-1].published)
         return curation
 
     def _decide(self, document: Document, story: str | None, builder: CurationBuilder) -> None:
@@ -198,21 +208,41 @@ class Curator:
         self._series.forget(document)
         return story.id if story else None
 
-    def _let_go(self, newest: datetime) -> None:
-        """Forgets what is too old, by the newest item at hand: a wrong clock heals with the next."""
+    def _let_go(self, now: datetime) -> None:
+        """Forgets what is too old. A clock that was wrong heals with the next call."""
         crowded = self._crowded()
-        if not crowded and self._evicted is not None and abs(newest - self._evicted) < EVICTED_EVERY:
+        if not crowded and self._evicted is not None and abs(now - self._evicted) < EVICTED_EVERY:
             return
-        self._evicted = newest
-        before = newest - KEPT
-        for document in self._index.evict(max(before, self._index.since(self._max_items)) if crowded else before):
+        self._evicted = now
+        for document in self._index.evict(self._kept_since(now) if crowded else now - KEPT):
             self._series.forget(document)
             self._stories.leave(document.item_id)
-        self._index.shrink(newest - duplicates.COPIED_WITHIN)
-        self._stories.rest(newest - self.thresholds.window * 2)
+        self._limit = max(self._max_items, len(self._index))
+        self._index.shrink(now - duplicates.COPIED_WITHIN)
+        self._stories.rest(now - self.thresholds.window * 2)
+
+    def _kept_since(self, now: datetime) -> datetime:
+        """Where there are too many: the newest `_max_items` stay, and beyond them what is young, within bounds."""
+        oldest = min(self._index.since(self._max_items), now - YOUNG)
+        return max(now - KEPT, oldest, self._index.since(YOUNG_AT_MOST * self._max_items))
 
     def _crowded(self) -> bool:
-        return len(self._index) > EVICTED_AT * self._max_items
+        return len(self._index) > EVICTED_AT * self._limit
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the oldest item it knows was published; None: it knows none."""
+        return min((document.published for document in self._index), default=None)
+
+    def cut_to(self, now: datetime) -> timedelta | None:
+        """How far back it knows items, if there have been too many to know all of the last two days; else None."""
+        if len(self._index) < YOUNG_AT_MOST * self._max_items or (oldest := self.oldest) is None:
+            return None
+        return now - oldest if oldest > now - YOUNG else None
+
+    def knows(self, item_id: str) -> bool:
+        """It knows the item itself, not only what it was merged into."""
+        return item_id in self._index
 
     def story(self, item_id: str) -> str | None:
         """The story an item stands in; None if the item is not known."""

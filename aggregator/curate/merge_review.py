@@ -1,6 +1,6 @@
 """Merges that turn out to be wrong: which of the texts that were one item are still copies of each other? Pure.
 
-Merging is builder by texts, and texts are edited: what two sources carried under one placeholder becomes two articles.
+Merging is decided by texts, and texts are edited: what two sources carried under one placeholder becomes two articles.
 Merges by address are not doubted, whatever the texts say.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["review_merges"]
 def review_merges(doubts: Sequence[Doubt], *, duplicate: float = DUPLICATE) -> Curation:
     """Looks at items that were merged and whose texts have been edited since; takes apart what is no longer alike.
 
-    `duplicate` as for `duplicates.likeness`. What is restored waits to be builder like any new item.
+    `duplicate` as for `duplicates.likeness`. What is restored waits to be decided like any new item.
     """
     splits, merges = list[Split](), list[Merge]()
     for doubt in doubts:

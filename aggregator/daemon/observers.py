@@ -13,6 +13,7 @@ from aggregator.collect.poll import PollOutcome
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.metrics import Metrics, ProgressGauges, Timer
 from aggregator.daemon.poll_loop import PollLoop
+from aggregator.daemon.refresh_loop import RefreshLoop
 from aggregator.daemon.websub import WebSub
 from aggregator.model import Document, ParsedFeed, Validators
 from aggregator.model.redact import public_url
@@ -75,6 +76,7 @@ class Parts(Protocol):
     parser: TwoTierParsePool
     clock: SteadyClock
     schedule: Schedule
+    refresh_loop: RefreshLoop
     health_check: HealthCheck
 
 
@@ -91,6 +93,10 @@ def progress_gauges(daemon: Parts) -> ProgressGauges:
         "aggregator_polling_blocked": (
             "1: polling waits, because nothing can be stored or parsed; 0: it goes on.",
             lambda: loop.blocked is not None,
+        ),
+        "aggregator_compared_seconds": (
+            "How far back new items are compared with others, at most two days.",
+            lambda: daemon.refresh_loop.compared / timedelta(seconds=1),
         ),
         "aggregator_parse_restarts_total": (
             "Parse processes that had to be ended or ended by themselves.",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from aggregator.assemble import Judge
+from aggregator.curate.curator import YOUNG
 from aggregator.errors import StoreError
 from aggregator.refresh import Refresher
 
@@ -21,10 +22,11 @@ T = TypeVar("T")
 
 #: lists grow old by themselves: windows move on
 EVERY = timedelta(seconds=60)
-#: items come in bursts; a moment's waiting makes one refresh of many
-DEBOUNCE = timedelta(seconds=1)
-#: refreshing may take at most this share of a core, unless that would make lists wait for longer than the time
-SHARE = 0.10
+#: readers do not see lists change more often than this, however fast items come
+INTERVAL = timedelta(seconds=4)
+#: refreshing may take at most this share of a core, unless that would make lists wait for longer than the time; while
+#: items wait to be decided about it may take more
+SHARE, BACKLOG_SHARE = 0.10, 0.5
 PAUSE_AT_MOST = timedelta(seconds=20)
 
 
@@ -46,6 +48,9 @@ class RefreshLoop:
         self._task: asyncio.Task[None] | None = None
         self._judging: tuple[Judge, Callable[[], None]] | None = None
         self._observe, self._pause = observe, pause
+        self._waiting = False
+        #: how far back items are compared, where there are too many of the last two days; None: all of them are
+        self.cut_to: timedelta | None = None
 
     def start(self) -> None:
         """Loads what is in the store, then refreshes until stopped."""
@@ -78,11 +83,26 @@ class RefreshLoop:
             self._wanted.clear()
             await self._attempt(self._judge)
             began_s = time.monotonic()
-            used_s = await self._attempt(self.refresher.run)
+            used_s = await self._attempt(self._run)
             self._observe(time.monotonic() - began_s)
+            if self._waiting:
+                await self._pause(backlog_pause_s(used_s))
+                continue
             await self._pause(pause_s(used_s))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), EVERY.total_seconds())
+
+    def _run(self, now: datetime) -> None:
+        self._waiting = False
+        done = self.refresher.run(now)
+        if done.cut_to is not None and self.cut_to is None:
+            log.warning("too many items to compare all of two days", extra={"hours": done.cut_to / timedelta(hours=1)})
+        self._waiting, self.cut_to = done.waiting, done.cut_to
+
+    @property
+    def compared(self) -> timedelta:
+        """How far back new items are compared at least."""
+        return self.cut_to or YOUNG
 
     def _judge(self, now: datetime) -> None:
         judging = self._judging
@@ -107,8 +127,13 @@ class RefreshLoop:
 
 
 def pause_s(used_s: float) -> float:
-    """How long to wait after a refresh that took so much of a core."""
-    return min(PAUSE_AT_MOST.total_seconds(), max(DEBOUNCE.total_seconds(), used_s * (1 / SHARE - 1)))
+    """Seconds to wait after a refresh that took so many of a core."""
+    return min(PAUSE_AT_MOST.total_seconds(), max(INTERVAL.total_seconds(), used_s * (1 / SHARE - 1)))
+
+
+def backlog_pause_s(used_s: float) -> float:
+    """The same while items wait to be decided about."""
+    return min(PAUSE_AT_MOST.total_seconds(), used_s * (1 / BACKLOG_SHARE - 1))
 
 
 def _cpu_s(step: Callable[[datetime], object], now: datetime) -> float:

@@ -27,8 +27,9 @@ __all__ = ["Refreshed", "Refresher"]
 BATCH = 200
 #: merges that are looked at again and committed together: with the texts of all copies
 DOUBTS = 50
-#: another process may have curated items meanwhile; they are looked for this often, this far back
-CAUGHT_UP_EVERY = timedelta(minutes=10)
+#: items that one run decides about, the newest that wait: lists are made in between, whatever waits behind
+MAX_ITEMS = 1_000
+#: what other processes have decided is read this far back
 CAUGHT_UP_BACK = timedelta(days=2)
 #: items that are read into memory at the start (about four seconds), and then with each run until all are
 READ_FIRST = 20_000
@@ -47,6 +48,10 @@ class Refreshed:
     joins: int = 0
     related: int = 0
     lists: int = 0
+    #: more items wait to be decided about, older than these
+    waiting: bool = False
+    #: how far back items are compared, where memory cuts that short of the two days in which stories grow; else None
+    cut_to: timedelta | None = None
 
 
 class Refresher:
@@ -56,8 +61,10 @@ class Refresher:
     batch in hand.
     """
 
-    def __init__(self, store: Store, options: CurateOptions) -> None:
+    def __init__(self, store: Store, options: CurateOptions, *, max_items: int = MAX_ITEMS) -> None:
+        """`max_items`: what one run decides about at most."""
         self.options = options
+        self._max_items = max_items
         self.stop = threading.Event()
         self._store = store
         self._updater = ListUpdater(store)
@@ -65,12 +72,13 @@ class Refresher:
         self._curator: Curator | None = None
         #: what the curator reads sentences with
         self._encoder: Encoder | None = None
-        self._caught_up: datetime | None = None
+        #: batches of decisions in the store that the curator knows: its own, and those that were there
+        self._decisions = 0
         #: what was published before then is still to be read; None: nothing
         self._unread: datetime | None = None
 
     def load(self, now: datetime) -> int:
-        """Reads what was builder in the last 30 days into memory; how many items. Called by `run` if need be.
+        """Reads what was decided in the last 30 days into memory; how many items. Called by `run` if need be.
 
         Where that is much, the newest come first and the rest with the runs that follow.
         """
@@ -78,7 +86,7 @@ class Refresher:
             return self._load(now)
 
     def run(self, now: datetime) -> Refreshed:
-        """Decides about everything that waits, then makes the lists anew."""
+        """Decides about the newest items that wait, then makes the lists anew; again while `Refreshed.waiting`."""
         with self._lock:
             done = self._curate(now)
             curator = self._curator
@@ -115,21 +123,22 @@ class Refresher:
         encoder = self._encoder = self.options.encoder
         curator = Curator(embeddings=Embeddings(encoder) if encoder else None)
         curator.thresholds = self.options.thresholds
-        known = self._read(curator, self._store.history(since=now - KEPT, newest=READ_FIRST), READ_FIRST)
-        self._curator, self._caught_up = curator, now
+        self._decisions = self._store.decisions()  # before reading: what is decided meanwhile is read again
+        known = self._read(curator, self._store.history(since=now - KEPT, newest=READ_FIRST), READ_FIRST, now)
+        self._curator = curator
         return known
 
     def _read_on(self, curator: Curator, now: datetime) -> None:
         """Reads some more of what is older than what has been read."""
         if self._unread is not None and len(curator) < KEPT_AT_MOST and not self.stop.is_set():
             older = self._store.history(since=now - KEPT, before=self._unread, newest=READ_ON)
-            self._read(curator, older, READ_ON)
+            self._read(curator, older, READ_ON, now)
 
-    def _read(self, curator: Curator, history: Iterable[ItemText], asked: int) -> int:
+    def _read(self, curator: Curator, history: Iterable[ItemText], asked: int, now: datetime) -> int:
         items = list(self._until_stopped(history))
         # items of one moment may be cut in two: the rest of them is not worth another look
         self._unread = items[0].published if len(items) == asked else None
-        return curator.load(items)
+        return curator.load(items, now=now)
 
     def _until_stopped(self, items: Iterable[ItemText]) -> Iterator[ItemText]:
         for item in items:
@@ -141,26 +150,32 @@ class Refresher:
         """The curator, knowing what other processes have decided."""
         if self._curator is None or self._encoder is not self.options.encoder:
             self._load(now)
-        elif self._caught_up is None or now - self._caught_up >= CAUGHT_UP_EVERY:
-            self._curator.load(self._until_stopped(self._store.history(since=now - CAUGHT_UP_BACK)))
-            self._caught_up = now
+        elif (decisions := self._store.decisions()) != self._decisions:
+            self._catch_up(self._curator, now)
+            self._decisions = decisions
         assert self._curator is not None  # noqa: S101 - `_load` has just made it
         self._curator.thresholds = self.options.thresholds
         return self._curator
 
+    def _catch_up(self, curator: Curator, now: datetime) -> None:
+        """Reads what other processes have decided since, by id; what has been let go of stays gone."""
+        since = max(now - CAUGHT_UP_BACK, curator.oldest or now - CAUGHT_UP_BACK)
+        unknown = [item_id for item_id in self._store.curated_ids(since=since) if not curator.knows(item_id)]
+        for start in range(0, len(unknown), BATCH):
+            curator.load(self._until_stopped(self._store.texts(unknown[start : start + BATCH])), now=now)
+
     def _curate(self, now: datetime) -> Refreshed:
         curator = self._ready(now)
         done = self._settle(now)
-        builder: set[str] = set()
-        while not self.stop.is_set() and (batch := self._store.pending(limit=BATCH)):
-            if builder.issuperset(item.item_id for item in batch):
-                break  # edited while they were builder: their turn comes with the next run
-            builder.update(item.item_id for item in batch)
-            curation = self._decide(curator, batch, now)
+        items = self._store.pending(limit=self._max_items)
+        for start in range(0, len(items), BATCH):
+            if self.stop.is_set():
+                break
+            curation = self._decide(curator, items[start : start + BATCH], now)
             self._updater.edited(curation.curated)
             done = _sum(done, curation)
         self._read_on(curator, now)
-        return done
+        return replace(done, waiting=len(items) == self._max_items, cut_to=curator.cut_to(now))
 
     def _settle(self, now: datetime) -> Refreshed:
         """Looks at merges whose texts have been edited since; what is taken apart is pending then."""
@@ -171,19 +186,23 @@ class Refresher:
                 break  # edited while they were looked at
             settled.update(doubt.item_id for doubt in doubts)
             curation = review_merges(doubts, duplicate=self.options.thresholds.duplicate)
-            self._store.put_curation(curation, now=now)
+            self._put(curation, now)
             done = _sum(done, curation)
         return done
 
     def _decide(self, curator: Curator, batch: Sequence[ItemText], now: datetime) -> Curation:
-        curation = curator.decide(batch)
+        curation = curator.decide(batch, now=now)
         try:
-            self._store.put_curation(curation, now=now)
+            self._put(curation, now)
         except StoreError:
             # what is in memory was not committed: it is read anew before the next run
             self._curator = None
             raise
         return curation
+
+    def _put(self, curation: Curation, now: datetime) -> None:
+        self._store.put_curation(curation, now=now)
+        self._decisions += 1
 
 
 def _no_terms(_: str) -> Vector:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from curating import NOON, background, decide_singly, seasoned, text
+from curating import NOON, background, decide_singly, seasoned, text, word
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -277,7 +277,7 @@ def test_after_thirty_days_an_item_is_let_go_of() -> None:
 
 def test_no_more_than_the_newest_are_kept() -> None:
     curator = Curator(kept=100)
-    curator.load(background(250))
+    curator.load(background(250), now=NOON)
     assert len(curator) == 100
     assert curator.vector("old249")
     assert not curator.vector("old149")
@@ -299,3 +299,33 @@ def test_deciding_is_deterministic_and_speaks_of_each_item_once(order: list[int]
         assert sorted(absorbed + joined) == sorted(item.item_id for item in batch)
         assert not any(merge.keep == merge.absorb for merge in curation.merges)
         assert not any(pair.item_id == pair.other_id for pair in curation.related)
+
+
+def by_the_minute(count: int) -> list[ItemText]:
+    """Items of the last `count` minutes."""
+    return [
+        text(f"n{n}", f"{word(n)} {word(n + 333)} {word(n + 666)}", published=NOON - timedelta(minutes=count - n))
+        for n in range(count)
+    ]
+
+
+def test_what_is_young_is_kept_beyond_the_bound_and_what_is_cut_is_told() -> None:
+    curator = Curator(kept=100)
+    curator.decide(by_the_minute(250), now=NOON)
+    assert len(curator) == 250
+    assert curator.cut_to(NOON) is None
+    curator.decide([replace(item, item_id=f"m{item.item_id}") for item in by_the_minute(250)], now=NOON)
+    assert len(curator) <= 330
+    cut_to = curator.cut_to(NOON)
+    assert cut_to is not None
+    assert cut_to < timedelta(minutes=250)
+
+
+def test_what_is_old_is_kept_within_the_bound() -> None:
+    curator = Curator(kept=100)
+    later = NOON + timedelta(days=3)
+    curator.decide(by_the_minute(250), now=later)
+    assert len(curator) == 100
+    assert curator.cut_to(later) is None
+    assert curator.knows("n249")
+    assert not curator.knows("n0")

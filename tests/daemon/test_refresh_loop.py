@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
-from aggregator.daemon.refresh_loop import PAUSE_AT_MOST, SHARE, RefreshLoop, pause_s
+from aggregator.daemon.refresh_loop import PAUSE_AT_MOST, SHARE, RefreshLoop, backlog_pause_s, pause_s
 from aggregator.errors import StoreUnavailable
-from aggregator.refresh import Refresher
+from aggregator.refresh import Refreshed, Refresher
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def test_a_refresh_takes_a_tenth_of_a_core_at_most(used_s: float) -> None:
 
 
 def test_items_come_in_bursts_and_lists_do_not_wait_for_ever() -> None:
-    assert pause_s(0.0) == 1.0
+    assert pause_s(0.0) == 4.0
     assert pause_s(3600.0) == PAUSE_AT_MOST.total_seconds() == 20.0
 
 
@@ -35,21 +35,22 @@ class Idle:
     def load(self, now: datetime) -> int:
         return 0
 
-    def run(self, now: datetime) -> None:
+    def run(self, now: datetime) -> Refreshed:
         self.ran.append(time.monotonic())
         if len(self.ran) == 1:
             raise StoreUnavailable("busy")
         time.sleep(0.5)
+        return Refreshed(waiting=len(self.ran) == 3, cut_to=timedelta(hours=30))
 
 
-async def _three_runs() -> tuple[Idle, list[float], list[float]]:
-    """The refresher, how long its runs took, and the pauses after them."""
+async def _some_runs() -> tuple[RefreshLoop, list[float], list[float]]:
+    """The loop, how long its runs took, and the pauses after them; more items wait after the third."""
     idle, took, pauses = Idle(), list[float](), list[float]()
     enough = asyncio.Event()
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 3:
+        if len(pauses) == 4:
             enough.set()
 
     refresh_loop = RefreshLoop(cast("Refresher", idle), clock=lambda: NOON, observe=took.append, pause=pause)
@@ -58,12 +59,19 @@ async def _three_runs() -> tuple[Idle, list[float], list[float]]:
         refresh_loop.want()
         await asyncio.sleep(0)
     await refresh_loop.stop(within=timedelta(minutes=1))
-    return idle, took, pauses
+    assert len(idle.ran) >= 4
+    return refresh_loop, took, pauses
 
 
 def test_time_spent_waiting_is_not_work_and_a_failure_is_tried_again() -> None:
-    idle, took, pauses = asyncio.run(_three_runs())
-    assert len(idle.ran) >= 3
+    _, took, pauses = asyncio.run(_some_runs())
     assert took[1] >= 0.5
     # half a second of work would ask for a pause of 4.5 s; the processor time of the thread is what counts
     assert pauses[1] < 0.5 * (1 / SHARE - 1)
+
+
+def test_while_items_wait_it_goes_on_with_half_a_core() -> None:
+    loop, _, pauses = asyncio.run(_some_runs())
+    assert pauses[2] < pauses[1] == pauses[3] == 4.0
+    assert backlog_pause_s(1.5) == 1.5
+    assert loop.compared == timedelta(hours=30)

@@ -46,11 +46,21 @@ def item_of(store: Store, item_id: str) -> Item:
 
 
 class TestPending:
-    def test_new_items_wait_oldest_first(self, store: Store) -> None:
+    def test_the_newest_wait_first_in_the_order_of_time(self, store: Store) -> None:
         ids = add(store, "a", "b", "c")
-        assert [one.title for one in store.pending(limit=2)] == ["Title of a", "Title of b"]
+        assert [one.title for one in store.pending(limit=2)] == ["Title of b", "Title of c"]
         put(store, curated=(ids[0],))
         assert [one.item_id for one in store.pending(limit=9)] == ids[1:]
+
+    def test_decisions_are_counted_and_what_was_decided_can_be_read(self, store: Store) -> None:
+        a, b, c = add(store, "a", "b", "c")
+        before = store.decisions()
+        put(store, curated=(a,))
+        put(store, curated=(b,), merges=(Merge(keep=a, absorb=c, rule="near-duplicate"),))
+        assert store.decisions() == before + 2
+        assert sorted(store.curated_ids(since=NOW - 3 * HOUR)) == sorted([a, b])
+        assert store.curated_ids(since=NOW - 2 * HOUR) == [b]
+        assert [one.item_id for one in store.texts([b, c, "0" * 13, a])] == [a, b]
 
     def test_only_a_changed_text_waits_again(self, store: Store) -> None:
         follow(store, A)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -26,7 +26,7 @@ class CurationStore(Protocol):
     """The loop store → curate → store."""
 
     def pending(self, *, limit: int) -> list[ItemText]:
-        """Items that are new or whose text changed since they were curated, oldest first."""
+        """Items that are new or whose text changed since they were curated: the newest so many, oldest first."""
 
     def history(
         self, *, since: datetime, before: datetime | None = None, newest: int | None = None
@@ -35,6 +35,15 @@ class CurationStore(Protocol):
 
         With `before` only those published earlier than that; with `newest` only so many, the newest of them.
         """
+
+    def texts(self, ids: Sequence[str]) -> list[ItemText]:
+        """These items as texts to compare; ids that are unknown, merged or no longer shown are left out."""
+
+    def curated_ids(self, *, since: datetime) -> list[str]:
+        """Ids of the curated items published since then, by whichever process."""
+
+    def decisions(self) -> int:
+        """How many batches of decisions have ever been committed (`put_curation`), by whichever process."""
 
     def doubted(self, *, limit: int) -> list[Doubt]:
         """Items that absorbed others for their texts (never by address) of which one has been edited since."""

@@ -21,6 +21,12 @@ _ATTACHED = (
 )
 
 
+_ONE_MORE = """
+INSERT INTO counters(name, value) VALUES ('decisions', 1)
+ON CONFLICT(name) DO UPDATE SET value = counters.value + 1
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
     """What was handed out to be decided: what is edited meanwhile waits on."""
@@ -49,6 +55,7 @@ def put(connection: Connection, curation: Curation, handed: Handed, now_ms: int)
     for item_id in curation.curated:
         _mark_curated(connection, item_id, handed.revisions.get(item_id), curation.languages.get(item_id))
     merge_review.settle(connection, curation.settled, handed.doubts)
+    connection.execute(_ONE_MORE)
     if any(
         (curation.splits, curation.merges, curation.joins, curation.story_merges, curation.related, curation.languages)
     ):

@@ -18,6 +18,8 @@ from aggregator.store.sql.ids import encode_id
 
 #: what the store has seen this much after `now` was seen meanwhile; more than that, and the clock is wrong
 MEANWHILE_MS = 60_000
+#: after more changes than this, reading everything anew costs less than looking at each
+FOLLOWED = 20_000
 _CHUNK = 500
 
 _NEWEST = "SELECT max(first_seen) FROM items WHERE shown"
@@ -57,7 +59,7 @@ def _follows(connection: Connection, mark: Mark, population: Population, at_ms: 
     forgotten, last = changes
     return (
         mark.population == population
-        and forgotten <= mark.change <= last
+        and forgotten <= mark.change <= last <= mark.change + FOLLOWED
         and codec.to_ms(mark.at) <= at_ms
         and not candidates.is_past(connection, at_ms)
     )

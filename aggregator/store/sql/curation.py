@@ -25,7 +25,7 @@ from aggregator.store.sql import apply_curation, candidate_changes, candidates, 
 from aggregator.store.sql.derived_columns import bump, cited_items, recompute_item
 from aggregator.store.sql.engine import Connection, Engine
 from aggregator.store.sql.fleet import Fleet
-from aggregator.store.sql.ids import digest, encode_id
+from aggregator.store.sql.ids import decode_id, digest, encode_id
 from aggregator.store.sql.ingest import linked_keys, verdict_columns
 
 _CHUNK = 1_000
@@ -52,12 +52,15 @@ class Curating(Fleet):
     _handed_lock: threading.Lock
 
     def pending(self, *, limit: int) -> list[ItemText]:
-        """Items that are new or whose text changed since they were curated, oldest first."""
-        query = f"{item_loader.ITEM_TEXTS} WHERE i.shown AND i.revision <> i.curated ORDER BY i.published, i.id LIMIT ?"
+        """Items that are new or whose text changed since they were curated: the newest so many, oldest first."""
+        query = (
+            f"{item_loader.ITEM_TEXTS} WHERE i.shown AND i.revision <> i.curated"
+            " ORDER BY i.published DESC, i.id DESC LIMIT ?"
+        )
         rows = self._engine.read(lambda connection: connection.execute(query, (limit,)).fetchall())
         with self._handed_lock:
             self._handed = {encode_id(row["public_id"]): row["revision"] for row in rows}
-        return [item_loader.text_of(row) for row in rows]
+        return [item_loader.text_of(row) for row in reversed(rows)]
 
     def history(
         self, *, since: datetime, before: datetime | None = None, newest: int | None = None
@@ -74,6 +77,28 @@ class Curating(Fleet):
         while rows := self._engine.read(lambda connection: connection.execute(query, (*place, end)).fetchall()):  # noqa: B023
             yield from map(item_loader.text_of, rows)
             place = (rows[-1]["published"], rows[-1]["public_id"])
+
+    def texts(self, ids: Sequence[str]) -> list[ItemText]:
+        """These items as texts to compare; ids that are unknown, merged or no longer shown are left out."""
+        query = (
+            f"{item_loader.ITEM_TEXTS} WHERE i.shown"
+            " AND i.public_id IN (SELECT CAST(value AS bigint) FROM json_each(?)) ORDER BY i.published, i.public_id"
+        )
+        numbers = codec.pack([number for number in map(decode_id, ids) if number is not None])
+        rows = self._engine.read(lambda connection: connection.execute(query, (numbers,)).fetchall())
+        return [item_loader.text_of(row) for row in rows]
+
+    def curated_ids(self, *, since: datetime) -> list[str]:
+        """Ids of the curated items published since then, by whichever process."""
+        query = "SELECT public_id FROM items WHERE shown AND curated > 0 AND published >= ?"
+        rows = self._engine.read(lambda connection: connection.execute(query, (codec.to_ms(since),)).fetchall())
+        return [encode_id(row[0]) for row in rows]
+
+    def decisions(self) -> int:
+        """How many batches of decisions have ever been committed, by whichever process."""
+        query = "SELECT value FROM counters WHERE name = 'decisions'"
+        row = self._engine.read(lambda connection: connection.execute(query).fetchone())
+        return 0 if row is None else int(row[0])
 
     def doubted(self, *, limit: int) -> list[Doubt]:
         """Items that absorbed others for their texts (never by address) of which one has been edited since."""
