@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,6 +31,7 @@ def families() -> Iterator[Metric]:
             subscriber=SimpleNamespace(states=lambda: {"active": 1.0}, deliveries=lambda: {"stored": 2.0})
         ),
         parser=SimpleNamespace(restarts=3),
+        refresh_loop=SimpleNamespace(compared=timedelta(hours=48)),
         clock=SimpleNamespace(jumped=False),
         schedule=SimpleNamespace(
             progress=SimpleNamespace(failures={"ping": 1}, finished_s={"ping": 0.0}, age_s=lambda _: 4.0)
