@@ -1,73 +1,213 @@
-"""English for numbers and dates.
+"""The words of the pages in one language: messages (gettext catalogues), numbers and dates (Babel, CLDR).
 
-Months are written out here because ``strftime`` names them in whatever locale the process has.
+A catalogue is ``locale/<language>/LC_MESSAGES/messages.po``; it is read as it is, so that there is nothing to compile.
+Messages are English in the source, marked with ``gettext``, ``ngettext`` or `N_`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import gettext as gettext_module
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from zoneinfo import ZoneInfo
 
-from aggregator.curate.explanations import counted
-from aggregator.publish import titles
+from babel import Locale, UnknownLocaleError, dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July",
-          "August", "September", "October", "November", "December")  # fmt: skip
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+__all__ = ["DAY", "HOUR", "MINUTE", "Ages", "Clock", "N_", "Wording", "catalogues"]
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+#: from here on an age says nothing: the month does
+_AGED = 60 * DAY
+#: the language of the source, and the region whose dates it takes where none is said
+_SOURCE = "en"
+_LOCALES = {"en": "en_GB"}
 WORDS_A_MINUTE = 230
 
-#: ``1 source``, ``2 sources``
-plural = counted
+
+def N_(message: str) -> str:  # noqa: N802 - the name that gettext's tools know
+    """Marks a message for the catalogues; it is translated where it is shown."""
+    return message
 
 
-def long_date(day: dt.date) -> str:
-    """``Monday, 23 November 2026``."""
-    return f"{WEEKDAYS[day.weekday()]}, {date(day)}"
+class Wording:
+    """UI text in the language of a site, or in English where there is no catalogue. May be used from any thread."""
+
+    #: of the UI words, as it stands in ``lang`` attributes
+    language: str
+
+    def __init__(self, language: str, zone: ZoneInfo) -> None:
+        primary = language.partition("-")[0].lower()
+        self.language = language if primary == _SOURCE or primary in catalogues() else _SOURCE
+        self.zone = zone
+        self.locale = _locale(self.language)
+        translations = _translations(self.language.partition("-")[0].lower())
+        self.gettext: Callable[[str], str] = translations.gettext
+        self.ngettext: Callable[[str, str, int], str] = translations.ngettext
+
+    def number(self, number: float) -> str:
+        """``1,234``; ``0.4`` where it is no whole number."""
+        return numbers.format_decimal(number if float(number).is_integer() else round(number, 1), locale=self.locale)
+
+    def count(self, one: str, many: str, number: int) -> str:
+        """A message with its number, in the plural form that goes with it: ``1,204 readers``."""
+        return self.ngettext(one, many, number) % {"num": self.number(number)}
+
+    def local(self, moment: datetime) -> datetime:
+        """The moment on the clocks of the site."""
+        return moment.astimezone(self.zone)
+
+    def long_date(self, day: dt.date) -> str:
+        """``Monday, 23 November 2026``."""
+        return dates.format_date(day, "full", locale=self.locale)
+
+    def date(self, moment: datetime) -> str:
+        """``23 November 2026``."""
+        return dates.format_date(self.local(moment).date(), "long", locale=self.locale)
+
+    def short_date(self, day: dt.date) -> str:
+        """``23 Nov``."""
+        return dates.format_skeleton("MMMd", day, locale=self.locale)
+
+    def short(self, moment: datetime) -> str:
+        """``23 Nov, 14:05``."""
+        local = self.local(moment)
+        return f"{self.short_date(local.date())}, {local:%H:%M}"
+
+    def weekday_time(self, moment: datetime) -> str:
+        """``Mon 14:05``."""
+        local = self.local(moment)
+        return f"{dates.format_date(local.date(), 'EEE', locale=self.locale)} {local:%H:%M}"
+
+    def clock(self, moment: datetime) -> str:
+        """``14:05``."""
+        return f"{self.local(moment):%H:%M}"
+
+    def full(self, moment: datetime) -> str:
+        """``2026-11-23 14:05:09``: the model page's form, the same in every language."""
+        return f"{self.local(moment):%Y-%m-%d %H:%M:%S}"
+
+    def duration(self, length: timedelta) -> str:
+        """One unit is enough: ``12 minutes``, ``3 hours``, ``2 days``."""
+        if length < MINUTE:
+            return self.gettext("moments")
+        if length < HOUR:
+            return self.count("%(num)s minute", "%(num)s minutes", length // MINUTE)
+        if length < 2 * DAY:
+            return self.count("%(num)s hour", "%(num)s hours", length // HOUR)
+        return self.count("%(num)s day", "%(num)s days", length // DAY)
+
+    def ago(self, moment: datetime | None, now: datetime) -> str:
+        """``12 minutes ago``, ``in 3 hours``, ``never``."""
+        if moment is None:
+            return self.gettext("never")
+        if abs(now - moment) < MINUTE:
+            return self.gettext("just now") if moment <= now else self.gettext("in a moment")
+        pattern = self.gettext("%(time)s ago") if moment <= now else self.gettext("in %(time)s")
+        return pattern % {"time": self.duration(abs(now - moment))}
+
+    def window(self, length: timedelta) -> str:
+        """A ranking's window: ``1 hour``, ``24 hours``, ``7 days``."""
+        if length % DAY == timedelta() and length > DAY:
+            return self.count("%(num)s day", "%(num)s days", length // DAY)
+        if length % HOUR == timedelta():
+            return self.count("%(num)s hour", "%(num)s hours", length // HOUR)
+        return self.count("%(num)s minute", "%(num)s minutes", length // MINUTE)
+
+    def short_window(self, length: timedelta) -> str:
+        """The same where there is little room: ``1 h``, ``24 h``, ``7 d``."""
+        if length % DAY == timedelta() and length > DAY:
+            return self.gettext("%(num)s d") % {"num": length // DAY}
+        if length % HOUR == timedelta():
+            return self.gettext("%(num)s h") % {"num": length // HOUR}
+        return self.gettext("%(num)s min") % {"num": length // MINUTE}
+
+    def language_name(self, code: str, *, own: bool = False) -> str:
+        """The name of a language (BCP 47), in the language of the site or in its `own`; the code where it has none."""
+        try:
+            named = Locale.parse(code, sep="-")
+        except (ValueError, UnknownLocaleError):
+            return code
+        name = named.get_language_name(named if own else self.locale) or code
+        return name[:1].upper() + name[1:]
+
+    def reading(self, text: str) -> str:
+        """``4 min read`` for what takes longer than a minute, else ""."""
+        minutes = round(len(text.split()) / WORDS_A_MINUTE)
+        return self.gettext("%(num)s min read") % {"num": minutes} if minutes > 1 else ""
 
 
-def date(day: dt.date) -> str:
-    """``23 November 2026``."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+class Ages:
+    """How old things are at one moment, in few letters: ``5m``, ``2h``, ``3d``, ``Jan 2017``."""
+
+    def __init__(self, now: datetime, wording: Wording) -> None:
+        self.now = now
+        self._wording = wording
+        #: when the first of the ages that have been said will be another; None while none will
+        self.expires: datetime | None = None
+
+    def short(self, moment: datetime) -> str:
+        """The age of something that was published at this moment."""
+        age = max(self.now - moment, timedelta())
+        if age >= _AGED:
+            local = self._wording.local(moment)
+            return dates.format_skeleton("yMMM", local, locale=self._wording.locale)
+        unit = MINUTE if age < HOUR else HOUR if age < DAY else DAY
+        self.limit(max(moment, self.now - age) + (age // unit + 1) * unit)
+        if age < MINUTE:
+            return self._wording.gettext("now")
+        message = {
+            MINUTE: self._wording.gettext("%(num)sm"),
+            HOUR: self._wording.gettext("%(num)sh"),
+            DAY: self._wording.gettext("%(num)sd"),
+        }[unit]
+        return message % {"num": age // unit}
+
+    def limit(self, moment: datetime | None) -> None:
+        """Something else that is shown will be another at that moment."""
+        if moment is not None:
+            self.expires = moment if self.expires is None else min(self.expires, moment)
 
 
-def short_date(moment: datetime) -> str:
-    """``23 Nov, 14:05``."""
-    return f"{moment.day} {MONTHS[moment.month - 1][:3]}, {moment:%H:%M}"
+class Clock(Ages):
+    """The same for files that are read later: the time or the day, which stay right."""
+
+    def short(self, moment: datetime) -> str:
+        """``14:05`` today, else ``23 Nov``, from two months on ``Jan 2017``."""
+        local, today = self._wording.local(moment), self._wording.local(self.now)
+        if self.now - moment >= _AGED:
+            return dates.format_skeleton("yMMM", local, locale=self._wording.locale)
+        return f"{local:%H:%M}" if local.date() == today.date() else self._wording.short_date(local.date())
 
 
-def thousands(count: float) -> str:
-    """``1,234`` — and ``0.4`` where it is no whole number."""
-    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
+@cache
+def catalogues() -> frozenset[str]:
+    """The languages that the pages have been translated to, by primary subtag."""
+    folder = files("aggregator.publish").joinpath("locale")
+    return frozenset(entry.name for entry in folder.iterdir() if entry.joinpath("LC_MESSAGES", "messages.po").is_file())
 
 
-def ago(moment: datetime | None, now: datetime) -> str:
-    """``12 minutes ago``, ``in 3 hours``, ``never``."""
-    if moment is None:
-        return "never"
-    words = duration(abs(now - moment))
-    if words == "moments":
-        return "just now" if moment <= now else "in a moment"
-    return f"{words} ago" if moment <= now else f"in {words}"
+@cache
+def _translations(language: str) -> gettext_module.NullTranslations:
+    if language == _SOURCE:
+        return gettext_module.NullTranslations()
+    place = files("aggregator.publish").joinpath("locale", language, "LC_MESSAGES", "messages.po")
+    with place.open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext_module.GNUTranslations(compiled)
 
 
-def duration(span: timedelta) -> str:
-    """One unit is enough: ``12 minutes``, ``3 hours``, ``2 days``."""
-    minutes = span.total_seconds() / 60
-    if minutes < 1:
-        return "moments"
-    for unit, length in (("day", 1440), ("hour", 60), ("minute", 1)):
-        if minutes >= length * (2 if unit == "day" else 1):
-            return plural(int(minutes // length), unit)
-    return "moments"
-
-
-def reading(text: str) -> str:
-    """``4 min read`` for what takes longer than a minute, else ""."""
-    minutes = round(len(text.split()) / WORDS_A_MINUTE)
-    return f"{minutes} min read" if minutes > 1 else ""
-
-
-def window(name: str) -> str:
-    """A ranking's window as a label: ``1 hour``, ``24 hours``, ``7 days``."""
-    label = titles.span(name).removeprefix("the last ")
-    return label if label[:1].isdigit() or label == name else f"1 {label}"
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(_LOCALES.get(language, language), sep="_" if language in _LOCALES else "-")
+    except (ValueError, UnknownLocaleError):
+        primary = language.partition("-")[0].lower()
+        return Locale.parse(_LOCALES.get(primary, primary))

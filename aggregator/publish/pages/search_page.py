@@ -1,0 +1,89 @@
+"""Where in a text the words of a search stand: an excerpt round the first, and all of them marked. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from markupsafe import Markup, escape
+
+__all__ = ["marked", "snippet", "terms"]
+
+#: letters of an excerpt, and how many of them may stand before the first hit
+SNIPPET: Final = 180
+BEFORE: Final = 50
+
+
+def terms(words: str) -> tuple[str, ...]:
+    """The words of a search as they are looked for: folded, each once, the longest first."""
+    found = {"".join(_folded(word)[0]) for word in words.split()}
+    cleaned = {term.strip("\"'.,;:!?()[]{}«»“”„‘’") for term in found}
+    return tuple(sorted((term for term in cleaned if term), key=lambda term: (-len(term), term)))
+
+
+def marked(text: str, words: Sequence[str]) -> Markup:
+    """The text with every one of these `terms` in a ``<mark>``."""
+    parts: list[Markup] = []
+    at = 0
+    for start, end in _merged(_hits(text, words)):
+        parts += [escape(text[at:start]), Markup("<mark>"), escape(text[start:end]), Markup("</mark>")]
+        at = end
+    return Markup("").join([*parts, escape(text[at:])])
+
+
+def snippet(text: str, words: Sequence[str], *, limit: int = SNIPPET) -> Markup:
+    """About `limit` letters of a text round the first hit, marked; from its beginning where nothing is found."""
+    text = " ".join(text.split())
+    first = min((start for start, _ in _hits(text, words)), default=0)
+    start = _at_word(text, first - BEFORE) if first > BEFORE and len(text) > limit else 0
+    end = start + limit
+    cut = text[start:end].rstrip() if end < len(text) else text[start:]
+    if end < len(text):
+        head = cut.rpartition(" ")[0]
+        cut = (head if len(head) > limit // 2 else cut).rstrip(" ,;:.–—-")
+    before, behind = "…" if start else "", "…" if end < len(text) else ""
+    return Markup(before) + marked(cut, words) + Markup(behind)
+
+
+def _at_word(text: str, start: int) -> int:
+    """The next beginning of a word, or `start` itself where there are no words near."""
+    space = text.find(" ", start, start + BEFORE // 2)
+    return space + 1 if space >= 0 else start
+
+
+def _hits(text: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(start, end) in the text of every word, however it is accented or cased."""
+    letters, origins = _folded(text)
+    folded = "".join(letters)
+    for word in words:
+        at = folded.find(word)
+        while at >= 0:
+            yield origins[at], origins[at + len(word) - 1] + 1
+            at = folded.find(word, at + len(word))
+
+
+def _merged(hits: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The hits in their order; what overlaps is one."""
+    start = end = 0
+    for first, last in sorted(hits):
+        if first > end:
+            if end > start:
+                yield start, end
+            start, end = first, last
+        else:
+            start, end = (start, max(end, last)) if end > start else (first, last)
+    if end > start:
+        yield start, end
+
+
+def _folded(text: str) -> tuple[list[str], list[int]]:
+    """The letters without case and accents, and for each the index in the text that it comes from."""
+    letters: list[str] = []
+    origins: list[int] = []
+    for index, char in enumerate(text):
+        for part in unicodedata.normalize("NFKD", char.casefold()):
+            if not unicodedata.combining(part):
+                letters.append(part)
+                origins.append(index)
+    return letters, origins
