@@ -1,4 +1,7 @@
-"""What is to be done about a source that is in trouble, by an operator or by nobody; and what is odd about one."""
+"""What an operator should do about a source that fails, and what is odd about one that works.
+
+Messages are English here and in commands; pages translate them.
+"""
 
 from __future__ import annotations
 
@@ -6,55 +9,79 @@ from datetime import datetime, timedelta
 
 from aggregator.model import SourceHealth
 from aggregator.model.redact import public_url
+from aggregator.publish.messages import N_
 
 STATES = {
-    "new": "Not polled yet",
-    "ok": "Fine",
-    "quiet": "Quiet",
-    "failing": "Failing",
-    "gone": "Gone",
-    "disabled": "Disabled",
+    "new": N_("Not polled yet"),
+    "ok": N_("Working"),
+    "quiet": N_("Quiet"),
+    "failing": N_("Failing"),
+    "gone": N_("Gone"),
+    "disabled": N_("Disabled"),
 }
-#: what mends itself does so within this; later somebody should look
+#: a failure that recovers by itself does so within this time; after it somebody should look
 PATIENCE = timedelta(days=7)
-
 
 #: by the first prefix of the error's code that fits
 ADVICE = (
-    ("http-401", "It asks for a password. Ask the publisher for an open feed, or remove the source."),
-    ("http-403", "The server refuses us. See that [site] contact is a real address, then ask the publisher."),
-    ("http-404", "The feed is no longer there. Run “aggregator add” with the site’s web page to find the new one."),
-    ("http-410", "The publisher has ended this feed. Remove the source, or look for its successor."),
-    ("challenge", "It stands behind a bot wall. Ask the publisher to let feed readers in, or remove the source."),
-    ("http-429", "The server asks for fewer requests, and gets them."),
-    ("http-5", "The server has a fault of its own. It is asked again, less and less often."),
-    ("http-", "The server answers with an error. Open the address in a browser to see what it wants."),
-    ("same-feed", "Remove one of the two from config.toml."),
-    ("dns", "The name of the host cannot be found. Check the spelling; if it is right, the site may be gone."),
-    ("blocked-address", "The address is on a private network. If that is wanted: [polling] allow_private_addresses."),
-    ("blocked-port", "Check the port in its address."),
-    ("bad-url", "This is not an address that can be asked. Check its spelling."),
-    ("timeout", "The server is too slow to answer in time. It is asked again, less and less often."),
-    ("connect", "The server does not take connections. If it lasts for days, the site may be gone."),
-    ("tls", "The certificate of the server is not valid. Only its publisher can mend that."),
-    ("cert", "The certificate of the server is not valid. Only its publisher can mend that."),
-    ("crowded", "Too many sources at the same address are due at once. It is asked within minutes."),
-    ("out-of-files", "This process may not open more files. Raise its limit (LimitNOFILE=)."),
-    ("too-large", "Raise [polling] max_size if the feed is worth it."),
-    ("redirect", "The server sends us in circles. Look for the feed’s present address."),
-    ("bad-redirect", "The server redirects to something that cannot be fetched. Look for the feed’s present address."),
-    ("not-a-feed", "Run “aggregator add” with its address: that finds the feeds of a page."),
-    ("empty-body", "The server answers with nothing. What was collected stays; it is asked again."),
-    ("parse", "The document takes too much time or memory to read. What was collected stays."),
-    ("bad-json", "Its JSON is broken. Tell the publisher; what was collected stays."),
-    ("protocol-error", "The server does not speak proper HTTP. It is asked again, less and less often."),
-    ("bad-encoding", "The answer is compressed in a way that cannot be read. It is asked again, less and less often."),
-    ("network", "This machine cannot reach its network. See whether others can."),
-    ("internal-error", "A fault of this program: please report it, with the lines of the log around it."),
-    ("xml", "The document contains something unsafe and was not read. Tell the publisher."),
-)  # fmt: skip
-DEFAULT_ADVICE = "What was collected stays; the source is asked again, less and less often."
-#: what will not go away by itself
+    ("http-401", N_("The feed needs a password. Ask the publisher for an open feed, or remove the source.")),
+    (
+        "http-403",
+        N_("The server refuses this program. Check that [site] contact is a real address, then ask the publisher."),
+    ),
+    (
+        "http-404",
+        N_("The feed is no longer there. Run “aggregator add” with the address of the site to find the new one."),
+    ),
+    ("http-410", N_("The publisher has ended this feed. Remove the source, or look for its successor.")),
+    (
+        "challenge",
+        N_("The server asks for proof of a human. Ask the publisher to let feed readers in, or remove the source."),
+    ),
+    ("http-429", N_("The server asks for fewer requests; the interval has been raised.")),
+    ("http-5", N_("The server has an internal error. It is polled again at growing intervals.")),
+    ("http-", N_("The server answers with an error. Open the address in a browser to see why.")),
+    ("same-feed", N_("Two sources lead to the same feed. Remove one of them from config.toml.")),
+    (
+        "dns",
+        N_("The name of the host cannot be resolved. Check the spelling; if it is right, the site may be gone."),
+    ),
+    (
+        "blocked-address",
+        N_("The address is on a private network. To allow it, add it to [polling] allow_private_addresses."),
+    ),
+    ("blocked-port", N_("Polling this port is not allowed. Check the port in the address.")),
+    ("bad-url", N_("This is not a valid address. Check the spelling.")),
+    ("timeout", N_("The server did not answer in time. It is polled again at growing intervals.")),
+    ("connect", N_("The server does not accept connections. If that lasts for days, the site may be gone.")),
+    ("tls", N_("The certificate of the server is not valid. Only the publisher can repair that.")),
+    ("cert", N_("The certificate of the server is not valid. Only the publisher can repair that.")),
+    ("crowded", N_("Too many sources at this address are due at once. It is polled within minutes.")),
+    ("out-of-files", N_("This process may not open more files. Raise its limit (LimitNOFILE=).")),
+    ("too-large", N_("The feed is larger than [polling] max_size allows. Raise it if the feed is worth it.")),
+    ("redirect", N_("The server redirects in a circle. Look for the current address of the feed.")),
+    (
+        "bad-redirect",
+        N_("The server redirects to an address that cannot be fetched. Look for the current address of the feed."),
+    ),
+    (
+        "not-a-feed",
+        N_("The answer is not a feed. Run “aggregator add” with the address to find the feeds of that page."),
+    ),
+    ("empty-body", N_("The server sent an empty answer. What was collected stays; the source is polled again.")),
+    ("parse", N_("The document takes too much time or memory to parse. What was collected stays.")),
+    ("bad-json", N_("The JSON is not valid. Tell the publisher; what was collected stays.")),
+    ("protocol-error", N_("The server does not speak valid HTTP. It is polled again at growing intervals.")),
+    (
+        "bad-encoding",
+        N_("The answer is compressed in a way that cannot be read. The source is polled again at growing intervals."),
+    ),
+    ("network", N_("This machine cannot reach the network. Check whether other programs can.")),
+    ("internal-error", N_("This is a fault of this program: please report it, with the log lines around it.")),
+    ("xml", N_("The document contains something unsafe and was not parsed. Tell the publisher.")),
+)
+DEFAULT_ADVICE = N_("What was collected stays; the source is polled again at growing intervals.")
+#: errors that do not go away by themselves
 LASTING = frozenset(
     {
         *("http-401", "http-403", "http-404", "http-410", "http-", "same-feed", "blocked-address", "blocked-port"),
@@ -64,22 +91,25 @@ LASTING = frozenset(
 
 #: by a warning's code: what is odd about a source that works
 REMARKS = {
-    "redirected": "Its address redirects, for now as it says; that is followed each time.",
-    "moved-permanently": "Its address says that it has moved for good. After a week of that the new one is asked.",
-    "truncated": "The document was cut short. What came whole was taken, and it is asked for again.",
-    "ill-formed": "The document is not well-formed XML. What could be told apart was taken.",
-    "leading-junk": "Something stands before the document; most often it is the error message of a program.",
-    "control-characters": "Characters that no feed may hold were taken out.",
-    "bad-references": "References to characters that do not exist were taken out.",
-    "bad-bytes": "Bytes that are no text in its encoding were replaced.",
-    "encoding-overridden": "It is in another encoding than it says.",
-    "item-cap": "It has more than 1,000 entries; the newest were taken.",
-    "impossible-dates": "A date in it does not exist, such as 30 February; the days beyond the month were counted on.",
-    "shrunk": "The document has suddenly lost nearly all of its entries. What was collected stays.",
-    "duplicate-guids": "Several entries in it have one id; they are told apart by address and title.",
-    "guids-changed": "Most of its entries came with new ids; they were recognised by address and title.",
-    "unstable-ids": "Its ids change; items are recognised by address and title.",
+    "redirected": N_("Its address redirects temporarily; the redirect is followed at each poll."),
+    "moved-permanently": N_("Its address has moved permanently. After a week the new address is polled."),
+    "truncated": N_("The document was cut short. Complete entries were taken, and it is fetched again."),
+    "ill-formed": N_("The document is not well-formed XML. The entries that could be told apart were taken."),
+    "leading-junk": N_("There is text before the document, most often the error message of a program."),
+    "control-characters": N_("Control characters that XML does not allow were removed."),
+    "bad-references": N_("References to characters that do not exist were removed."),
+    "bad-bytes": N_("Bytes that are not valid in its encoding were replaced."),
+    "encoding-overridden": N_("Its encoding is not the one that it declares."),
+    "item-cap": N_("It has more than 1,000 entries; the newest were taken."),
+    "impossible-dates": N_(
+        "A date in it does not exist, such as 30 February; the surplus days were counted into the next month."
+    ),
+    "shrunk": N_("It has suddenly lost nearly all of its entries. What was collected stays."),
+    "duplicate-guids": N_("Several entries share one id; they are told apart by address and title."),
+    "guids-changed": N_("Most of its entries came with new ids; they were recognised by address and title."),
+    "unstable-ids": N_("Its ids change from poll to poll; items are recognised by address and title."),
 }
+MOVED = N_("It has moved permanently and is polled at %(url)s.")
 
 
 def remarks(health: SourceHealth) -> tuple[tuple[str, str], ...]:
@@ -88,16 +118,16 @@ def remarks(health: SourceHealth) -> tuple[tuple[str, str], ...]:
     told = tuple((code, REMARKS.get(code, "")) for code in codes)
     if health.moved_to is None:
         return told
-    return (("moved", f"It has moved for good, and is asked at {public_url(health.moved_to)} now."), *told)
+    return (("moved", MOVED % {"url": public_url(health.moved_to)}), *told)
 
 
 def advice(code: str) -> str:
-    """What an operator should do about an error."""
+    """What an operator should do about an error with this code."""
     return dict(ADVICE).get(_prefix(code), DEFAULT_ADVICE)
 
 
 def needs_a_person(health: SourceHealth, now: datetime) -> bool:
-    """Whether a source stays in trouble unless somebody does something."""
+    """Whether a source keeps failing unless somebody acts."""
     if health.state == "gone":
         return True
     if health.state != "failing" or health.error is None:

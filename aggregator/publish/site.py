@@ -37,6 +37,12 @@ class Site:
     hub: str = ""
     feeds: tuple[OwnFeed, ...] = ()
     version: str = ""
+    #: languages that the pages offer as filters, in that order; empty: those that many items are in
+    languages: tuple[str, ...] = ()
+    #: the text of a stylesheet of the operator's own, used after ours; "" for none
+    stylesheet: str = ""
+    #: pages carry a small script: keys, and what is new since the last visit
+    script: bool = False
 
     def section_of(self, slug: str) -> str | None:
         """The section with this slug, or None."""

@@ -1,15 +1,37 @@
-"""What the pages refer to: the stylesheet under a name that changes with its content, the icon, robots.txt."""
+"""What the pages refer to: stylesheets under names that change with their content, icons, manifest, robots.txt."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
-ROBOTS = b"User-agent: *\nDisallow: /go/\nDisallow: /r/\nDisallow: /search\n"
+from aggregator.publish.pages.wording import Wording
+from aggregator.publish.site import Site
+
+__all__ = ["THEMES", "Asset", "Assets"]
+
+_ROBOTS = "User-agent: *\nDisallow: {base}/go/\nDisallow: {base}/r/\nDisallow: {base}/search\nDisallow: {base}/theme\n"
+#: by name, what ``/theme.css`` says: the system's choice needs nothing said
+THEMES: Final[Mapping[str, bytes]] = MappingProxyType(
+    {
+        "system": b"",
+        "light": b":root{color-scheme:light}",
+        "dark": b":root{color-scheme:dark}",
+    }
+)
+#: what may stand between the symbols of a stylesheet and says nothing; strings hold none of it
+_COMMENTS = re.compile(r"/\*.*?\*/", re.DOTALL)
+_BLANKS = re.compile(r"\s*([{};,])\s*|\s+")
+#: the two colours of the browser's own frame, as the stylesheet's paper
+_PAPER: Final = "#fcfaf6"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +46,106 @@ class Asset:
     immutable: bool = False
 
 
-@cache
-def load_assets() -> Mapping[str, Asset]:
-    """All static files by their path."""
+class Assets(Mapping[str, Asset]):
+    """All static files of a site, by their path."""
+
+    #: the path of the stylesheet; that of the operator's own and of the script, "" where there is none
+    style: str
+    custom_style: str
+    script: str
+
+    def __init__(self, site: Site, words: Wording) -> None:
+        style = _hashed("style", "css", "text/css; charset=utf-8", minified(_text("style.css")))
+        found = [style, *_icons(), *_for_site(site, words)]
+        self.style, self.custom_style, self.script = style.path, "", ""
+        if site.stylesheet:
+            found.append(_hashed("custom", "css", "text/css; charset=utf-8", site.stylesheet))
+            self.custom_style = found[-1].path
+        if site.script:
+            found.append(_hashed("keys", "js", "text/javascript; charset=utf-8", _text("keys.js")))
+            self.script = found[-1].path
+        self._assets = {asset.path: asset for asset in found}
+
+    def __getitem__(self, path: str) -> Asset:
+        return self._assets[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._assets)
+
+    def __len__(self) -> int:
+        return len(self._assets)
+
+
+def minified(style: str) -> str:
+    """A stylesheet without comments and needless blanks: it is a tenth of what a first visit loads."""
+    return _BLANKS.sub(lambda match: match[1] or " ", _COMMENTS.sub("", style)).strip().replace(";}", "}")
+
+
+def _text(name: str) -> str:
+    return files("aggregator.publish").joinpath("static", name).read_text("utf-8")
+
+
+def _hashed(name: str, suffix: str, content_type: str, text: str) -> Asset:
+    body = text.encode("utf-8", "replace")
+    digest = hashlib.sha256(body).hexdigest()[:8]
+    return Asset(path=f"/static/{name}-{digest}.{suffix}", content_type=content_type, body=body, immutable=True)
+
+
+def _icons() -> Iterator[Asset]:
     static = files("aggregator.publish").joinpath("static")
-    style = static.joinpath("style.css").read_bytes()
-    assets = (
-        Asset(path=style_path(), content_type="text/css; charset=utf-8", body=style, immutable=True),
-        Asset(path="/favicon.svg", content_type="image/svg+xml", body=static.joinpath("favicon.svg").read_bytes()),
-        Asset(path="/robots.txt", content_type="text/plain; charset=utf-8", body=ROBOTS),
+    for name, content_type in (
+        ("favicon.svg", "image/svg+xml"),
+        ("favicon.ico", "image/vnd.microsoft.icon"),
+        ("apple-touch-icon.png", "image/png"),
+        ("icon-512.png", "image/png"),
+    ):
+        yield Asset(path=f"/{name}", content_type=content_type, body=static.joinpath(name).read_bytes())
+
+
+def _for_site(site: Site, words: Wording) -> Iterator[Asset]:
+    base = urlsplit(site.url).path.rstrip("/")
+    yield Asset(
+        path="/robots.txt", content_type="text/plain; charset=utf-8", body=_ROBOTS.format(base=base).encode("utf-8")
     )
-    return MappingProxyType({asset.path: asset for asset in assets})
+    manifest = {
+        "name": site.title,
+        "short_name": site.title[:30],
+        "lang": site.language,
+        "start_url": f"{base}/",
+        "scope": f"{base}/",
+        "display": "minimal-ui",
+        "background_color": _PAPER,
+        "theme_color": _PAPER,
+        "icons": [
+            {"src": f"{base}/favicon.svg", "sizes": "any", "type": "image/svg+xml"},
+            {"src": f"{base}/icon-512.png", "sizes": "512x512", "type": "image/png"},
+        ],
+    }
+    body = json.dumps(manifest, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    yield Asset(path="/manifest.webmanifest", content_type="application/manifest+json", body=body)
+    search = _OPENSEARCH.format(
+        short=escape(site.title[:16]),
+        long=escape(site.title[:48]),
+        about=escape(words.gettext("Search %(site)s") % {"site": site.title}),
+        url=escape(site.url, {'"': "&quot;"}),
+    )
+    yield Asset(
+        path="/opensearch.xml",
+        content_type="application/opensearchdescription+xml",
+        body=search.encode("utf-8", "replace"),
+    )
 
 
-@cache
-def style_path() -> str:
-    """The stylesheet's path; another content has another path."""
-    body = files("aggregator.publish").joinpath("static", "style.css").read_bytes()
-    return f"/static/style-{hashlib.sha256(body).hexdigest()[:8]}.css"
+#: OpenSearch 1.1: ShortName has at most 16 characters, LongName 48
+_OPENSEARCH: Final = """\
+<?xml version="1.0" encoding="utf-8"?>
+<OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/">
+<ShortName>{short}</ShortName>
+<LongName>{long}</LongName>
+<Description>{about}</Description>
+<InputEncoding>UTF-8</InputEncoding>
+<Image width="32" height="32" type="image/vnd.microsoft.icon">{url}/favicon.ico</Image>
+<Url type="text/html" template="{url}/search?q={{searchTerms}}"/>
+<Url type="application/atom+xml" template="{url}/search.atom?q={{searchTerms}}"/>
+</OpenSearchDescription>
+"""

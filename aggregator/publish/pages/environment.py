@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
+from functools import partial
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from aggregator.model import Item
+from aggregator.model import duration
 from aggregator.model.slug import slugify
-from aggregator.publish import titles
-from aggregator.publish.listing import Listing, Place
-from aggregator.publish.pages import article, wording
-from aggregator.publish.pages.assets import style_path
-from aggregator.publish.pages.list_blocks import ListBlocks
+from aggregator.publish.listing import Listing
+from aggregator.publish.pages import article, search_page, source_names
+from aggregator.publish.pages.assets import Assets
+from aggregator.publish.pages.languages import is_rtl, primary, shown_language
+from aggregator.publish.pages.wording import Wording
 from aggregator.publish.site import Site
 
-#: languages that are written from right to left (BCP 47 primary subtags)
-RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "ug", "ur", "yi"})
 FORMAT_NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 MEDIA_TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 
 
-def make_environment(site: Site, *, static: bool = False) -> Environment:
-    """Templates for one site. They know `site`, addresses and times in the site's zone; they decide nothing else."""
+def make_environment(site: Site, words: Wording, assets: Assets, *, static: bool = False) -> Environment:
+    """Templates for one site. They know `site`, its words, addresses and times; they decide nothing else."""
     environment = Environment(
         loader=PackageLoader("aggregator.publish"),
         autoescape=True,
@@ -33,87 +31,91 @@ def make_environment(site: Site, *, static: bool = False) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        words.gettext, words.ngettext, newstyle=True
     )
     environment.globals.update(
         site=site,
+        words=words,
         static=static,
-        base=_base(site),
-        style=style_path(),
-        rtl=is_rtl(site.language),
+        plural=words.plural,
+        style=assets.style,
+        custom_style=assets.custom_style,
+        script=assets.script,
         format_names=FORMAT_NAMES,
         media_types=MEDIA_TYPES,
         slugify=slugify,
     )
-    environment.filters.update(_time_filters(site))
+    environment.filters.update(_of_words(words))
+    environment.filters.update(_addresses(site, static=static))
     environment.filters.update(
-        path=_Paths(site).path,
-        feed=_Paths(site).feed,
-        span=titles.span,
-        window=wording.window,
+        tongue=partial(_tongue, words.language),
         rtl=is_rtl,
+        isolated=_isolated,
+        label=source_names.label,
         excerpt=article.excerpt,
-        reading=wording.reading,
-        plural=wording.plural,
-        days=_Days(site).group,
-        thousands=wording.thousands,
+        marked=search_page.marked,
+        snippet=search_page.snippet,
     )
-    environment.globals["board"] = ListBlocks(environment).html
     return environment
 
 
-def is_rtl(language: str | None) -> bool:
-    """Whether a language is written from right to left."""
-    return (language or "").partition("-")[0].lower() in RIGHT_TO_LEFT
-
-
-def _base(site: Site) -> str:
-    """What stands before every path where the site is not at the root of its host."""
-    return urlsplit(site.url).path.rstrip("/")
-
-
-def _time_filters(site: Site) -> dict[str, object]:
-    zone = site.timezone
-
-    def local(moment: datetime, pattern: str) -> str:
-        return moment.astimezone(zone).strftime(pattern)
-
+def _of_words(words: Wording) -> dict[str, object]:
+    """Numbers, names and times in the language and the zone of the site."""
     return {
-        "full": lambda moment: local(moment, "%Y-%m-%d %H:%M:%S"),
-        "clock": lambda moment: local(moment, "%H:%M"),
-        "date": lambda moment: wording.date(moment.astimezone(zone)),
-        "day": lambda moment: wording.long_date(moment.astimezone(zone)),
-        "short": lambda moment: wording.short_date(moment.astimezone(zone)),
-        "iso": lambda moment: moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "number": words.number,
+        "duration": words.duration,
+        "window": lambda window: words.window(duration(window)),
+        "short_window": lambda window: words.short_window(duration(window)),
+        "long_date": lambda moment: words.long_date(words.local(moment).date()),
+        "short_time": words.short,
+        "weekday_time": words.weekday_time,
+        "clock": words.clock,
+        "full": words.full,
+        "iso": lambda moment: _utc(moment, "minutes"),
+        "seconds": lambda moment: _utc(moment, "seconds"),
+        "language_name": words.language_name,
+        "own_name": partial(words.language_name, own=True),
     }
 
 
-class _Paths:
-    """Addresses on this site, from its root."""
+def _utc(moment: datetime, timespec: str) -> str:
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
-    def __init__(self, site: Site) -> None:
-        self._base = _base(site)
-        self._origin = site.url.removesuffix(self._base)
 
-    def path(self, where: str) -> str:
-        """A path of this site ("/feeds") or an address on it, with the part the site lives under."""
-        return f"{self._base}{where}" if where.startswith("/") else where
+def _addresses(site: Site, *, static: bool) -> dict[str, object]:
+    """Addresses on this site, from the root of its host."""
+    base = urlsplit(site.url).path.rstrip("/")
 
-    def feed(self, listing: Listing, suffix: str) -> str:
-        """The address of a listing's feed: ``/feeds/latest.atom``, ``/search.atom?q=…``."""
+    def path(where: str) -> str:
+        return f"{base}{where}" if where.startswith("/") else where
+
+    def feed(listing: Listing, suffix: str) -> str:
         query = f"?{listing.query}" if listing.query else ""
-        return self.path(f"{listing.path}.{suffix}{query}")
+        return f"{listing.path}.{suffix}{query}"
+
+    return {
+        "path": path,
+        "feed": lambda listing, suffix: path(feed(listing, suffix)),
+        "feed_url": lambda listing, suffix: site.url + feed(listing, suffix),
+        # a file server knows no queries
+        "language_path": lambda code: path(f"/{code}/" if static else f"/?lang={code}"),
+        "host": lambda url: (urlsplit(url).hostname or url).removeprefix("www."),
+        "bare": lambda url: url.removeprefix("https://").removeprefix("http://").rstrip("/"),
+    }
 
 
-class _Days:
-    """Cuts a list that is ordered by time into days of the site's time zone."""
+def _tongue(ui: str, text: str, declared: str | None = None) -> Markup:
+    """The attributes of a text in another language than the words round it: ``lang``, and ``dir`` if it differs."""
+    language = shown_language(text, declared)
+    if not language or language == ui or (primary(language) == primary(ui) and "-" not in language):
+        return Markup("")
+    direction = "" if is_rtl(language) == is_rtl(ui) else f' dir="{"rtl" if is_rtl(language) else "ltr"}"'
+    return Markup(f' lang="{escape(language)}"{direction}')  # noqa: S704 - escaped just here
 
-    def __init__(self, site: Site) -> None:
-        self._zone = site.timezone
 
-    def group(self, places: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
-        """("Monday, 23 November 2026", its places) in their order."""
-        for day, members in groupby(places, key=lambda place: self._local(place.item).date()):
-            yield wording.long_date(day), list(members)
-
-    def _local(self, item: Item) -> datetime:
-        return item.published.astimezone(self._zone)
+def _isolated(text: str) -> Markup:
+    """A name from outside within a sentence of ours, whichever direction either has."""
+    return Markup("<bdi>{}</bdi>").format(text)

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from http import HTTPStatus
 
-WORDS = {
-    400: ("That request makes no sense here", "Something in the address is not what it should be."),
-    403: ("Not from here", "This can only be done from a page of this site. Go back to the item and try again."),
-    404: ("There is no such page", "The address may be mistyped. The search finds every item that is kept."),
-    405: ("That cannot be done here", "The address exists, but it only answers to reading."),
-    410: ("This item has been removed", "Items are kept for a while and then let go. Search may find newer ones."),
-    429: ("Too many at once", "Your network has sent more than we count in a day. Reading goes on as before."),
-    500: ("Something broke on our side", "It has been written down. Trying again in a minute often helps."),
-    503: ("One moment, please", "The site is starting or busy. Trying again in a minute helps."),
+from aggregator.publish.messages import N_
+from aggregator.publish.pages.wording import Wording
+from aggregator.model.slug import slugify
+from aggregator.publish.site import Site
+
+TEXTS = {
+    400: (N_("This request cannot be understood"), N_("Something in the address is not what it should be.")),
+    401: (N_("This site is private"), N_("Open it with the address that holds your token.")),
+    403: (
+        N_("Not allowed from here"),
+        N_("This can only be done from a page of this site. Go back to the item and try again."),
+    ),
+    404: (
+        N_("There is no such page"),
+        N_("The address may be mistyped. The search finds every item that is kept."),
+    ),
+    405: (N_("This cannot be done here"), N_("The address exists, but it can only be read.")),
+    410: (
+        N_("This item has been removed"),
+        N_("Items are kept for a while and then removed. A search may find newer ones."),
+    ),
+    429: (
+        N_("Too many at once"),
+        N_("Your network has sent more than is counted in a day. Reading goes on as before."),
+    ),
+    500: (N_("Something broke on our side"), N_("It has been logged. Trying again in a minute often helps.")),
+    503: (N_("One moment, please"), N_("The site is starting or busy. Trying again in a minute helps.")),
 }
 
 
-def explain(status: int) -> tuple[str, str]:
+def explain(status: int, words: Wording) -> tuple[str, str]:
     """A heading and one or two sentences for an HTTP status."""
-    if status in WORDS:
-        return WORDS[status]
+    if status in TEXTS:
+        title, text = TEXTS[status]
+        return words.gettext(title), words.gettext(text)
     try:
         return HTTPStatus(status).phrase, ""
     except ValueError:
-        return "Something went wrong", ""
+        return words.gettext("Something went wrong"), ""
+
+
+def nearest(path: str, site: Site, sources: dict[str, str]) -> tuple[str, str] | None:
+    """(name, address) of the section or source whose address is most like `path`; None: nothing is close.
+
+    `sources` are names by slug.
+    """
+    kind, _, rest = path.strip("/").partition("/")
+    known = {slugify(name): name for name in site.sections} if kind == "section" else sources
+    if kind not in ("section", "source"):
+        return None
+    close = get_close_matches(rest.partition("/")[0], known, n=1, cutoff=0.6)
+    return (known[close[0]], f"/{kind}/{close[0]}") if close else None

@@ -1,7 +1,7 @@
 """The words of the pages in one language: messages (gettext catalogues), numbers and dates (Babel, CLDR).
 
 A catalogue is ``locale/<language>/LC_MESSAGES/messages.po``; it is read as it is, so that there is nothing to compile.
-Messages are English in the source, marked with ``gettext``, ``ngettext`` or `N_`.
+Messages are English in the source, marked with ``gettext``, ``plural`` or `messages.N_`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-__all__ = ["DAY", "HOUR", "MINUTE", "Ages", "Clock", "N_", "Wording", "catalogues"]
+__all__ = ["DAY", "HOUR", "MINUTE", "Ages", "Clock", "Wording", "catalogues"]
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: from here on an age says nothing: the month does
@@ -28,11 +28,6 @@ _AGED = 60 * DAY
 _SOURCE = "en"
 _LOCALES = {"en": "en_GB"}
 WORDS_A_MINUTE = 230
-
-
-def N_(message: str) -> str:  # noqa: N802 - the name that gettext's tools know
-    """Marks a message for the catalogues; it is translated where it is shown."""
-    return message
 
 
 class Wording:
@@ -54,7 +49,7 @@ class Wording:
         """``1,234``; ``0.4`` where it is no whole number."""
         return numbers.format_decimal(number if float(number).is_integer() else round(number, 1), locale=self.locale)
 
-    def count(self, one: str, many: str, number: int) -> str:
+    def plural(self, one: str, many: str, number: int) -> str:
         """A message with its number, in the plural form that goes with it: ``1,204 readers``."""
         return self.ngettext(one, many, number) % {"num": self.number(number)}
 
@@ -97,10 +92,10 @@ class Wording:
         if length < MINUTE:
             return self.gettext("moments")
         if length < HOUR:
-            return self.count("%(num)s minute", "%(num)s minutes", length // MINUTE)
+            return self.plural("%(num)s minute", "%(num)s minutes", length // MINUTE)
         if length < 2 * DAY:
-            return self.count("%(num)s hour", "%(num)s hours", length // HOUR)
-        return self.count("%(num)s day", "%(num)s days", length // DAY)
+            return self.plural("%(num)s hour", "%(num)s hours", length // HOUR)
+        return self.plural("%(num)s day", "%(num)s days", length // DAY)
 
     def ago(self, moment: datetime | None, now: datetime) -> str:
         """``12 minutes ago``, ``in 3 hours``, ``never``."""
@@ -114,10 +109,10 @@ class Wording:
     def window(self, length: timedelta) -> str:
         """A ranking's window: ``1 hour``, ``24 hours``, ``7 days``."""
         if length % DAY == timedelta() and length > DAY:
-            return self.count("%(num)s day", "%(num)s days", length // DAY)
+            return self.plural("%(num)s day", "%(num)s days", length // DAY)
         if length % HOUR == timedelta():
-            return self.count("%(num)s hour", "%(num)s hours", length // HOUR)
-        return self.count("%(num)s minute", "%(num)s minutes", length // MINUTE)
+            return self.plural("%(num)s hour", "%(num)s hours", length // HOUR)
+        return self.plural("%(num)s minute", "%(num)s minutes", length // MINUTE)
 
     def short_window(self, length: timedelta) -> str:
         """The same where there is little room: ``1 h``, ``24 h``, ``7 d``."""
@@ -147,7 +142,7 @@ class Ages:
 
     def __init__(self, now: datetime, wording: Wording) -> None:
         self.now = now
-        self._wording = wording
+        self.wording = wording
         #: when the first of the ages that have been said will be another; None while none will
         self.expires: datetime | None = None
 
@@ -155,16 +150,16 @@ class Ages:
         """The age of something that was published at this moment."""
         age = max(self.now - moment, timedelta())
         if age >= _AGED:
-            local = self._wording.local(moment)
-            return dates.format_skeleton("yMMM", local, locale=self._wording.locale)
+            local = self.wording.local(moment)
+            return dates.format_skeleton("yMMM", local, locale=self.wording.locale)
         unit = MINUTE if age < HOUR else HOUR if age < DAY else DAY
         self.limit(max(moment, self.now - age) + (age // unit + 1) * unit)
         if age < MINUTE:
-            return self._wording.gettext("now")
+            return self.wording.gettext("now")
         message = {
-            MINUTE: self._wording.gettext("%(num)sm"),
-            HOUR: self._wording.gettext("%(num)sh"),
-            DAY: self._wording.gettext("%(num)sd"),
+            MINUTE: self.wording.gettext("%(num)sm"),
+            HOUR: self.wording.gettext("%(num)sh"),
+            DAY: self.wording.gettext("%(num)sd"),
         }[unit]
         return message % {"num": age // unit}
 
@@ -179,10 +174,10 @@ class Clock(Ages):
 
     def short(self, moment: datetime) -> str:
         """``14:05`` today, else ``23 Nov``, from two months on ``Jan 2017``."""
-        local, today = self._wording.local(moment), self._wording.local(self.now)
+        local, today = self.wording.local(moment), self.wording.local(self.now)
         if self.now - moment >= _AGED:
-            return dates.format_skeleton("yMMM", local, locale=self._wording.locale)
-        return f"{local:%H:%M}" if local.date() == today.date() else self._wording.short_date(local.date())
+            return dates.format_skeleton("yMMM", local, locale=self.wording.locale)
+        return f"{local:%H:%M}" if local.date() == today.date() else self.wording.short_date(local.date())
 
 
 @cache
