@@ -52,6 +52,7 @@ from aggregator.model.curating import (
 from aggregator.model.documents import UNCOUNTED, Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
 from aggregator.model.fleet import ROLES, Process
 from aggregator.model.reading import (
+    Activity,
     Copy,
     Item,
     ItemState,
@@ -60,6 +61,7 @@ from aggregator.model.reading import (
     Reader,
     RelatedItem,
     Scope,
+    SearchCounts,
     SourceHealth,
     SourceRef,
     StoreStats,
@@ -73,6 +75,7 @@ from aggregator.model.websub import HubSubscriber, Push
 __all__ = [
     "ROLES",
     "UNCOUNTED",
+    "Activity",
     "Candidate",
     "ConditionalState",
     "Copy",
@@ -113,6 +116,7 @@ __all__ = [
     "RelatedPair",
     "RelatedTier",
     "Scope",
+    "SearchCounts",
     "Source",
     "SourceHealth",
     "SourceRef",

@@ -23,6 +23,8 @@ class SourceRef:
     url: str
     #: the site's web page
     home: str | None = None
+    #: its name stands in config.toml; else it is the title of the feed, which says more than the name of the site
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,8 @@ class Scope:
     language: str | None = None
     #: only items first seen at or after
     since: datetime | None = None
+    #: only items published at or after
+    published_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,3 +258,27 @@ class Notice:
     #: one sentence for a person
     message: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What was published in some time and is shown, counted."""
+
+    items: int = 0
+    stories: int = 0
+    #: by section: the stories in it
+    stories_by_section: Mapping[str, int] = field(default_factory=dict)
+    #: by source id: the items shown under its name
+    items_by_source: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCounts:
+    """Where the hits of a search stand; counted among the newest of them where there are very many."""
+
+    items: int = 0
+    #: there are more than were counted
+    is_capped: bool = False
+    by_section: Mapping[str, int] = field(default_factory=dict)
+    #: by source id
+    by_source: Mapping[int, int] = field(default_factory=dict)

@@ -23,8 +23,6 @@ class Place:
     score: float | None = None
     #: different readers within the listing's window; None where it counts none
     views: int | None = None
-    #: its place in the same list at `Listing.compared_at`; None: it was not in it, or nothing was compared
-    rank_before: int | None = None
     #: short phrases for readers: ("6 sources", "41 readers today", "rising")
     reasons: tuple[str, ...] = ()
     #: its place in the same list at `Listing.compared_at`; None: it was not in it, or nothing was compared
@@ -35,8 +33,6 @@ class Place:
     related: tuple[Item, ...] = ()
     #: of its story, the newest item of each other source, newest first; filled in for pages only (`with_coverage`)
     others: tuple[Item, ...] = ()
-    #: of a related item: "related" about the same subject, "more" alike at all
-    tier: Literal["related", "more"] = "related"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +63,6 @@ class Listing:
     #: the earlier moment at which `Place.rank_before` holds; None: movement is not known
     compared_at: datetime | None = None
     basis: Literal["views", "signals", "mixed"] | None = None
-    #: the earlier moment at which `Place.rank_before` holds; None: movement is not known
-    compared_at: datetime | None = None
 
     @property
     def updated(self) -> datetime | None:

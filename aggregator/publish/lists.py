@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hmac import compare_digest
-from typing import Literal
+from typing import Any, Final, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from aggregator.errors import NotFound
-from aggregator.model import Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth
+from aggregator.model import Activity, Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth, Story
 from aggregator.model.slug import slugify
 from aggregator.publish import titles
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
 from aggregator.publish.own_lists import OwnLists, in_order
 from aggregator.publish.site import Site
 from aggregator.store import Store
+
+T = TypeVar("T")
+#: of how many items of a source, and over which time, its own ranking is made
+_SOURCE_ITEMS: Final = 200
+_SOURCE_REACH: Final = timedelta(days=30)
+#: stories that are remembered for other pages of the same state of the store
+_MAX_STORIES: Final = 4_000
 
 
 class Lists:
@@ -28,6 +35,11 @@ class Lists:
         self._own = OwnLists(store, site)
         #: the lists of the site and its sections stand on every page; by the state of the store they were read in
         self._read: dict[ListKey, tuple[int, Listing]] = {}
+        #: what is counted now and then, by name, with what it was counted for
+        self._counted: dict[str, tuple[int, Any]] = {}
+        #: stories by id, as of one state of the store
+        self._stories: dict[str, Story | None] = {}
+        self._stories_of = -1
 
     def named(self, name: str, *, section: str | None = None, before: Cursor | None = None) -> Listing:
         """The list behind an address: latest, ranking, ranking-<window>, recommended, or an own feed's name.
@@ -54,15 +66,35 @@ class Lists:
 
         `limit` None: as many as the feeds hold; 0: all.
         """
+        return self.newest_of(Scope(section=section), limit=limit, before=before)
+
+    def newest_of(self, scope: Scope, *, limit: int | None = None, before: Cursor | None = None) -> Listing:
+        """The newest items of a scope: as `latest`, for pages that show a part of it."""
         listing = Listing(
             kind="latest",
-            title=titles.within("Latest", section),
+            title=titles.within("Latest", scope.section),
             description=titles.LATEST,
-            path=_path(section, "latest"),
-            page=f"/section/{slugify(section)}" if section else "/",
+            path=_path(scope.section, "latest"),
+            page=f"/section/{slugify(scope.section)}" if scope.section else "/latest",
             places=(),
         )
-        return self._part(listing, Scope(section=section), limit=limit, before=before)
+        return self._part(listing, scope, limit=limit, before=before)
+
+    def newest(self) -> Item | None:
+        """The item that was published last; None while there is none."""
+
+        def read() -> Item | None:
+            return next(iter(self._store.latest(Scope(), limit=1)), None)
+
+        return self._cached("newest", self._store.generation(), read)
+
+    def activity(self, *, since: datetime, now: datetime) -> Activity:
+        """What was published since then, counted; at most a minute old."""
+        return self._cached("activity", int(now.timestamp() // 60), lambda: self._store.activity(since=since))
+
+    def languages(self, *, since: datetime, now: datetime) -> dict[str, int]:
+        """How many items there are in each language; at most ten minutes old."""
+        return self._cached("languages", int(now.timestamp() // 600), lambda: self._store.languages(since=since))
 
     def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items of one source. NotFound: there is no such source."""
@@ -153,18 +185,52 @@ class Lists:
         listing = self.computed(None, kind="latest", path=f"/feeds/{feed.name}")
         return replace(listing, description=titles.LATEST, places=self._own.latest(feed))
 
-    def search(self, text: str) -> Listing:
-        """Items that contain all the words, newest first."""
+    def search(
+        self, text: str, *, limit: int | None = None, scope: Scope | None = None, before: Cursor | None = None
+    ) -> Listing:
+        """Items that contain all the words, newest first; `limit` and `before` as of `latest`."""
         query = urlencode({"q": text})
-        return Listing(
+        listing = Listing(
             kind="search",
             title=f"Search: {text}",
             description=f"Items that contain all of: {text}. Newest first.",
             path="/search",
             query=query,
             page=f"/search?{query}",
-            places=_places(self._store.search(text, limit=self.site.items)),
+            places=(),
         )
+        size = self.site.items if limit is None else limit
+        items = self._store.search(text, limit=size, scope=scope or Scope(), before=before)
+        following = write_cursor(cursor_of(items[-1])) if len(items) == size else ""
+        return replace(listing, places=_places(items), next=following if limit is not None else "")
+
+    def source_ranking(self, slug: str, *, now: datetime) -> Listing:
+        """What readers have opened most of one source in the last 30 days, among its newest items."""
+        items = self._store.latest(Scope(source_slug=slug, published_since=now - _SOURCE_REACH), limit=_SOURCE_ITEMS)
+        counts = self._store.view_counts(since=now - _SOURCE_REACH, until=now, ids=[item.id for item in items])
+        ordered = sorted((item for item in items if item.id in counts), key=lambda item: -counts[item.id])
+        listing = self.computed(None, kind="ranking", path=f"/source/{slug}/ranking")
+        places = tuple(Place(item=item, views=counts[item.id]) for item in ordered)
+        return replace(listing, places=places, window="30d", basis="views")
+
+    def with_coverage(self, listing: Listing) -> Listing:
+        """The same list, each place with the newest item of each other source of its story."""
+        return replace(listing, places=self._covered(listing.places))
+
+    def covered(self, items: Sequence[Item]) -> tuple[Place, ...]:
+        """These items as places, with the newest item of each other source of their stories."""
+        return self._covered(_places(list(items)))
+
+    def _covered(self, places: Sequence[Place]) -> tuple[Place, ...]:
+        generation = self._store.generation()
+        is_fit = self._stories_of == generation and len(self._stories) < _MAX_STORIES
+        known = self._stories if is_fit else {}
+        missing = list(dict.fromkeys(place.item.story for place in places if place.item.story not in known))
+        if missing:
+            found = self._store.stories_each(missing)
+            known |= dict(zip(missing, found, strict=True))
+        self._stories, self._stories_of = known, generation
+        return tuple(replace(place, others=_others(place.item, known[place.item.story])) for place in places)
 
     def reader(self, token: str, name: str = "recommended") -> Listing:
         """A reader's own list; before anything is learnt of them, the site's. NotFound: unknown reader or list."""
@@ -221,7 +287,7 @@ class Lists:
         path = _path(title, name)
         own = {feed.name: feed.title for feed in self.site.feeds}
         if name == "latest":
-            return titles.within("Latest", title), path, f"/section/{slugify(title)}" if title else "/"
+            return titles.within("Latest", title), path, f"/section/{slugify(title)}" if title else "/latest"
         if name == "recommended":
             return titles.within("Recommended", title), path, path
         if name == "ranking" or name.startswith("ranking-"):
@@ -243,6 +309,13 @@ class Lists:
         if known is None or known[0] != generation:
             known = self._read[key] = (generation, read())
         return known[1]
+
+    def _cached(self, name: str, stamp: int, read: Callable[[], T]) -> T:
+        """What was read for the same stamp, or is read now."""
+        known = self._counted.get(name)
+        if known is None or known[0] != stamp:
+            known = self._counted[name] = (stamp, read())
+        return cast("T", known[1])
 
     def _ranking(self, window: str, section: str | None) -> Listing:
         computed = self._store.get_list(_key("ranking", window, section))
@@ -294,6 +367,16 @@ def _path(section: str | None, name: str) -> str:
 
 def _places(items: list[Item]) -> tuple[Place, ...]:
     return tuple(Place(item=item, reasons=_reasons(item)) for item in items)
+
+
+def _others(item: Item, story: Story | None) -> tuple[Item, ...]:
+    """The newest item of each source of a story that does not carry this item, newest first."""
+    carriers = {copy.source.id for copy in item.copies} | {item.source.id}
+    newest: dict[int, Item] = {}
+    for other in reversed(story.items if story else ()):
+        if other.id != item.id and other.source.id not in carriers:
+            newest.setdefault(other.source.id, other)
+    return tuple(newest.values())
 
 
 def _reasons(item: Item) -> tuple[str, ...]:

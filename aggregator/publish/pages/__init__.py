@@ -4,26 +4,78 @@ Every page is complete without a script: one stylesheet, no inline style, nothin
 the items. All text from outside is escaped by the templates; the only markup let through is the HTML of an item, which
 was sanitised by an allow-list when it was collected.
 
-The same values give the same bytes, so that pages can be kept until something in the store changes. What depends on
-the reader (have they just liked it?) is an argument with a default.
+The same values give the same bytes, so that pages can be kept until something in the store changes, or until one of
+the ages that they show is another (`Page.expires`). What depends on the reader (have they just liked it?) is an
+argument with a default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
 
-from aggregator.model import Item, Push, SourceHealth, SourceRef, StoreStats
+from aggregator.model import Activity, Item, Push, SearchCounts, SourceHealth, SourceRef, StoreStats, Story, duration
 from aggregator.model.redact import public_url
+from aggregator.model.slug import slugify
 from aggregator.publish import diagnostics
-from aggregator.publish.listing import Listing
-from aggregator.publish.pages import article, catalogue, section_block, status_page
-from aggregator.publish.pages.assets import Asset, load_assets
+from aggregator.publish.listing import Listing, Place
+from aggregator.publish.pages import article, catalogue, charts, search_page, status_page
+from aggregator.publish.pages.assets import Asset, Assets
 from aggregator.publish.pages.environment import make_environment
-from aggregator.publish.pages.errors import explain
+from aggregator.publish.pages.errors import explain, nearest
+from aggregator.publish.pages.front import Used, compose_front, compose_opening
+from aggregator.publish.pages.languages import shown_language
+from aggregator.publish.pages.list_blocks import ListBlocks
+from aggregator.publish.pages.search_page import SearchRequest
+from aggregator.publish.pages.source_names import label
+from aggregator.publish.pages.story_page import compose_story
+from aggregator.publish.pages.stream import Run, runs
+from aggregator.publish.pages.wording import Ages, Clock, Wording
 from aggregator.publish.site import Site
 
-__all__ = ["Asset", "Pages"]
+__all__ = ["Asset", "Banner", "Frame", "Page", "Pages", "SearchRequest"]
+
+#: places of a ranking: beside a section and beside its source; on its own page
+SECTION_RANKING = 5
+RANKING_PAGE = 20
+#: reasons are shown where fewer than a third of a list have one: what all share says nothing
+_REASONS_SHARE = 3
+#: related items beside a story
+STORY_RELATED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """One sentence above every page: the site has just started, or is offline."""
+
+    title: str
+    text: str
+    #: nothing is wrong
+    calm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands round the content of every page."""
+
+    now: datetime
+    #: when something last came in
+    updated: datetime | None = None
+    #: the languages that the front page can be restricted to, and the one that it is ("" for all)
+    languages: tuple[str, ...] = ()
+    language: str = ""
+    banner: Banner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page and until when what it says of ages is right; None: until its data changes."""
+
+    html: str
+    expires: datetime | None = None
 
 
 class Pages:
@@ -37,137 +89,434 @@ class Pages:
 
     def __init__(self, site: Site, *, static: bool = False) -> None:
         self.site = site
-        self.assets = load_assets()
-        self._environment = make_environment(site, static=static)
+        self.words = Wording(site.language, site.timezone)
+        self.assets = assets = Assets(site, self.words)
+        self._static = static
+        self._environment = make_environment(site, self.words, assets, static=static)
+        self._blocks = ListBlocks(self._environment)
 
     def front(
         self,
+        frame: Frame,
         *,
         latest: Listing,
         ranking: Listing,
         recommended: Listing,
         sections: Sequence[Listing] = (),
-        older: str | None = None,
-    ) -> str:
-        """``/``: the recommended items (the first is the lead), the ranking, the newest of each section, the latest.
+        covered: Sequence[Place] = (),
+        activity: Activity | None = None,
+        sources: int = 0,
+    ) -> Page:
+        """``/``: what is worth reading, the ranking, a few items of each section, the latest; each story once.
 
-        `sections` are the latest listings of the sections, in order; a few items of each are shown, of several
-        sources where there are; empty ones are left out. `older` is the address of the page that continues `latest`.
+        `sections` are the latest listings of the sections, in order; empty ones are left out. `covered` are stories
+        that several publishers carry, newest first. `sources` is how many are followed.
         """
+        by_section = activity.stories_by_section if activity else {}
+        page = compose_front(
+            ranking=ranking,
+            ranking_size=self.site.ranking_size,
+            recommended=recommended,
+            covered=covered,
+            sections=[
+                (name, listing, by_section.get(name, 0) if activity else None)
+                for listing in sections
+                if listing.places
+                for name in [self._section_name(listing)]
+            ],
+            latest=latest,
+            now=frame.now,
+            day_of=self._day,
+        )
+        counts = {"stories": activity.stories, "heard": len(activity.items_by_source), "sources": sources}
         return self._render(
             "front.html",
-            latest=latest,
+            frame,
+            page=page,
             ranking=ranking,
-            recommended=recommended,
-            sections=[
-                (self._section_name(listing), section_block.chosen(listing)) for listing in sections if listing.places
-            ],
+            ranked=_ranked(ranking, page.ranking),
+            reasons=_reasons(page.opening.briefs),
+            days=self._days(page.latest),
+            activity=counts if activity and not frame.language else None,
+        )
+
+    def latest(
+        self,
+        frame: Frame,
+        *,
+        latest: Listing,
+        ranking: Listing,
+        activity: Activity | None = None,
+        older: str | None = None,
+    ) -> Page:
+        """``/latest``: everything by time; `older` is the address of the page that continues it."""
+        used = Used()
+        shown = used.take(ranking.places, self.site.ranking_size)
+        return self._render(
+            "latest.html",
+            frame,
+            days=self._days(runs(latest.places, day_of=self._day)),
+            ranking=ranking,
+            ranked=_ranked(ranking, shown),
+            activity=activity,
             older=older,
         )
 
     def section(
-        self, *, name: str, latest: Listing, ranking: Listing, recommended: Listing, older: str | None = None
-    ) -> str:
-        """``/section/<slug>``: the same lists for one section."""
-        return self._render(
-            "section.html", name=name, latest=latest, ranking=ranking, recommended=recommended, older=older
+        self,
+        frame: Frame,
+        *,
+        name: str,
+        latest: Listing,
+        ranking: Listing,
+        recommended: Listing,
+        covered: Sequence[Place] = (),
+        activity: Activity | None = None,
+        sources: Sequence[SourceRef] = (),
+        older: str | None = None,
+    ) -> Page:
+        """``/section/<slug>``: the same lists for one section, and its `sources`."""
+        used = Used()
+        ranked = used.take(ranking.places, SECTION_RANKING)
+        fresh = [place for place in latest.places if place.item.image_url]
+        opening = compose_opening([*recommended.places, *covered, *fresh], used, now=frame.now)
+        rest = [place for place in latest.places if place not in used]
+        counted = activity.items_by_source if activity else {}
+        active = sorted(
+            ((ref, counted[ref.id]) for ref in sources if ref.id in counted),
+            key=lambda row: (-row[1], label(row[0]).name.casefold()),
         )
-
-    def source(self, *, health: SourceHealth, latest: Listing, older: str | None = None) -> str:
-        """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
-        charts = {"Posting": status_page.posting(health), "Fetching": status_page.fetching(health)}
         return self._render(
-            "source.html",
-            health=health,
-            state=diagnostics.STATES[health.state],
-            advice=diagnostics.advice(health.error.code) if health.error else "",
-            charts=charts,
-            feed=public_url(health.ref.url),
+            "section.html",
+            frame,
+            name=name,
             latest=latest,
+            ranking=ranking,
+            recommended=recommended,
+            opening=opening,
+            ranked=_ranked(ranking, ranked),
+            days=self._days(runs(rest, day_of=self._day)),
+            counts={"stories": activity.stories_by_section.get(name, 0)} if activity else None,
+            sources=active,
             older=older,
         )
 
-    def search(self, *, words: str, results: Listing | None) -> str:
-        """``/search?q=``: results, newest first; `results` None: nothing has been asked yet."""
-        return self._render("search.html", words=words, results=results)
+    def ranking(
+        self, frame: Frame, *, listing: Listing, section: str = "", by_section: Mapping[str, int] | None = None
+    ) -> Page:
+        """``/ranking``, ``/ranking/<window>`` and those of a section; `by_section` are the views of each."""
+        shown = Used().take(listing.places, RANKING_PAGE)
+        return self._render(
+            "ranking.html",
+            frame,
+            listing=listing,
+            ranked=_ranked(listing, shown),
+            section=section,
+            by_section=by_section or {},
+        )
+
+    def story(self, frame: Frame, *, story: Story, related: Sequence[Place] = ()) -> Page:
+        """``/story/<id>``: who reported what, when; `related` are items of other stories on the subject."""
+        others = Used([Place(item=story.items[0])]).take(related, STORY_RELATED)
+        return self._render("story.html", frame, page=compose_story(story.id, story.items), related=others)
+
+    def source(
+        self,
+        frame: Frame,
+        *,
+        health: SourceHealth,
+        latest: Listing,
+        ranking: Listing | None = None,
+        older: str | None = None,
+    ) -> Page:
+        """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
+        used = Used()
+        ranked = used.take(ranking.places, SECTION_RANKING) if ranking else ()
+        shown = [place for place in latest.places if place not in used]
+        asked = self.words.gettext("polled %(time)s") % {"time": self.words.ago(health.last_success, frame.now)}
+        day = self.words.local(frame.now).date()
+        return self._render(
+            "source.html",
+            frame,
+            expires=frame.now + timedelta(minutes=1),
+            health=health,
+            state=self.words.gettext(diagnostics.STATES[health.state]),
+            asked=asked if health.last_success else "",
+            advice=self.words.gettext(diagnostics.advice(health.error.code)) if health.error else "",
+            month=charts.month(health.daily, health.daily_failures, day, self.words),
+            feed=public_url(health.ref.url),
+            latest=latest,
+            ranking=ranking,
+            ranked=_ranked(ranking, ranked) if ranking else (),
+            days=self._days(Run(place=place) for place in shown),
+            older=older,
+        )
+
+    def sources(self, frame: Frame, *, sources: Sequence[SourceHealth], activity: Activity) -> Page:
+        """``/sources``: all sources by section, with their items of the last day."""
+        groups: dict[str, list[tuple[SourceRef, int]]] = {name: [] for name in self.site.sections}
+        for health in sorted(sources, key=lambda one: label(one.ref).name.casefold()):
+            row = (health.ref, activity.items_by_source.get(health.ref.id, 0))
+            groups.setdefault(health.subscription.section, []).append(row)
+        filled = [(name, rows) for name, rows in groups.items() if rows]
+        return self._render("sources.html", frame, groups=filled, count=len(sources))
+
+    def search(
+        self,
+        frame: Frame,
+        *,
+        asked: SearchRequest,
+        results: Listing | None,
+        counts: SearchCounts | None = None,
+        sources: Sequence[SourceRef] = (),
+        older: str | None = None,
+    ) -> Page:
+        """``/search?q=``: results with the words marked; `results` None: nothing has been asked yet."""
+        counts = counts or SearchCounts(items=len(results.places) if results else 0)
+        known = {ref.id: ref for ref in sources}
+        hit = [(known[number], count) for number, count in counts.by_source.items() if number in known]
+        return self._render(
+            "search.html",
+            frame,
+            asked=asked,
+            results=results,
+            terms=search_page.terms(asked.words),
+            total=counts.items,
+            capped=counts.is_capped,
+            choices=sorted(
+                {ref for ref, _ in hit} | {ref for ref in sources if ref.slug == asked.source},
+                key=lambda ref: label(ref).name.casefold(),
+            ),
+            tallies=list(self._tallies(asked, counts, hit)),
+            older=older,
+        )
 
     def article(
         self,
+        frame: Frame,
         *,
         item: Item,
         story: Sequence[Item],
         related: Listing,
         ranking: Listing,
         recommended: Listing,
-        reasons: Sequence[str] = (),
+        fallback: Sequence[Place] = (),
+        hourly_views: Sequence[int] = (),
         liked: bool = False,
-    ) -> str:
+    ) -> Page:
         """``/item/<id>``: one item with every block of the model page.
 
-        `story` are the items of its story ("Also covered by"); the item itself may be among them. `reasons` are short
-        phrases saying why it stands in the lists. `liked` says thank you beside the button (the address a like leads
-        back to is ``/item/<id>?liked#like``).
+        `story` are the items of its story ("Also covered by"); the item itself may be among them. `fallback` are
+        items of its section, which fill what related items leave empty. `hourly_views` are its views of the last
+        hours, oldest first. `liked` says thank you beside the button (the address a like leads back to is
+        ``/item/<id>?liked#like``).
         """
         shown = article.article_html(item, self.site)
+        others, same = _coverage(item, story)
+        ages = self._ages(frame)
+        used = Used([Place(item=item)])
+        close = used.take((place for place in related.places if place.tier == "related"), self.site.related_size)
+        left = self.site.related_size - len(close)
+        alike = used.take((place for place in related.places if place.tier == "more"), left)
+        filled = alike or used.take(fallback, left)
+        ranked = _ranked(ranking, _at_least(ranking.places, used, self.site.ranking_size))
+        advised = used.take(recommended.places, self.site.recommendation_size)
+        first = next((place for place in advised if place.item.image_url and place.item.text), None)
+        ordered = [first, *(place for place in advised if place is not first)] if first else list(advised)
+        changed = item.updated if item.copies and item.updated > item.copies[0].first_seen else None
+        title = self.words.gettext("More on this") if alike else self.words.gettext("More in %(section)s")
+        parts = self._environment.get_template("parts.html").make_module({"ages": ages})
         return self._render(
             "article.html",
+            frame,
+            ages=ages,
             item=item,
             about=article.linked_data(item, self.site),
             html=shown,
+            language=shown_language(item.text or item.title, item.language),
             image=article.lead_image(item, self.site, shown),
             attachments=article.attachments(item, self.site),
-            others=[other for other in story if other.id != item.id],
+            attachment_names={
+                "audio": self.words.gettext("Listen"),
+                "video": self.words.gettext("Watch"),
+                "image": self.words.gettext("Picture"),
+            },
+            others=others,
+            same_source=same,
             copies=article.other_copies(item),
             joined=article.join_reasons(item),
-            related=related,
-            ranking=ranking,
-            recommended=recommended,
-            reasons=reasons,
+            changed=changed,
+            spark=self._views_chart(hourly_views),
+            related_path=related.path,
+            related=parts.related(close, filled, related, title % {"section": item.section}),  # type: ignore[attr-defined]
+            ranking=self._blocks.ranking(ranked, ranking, ages, root="/ranking", switch=True),
+            recommendation=self._blocks.recommendation(ordered, recommended, ages),
             liked=liked,
         )
 
-    def listing(self, listing: Listing) -> str:
+    def listing(self, frame: Frame, listing: Listing) -> Page:
         """The address of a feed, opened by a person in a browser: what it holds and how to subscribe."""
-        return self._render("listing.html", listing=listing)
+        ranked = tuple(enumerate(listing.places, 1))
+        # what lists say of themselves is English in feeds, in every language
+        return self._render("listing.html", frame, listing=listing, ranked=ranked, listing_language="en")
 
-    def feeds(self, *, sources: Sequence[SourceRef] = ()) -> str:
+    def feeds(self, frame: Frame, *, sources: Sequence[SourceHealth] = ()) -> Page:
         """``/feeds``: all output feeds, in every configured format; of `sources` the feeds of their items."""
-        return self._render("feeds.html", groups=list(catalogue.groups(self.site, sources)))
+        main = catalogue.main_feeds(self.site, self.words)
+        groups = list(catalogue.groups(self.site, self.words, sources))
+        return self._render("feeds.html", frame, main=main, groups=groups)
 
     def status(
         self,
+        frame: Frame,
         *,
         sources: Sequence[SourceHealth],
-        stats: StoreStats,
-        now: datetime,
         pushes: Sequence[Push] = (),
         unheard: bool = False,
-    ) -> str:
-        """``/status``: how every source is doing, who tells us of it, and what to do about those that fail.
+        activity: Activity | None = None,
+        sort: str = "",
+    ) -> Page:
+        """``/status``: how every source is doing, who pushes its items, and what to do about those that fail.
 
-        `unheard`: sources name hubs, and no hub has been asked.
+        `unheard`: sources name hubs, and no hub has been asked. `sort` is one of `status_page.SORTS`, or anything.
         """
+        board = status_page.status_board(
+            sources,
+            pushes,
+            self.words,
+            now=frame.now,
+            items_today=activity.items if activity else None,
+            sort=sort if sort in status_page.SORTS else "name",
+        )
+        note = self.words.gettext(status_page.UNHEARD) if unheard else ""
+        expires = frame.now + timedelta(minutes=1)
+        return self._render("status.html", frame, expires=expires, board=board, unheard=note)
+
+    def about(self, frame: Frame, *, stats: StoreStats, ranking: Listing, sources: int) -> Page:
+        """``/about``: how views are counted and lists computed, with today's windows and figures."""
+        windows = [self.words.window(duration(window)) for window in self.site.windows]
+        joined = ", ".join(windows[:-1])
+        both = self.words.gettext("%(list)s or %(last)s") % {"list": joined, "last": windows[-1]}
+        first = next(iter(ranking.places), None)
         return self._render(
-            "status.html",
-            board=status_page.board(sources, pushes, now=now),
-            count=len(sources),
+            "about.html",
+            frame,
             stats=stats,
-            now=now,
-            unheard=status_page.UNHEARD if unheard else "",
+            ranking=ranking,
+            first=first,
+            sources=sources,
+            windows=both if joined else windows[-1],
         )
 
-    def about(self, *, stats: StoreStats, ranking: Listing, sources: int) -> str:
-        """``/about``: how views are counted and lists computed, with today's windows and figures."""
-        return self._render("about.html", stats=stats, ranking=ranking, sources=sources)
+    def error(
+        self, frame: Frame, status: int, *, message: str = "", path: str = "", sources: Mapping[str, str] | None = None
+    ) -> Page:
+        """The page that goes with an HTTP error status (403, 404, 405, 410, 429, 500, 503 …).
 
-    def error(self, status: int, *, message: str = "") -> str:
-        """The page that goes with an HTTP error status (403, 404, 405, 410, 429, 500, 503 …)."""
-        title, text = explain(status)
-        return self._render("error.html", status=status, title=title, text=message or text)
+        `message` says more than the status; of a missing `path` the nearest section or source (`sources`: names by
+        slug) is named.
+        """
+        title, text = explain(status, self.words)
+        found = nearest(path, self.site, dict(sources or {})) if path else None
+        return self._render("error.html", frame, status=status, title=title, text=message or text, nearest=found)
+
+    def _tallies(
+        self, asked: SearchRequest, counts: SearchCounts, hit: Sequence[tuple[SourceRef, int]]
+    ) -> list[tuple[str, str, list[tuple[str, str, int]]]]:
+        """The sections and sources of the hits: (title, id, (name, address that narrows to it, hits))."""
+        sections, sources = [], []
+        for name, count in sorted(counts.by_section.items(), key=lambda row: (-row[1], row[0])):
+            sections.append((name, f"/search?{search_page.query(asked, section=slugify(name))}", count))
+        for ref, count in sorted(hit, key=lambda row: (-row[1], label(row[0]).name.casefold())):
+            sources.append((label(ref).name, f"/search?{search_page.query(asked, source=ref.slug)}", count))
+        found = [
+            (self.words.gettext("Sections"), "sections", sections),
+            (self.words.gettext("Sources"), "sources", sources[:12]),
+        ]
+        return [row for row in found if row[2]]
+
+    def _views_chart(self, hourly: Sequence[int]) -> charts.Chart | None:
+        if not any(hourly):
+            return None
+        text = self.words.gettext("Views in each of the last %(num)s hours") % {"num": len(hourly)}
+        return charts.chart(hourly, text)
+
+    def _days(self, lines: Any) -> list[tuple[str, list[Run]]]:
+        """(``Monday, 23 November 2026``, its runs) in their order."""
+        return [
+            (self.words.long_date(day), list(members))
+            for day, members in groupby(lines, key=lambda run: self._day(run.place.item))
+        ]
+
+    def _day(self, item: Item) -> date:
+        return self.words.local(item.published).date()
 
     def _section_name(self, listing: Listing) -> str:
         slug = listing.page.rpartition("/")[2]
         return self.site.section_of(slug) or listing.title
 
-    def _render(self, template: str, **values: object) -> str:
-        return self._environment.get_template(template).render(values)
+    def _ages(self, frame: Frame) -> Ages:
+        return (Clock if self._static else Ages)(frame.now, self.words)
+
+    def _render(
+        self,
+        template: str,
+        frame: Frame,
+        *,
+        ages: Ages | None = None,
+        expires: datetime | None = None,
+        **values: object,
+    ) -> Page:
+        ages = ages or self._ages(frame)
+        html = self._environment.get_template(template).render(values, frame=frame, ages=ages)
+        midnight = self.words.local(frame.now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        ages.limit(midnight)
+        ages.limit(expires)
+        if frame.banner is not None:
+            ages.limit(frame.now + timedelta(minutes=1))
+        return Page(html=html, expires=ages.expires)
+
+
+def _ranked(listing: Listing, shown: Sequence[Place]) -> tuple[tuple[int, Place], ...]:
+    """(place in the list, place) of those that are shown."""
+    numbers = {place.item.id: number for number, place in enumerate(listing.places, 1)}
+    return tuple((numbers[place.item.id], place) for place in shown)
+
+
+def _at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:
+    """The first so many, without those that stand on the page already as far as enough others are left."""
+    spare = len({place.item.story for place in places}) - count
+    kept: list[Place] = []
+    own = Used()
+    for place in places:
+        if len(kept) == count or place in own:
+            continue
+        if place in used and spare > 0:
+            spare -= 1
+            continue
+        kept.append(own.add(place))
+    for place in kept:
+        used.add(place)
+    return tuple(kept)
+
+
+def _reasons(places: Sequence[Place]) -> dict[str, str]:
+    """By item id the one reason that is worth a word: one that fewer than a third of the list share."""
+    told = {place.item.id: next((one for one in place.reasons if "source" not in one), "") for place in places}
+    found = {item_id: reason for item_id, reason in told.items() if reason}
+    return found if len(found) * _REASONS_SHARE < len(places) else {}
+
+
+def _coverage(item: Item, story: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """Of the other items of its story the newest of each other source, and those of its own source."""
+    carriers = {copy.source.id for copy in item.copies} | {item.source.id}
+    newest: dict[int, Item] = {}
+    same = []
+    for other in sorted(story, key=lambda one: (one.published, one.id), reverse=True):
+        if other.id == item.id:
+            continue
+        if other.source.id in carriers:
+            same.append(other)
+        else:
+            newest.setdefault(other.source.id, other)
+    return list(newest.values()), same

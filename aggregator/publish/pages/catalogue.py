@@ -62,15 +62,11 @@ def groups(site: Site, words: Wording, sources: Sequence[SourceHealth]) -> Itera
         yield FeedGroup(id="own", title=words.gettext("Special feeds"), feeds=own, note=note)
     for section in site.sections:
         root = f"/section/{slugify(section)}"
-        yield FeedGroup(
-            id=slugify(section), title=section, feeds=_lists(site, words, root, root, f"{root}/ranking")
-        )
+        yield FeedGroup(id=slugify(section), title=section, feeds=_lists(site, words, root, root, f"{root}/ranking"))
     ordered = sorted(sources, key=lambda health: _place(site, health))
     for number, (section, members) in enumerate(groupby(ordered, key=lambda one: one.subscription.section), 1):
         links = tuple(
-            FeedLink(
-                title=label(one.ref).name, path=f"/source/{one.ref.slug}/latest", page=f"/source/{one.ref.slug}"
-            )
+            FeedLink(title=label(one.ref).name, path=f"/source/{one.ref.slug}/latest", page=f"/source/{one.ref.slug}")
             for one in members
         )
         title = words.gettext("Sources: %(section)s") % {"section": section}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 from http import HTTPStatus
 
+from aggregator.model.slug import slugify
 from aggregator.publish.messages import N_
 from aggregator.publish.pages.wording import Wording
-from aggregator.model.slug import slugify
 from aggregator.publish.site import Site
 
 TEXTS = {

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
-__all__ = ["marked", "snippet", "terms"]
+from aggregator.publish.listing import Place
+
+__all__ = ["SearchRequest", "best_first", "marked", "query", "snippet", "terms"]
 
 #: letters of an excerpt, and how many of them may stand before the first hit
 SNIPPET: Final = 180
 BEFORE: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """A search as it was asked for: words and filters, "" for those that are not used."""
+
+    words: str = ""
+    #: slugs
+    section: str = ""
+    source: str = ""
+    #: a length of time: 1d, 7d, 30d
+    within: str = ""
+    #: "rank": best match first, else newest first
+    order: str = ""
+
+
+def query(asked: SearchRequest, **changes: str) -> str:
+    """The query of the address of a search, with some of its filters changed."""
+    asked = replace(asked, **changes)  # type: ignore[arg-type]  # its fields are all str
+    named = {"q": asked.words, "section": asked.section, "source": asked.source}
+    named |= {"within": asked.within, "order": asked.order}
+    return urlencode({name: value for name, value in named.items() if value})
 
 
 def terms(words: str) -> tuple[str, ...]:
@@ -43,7 +69,23 @@ def snippet(text: str, words: Sequence[str], *, limit: int = SNIPPET) -> Markup:
         head = cut.rpartition(" ")[0]
         cut = (head if len(head) > limit // 2 else cut).rstrip(" ,;:.–—-")
     before, behind = "…" if start else "", "…" if end < len(text) else ""
-    return Markup(before) + marked(cut, words) + Markup(behind)
+    return marked(f"{before}{cut}{behind}", words)
+
+
+def best_first(places: Sequence[Place], words: str) -> tuple[Place, ...]:
+    """The places with most of the words in their titles first, then those that say them most often; else as they are.
+
+    All of them hold all the words: what tells them apart is where, and how often in how long a text.
+    """
+    asked = terms(words)
+
+    def weight(place: Place) -> tuple[int, float]:
+        title = "".join(_folded(place.item.title)[0])
+        text = "".join(_folded(place.item.text)[0])
+        often = sum(text.count(term) for term in asked)
+        return sum(term in title for term in asked), often / (len(text) + 200)
+
+    return tuple(sorted(places, key=weight, reverse=True))
 
 
 def _at_word(text: str, start: int) -> int:

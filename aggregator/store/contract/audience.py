@@ -33,6 +33,12 @@ class AudienceStore(Protocol):
     def view_counts(self, *, since: datetime, until: datetime, ids: Sequence[str] | None = None) -> dict[str, int]:
         """Views by item with since ≤ time < until, exact to the 5-minute bucket; items without views are absent."""
 
+    def views_by_hour(self, item_id: str, *, since: datetime, until: datetime) -> list[int]:
+        """Views of one item in each hour (UTC) from that of `since` to the last that began before `until`."""
+
+    def views_by_section(self, *, since: datetime, until: datetime) -> dict[str, int]:
+        """Views in that time of shown items, by section; exact to the 5-minute bucket."""
+
     def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
         """Adds to how often these items were shown to readers: by item id, the weights of the places it stood at.
 

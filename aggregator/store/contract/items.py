@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from aggregator.model import Item, Provenance, RelatedItem, Scope, Story
+from aggregator.model import Activity, Item, Provenance, RelatedItem, Scope, SearchCounts, Story
 
 __all__ = ["ItemStore"]
 
@@ -23,14 +23,22 @@ class ItemStore(Protocol):
     def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
         """Newest first by (published, id); `before` continues behind that place. limit 0: all."""
 
-    def search(self, words: str, *, limit: int) -> list[Item]:
-        """Items that contain all the words, newest first. Any text is a valid query."""
+    def search(
+        self, words: str, *, limit: int, scope: Scope = ..., before: tuple[datetime, str] | None = None
+    ) -> list[Item]:
+        """Items that contain all the words, newest first. Any text is a valid query. `before` as in `latest`."""
+
+    def search_counts(self, words: str, *, scope: Scope = ...) -> SearchCounts:
+        """Where the items of `search` stand, counted among the entries that were stored last."""
 
     def stories(self, *, min_sources: int, limit: int) -> Iterator[Story]:
         """Stories carried by at least `min_sources` distinct sources, the most recently moved first. limit 0: all."""
 
     def story(self, story: str) -> Story | None:
         """One story; former story ids resolve. None: there is no such story, or nothing of it is shown any more."""
+
+    def stories_each(self, stories: Sequence[str]) -> list[Story | None]:
+        """`story` for each of these ids, in their order: what a page of many items asks once."""
 
     def related(self, item_id: str, *, limit: int) -> list[RelatedItem]:
         """What is related to an item, then what is alike at all (`more`), best first; never its story's items."""
@@ -40,6 +48,9 @@ class ItemStore(Protocol):
 
     def languages(self, *, since: datetime) -> dict[str, int]:
         """How many items that were published since then are shown, by language without region; "": unknown."""
+
+    def activity(self, *, since: datetime) -> Activity:
+        """What was published since then and is shown, counted by section and source."""
 
     def provenance(self, item_id: str) -> Provenance | None:
         """Why the item is what it is."""

@@ -20,6 +20,15 @@ SELECT i.public_id, CAST(sum(b.n) AS bigint) FROM buckets b JOIN items i ON i.id
 WHERE b.bucket >= ? AND b.bucket < ? GROUP BY i.public_id
 """
 _COUNT_OF = "SELECT CAST(sum(n) AS bigint) FROM buckets WHERE item_id = ? AND bucket >= ? AND bucket < ?"
+_PER_HOUR = HOUR_MS // BUCKET_MS
+_BY_HOUR = f"""
+SELECT bucket / {_PER_HOUR} AS hour, CAST(sum(n) AS bigint) AS n FROM buckets
+WHERE item_id = ? AND bucket >= ? AND bucket < ? GROUP BY 1
+"""
+_BY_SECTION = """
+SELECT i.section, CAST(sum(b.n) AS bigint) AS n FROM buckets b JOIN items i ON i.id = b.item_id
+WHERE b.bucket >= ? AND b.bucket < ? AND i.shown GROUP BY i.section
+"""
 
 
 _SHOWN = """
@@ -48,6 +57,24 @@ class Audience:
             return counts
 
         return self._engine.read(run)
+
+    def views_by_hour(self, item_id: str, *, since: datetime, until: datetime) -> list[int]:
+        """Views of one item in each hour (UTC) from that of `since` to the last that began before `until`."""
+        first, last = codec.to_ms(since) // HOUR_MS, -(-codec.to_ms(until) // HOUR_MS)
+
+        def run(connection: Connection) -> list[int]:
+            row_id = item_loader.resolve(connection, item_id)
+            rows = connection.execute(_BY_HOUR, (row_id, first * _PER_HOUR, last * _PER_HOUR)).fetchall()
+            found = {row["hour"]: row["n"] for row in rows}
+            return [found.get(hour, 0) for hour in range(first, last)]
+
+        return self._engine.read(run)
+
+    def views_by_section(self, *, since: datetime, until: datetime) -> dict[str, int]:
+        """Views in that time of shown items, by section; exact to the 5-minute bucket."""
+        window = (codec.to_ms(since) // BUCKET_MS, -(-codec.to_ms(until) // BUCKET_MS))
+        rows = self._engine.read(lambda connection: connection.execute(_BY_SECTION, window).fetchall())
+        return {row["section"]: row["n"] for row in rows}
 
     def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
         """Adds to how often these items were shown, in the hour of `at`; ids that do not exist are dropped."""

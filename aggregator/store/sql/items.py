@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from aggregator.model import Item, Provenance, RelatedItem, Scope, Story
+from aggregator.model import (
+    Activity,
+    Item,
+    Provenance,
+    RelatedItem,
+    Scope,
+    SearchCounts,
+    Story,
+)
 from aggregator.store.sql import codec, item_loader, merge_review
 from aggregator.store.sql.derived_columns import generation
 from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
@@ -17,13 +26,14 @@ SEARCH_DEPTH = 2_000
 _ALL = NO_LIMIT
 _MANY = 1 << 31
 
-#: the items of entries that a search has found
+#: hits that are counted by section and source
+SEARCH_COUNTED = 1_000
+#: the items of entries (JSON array) that a search has found; to be completed with conditions
 _FOUND = """
-SELECT DISTINCT i.id, i.published, i.public_id FROM entries e
-    JOIN items i ON i.id = e.item_id JOIN sources s ON s.id = e.source_id
-WHERE e.id IN (SELECT CAST(value AS bigint) FROM json_each(?)) AND i.shown AND e.dropped IS NULL AND s.role = 'source'
-ORDER BY i.published DESC, i.public_id DESC LIMIT ?
+FROM entries f JOIN items i ON i.id = f.item_id JOIN sources s ON s.id = f.source_id
+WHERE f.id IN (SELECT CAST(value AS bigint) FROM json_each(?)) AND f.dropped IS NULL AND s.role = 'source'
 """
+_EVERYTHING = Scope()
 _STORIES = """
 SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved_at DESC, id DESC LIMIT ?
 """
@@ -44,6 +54,8 @@ SELECT item_id, other_id, score, tier FROM (
     WHERE place <= {_RELATED_PER_SOURCE}) AS ranked
 WHERE rank <= ?2 ORDER BY item_id, rank
 """
+_NEWEST_FIRST = "ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
+_RECENT = "FROM items WHERE shown AND published >= ?"
 _PLACES = """
 SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
 WHERE l.key NOT LIKE '%/reader/%' AND json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
@@ -89,14 +101,35 @@ class Items:
 
         return self._engine.read(run)
 
-    def search(self, words: str, *, limit: int) -> list[Item]:
+    def search(
+        self, words: str, *, limit: int, scope: Scope = _EVERYTHING, before: tuple[datetime, str] | None = None
+    ) -> list[Item]:
         """Items that contain all the words, newest first. Any text is a valid query. limit 0: all."""
+        where, values = _conditions(scope, before)
+        query = f"SELECT DISTINCT i.id, i.published, i.public_id {_FOUND} AND {where} {_NEWEST_FIRST}"
 
         def run(connection: Connection) -> list[Item]:
             # by the index of the words, latest first: the cost of a common word does not follow the size of the store
             entries = connection.find_words(words, max(SEARCH_DEPTH, limit) if limit else _ALL)
-            rows = connection.execute(_FOUND, (json.dumps(entries), limit or _ALL)).fetchall()
+            rows = connection.execute(query, (json.dumps(entries), *values, limit or _ALL)).fetchall()
             return item_loader.items(connection, [row[0] for row in rows], self._item_cache)
+
+        return self._engine.read(run)
+
+    def search_counts(self, words: str, *, scope: Scope = _EVERYTHING) -> SearchCounts:
+        """Where the items of `search` stand, counted among the entries that were stored last."""
+        where, values = _conditions(scope, None)
+        query = f"SELECT DISTINCT i.id, i.section, i.source_id {_FOUND} AND {where}"
+
+        def run(connection: Connection) -> SearchCounts:
+            entries = connection.find_words(words, SEARCH_COUNTED + 1)
+            rows = connection.execute(query, (json.dumps(entries[:SEARCH_COUNTED]), *values)).fetchall()
+            return SearchCounts(
+                items=len(rows),
+                is_capped=len(entries) > SEARCH_COUNTED,
+                by_section=Counter(row[1] for row in rows),
+                by_source=Counter(row[2] for row in rows),
+            )
 
         return self._engine.read(run)
 
@@ -117,6 +150,18 @@ class Items:
         def run(connection: Connection) -> Story | None:
             row_id = item_loader.resolve_story(connection, story)
             return None if row_id is None else _story(connection, row_id)
+
+        return self._engine.read(run)
+
+    def stories_each(self, stories: Sequence[str]) -> list[Story | None]:
+        """`story` for each of these ids, in their order, from one snapshot."""
+
+        def run(connection: Connection) -> list[Story | None]:
+            rows = [item_loader.resolve_story(connection, story) for story in stories]
+            members = _story_members(connection, [row_id for row_id in rows if row_id is not None])
+            every = [member for found in members.values() for member in found]
+            items = item_loader.by_row(connection, every, self._item_cache)
+            return [None if row_id is None else _story_of(row_id, members, items) for row_id in rows]
 
         return self._engine.read(run)
 
@@ -151,6 +196,25 @@ class Items:
         rows = self._engine.read(lambda connection: connection.execute(query, (codec.to_ms(since),)).fetchall())
         return dict(map(tuple, rows))
 
+    def activity(self, *, since: datetime) -> Activity:
+        """What was published since then and is shown, counted by section and source."""
+        start = (codec.to_ms(since),)
+
+        def run(connection: Connection) -> Activity:
+            stories = connection.execute(f"SELECT count(DISTINCT coalesce(story_id, id)) {_RECENT}", start).fetchone()
+            by_section = connection.execute(
+                f"SELECT section, count(DISTINCT coalesce(story_id, id)) {_RECENT} GROUP BY section", start
+            ).fetchall()
+            by_source = connection.execute(f"SELECT source_id, count(*) {_RECENT} GROUP BY source_id", start).fetchall()
+            return Activity(
+                items=sum(row[1] for row in by_source),
+                stories=stories[0],
+                stories_by_section={row[0]: row[1] for row in by_section},
+                items_by_source={row[0]: row[1] for row in by_source},
+            )
+
+        return self._engine.read(run)
+
     def provenance(self, item_id: str) -> Provenance | None:
         """Why the item is what it is."""
         return self._engine.read(lambda connection: _provenance(connection, item_id))
@@ -170,6 +234,12 @@ def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple
 
 
 def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:
+    where, values = _conditions(scope, before)
+    return f"SELECT i.id FROM items i WHERE {where} {_NEWEST_FIRST}", values
+
+
+def _conditions(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:
+    """What must hold of shown items in a scope and behind a place, with the values of its placeholders."""
     where, values = ["i.shown"], list[object]()
     if scope.section is not None:
         where.append("i.section = ?")
@@ -186,23 +256,38 @@ def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[st
     if scope.since is not None:
         where.append("i.first_seen >= ?")
         values.append(codec.to_ms(scope.since))
+    if scope.published_since is not None:
+        where.append("i.published >= ?")
+        values.append(codec.to_ms(scope.published_since))
     if before is not None:
         where.append("(i.published, i.public_id) < (?, ?)")
         values += [codec.to_ms(before[0]), decode_id(before[1]) or 0]
-    query = f"SELECT i.id FROM items i WHERE {' AND '.join(where)} ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
-    return query, values
+    return " AND ".join(where), values
+
+
+def _story_members(connection: Connection, stories: Sequence[int]) -> dict[int, list[int]]:
+    """The rows of the shown items of each story, oldest first; an item in no story is one of its own."""
+    asked = json.dumps(stories)
+    found: dict[int, list[int]] = {}
+    query = (
+        "SELECT coalesce(story_id, id) AS story, id FROM items WHERE shown AND (story_id IN (SELECT CAST(value AS"
+        " bigint) FROM json_each(?1)) OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(?1))))"
+        " ORDER BY published, public_id"
+    )
+    for row in connection.execute(query, (asked,)):
+        found.setdefault(row[0], []).append(row[1])
+    return found
+
+
+def _story_of(row_id: int, members: dict[int, list[int]], items: dict[int, Item]) -> Story | None:
+    kept = tuple(items[member] for member in members.get(row_id, ()) if member in items)
+    return Story(id=kept[0].story, items=kept) if kept else None
 
 
 def _story(connection: Connection, row_id: int) -> Story | None:
-    """A story with its shown items; None if there are none. An item in no story is one of its own."""
-    (public,) = connection.execute("SELECT public_id FROM items WHERE id = ?", (row_id,)).fetchone()
-    rows = connection.execute(
-        "SELECT id FROM items WHERE shown AND (story_id = ?1 OR (id = ?1 AND story_id IS NULL))"
-        " ORDER BY published, public_id",
-        (row_id,),
-    ).fetchall()
-    members = item_loader.items(connection, [row[0] for row in rows])
-    return Story(id=encode_id(public), items=tuple(members)) if members else None
+    """A story with its shown items; None if there are none."""
+    members = _story_members(connection, [row_id])
+    return _story_of(row_id, members, item_loader.by_row(connection, members.get(row_id, [])))
 
 
 def _provenance(connection: Connection, item_id: str) -> Provenance | None:

@@ -105,7 +105,7 @@ def poll_error(row: Row) -> PollError | None:
 
 #: the columns of `source_ref`, of a table of sources called s
 REF_COLUMNS = """s.id AS source_id, s.slug AS source_slug, COALESCE(s.name, NULLIF(s.title, ''), s.url) AS source_name,
-    s.url AS source_url, s.home AS source_home"""
+    s.url AS source_url, s.home AS source_home, s.name IS NOT NULL AS source_named"""
 
 
 def source_ref(row: Row) -> SourceRef:
@@ -117,6 +117,7 @@ def source_ref(row: Row) -> SourceRef:
         name=public_url(row["source_url"]) if row["source_name"] == row["source_url"] else row["source_name"],
         url=row["source_url"],
         home=row["source_home"],
+        is_named=bool(row["source_named"]),
     )
 
 
