@@ -22,6 +22,8 @@ T = TypeVar("T")
 #: of how many items of a source, and over which time, its own ranking is made
 _SOURCE_ITEMS: Final = 200
 _SOURCE_REACH: Final = timedelta(days=30)
+#: from so many items on they are not counted with each change
+_MUCH: Final = 5_000
 #: stories that are remembered for other pages of the same state of the store
 _MAX_STORIES: Final = 4_000
 
@@ -36,7 +38,7 @@ class Lists:
         #: the lists of the site and its sections stand on every page; by the state of the store they were read in
         self._read: dict[ListKey, tuple[int, Listing]] = {}
         #: what is counted now and then, by name, with what it was counted for
-        self._counted: dict[str, tuple[int, Any]] = {}
+        self._values: dict[str, tuple[int, Any]] = {}
         #: stories by id, as of one state of the store
         self._stories: dict[str, Story | None] = {}
         self._stories_of = -1
@@ -89,12 +91,22 @@ class Lists:
         return self._cached("newest", self._store.generation(), read)
 
     def activity(self, *, since: datetime, now: datetime) -> Activity:
-        """What was published since then, counted; at most a minute old."""
-        return self._cached("activity", int(now.timestamp() // 60), lambda: self._store.activity(since=since))
+        """What was published since then, counted; of many items at most ten seconds old."""
+
+        def read() -> tuple[Activity, int]:
+            activity = self._store.activity(since=since)
+            return activity, activity.items
+
+        return self._counted("activity", read, now=now, every_s=10)
 
     def languages(self, *, since: datetime, now: datetime) -> dict[str, int]:
-        """How many items there are in each language; at most ten minutes old."""
-        return self._cached("languages", int(now.timestamp() // 600), lambda: self._store.languages(since=since))
+        """How many items there are in each language; of many at most ten minutes old."""
+
+        def read() -> tuple[dict[str, int], int]:
+            languages = self._store.languages(since=since)
+            return languages, sum(languages.values())
+
+        return self._counted("languages", read, now=now, every_s=600)
 
     def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items of one source. NotFound: there is no such source."""
@@ -312,10 +324,24 @@ class Lists:
 
     def _cached(self, name: str, stamp: int, read: Callable[[], T]) -> T:
         """What was read for the same stamp, or is read now."""
-        known = self._counted.get(name)
+        known = self._values.get(name)
         if known is None or known[0] != stamp:
-            known = self._counted[name] = (stamp, read())
+            known = self._values[name] = (stamp, read())
         return cast("T", known[1])
+
+    def _counted(self, name: str, read: Callable[[], tuple[T, int]], *, now: datetime, every_s: int) -> T:
+        """What was counted: anew with each state of the store while it is little, else every so often."""
+        period = int(now.timestamp() // every_s)
+        known = self._values.get(name)
+        if known is not None and known[0] == period and known[1][1] > _MUCH:
+            return cast("T", known[1][0])
+        value, _ = self._cached(f"{name} now", self._store.generation(), lambda: self._values_of(name, period, read))
+        return value
+
+    def _values_of(self, name: str, period: int, read: Callable[[], tuple[T, int]]) -> tuple[T, int]:
+        counted = read()
+        self._values[name] = (period, counted)
+        return counted
 
     def _ranking(self, window: str, section: str | None) -> Listing:
         computed = self._store.get_list(_key("ranking", window, section))

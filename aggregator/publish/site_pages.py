@@ -5,14 +5,14 @@ Blocks while it reads; may be used from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
 from aggregator.errors import NotFound
-from aggregator.model import Item, Scope, SearchCounts, SourceRef, duration
+from aggregator.model import Item, Notice, Scope, SearchCounts, SourceRef, duration
 from aggregator.publish.listing import Cursor, Listing, Place
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Banner, Frame, Page, Pages
@@ -25,9 +25,9 @@ __all__ = ["SitePages"]
 DAY: Final = timedelta(days=1)
 #: of how many items of a section the front page chooses those that it shows
 _PER_SECTION: Final = 20
-#: items that the front page folds into lines, and those of a page of the latest
+#: items of the latest that are read to be folded: of the front page, and of a page of the latest with so many lines
 _FRONT_LATEST: Final = 150
-_PER_PAGE: Final = 60
+_FOLDED: Final = 240
 _PER_SOURCE_PAGE: Final = 20
 _PER_SEARCH_PAGE: Final = 25
 #: of a search that puts the best first: hits that are compared
@@ -55,8 +55,8 @@ class SitePages:
     now: datetime
     #: for static files: no addresses with a query, which a file server cannot answer
     static: bool = False
-    #: since when this machine has had no network; None: it has
-    offline_since: datetime | None = None
+    #: what readers are told of this installation
+    notices: tuple[Notice, ...] = ()
 
     def front(self, *, language: str = "") -> Page:
         """``/``; with `language` only what is in it (``/?lang=de``). NotFound: nothing is in that language."""
@@ -80,19 +80,18 @@ class SitePages:
 
     def latest(self, *, before: Cursor | None = None) -> Page:
         """``/latest``, or the page of older items behind a place."""
-        listing = self.lists.with_coverage(self.lists.latest(limit=_PER_PAGE, before=before))
+        listing = self.lists.with_coverage(self.lists.latest(limit=_FOLDED, before=before))
         return self.pages.latest(
             self.frame(),
             latest=listing,
             ranking=self.lists.with_coverage(self.lists.ranking()),
             activity=None if before else self.lists.activity(since=self.now - DAY, now=self.now),
-            older=self._older("/latest", listing),
         )
 
     def section(self, slug: str, *, before: Cursor | None = None) -> Page:
         """``/section/<slug>``."""
         name = self._section(slug)
-        latest = self.lists.with_coverage(self.lists.latest(section=name, limit=_PER_PAGE, before=before))
+        latest = self.lists.with_coverage(self.lists.latest(section=name, limit=_FOLDED, before=before))
         sources = self.store.sources(now=self.now)
         return self.pages.section(
             self.frame(),
@@ -103,7 +102,6 @@ class SitePages:
             covered=self._covered(section=name),
             activity=self.lists.activity(since=self.now - DAY, now=self.now),
             sources=[health.ref for health in sources if health.subscription.section == name],
-            older=self._older(f"/section/{slug}", latest),
         )
 
     def ranking(self, window: str | None = None, *, section: str | None = None) -> Page:
@@ -210,10 +208,7 @@ class SitePages:
 
     def error(self, status: int, message: str = "", *, path: str = "") -> Page:
         """The page of an error status; of a missing `path` it names the nearest that exists."""
-        names: dict[str, str] = {}
-        if path.startswith("/source/"):
-            names = {health.ref.slug: health.ref.name for health in self.store.sources(now=self.now)}
-        return self.pages.error(Frame(now=self.now), status, message=message, path=path, sources=names)
+        return self.pages.error(Frame(now=self.now), status, message=message, path=path)
 
     def frame(self, *, language: str = "") -> Frame:
         """What stands round the content of a page."""
@@ -223,7 +218,7 @@ class SitePages:
             updated=newest.first_seen if newest else None,
             languages=self.languages(),
             language=language,
-            banner=self._banner(is_empty=newest is None),
+            banners=tuple(self._banners(is_empty=newest is None)),
         )
 
     def languages(self) -> tuple[str, ...]:
@@ -235,21 +230,34 @@ class SitePages:
         kept = [code for code, count in counts.items() if code and count >= _LANGUAGE_SHARE * whole]
         return tuple(sorted(kept, key=lambda code: (-counts[code], code))) if len(kept) > 1 else ()
 
-    def _banner(self, *, is_empty: bool) -> Banner | None:
+    def _banners(self, *, is_empty: bool) -> Iterator[Banner]:
+        for notice in () if self.static else self.notices:
+            yield self._notice(notice)
+        start = self._start(is_empty=is_empty)
+        if start is not None:
+            yield start
+
+    def _notice(self, notice: Notice) -> Banner:
         words = self.pages.words
-        if self.offline_since is not None and not self.static:
-            text = words.gettext("No source could be reached since %(time)s. It tries again every minute.")
+        since = words.gettext("Since %(time)s.") % {"time": words.short(notice.since)}
+        if notice.code == "network-down":
             return Banner(
                 title=words.gettext("This machine seems to be offline."),
-                text=text % {"time": words.short(self.offline_since)},
+                text=words.gettext("No source can be reached. It tries again every minute.") + " " + since,
             )
+        return Banner(title=notice.message, text=since)
+
+    def _start(self, *, is_empty: bool) -> Banner | None:
+        words = self.pages.words
         if not is_empty or self.static:
             return None
         states = self.store.states(now=self.now)
         total, waiting = sum(states.values()), states.get("new", 0)
         if not total:
             return Banner(
-                title=words.gettext("No sources yet."), text=words.gettext("Add one with “aggregator add URL”."), calm=True
+                title=words.gettext("No sources yet."),
+                text=words.gettext("Add one with “aggregator add URL”."),
+                calm=True,
             )
         text = words.gettext(
             "%(num)s of %(total)s sources have answered; the first stories appear here within a minute or two."

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from html import escape
 from itertools import chain
 from pathlib import Path
@@ -77,59 +78,94 @@ def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
     # the stylesheet comes first: no page ever stands without it
     for asset in site.pages.assets.values():
         yield asset.path, lambda asset=asset: Rendered(body=asset.body, content_type=asset.content_type)  # type: ignore[misc]
+    stories: set[str] = set()
     for item in _items(site):
-        yield from _item(site, item)
+        yield from _item(site, item, now)
+        if item.story not in stories:
+            stories.add(item.story)
+            yield f"/story/{item.story}", partial(_story, site, item.story, now)
     yield from _lists(site, now)
     yield from _fixed(site, now)
 
 
 def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
-    yield "/feeds", lambda: site.feeds(now=now)
-    yield "/status", lambda: site.status(now=now)
-    yield "/about", site.about
     yield "/feeds.opml", site.feeds_opml
     yield "/sources.opml", lambda: site.sources_opml(now=now)
     for suffix in site.site.formats:
         yield f"/feeds/status.{suffix}", lambda suffix=suffix: site.status_feed(suffix, now=now)  # type: ignore[misc]
-    yield "/404.html", lambda: site.error(404)
-    yield "/", site.front
+    yield "/404.html", lambda: site.error(404, now=now)
+    pages = site.site_pages(now)
+    for path, make in (
+        ("/latest", pages.latest),
+        ("/sources", pages.sources),
+        ("/feeds", pages.feeds),
+        ("/status", pages.status),
+        ("/about", pages.about),
+        ("/", pages.front),
+    ):
+        yield path, lambda make=make: site.page(lambda _: make(), now=now)  # type: ignore[misc]
+    for language in pages.languages():
+        yield f"/{language}", partial(_of_language, site, language, now)
+    for section in (None, *map(slugify, site.site.sections)):
+        root = f"/section/{section}/ranking" if section else "/ranking"
+        yield root, partial(_ranking, site, None, section, now)
+        for window in site.site.windows:
+            yield f"{root}/{window}", partial(_ranking, site, window, section, now)
+
+
+def _of_language(site: Rendering, language: str, now: datetime) -> Rendered:
+    return site.page(lambda pages: pages.front(language=language), now=now)
+
+
+def _ranking(site: Rendering, window: str | None, section: str | None, now: datetime) -> Rendered:
+    return site.page(lambda pages: pages.ranking(window, section=section), now=now)
 
 
 def _lists(site: Rendering, now: datetime) -> Iterator[_Page]:
     for name in site.lists.names():
-        yield from _list(site, name, None)
+        yield from _list(site, name, None, now)
     for section in map(slugify, site.site.sections):
         for name in site.lists.section_names():
-            yield from _list(site, name, section)
-        yield f"/section/{section}", lambda section=section: site.section(section)  # type: ignore[misc]
+            yield from _list(site, name, section, now)
+        yield f"/section/{section}", partial(_section, site, section, now)
     for health in site.store.sources(now=now):
         yield from _source(site, health.ref.slug, now)
 
 
-def _list(site: Rendering, name: str, section: str | None) -> Iterator[_Page]:
+def _section(site: Rendering, slug: str, now: datetime) -> Rendered:
+    return site.page(lambda pages: pages.section(slug), now=now)
+
+
+def _list(site: Rendering, name: str, section: str | None, now: datetime) -> Iterator[_Page]:
     listing = site.lists.named(name, section=section)
-    yield listing.path, lambda: site.listing(listing)
+    # a ranking of a section has a page of its own under the same address
+    if not (section and name == "ranking"):
+        yield listing.path, lambda: site.listing(listing, now=now)
     for suffix in site.site.formats:
         yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
 
 
 def _source(site: Rendering, slug: str, now: datetime) -> Iterator[_Page]:
-    yield f"/source/{slug}", lambda: site.source(slug, now=now)
+    yield f"/source/{slug}", lambda: site.page(lambda pages: pages.source(slug), now=now)
     listing = site.lists.source(slug, now=now)
     for suffix in site.site.formats:
         yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
 
 
-def _item(site: Rendering, item: Item) -> Iterator[_Page]:
-    yield f"/item/{item.id}", lambda: site.article(item.id)
+def _item(site: Rendering, item: Item, now: datetime) -> Iterator[_Page]:
+    yield f"/item/{item.id}", lambda: site.article(item.id, now=now)
     yield f"/go/{item.id}", lambda: _go(site, item)
     try:
         listing = site.lists.related(item.id)
     except NotFound:
         return  # retention has removed it since it was listed
-    yield listing.path, lambda: site.listing(listing)
+    yield listing.path, lambda: site.listing(listing, now=now)
     for suffix in site.site.formats:
         yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
+
+
+def _story(site: Rendering, story: str, now: datetime) -> Rendered:
+    return site.page(lambda pages: pages.story(story), now=now)
 
 
 def _former(site: Rendering, target: StaticFiles) -> Iterator[_Page]:

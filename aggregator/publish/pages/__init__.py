@@ -11,17 +11,16 @@ argument with a default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 from aggregator.model import Activity, Item, Push, SearchCounts, SourceHealth, SourceRef, StoreStats, Story, duration
 from aggregator.model.redact import public_url
 from aggregator.model.slug import slugify
 from aggregator.publish import diagnostics
-from aggregator.publish.listing import Listing, Place
+from aggregator.publish.listing import Listing, Place, cursor_of, write_cursor
 from aggregator.publish.pages import article, catalogue, charts, search_page, status_page
 from aggregator.publish.pages.assets import Asset, Assets
 from aggregator.publish.pages.environment import make_environment
@@ -29,6 +28,7 @@ from aggregator.publish.pages.errors import explain, nearest
 from aggregator.publish.pages.front import Used, compose_front, compose_opening
 from aggregator.publish.pages.languages import shown_language
 from aggregator.publish.pages.list_blocks import ListBlocks
+from aggregator.publish.pages.reasons import reasons
 from aggregator.publish.pages.search_page import SearchRequest
 from aggregator.publish.pages.source_names import label
 from aggregator.publish.pages.story_page import compose_story
@@ -41,8 +41,8 @@ __all__ = ["Asset", "Banner", "Frame", "Page", "Pages", "SearchRequest"]
 #: places of a ranking: beside a section and beside its source; on its own page
 SECTION_RANKING = 5
 RANKING_PAGE = 20
-#: reasons are shown where fewer than a third of a list have one: what all share says nothing
-_REASONS_SHARE = 3
+#: lines of a page of the latest
+LINES = 30
 #: related items beside a story
 STORY_RELATED = 8
 
@@ -67,7 +67,7 @@ class Frame:
     #: the languages that the front page can be restricted to, and the one that it is ("" for all)
     languages: tuple[str, ...] = ()
     language: str = ""
-    banner: Banner | None = None
+    banners: tuple[Banner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,18 +126,21 @@ class Pages:
             ],
             latest=latest,
             now=frame.now,
+            language=frame.language or self.site.language,
             day_of=self._day,
         )
-        counts = {"stories": activity.stories, "heard": len(activity.items_by_source), "sources": sources}
+        counts = None
+        if activity is not None and not frame.language:
+            counts = {"stories": activity.stories, "heard": len(activity.items_by_source), "sources": sources}
         return self._render(
             "front.html",
             frame,
             page=page,
             ranking=ranking,
             ranked=_ranked(ranking, page.ranking),
-            reasons=_reasons(page.opening.briefs),
+            reasons=reasons(page.opening.briefs, self.words),
             days=self._days(page.latest),
-            activity=counts if activity and not frame.language else None,
+            activity=counts,
         )
 
     def latest(
@@ -147,15 +150,15 @@ class Pages:
         latest: Listing,
         ranking: Listing,
         activity: Activity | None = None,
-        older: str | None = None,
     ) -> Page:
-        """``/latest``: everything by time; `older` is the address of the page that continues it."""
+        """``/latest``: everything by time."""
         used = Used()
         shown = used.take(ranking.places, self.site.ranking_size)
+        lines, older = self._lines(latest, [place for place in latest.places if place not in used])
         return self._render(
             "latest.html",
             frame,
-            days=self._days(runs(latest.places, day_of=self._day)),
+            days=self._days(lines),
             ranking=ranking,
             ranked=_ranked(ranking, shown),
             activity=activity,
@@ -173,14 +176,15 @@ class Pages:
         covered: Sequence[Place] = (),
         activity: Activity | None = None,
         sources: Sequence[SourceRef] = (),
-        older: str | None = None,
     ) -> Page:
         """``/section/<slug>``: the same lists for one section, and its `sources`."""
         used = Used()
         ranked = used.take(ranking.places, SECTION_RANKING)
         fresh = [place for place in latest.places if place.item.image_url]
-        opening = compose_opening([*recommended.places, *covered, *fresh], used, now=frame.now)
-        rest = [place for place in latest.places if place not in used]
+        opening = compose_opening(
+            [*recommended.places, *covered, *fresh], used, now=frame.now, language=self.site.language
+        )
+        lines, older = self._lines(latest, [place for place in latest.places if place not in used])
         counted = activity.items_by_source if activity else {}
         active = sorted(
             ((ref, counted[ref.id]) for ref in sources if ref.id in counted),
@@ -195,7 +199,7 @@ class Pages:
             recommended=recommended,
             opening=opening,
             ranked=_ranked(ranking, ranked),
-            days=self._days(runs(rest, day_of=self._day)),
+            days=self._days(lines),
             counts={"stories": activity.stories_by_section.get(name, 0)} if activity else None,
             sources=active,
             older=older,
@@ -408,17 +412,17 @@ class Pages:
             windows=both if joined else windows[-1],
         )
 
-    def error(
-        self, frame: Frame, status: int, *, message: str = "", path: str = "", sources: Mapping[str, str] | None = None
-    ) -> Page:
+    def error(self, frame: Frame, status: int, *, message: str = "", path: str = "") -> Page:
         """The page that goes with an HTTP error status (403, 404, 405, 410, 429, 500, 503 …).
 
-        `message` says more than the status; of a missing `path` the nearest section or source (`sources`: names by
-        slug) is named.
+        `message` says in English more than the status does; of a missing `path` the nearest section is named.
         """
-        title, text = explain(status, self.words)
-        found = nearest(path, self.site, dict(sources or {})) if path else None
-        return self._render("error.html", frame, status=status, title=title, text=message or text, nearest=found)
+        title, text = explain(status, self.words, path=path)
+        found = nearest(path, self.site)
+        is_told = message and found is None and self.words.language.startswith("en")
+        return self._render(
+            "error.html", frame, status=status, title=title, text=message if is_told else text, nearest=found
+        )
 
     def _tallies(
         self, asked: SearchRequest, counts: SearchCounts, hit: Sequence[tuple[SourceRef, int]]
@@ -441,7 +445,15 @@ class Pages:
         text = self.words.gettext("Views in each of the last %(num)s hours") % {"num": len(hourly)}
         return charts.chart(hourly, text)
 
-    def _days(self, lines: Any) -> list[tuple[str, list[Run]]]:
+    def _lines(self, listing: Listing, places: Sequence[Place]) -> tuple[list[Run], str | None]:
+        """The lines of a page of the latest, and the address of the page that continues behind them."""
+        every = list(runs(places, day_of=self._day))
+        lines = every[:LINES]
+        if self._static or not lines or (len(every) <= LINES and not listing.next):
+            return lines, None
+        return lines, f"{listing.page}?before={write_cursor(cursor_of(lines[-1].last))}"
+
+    def _days(self, lines: Iterable[Run]) -> list[tuple[str, list[Run]]]:
         """(``Monday, 23 November 2026``, its runs) in their order."""
         return [
             (self.words.long_date(day), list(members))
@@ -472,7 +484,7 @@ class Pages:
         midnight = self.words.local(frame.now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         ages.limit(midnight)
         ages.limit(expires)
-        if frame.banner is not None:
+        if frame.banners:
             ages.limit(frame.now + timedelta(minutes=1))
         return Page(html=html, expires=ages.expires)
 
@@ -498,13 +510,6 @@ def _at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, .
     for place in kept:
         used.add(place)
     return tuple(kept)
-
-
-def _reasons(places: Sequence[Place]) -> dict[str, str]:
-    """By item id the one reason that is worth a word: one that fewer than a third of the list share."""
-    told = {place.item.id: next((one for one in place.reasons if "source" not in one), "") for place in places}
-    found = {item_id: reason for item_id, reason in told.items() if reason}
-    return found if len(found) * _REASONS_SHARE < len(places) else {}
 
 
 def _coverage(item: Item, story: Sequence[Item]) -> tuple[list[Item], list[Item]]:

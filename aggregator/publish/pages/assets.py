@@ -18,6 +18,7 @@ from aggregator.publish.site import Site
 
 __all__ = ["THEMES", "Asset", "Assets"]
 
+_CSS: Final = "text/css; charset=utf-8"
 _ROBOTS = "User-agent: *\nDisallow: {base}/go/\nDisallow: {base}/r/\nDisallow: {base}/search\nDisallow: {base}/theme\n"
 #: by name, what ``/theme.css`` says: the system's choice needs nothing said
 THEMES: Final[Mapping[str, bytes]] = MappingProxyType(
@@ -29,7 +30,7 @@ THEMES: Final[Mapping[str, bytes]] = MappingProxyType(
 )
 #: what may stand between the symbols of a stylesheet and says nothing; strings hold none of it
 _COMMENTS = re.compile(r"/\*.*?\*/", re.DOTALL)
-_BLANKS = re.compile(r"\s*([{};,])\s*|\s+")
+_BLANKS = re.compile(r"\s*([{};,>])\s*|(:) +|\s+")
 #: the two colours of the browser's own frame, as the stylesheet's paper
 _PAPER: Final = "#fcfaf6"
 
@@ -49,17 +50,20 @@ class Asset:
 class Assets(Mapping[str, Asset]):
     """All static files of a site, by their path."""
 
-    #: the path of the stylesheet; that of the operator's own and of the script, "" where there is none
+    #: the paths of the stylesheet of all pages, and of what is only used by those that are not lists of titles
     style: str
+    pages_style: str
+    #: those of the operator's own stylesheet and of the script; "" where there is none
     custom_style: str
     script: str
 
     def __init__(self, site: Site, words: Wording) -> None:
-        style = _hashed("style", "css", "text/css; charset=utf-8", minified(_text("style.css")))
-        found = [style, *_icons(), *_for_site(site, words)]
-        self.style, self.custom_style, self.script = style.path, "", ""
+        style = _hashed("style", "css", _CSS, minified(_text("style.css")))
+        pages = _hashed("pages", "css", _CSS, minified(_text("pages.css")))
+        found = [style, pages, *_icons(), *_for_site(site, words)]
+        self.style, self.pages_style, self.custom_style, self.script = style.path, pages.path, "", ""
         if site.stylesheet:
-            found.append(_hashed("custom", "css", "text/css; charset=utf-8", site.stylesheet))
+            found.append(_hashed("custom", "css", _CSS, site.stylesheet))
             self.custom_style = found[-1].path
         if site.script:
             found.append(_hashed("keys", "js", "text/javascript; charset=utf-8", _text("keys.js")))
@@ -78,7 +82,7 @@ class Assets(Mapping[str, Asset]):
 
 def minified(style: str) -> str:
     """A stylesheet without comments and needless blanks: it is a tenth of what a first visit loads."""
-    return _BLANKS.sub(lambda match: match[1] or " ", _COMMENTS.sub("", style)).strip().replace(";}", "}")
+    return _BLANKS.sub(lambda match: match[1] or match[2] or " ", _COMMENTS.sub("", style)).strip().replace(";}", "}")
 
 
 def _text(name: str) -> str:

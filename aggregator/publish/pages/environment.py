@@ -42,6 +42,7 @@ def make_environment(site: Site, words: Wording, assets: Assets, *, static: bool
         static=static,
         plural=words.plural,
         style=assets.style,
+        pages_style=assets.pages_style,
         custom_style=assets.custom_style,
         script=assets.script,
         format_names=FORMAT_NAMES,

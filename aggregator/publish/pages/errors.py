@@ -35,25 +35,32 @@ TEXTS = {
 }
 
 
-def explain(status: int, words: Wording) -> tuple[str, str]:
-    """A heading and one or two sentences for an HTTP status."""
-    if status in TEXTS:
-        title, text = TEXTS[status]
-        return words.gettext(title), words.gettext(text)
-    try:
-        return HTTPStatus(status).phrase, ""
-    except ValueError:
-        return words.gettext("Something went wrong"), ""
+#: what a missing address named, by its first part
+MISSING = {
+    "section": N_("There is no section “%(name)s”"),
+    "source": N_("There is no source “%(name)s”"),
+    "story": N_("There is no such story"),
+    "item": N_("There is no such item"),
+}
 
 
-def nearest(path: str, site: Site, sources: dict[str, str]) -> tuple[str, str] | None:
-    """(name, address) of the section or source whose address is most like `path`; None: nothing is close.
-
-    `sources` are names by slug.
-    """
+def explain(status: int, words: Wording, *, path: str = "") -> tuple[str, str]:
+    """A heading and one or two sentences for an HTTP status, of 404 for the kind of thing that `path` named."""
+    if status not in TEXTS:
+        try:
+            return HTTPStatus(status).phrase, ""
+        except ValueError:
+            return words.gettext("Something went wrong"), ""
+    title, text = map(words.gettext, TEXTS[status])
     kind, _, rest = path.strip("/").partition("/")
-    known = {slugify(name): name for name in site.sections} if kind == "section" else sources
-    if kind not in ("section", "source"):
-        return None
-    close = get_close_matches(rest.partition("/")[0], known, n=1, cutoff=0.6)
-    return (known[close[0]], f"/{kind}/{close[0]}") if close else None
+    if status == HTTPStatus.NOT_FOUND and kind in MISSING and rest:
+        title = words.gettext(MISSING[kind]) % {"name": rest.partition("/")[0]}
+    return title, text
+
+
+def nearest(path: str, site: Site) -> tuple[str, str] | None:
+    """(name, address) of the section whose address is most like `path`; None: nothing is close."""
+    kind, _, rest = path.strip("/").partition("/")
+    known = {slugify(name): name for name in site.sections}
+    close = get_close_matches(rest.partition("/")[0], known, n=1, cutoff=0.6) if kind == "section" else []
+    return (known[close[0]], f"/section/{close[0]}") if close else None

@@ -14,6 +14,7 @@ from typing import Final
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
+from aggregator.publish.pages.languages import primary
 from aggregator.publish.pages.stream import Run, runs
 
 __all__ = ["Desk", "FrontPage", "Opening", "Used", "compose_front", "compose_opening"]
@@ -34,6 +35,8 @@ LEDE_LETTERS: Final = 60
 LEADS_TRIED: Final = 5
 #: how far back a section is shown; of an older one its newest item alone
 DESK_REACH: Final = timedelta(hours=48)
+#: what a lead in another language than the site's weighs
+FOREIGN: Final = 0.25
 #: a lead loses half of its weight in this time
 HALF_LIFE: Final = timedelta(hours=12)
 
@@ -112,27 +115,30 @@ def compose_front(
     sections: Sequence[tuple[str, Listing, int | None]],
     latest: Listing,
     now: datetime,
+    language: str,
     day_of: Callable[[Item], object],
 ) -> FrontPage:
     """The front page of these lists.
 
     `covered` are stories that several publishers carry, where recommendations do not fill the opening; `sections` are
-    (name, its latest items, its stories of the last 24 hours).
+    (name, its latest items, its stories of the last 24 hours). `language` is what most readers read.
     """
     used = Used()
     ranked = used.take(ranking.places, ranking_size)
-    opening = compose_opening([*recommended.places, *covered, *latest.places], used, now=now, briefs=BRIEFS)
+    opening = compose_opening(
+        [*recommended.places, *covered, *latest.places], used, now=now, language=language, briefs=BRIEFS
+    )
     desks = tuple(_desks(sections, used, now=now))
     rest = [place for place in latest.places if place not in used]
     folded = tuple(runs(_once(rest), day_of=day_of))[:LATEST]
     return FrontPage(ranking=ranked, opening=opening, desks=desks, latest=folded)
 
 
-def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, briefs: int = 0) -> Opening:
+def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, language: str, briefs: int = 0) -> Opening:
     """Lead, seconds and briefs among these places, best first; they are `used` then."""
     free = [place for place in _once(places) if place not in used]
     sources: Counter[int] = Counter()
-    lead = _lead(free, now)
+    lead = _lead(free, now, language)
     if lead is not None:
         sources[lead.item.source.id] += 1
         used.add(lead)
@@ -143,16 +149,17 @@ def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, brief
     return Opening(lead=lead, seconds=seconds, briefs=lines)
 
 
-def _lead(places: Sequence[Place], now: datetime) -> Place | None:
-    """The place with most other publishers, the fresher the better, of those with a picture and a text."""
-    ordered = sorted(places, key=lambda place: -_weight(place, now))[:LEADS_TRIED]
+def _lead(places: Sequence[Place], now: datetime, language: str) -> Place | None:
+    """The place with most publishers, the fresher the better, of those with a picture and a text."""
+    ordered = sorted(places, key=lambda place: -_weight(place, now, language))[:LEADS_TRIED]
     whole = (place for place in ordered if place.item.image_url and len(place.item.text) >= LEDE_LETTERS)
     return next(whole, ordered[0] if ordered else None)
 
 
-def _weight(place: Place, now: datetime) -> float:
+def _weight(place: Place, now: datetime, language: str) -> float:
     age = max(now - place.item.published, timedelta())
-    return float((len(place.others) + 1) * 0.5 ** (age / HALF_LIFE))
+    understood = 1.0 if primary(place.item.language or language) == primary(language) else FOREIGN
+    return float((len(place.others) + 1) * understood * 0.5 ** (age / HALF_LIFE))
 
 
 def _desks(sections: Sequence[tuple[str, Listing, int | None]], used: Used, *, now: datetime) -> Iterator[Desk]:

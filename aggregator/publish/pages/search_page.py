@@ -35,7 +35,7 @@ class SearchRequest:
 
 def query(asked: SearchRequest, **changes: str) -> str:
     """The query of the address of a search, with some of its filters changed."""
-    asked = replace(asked, **changes)  # type: ignore[arg-type]  # its fields are all str
+    asked = replace(asked, **changes)
     named = {"q": asked.words, "section": asked.section, "source": asked.source}
     named |= {"within": asked.within, "order": asked.order}
     return urlencode({name: value for name, value in named.items() if value})

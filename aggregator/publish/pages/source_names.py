@@ -69,7 +69,7 @@ def _trimmed(source: SourceRef) -> str:
         return _without_domain(named)
     kept = [part for part in parts if not _GENERIC_ONLY.fullmatch(part)]
     proper = [part for part in kept if not _SECTION_ONLY.fullmatch(part)] if len(parts) > 1 else kept
-    if not proper or (len(parts) == 1 and _SECTION_ONLY.fullmatch(title)):
+    if not proper or (len(parts) == 1 and (_SECTION_ONLY.fullmatch(title) or _is_section_of(title, source))):
         return _host(source) or title
     return _without_domain(title if proper == parts else proper[0])
 
@@ -79,6 +79,12 @@ def _is_of_host(part: str, source: SourceRef) -> bool:
     letters = re.sub(r"\W|_|^the\s", "", _AT_END.sub("", part).casefold())
     labels = _host(source).split(".")
     return len(letters) > 2 and any(letters in (label, label.removeprefix("the")) for label in labels[:-1])
+
+
+def _is_section_of(title: str, source: SourceRef) -> bool:
+    """Whether the title is only that of a section: ``California`` of ``https://www.latimes.com/california``."""
+    last = (source.home or "").rstrip("/").rpartition("/")[2].casefold()
+    return last == title.casefold().replace(" ", "-") and last not in _host(source)
 
 
 def _without_domain(name: str) -> str:

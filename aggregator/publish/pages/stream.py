@@ -23,6 +23,11 @@ class Run:
     place: Place
     folded: tuple[Place, ...] = ()
 
+    @property
+    def last(self) -> Item:
+        """The oldest item of the line."""
+        return (self.folded[-1] if self.folded else self.place).item
+
 
 def runs(places: Iterable[Place], *, day_of: Callable[[Item], object]) -> Iterator[Run]:
     """The places in their order; of more than three in a row of one source and day two, and the rest folded."""

@@ -100,11 +100,15 @@ def _headers(site: Site, response: web.StreamResponse) -> dict[str, str]:
 
 
 def _policy(site: Site) -> str:
-    """No script, no inline style, nothing from elsewhere but the pictures and media of the items."""
+    """No inline script or style, nothing from elsewhere but the pictures and media of the items.
+
+    A script of ours is allowed only where ``[site] script`` asks for it.
+    """
     media = "'self' http: https:" if site.images == "link" else "'self'"
+    script = "script-src 'self'; " if site.script else ""
     return (
-        f"default-src 'none'; style-src 'self'; img-src {media}; media-src {media}; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'self'; {script}img-src {media}; media-src {media}; manifest-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
@@ -127,15 +131,15 @@ def _errors(services: Services) -> Middleware:
         try:
             return await handler(request)
         except NotFound as error:
-            return _error_page(services, 404, str(error))
+            return _error_page(services, 404, str(error), path=request.path)
         except StoreError as error:
             _log.warning("store unavailable", extra={"path": request.path, "why": error})
-            return _error_page(services, 503, "The store cannot be read at the moment.", {"Retry-After": "30"})
+            return _error_page(services, 503, headers={"Retry-After": "30"})
         except web.HTTPException as error:
             if error.status < 400:
                 raise
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return _error_page(services, error.status, "", allow)
+            return _error_page(services, error.status, headers=allow, path=request.path)
         except Exception:  # noqa: BLE001  # the edge of a request: the visitor gets a page, the log gets the traceback
             _log.exception("request failed", extra={"method": request.method, "path": request.path})
             return _error_page(services, 500)
@@ -144,8 +148,8 @@ def _errors(services: Services) -> Middleware:
 
 
 def _error_page(
-    services: Services, status: int, message: str = "", headers: dict[str, str] | None = None
+    services: Services, status: int, message: str = "", *, headers: dict[str, str] | None = None, path: str = ""
 ) -> web.Response:
-    made = services.rendering().error(status, message)
+    made = services.rendering().error(status, message, now=services.clock(), path=path)
     kept = {"Content-Type": made.content_type, "Cache-Control": NO_CACHING, **(headers or {})}
     return web.Response(body=made.body, status=status, headers=kept)

@@ -119,4 +119,6 @@ FEED_CACHING: Final = "public, max-age=60"
 PAGE_CACHING: Final = "no-cache"
 PRIVATE_CACHING: Final = "private, no-cache"
 NO_CACHING: Final = "no-store"
+#: a reader's choice of colours; another cookie is another answer
+THEME_CACHING: Final = "private, max-age=86400"
 FOREVER_CACHING: Final = "public, max-age=31536000, immutable"

@@ -46,7 +46,7 @@ class ItemRoutes:
         key = f"/item/{item_id}{'?liked' if liked else ''}"
         content = await self._responses.get(
             key,
-            lambda: self._services.rendering().article(item_id, liked=liked),
+            lambda: self._services.rendering().article(item_id, now=self._services.clock(), liked=liked),
             coding=asked_coding(request.headers.get("Accept-Encoding", "")),
         )
         if content.rendered.status == 200:
@@ -80,7 +80,7 @@ class ItemRoutes:
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
         given = await self._responses.call(lambda: self._services.audience.like(asked, found.id, now=now))
         if given.refused is not None:
-            page = self._services.rendering().error(given.refused)
+            page = self._services.rendering().error(given.refused, now=now)
             headers = {"Content-Type": page.content_type, "Cache-Control": NO_CACHING}
             return web.Response(body=page.body, status=page.status, headers=headers)
         self._responses.changed()
@@ -94,7 +94,7 @@ class ItemRoutes:
         current = self._services.store.resolve(item_id)
         if current is None:
             raise NotFound(f"there is no item {item_id!r}")
-        return self._services.rendering().item(current)
+        return self._services.rendering().item(current, now=self._services.clock())
 
     async def _count(self, request: web.Request, item_id: str) -> None:
         """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""

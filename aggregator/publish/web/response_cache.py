@@ -56,6 +56,10 @@ class CachedResponse:
     #: the state of the data from which it was made
     stamp: _Stamp
 
+    def is_expired(self, now: datetime) -> bool:
+        """Whether something that it says of ages is another by now."""
+        return self.rendered.expires is not None and now >= self.rendered.expires
+
     @property
     def size_bytes(self) -> int:
         """What keeping it costs."""
@@ -147,7 +151,7 @@ class ResponseCache:
             generation, asked = await self._generation()
             stamp = (self._services.epoch, generation)
             kept = self._kept.get(key)
-            if kept is None or kept.stamp != stamp:
+            if kept is None or kept.stamp != stamp or kept.is_expired(self._services.clock()):
                 kept = await asyncio.shield(self._make_once(key, stamp, make, pool))
             if key in self._kept:
                 self._right[key] = max(asked, self._right.get(key, asked))
@@ -186,7 +190,9 @@ class ResponseCache:
     def _is_current(self, kept: CachedResponse) -> bool:
         """Whether it was made from what the store says, as far as that is known and was asked for just now."""
         known = self._known
-        return known is not None and self._is_young(known) and kept.stamp == (self._services.epoch, known[0])
+        if known is None or not self._is_young(known) or kept.stamp != (self._services.epoch, known[0]):
+            return False
+        return kept.rendered.expires is None or not kept.is_expired(self._services.clock())
 
     def _was_right(self, key: str, kept: CachedResponse) -> bool:
         """Whether it was what the store said so little ago that it may be given once more."""
@@ -265,7 +271,7 @@ def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
 def _content(made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: datetime) -> CachedResponse:
     etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
     if former is not None and former.etag == etag and former.rendered == made:
-        return replace(former, stamp=stamp)
+        return replace(former, rendered=made, stamp=stamp)
     tried = frozenset[str]() if former is None else former.encodings_seen
     return CachedResponse(
         rendered=made,

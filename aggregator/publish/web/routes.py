@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from aggregator.errors import NotFound
 from aggregator.publish.listing import Cursor, Listing, read_cursor
+from aggregator.publish.pages import Page
+from aggregator.publish.pages.assets import THEMES
+from aggregator.publish.pages.search_page import SearchRequest
+from aggregator.publish.pages.status_page import SORTS
 from aggregator.publish.rendering import Rendered, Rendering
+from aggregator.publish.site_pages import SitePages
 from aggregator.publish.web.fast_path import CACHEABLE, Cacheable
 from aggregator.publish.web.http_response import (
     FEED_CACHING,
     FOREVER_CACHING,
     PAGE_CACHING,
     PRIVATE_CACHING,
+    THEME_CACHING,
     answer,
     asked_coding,
+    redirect,
 )
 from aggregator.publish.web.response_cache import ResponseCache
 from aggregator.publish.web.services import Services
 
 #: longer searches are cut: nobody types more, and every search is an answer to keep
 _MAX_WORDS: Final = 200
+_THEME: Final = "theme"
+_THEME_COOKIE: Final = re.compile(rf"(?:^|;)\s*{_THEME}=(\w+)")
+_THEME_AGE_S: Final = 365 * 86_400
+_MAX_LANGUAGE: Final = 35
+_FILES: Final = (
+    "/favicon.svg",
+    "/favicon.ico",
+    "/apple-touch-icon.png",
+    "/icon-512.png",
+    "/manifest.webmanifest",
+    "/opensearch.xml",
+    "/robots.txt",
+)
 _VARY_FEED: Final = "Accept-Encoding, Sec-Fetch-Dest"
 
 Find = Callable[[Rendering], Listing]
@@ -42,8 +64,15 @@ class Routes:
         get = web.get
         return [
             get("/", self.front),
+            get("/latest", self.latest),
+            get("/ranking", self.ranking),
+            get("/ranking/{window}", self.ranking),
             get("/section/{slug}", self.section),
+            get("/section/{slug}/ranking", self.ranking),
+            get("/section/{slug}/ranking/{window}", self.ranking),
+            get("/story/{id:[^/.]+}", self.story),
             get("/source/{slug}", self.source),
+            get("/sources", self.sources),
             get("/search", self.search),
             get("/feeds", self.feeds),
             get("/status", self.status),
@@ -58,58 +87,77 @@ class Routes:
             *_twice("/item/{id}/related", self.related_page, self.related_feed),
             *_twice(r"/r/{token}/{name:[^/.]+}", self.reader_page, self.reader_feed),
             get("/static/{name}", self.asset),
-            get("/favicon.svg", self.asset),
-            get("/robots.txt", self.asset),
+            *(get(path, self.asset) for path in _FILES),
+            get("/theme.css", self.theme),
+            web.post("/theme", self.choose_theme),
         ]
 
     async def front(self, request: web.Request) -> web.Response:
-        """``/``, ``/?before=<place>``."""
+        """``/``, ``/?lang=de``."""
+        language = request.query.get("lang", "").lower()[:_MAX_LANGUAGE]
+        return await self._page(request, f"/?{language}", lambda pages: pages.front(language=language))
+
+    async def latest(self, request: web.Request) -> web.Response:
+        """``/latest``, ``/latest?before=<place>``."""
         before = _before(request)
-        return await self._page(request, f"/?{before}", lambda site: site.front(before=before))
+        return await self._page(request, f"/latest?{before}", lambda pages: pages.latest(before=before))
 
     async def section(self, request: web.Request) -> web.Response:
         """``/section/<slug>``."""
         slug, before = request.match_info["slug"], _before(request)
-        return await self._page(request, f"{request.path}?{before}", lambda site: site.section(slug, before=before))
+        return await self._page(request, f"{request.path}?{before}", lambda pages: pages.section(slug, before=before))
+
+    async def ranking(self, request: web.Request) -> web.Response:
+        """``/ranking``, ``/ranking/<window>``, and both below ``/section/<slug>``."""
+        section, window = request.match_info.get("slug"), request.match_info.get("window")
+        return await self._page(request, request.path, lambda pages: pages.ranking(window, section=section))
+
+    async def story(self, request: web.Request) -> web.Response:
+        """``/story/<id>``; the id of a story that was merged into another leads there."""
+        story_id = request.match_info["id"]
+        return await self._page(request, request.path, lambda pages: pages.story(story_id))
 
     async def source(self, request: web.Request) -> web.Response:
         """``/source/<slug>``."""
         slug, before = request.match_info["slug"], _before(request)
-        key = f"{request.path}?{before}#{self._minute()}"
-        return await self._answer(
-            request, key, lambda site: site.source(slug, now=self._now(), before=before), PAGE_CACHING
-        )
+        return await self._page(request, f"{request.path}?{before}", lambda pages: pages.source(slug, before=before))
+
+    async def sources(self, request: web.Request) -> web.Response:
+        """``/sources``."""
+        return await self._page(request, "/sources", lambda pages: pages.sources())
 
     async def search(self, request: web.Request) -> web.Response:
-        """``/search?q=``."""
-        words = _words(request)
-        return await self._page(request, f"/search?{words}", lambda site: site.search(words))
+        """``/search?q=``, and with ``section=``, ``source=``, ``within=``, ``order=``."""
+        asked, before = _search(request), _before(request)
+        return await self._page(request, f"/search?{asked}{before}", lambda pages: pages.search(asked, before=before))
 
     async def feeds(self, request: web.Request) -> web.Response:
         """``/feeds``."""
-        return await self._page(request, "/feeds", lambda site: site.feeds(now=self._now()))
+        return await self._page(request, "/feeds", lambda pages: pages.feeds())
 
     async def status(self, request: web.Request) -> web.Response:
-        """``/status``."""
-        key = f"/status#{self._minute()}"
-        return await self._answer(request, key, lambda site: site.status(now=self._now()), PAGE_CACHING, _vary(request))
+        """``/status``, ``/status?sort=<column>``."""
+        sort = request.query.get("sort", "")
+        sort = sort if sort in SORTS else ""
+        make = self._made(lambda pages: pages.status(sort=sort))
+        return await self._answer(request, f"/status?{sort}", make, PAGE_CACHING, _vary(request))
 
     async def about(self, request: web.Request) -> web.Response:
         """``/about``."""
-        return await self._page(request, "/about", lambda site: site.about())
+        return await self._page(request, "/about", lambda pages: pages.about())
 
     async def feeds_opml(self, request: web.Request) -> web.Response:
         """``/feeds.opml``."""
-        return await self._page(request, "/feeds.opml", lambda site: site.feeds_opml())
+        return await self._other(request, "/feeds.opml", lambda site: site.feeds_opml())
 
     async def sources_opml(self, request: web.Request) -> web.Response:
         """``/sources.opml``."""
-        return await self._page(request, "/sources.opml", lambda site: site.sources_opml(now=self._now()))
+        return await self._other(request, "/sources.opml", lambda site: site.sources_opml(now=self._now()))
 
     async def list_page(self, request: web.Request) -> web.Response:
         """A list of the site or of a section, for a person: the feed's address without its suffix."""
         find = self._named(request)
-        return await self._page(request, request.path, lambda site: site.listing(find(site)))
+        return await self._other(request, request.path, lambda site: site.listing(find(site), now=self._now()))
 
     async def list_feed(self, request: web.Request) -> web.Response:
         """A list of the site or of a section as a feed."""
@@ -124,7 +172,7 @@ class Routes:
     async def related_page(self, request: web.Request) -> web.Response:
         """``/item/<id>/related`` for a person."""
         item_id = request.match_info["id"]
-        return await self._page(request, request.path, lambda site: site.listing(site.lists.related(item_id)))
+        return await self._page(request, request.path, lambda pages: pages.listing(pages.lists.related(item_id)))
 
     async def related_feed(self, request: web.Request) -> web.Response:
         """``/item/<id>/related.<format>``."""
@@ -150,7 +198,7 @@ class Routes:
     async def reader_page(self, request: web.Request) -> web.Response:
         """A reader's own list for a person."""
         find = _reader(request)
-        return await self._private(request, request.path, lambda site: site.listing(find(site)))
+        return await self._private(request, request.path, lambda site: site.listing(find(site), now=self._now()))
 
     async def reader_feed(self, request: web.Request) -> web.Response:
         """``/r/<token>/<name>.<format>``."""
@@ -169,6 +217,28 @@ class Routes:
             request, request.path, lambda _: made, FOREVER_CACHING if asset.immutable else FEED_CACHING
         )
 
+    async def theme(self, request: web.Request) -> web.Response:
+        """The one rule by which a reader's choice of colours differs from the system's; empty without a choice.
+
+        Pages are the same for everybody: the choice is a cookie that only this answer depends on.
+        """
+        # by hand: the standard library gives up at the first cookie that it cannot read, which may be another program's
+        found = _THEME_COOKIE.search(request.headers.get("Cookie", ""))
+        chosen = THEMES.get(found[1], b"") if found else b""
+        headers = {"Cache-Control": THEME_CACHING, "Vary": "Cookie", "Content-Type": "text/css; charset=utf-8"}
+        return web.Response(body=chosen, headers=headers)
+
+    async def choose_theme(self, request: web.Request) -> web.Response:
+        """``POST /theme``: keeps the choice in a cookie, and back to the page it was made on."""
+        chosen = str((await request.post()).get("theme", ""))
+        if chosen not in THEMES:
+            raise web.HTTPBadRequest
+        response = redirect(_back(request), 303)
+        lasting = 0 if chosen == "system" else _THEME_AGE_S
+        path = urlsplit(self._services.site.url).path.rstrip("/") or "/"
+        response.headers["Set-Cookie"] = f"{_THEME}={chosen}; Max-Age={lasting}; Path={path}; SameSite=Lax; HttpOnly"
+        return response
+
     def _named(self, request: web.Request) -> Find:
         name, slug, before = request.match_info["name"], request.match_info.get("slug"), _before(request)
         return lambda site: site.lists.named(name, section=slug, before=before)
@@ -177,14 +247,27 @@ class Routes:
         """A list as a feed; a browser that opens it as a page is given the page."""
         suffix = request.match_info["format"]
         if _is_browser(request):
-            key, make, caching = f"{key}#page", _checked(find, suffix), PAGE_CACHING
+            key, make, caching = f"{key}#page", self._checked(find, suffix), PAGE_CACHING
             return await self._answer(request, key, make, caching, _VARY_FEED, cacheable=True)
         return await self._answer(
             request, key, lambda site: site.feed(find(site), suffix), FEED_CACHING, _VARY_FEED, cacheable=True
         )
 
-    async def _page(self, request: web.Request, key: str, make: Callable[[Rendering], Rendered]) -> web.Response:
+    async def _page(self, request: web.Request, key: str, make: Callable[[SitePages], Page | str]) -> web.Response:
+        return await self._other(request, key, self._made(make))
+
+    async def _other(self, request: web.Request, key: str, make: Callable[[Rendering], Rendered]) -> web.Response:
         return await self._answer(request, key, make, PAGE_CACHING, cacheable=True)
+
+    def _made(self, make: Callable[[SitePages], Page | str]) -> Callable[[Rendering], Rendered]:
+        return lambda site: site.page(make, now=self._now())
+
+    def _checked(self, find: Find, suffix: str) -> Callable[[Rendering], Rendered]:
+        def make(site: Rendering) -> Rendered:
+            site.check_format(suffix)
+            return site.listing(find(site), now=self._now())
+
+        return make
 
     async def _private(self, request: web.Request, key: str, make: Callable[[Rendering], Rendered]) -> web.Response:
         # asked each time: what is kept must not outlive the reader's right to it
@@ -213,10 +296,6 @@ class Routes:
     def _now(self) -> datetime:
         return self._services.clock()
 
-    def _minute(self) -> int:
-        """Pages that say how long ago something was are made anew each minute."""
-        return int(self._now().timestamp()) // 60
-
 
 def _twice(
     path: str,
@@ -225,14 +304,6 @@ def _twice(
 ) -> list[web.RouteDef]:
     """An address as a page, and with a suffix as a feed."""
     return [web.get(path, page), web.get(path + r".{format:\w+}", feed)]
-
-
-def _checked(find: Find, suffix: str) -> Callable[[Rendering], Rendered]:
-    def make(site: Rendering) -> Rendered:
-        site.check_format(suffix)
-        return site.listing(find(site))
-
-    return make
 
 
 def _reader(request: web.Request) -> Find:
@@ -247,6 +318,23 @@ def _before(request: web.Request) -> Cursor | None:
 
 def _words(request: web.Request) -> str:
     return " ".join(request.query.get("q", "").split())[:_MAX_WORDS]
+
+
+def _search(request: web.Request) -> SearchRequest:
+    """The words and filters of a search."""
+    filters = {name: request.query.get(name, "")[:_MAX_WORDS] for name in ("section", "source", "within", "order")}
+    return SearchRequest(words=_words(request), **filters)
+
+
+def _back(request: web.Request) -> str:
+    """The path of the page that a form was sent from; the front page where the browser does not tell, or elsewhere."""
+    try:
+        came = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "./"
+    if came.netloc != request.headers.get("Host") or not came.path.startswith("/") or came.path.startswith("//"):
+        return "./"
+    return f"{came.path}?{came.query}" if came.query else came.path
 
 
 def _vary(request: web.Request) -> str:

@@ -91,4 +91,11 @@ class Services:
 
     def rendering(self) -> Rendering:
         """The site as it stands now, for as long as one answer takes to make."""
-        return Rendering(store=self.store, site=self.site, lists=self.lists, pages=self.pages, cache=self.cache)
+        return Rendering(
+            store=self.store,
+            site=self.site,
+            lists=self.lists,
+            pages=self.pages,
+            notices=self.notices,
+            cache=self.cache,
+        )

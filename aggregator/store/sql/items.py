@@ -54,6 +54,13 @@ SELECT item_id, other_id, score, tier FROM (
     WHERE place <= {_RELATED_PER_SOURCE}) AS ranked
 WHERE rank <= ?2 ORDER BY item_id, rank
 """
+#: the shown items of stories (JSON array ?1); an item in no story is one of its own
+_MEMBERS = """
+SELECT coalesce(story_id, id) AS story, id FROM items WHERE shown AND (
+    story_id IN (SELECT CAST(value AS bigint) FROM json_each(?1))
+    OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(?1))))
+ORDER BY published, public_id
+"""
 _NEWEST_FIRST = "ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
 _RECENT = "FROM items WHERE shown AND published >= ?"
 _PLACES = """
@@ -269,12 +276,7 @@ def _story_members(connection: Connection, stories: Sequence[int]) -> dict[int, 
     """The rows of the shown items of each story, oldest first; an item in no story is one of its own."""
     asked = json.dumps(stories)
     found: dict[int, list[int]] = {}
-    query = (
-        "SELECT coalesce(story_id, id) AS story, id FROM items WHERE shown AND (story_id IN (SELECT CAST(value AS"
-        " bigint) FROM json_each(?1)) OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(?1))))"
-        " ORDER BY published, public_id"
-    )
-    for row in connection.execute(query, (asked,)):
+    for row in connection.execute(_MEMBERS, (asked,)):
         found.setdefault(row[0], []).append(row[1])
     return found
 
