@@ -11,6 +11,7 @@ settings ─┬─ store
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 Judge = Callable[[Source, ParsedEntry], Verdict]
 Relax = Callable[[Source, PollResult], PollResult]
+
+_log = logging.getLogger(__name__)
 
 #: a busy news page has a few hundred entries; a parse that takes longer is an attack or a bug
 PARSE_TIMEOUT = timedelta(seconds=10)
@@ -226,7 +229,21 @@ def site(settings: Settings) -> Site:
         hub=settings.publish.hub,
         feeds=settings.own_feeds(),
         version=__version__,
+        languages=settings.site.languages,
+        stylesheet=_stylesheet(settings),
+        script=settings.site.script,
     )
+
+
+def _stylesheet(settings: Settings) -> str:
+    """The operator's own stylesheet; it was readable when the configuration was read."""
+    if not settings.site.stylesheet:
+        return ""
+    try:
+        return (settings.base / settings.site.stylesheet).read_text("utf-8", "replace")
+    except OSError as error:
+        _log.warning("stylesheet left out", extra={"file": settings.site.stylesheet, "why": error})
+        return ""
 
 
 def audience(settings: Settings, store: Store, *, on_view: Callable[[], None] = lambda: None) -> Audience:

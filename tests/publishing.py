@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 from aggregator.errors import StoreUnavailable
 from aggregator.model import (
+    Activity,
     Copy,
     Curation,
     Enclosure,
@@ -27,6 +29,7 @@ from aggregator.model import (
     RelatedItem,
     RelatedPair,
     Scope,
+    SearchCounts,
     Source,
     SourceHealth,
     SourceRef,
@@ -44,6 +47,7 @@ from aggregator.publish.site import Site
 from aggregator.publish.web import Health, Services
 from aggregator.store import Store, open_store
 
+EVERYTHING = Scope()
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 READER = "tok3n"
 BROWSER = {
@@ -157,14 +161,53 @@ class MemoryStore:
         self._check()
         found = [item for item in self.shown.values() if scope.section in (None, item.section)]
         found = [item for item in found if scope.source_slug in (None, item.source.slug)]
+        found = [item for item in found if scope.language in (None, (item.language or "").partition("-")[0])]
+        found = [item for item in found if scope.published_since is None or item.published >= scope.published_since]
         found.sort(key=lambda item: (item.published, item.id), reverse=True)
         if before:
             found = [item for item in found if (item.published, item.id) < before]
         return found[:limit] if limit else found
 
-    def search(self, words: str, *, limit: int) -> list[Item]:
-        found = [item for item in self.shown.values() if all(w in item.title.lower() for w in words.lower().split())]
-        return found[:limit]
+    def search(
+        self, words: str, *, limit: int, scope: Scope = EVERYTHING, before: tuple[datetime, str] | None = None
+    ) -> list[Item]:
+        found = self.latest(scope, limit=0, before=before)
+        found = [item for item in found if all(word in item.title.lower() for word in words.lower().split())]
+        return found[:limit] if limit else found
+
+    def search_counts(self, words: str, *, scope: Scope = EVERYTHING) -> SearchCounts:
+        found = self.search(words, limit=0, scope=scope)
+        sections, sources = Counter(item.section for item in found), Counter(item.source.id for item in found)
+        return SearchCounts(items=len(found), by_section=sections, by_source=sources)
+
+    def stories(self, *, min_sources: int, limit: int) -> Iterator[Story]:
+        found = (self.story(story) for story in {item.story for item in self.shown.values()})
+        yield from [one for one in found if one and one.publishers >= min_sources][: limit or None]
+
+    def stories_each(self, stories: Sequence[str]) -> list[Story | None]:
+        return [self.story(story) for story in stories]
+
+    def languages(self, *, since: datetime) -> dict[str, int]:
+        return dict(Counter((item.language or "").partition("-")[0] for item in self.shown.values()))
+
+    def activity(self, *, since: datetime) -> Activity:
+        found = [item for item in self.shown.values() if item.published >= since]
+        sections = {name: {item.story for item in found if item.section == name} for name in SITE.sections}
+        return Activity(
+            items=len(found),
+            stories=len({item.story for item in found}),
+            stories_by_section={name: len(stories) for name, stories in sections.items()},
+            items_by_source=Counter(item.source.id for item in found),
+        )
+
+    def views_by_hour(self, item_id: str, *, since: datetime, until: datetime) -> list[int]:
+        return [0] * int((until - since) / timedelta(hours=1))
+
+    def views_by_section(self, *, since: datetime, until: datetime) -> dict[str, int]:
+        return {}
+
+    def states(self, *, now: datetime) -> Mapping[str, int]:
+        return Counter(health.state for health in self.healths)
 
     def story(self, story: str) -> Story | None:
         items = [item for item in self.shown.values() if item.story == story]

@@ -49,6 +49,7 @@ KNOWN_BY = {
     "sqlite_utils": {"store.sqlite"},
     "pydantic": {"config"},
     "tomlkit": {"config"},
+    "babel": {"publish.pages"},
     "jinja2": {"publish.pages"},
     "markupsafe": {"publish.pages"},
     "click": {"cli"},

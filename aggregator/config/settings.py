@@ -153,7 +153,10 @@ def parse(text: str, *, path: Path = Path("config.toml"), environ: Mapping[str, 
     text = text.removeprefix("\ufeff")
     raw, file = _toml(text, str(path)), str(path)
     where = layout(text)
-    findings = [*secrets.resolve(raw, base=path.parent, environ=environ), *validation.errors(raw, where)]
+    findings = [
+        *secrets.resolve(raw, base=path.parent, environ=environ),
+        *validation.errors(raw, where, base=path.parent),
+    ]
     found = [problem(at, message, file=file, layout=where) for at, message in findings]
     try:
         document = Document.model_validate(raw)

@@ -42,6 +42,11 @@ class SiteTable(Table):
     timezone: types.Zone = ZoneInfo("UTC")
     contact: types.Line = PLACEHOLDER_CONTACT
     like_label: types.Line = "veryGood!"
+    #: filters that the front page offers, in that order; empty: the languages that many items are in
+    languages: Annotated[tuple[types.Language, ...], *types.Choices] = ()
+    #: a file beside config.toml; "" for none
+    stylesheet: types.Line = ""
+    script: bool = False
 
     @field_validator("contact")
     @classmethod

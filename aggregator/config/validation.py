@@ -13,6 +13,7 @@ import typing
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path as Folder
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,12 +40,15 @@ _KINDS = {
     "bool_parsing": "true or false",
     "tuple_type": 'a list, e.g. ["…"]',
 }
+#: every reader loads the whole of it before the first word shows
+MAX_STYLESHEET = 200_000
 #: asking a public server more often than this is rude
 _POLITE = timedelta(minutes=5)
 
 
-def errors(raw: Mapping[str, Any], layout: Layout) -> Iterator[Finding]:
-    """What is wrong between the tables."""
+def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[Finding]:
+    """What is wrong between the tables, and with the files that they name, which are relative to `base`."""
+    yield from _unreadable_stylesheet(raw, base)
     yield from _duplicate_sources(raw, layout)
     yield from _ambiguous_sections(raw, layout)
     yield from _duplicate_feeds(raw, layout)
@@ -82,6 +86,22 @@ def comparable(url: str) -> str:
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
     query = f"?{parts.query}" if parts.query else ""
     return f"{host}{port}{parts.path.rstrip('/')}{query}"
+
+
+def _unreadable_stylesheet(raw: Mapping[str, Any], base: Folder) -> Iterator[Finding]:
+    site = raw.get("site")
+    name = site.get("stylesheet") if isinstance(site, dict) else None
+    if not isinstance(name, str) or not name:
+        return
+    try:
+        text = (base / name).read_text("utf-8")
+    except OSError as error:
+        yield ("site", "stylesheet"), f"stylesheet: {name} cannot be read: {error.strerror or error}"
+    except UnicodeDecodeError:
+        yield ("site", "stylesheet"), f"stylesheet: {name} is not UTF-8"
+    else:
+        if len(text) > MAX_STYLESHEET:
+            yield ("site", "stylesheet"), f"stylesheet: {name} has more than {MAX_STYLESHEET:,} characters"
 
 
 def _rows(raw: Mapping[str, Any], table: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -106,7 +106,7 @@ def article(directory: Path, html: str) -> str:
         store.complete(lease, result)
         (item,) = store.latest(Scope(), limit=0)
         rendering = Rendering(store=store, site=SITE, lists=Lists(store, SITE), pages=Pages(SITE))
-        return rendering.article(item.id).body.decode()
+        return rendering.article(item.id, now=START).body.decode()
 
 
 @pytest.fixture(scope="module")

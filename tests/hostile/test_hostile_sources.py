@@ -122,17 +122,17 @@ def test_u6_secrets_of_an_address_are_sent_and_never_shown(
     site = Rendering(store=desk.store, site=SITE, lists=Lists(desk.store, SITE), pages=Pages(SITE))
     slug = desk.health().ref.slug
     shown = {
-        "source": site.source(slug, now=desk.now).body,
+        "source": site.page(lambda pages: pages.source(slug), now=desk.now).body,
         "source feed": site.feed(site.lists.source(slug, now=desk.now), "json").body,
         "latest": site.feed(site.lists.latest(), "atom").body,
-        "feeds": site.feeds(now=desk.now).body,
+        "feeds": site.page(lambda pages: pages.feeds(), now=desk.now).body,
         "feeds.opml": site.feeds_opml().body,
-        "status": site.status(now=desk.now).body,
+        "status": site.page(lambda pages: pages.status(), now=desk.now).body,
         "sources.opml": site.sources_opml(now=desk.now).body,
         "status feed": site.status_feed("atom", now=desk.now).body,
-        "front": site.front().body,
+        "front": site.page(lambda pages: pages.front(), now=desk.now).body,
         "log": "\n".join(map(Logfmt().format, caplog.records)).encode(),
-        **{item.id: site.article(item.id).body for item in desk.store.latest(Scope(), limit=0)},
+        **{item.id: site.article(item.id, now=desk.now).body for item in desk.store.latest(Scope(), limit=0)},
     }
     for secret in SECRETS:
         assert [name for name, page in shown.items() if secret.encode() in page] == []

@@ -225,7 +225,7 @@ def told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     assert run_command(["--config", str(path), "status"]) == 0
     site = Rendering(store=desk.store, site=SITE, lists=Lists(desk.store, SITE), pages=Pages(SITE))
     shown = {
-        "page": site.status(now=desk.now).body.decode(),
+        "page": site.page(lambda pages: pages.status(), now=desk.now).body.decode(),
         "feed": site.status_feed("atom", now=desk.now).body.decode(),
         "command": capsys.readouterr().out,
     }

@@ -8,14 +8,17 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 
 from aggregator.model import (
+    Activity,
     Copy,
     Enclosure,
     Item,
     PollError,
     Push,
+    SearchCounts,
     SourceHealth,
     SourceRef,
     StoreStats,
+    Story,
     Subscription,
     Upstream,
 )
@@ -146,6 +149,24 @@ SECTION_LISTS = tuple(
             page=f"/section/{name.lower()}")
     for name in SECTIONS
 )  # fmt: skip
+#: (place in the list before) of each place
+MOVED = replace(
+    RANKING,
+    compared_at=NOW - timedelta(hours=1),
+    places=tuple(
+        replace(place, rank_before=before)
+        for place, before in zip(RANKING.places, (None, 2, 7, 2, 5, 6, 3, 8), strict=True)
+    ),
+)
+STORY = Story(id="k0016", items=tuple(item(number) for number in (16, 12, 9, 8, 0)))
+COVERED = tuple(Place(item=item(number), others=(item(number + 1), item(number + 3))) for number in (20, 24))
+ACTIVITY = Activity(
+    items=310,
+    stories=280,
+    stories_by_section={"World": 120, "Technology": 40},
+    items_by_source={1: 40, 2: 1, 3: 7},
+)
+HITS = SearchCounts(items=36, by_section={"World": 20, "Culture": 16}, by_source={1: 30, 7: 6})
 STATS = StoreStats(
     sources=8, entries=4210, items=3977, stories=3120, views=18204, likes=512, size_bytes=1 << 24, pending=0
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +13,10 @@ import pytest
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.pages import Pages
+from aggregator.publish.pages import Frame, Pages
 from aggregator.publish.render_cache import RenderCache
 
+FRAME = Frame(now=samples.NOW)
 ITEMS = [samples.item(number) for number in range(8)]
 
 
@@ -22,9 +24,9 @@ def page(pages: Pages, ranking: Listing, recommended: Listing, latest: Listing) 
     """All pages that hold the three lists."""
     item = latest.places[0].item
     return (
-        pages.front(latest=latest, ranking=ranking, recommended=recommended, older="/?before=x"),
-        pages.section(name="World", latest=latest, ranking=ranking, recommended=recommended),
-        pages.article(item=item, story=(), related=latest, ranking=ranking, recommended=recommended),
+        pages.front(FRAME, latest=latest, ranking=ranking, recommended=recommended).html,
+        pages.section(FRAME, name="World", latest=latest, ranking=ranking, recommended=recommended).html,
+        pages.article(FRAME, item=item, story=(), related=latest, ranking=ranking, recommended=recommended).html,
     )
 
 
@@ -43,7 +45,7 @@ def lists(items: Sequence[Item] = ITEMS, *, views: int = 3, window: str = "1d") 
         basis="views",
     )
     recommended = replace(ranking, kind="recommended", path="/feeds/recommended", window=None)
-    return ranking, recommended, replace(recommended, kind="latest", path="/feeds/latest")
+    return ranking, recommended, replace(recommended, kind="latest", path="/item/k0000/related")
 
 
 def changed(**change: Any) -> tuple[Listing, Listing, Listing]:
@@ -95,3 +97,20 @@ def test_what_is_opened_meanwhile_costs_no_list_anew(monkeypatch: pytest.MonkeyP
     opened = [replace(item, views=item.views + 1) for item in ITEMS]
     page(pages, *(replace(one, since=samples.NOW + timedelta(minutes=5)) for one in lists(opened)))
     assert made == []
+
+
+def test_a_block_is_rendered_again_when_what_it_says_of_ages_is_no_longer_right() -> None:
+    pages = Pages(samples.SITE)
+    ranking, recommended, latest = lists()
+    ahead = [place.item for place in latest.places]
+
+    def ages(minutes: int) -> list[str]:
+        frame = Frame(now=samples.NOW + timedelta(minutes=minutes))
+        made = pages.article(
+            frame, item=ahead[7], story=(), related=replace(latest, places=()), ranking=ranking, recommended=recommended
+        )
+        return re.findall(r'<time datetime="[^"]*">(\d+[mhd])</time>', made.html.split('id="ranking"')[1])[:2]
+
+    assert ages(0) == ["12m", "59m"]
+    assert ages(1) == ["13m", "1h"]
+    assert ages(49) == ["1h", "1h"]
