@@ -21,7 +21,7 @@ from aggregator.model import OwnFeed, Subscription, duration
 
 PLACEHOLDER_CONTACT = "https://example.org/about"
 #: names of feeds that the site has of itself
-RESERVED_FEEDS = frozenset({"latest", "ranking", "recommended", "related", "status", "search"})
+RESERVED_FEEDS = frozenset({"latest", "ranking", "recommended", "related", "status", "search", "stories"})
 #: how many of something a list holds
 Count = Annotated[int, Field(ge=1, le=1_000)]
 

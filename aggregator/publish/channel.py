@@ -79,6 +79,7 @@ _TAG_DATE = "2026"
 _WHY: dict[str, tuple[str, ...]] = {
     "latest": ("newest first",),
     "related": ("on the same subject",),
+    "story": ("a report of the story",),
     "search": ("contains all the words",),
 }
 #: lists whose order says something, and that hold no more than what they show
@@ -108,8 +109,10 @@ def entry_id(site: Site, listing: Listing, item: Item) -> str:
     Readers key entries by id across feeds, so an id of the item alone stands in feeds that announce items, and an id
     of list and item in feeds that rank them: subscribing to both keeps an item in both.
     """
-    if listing.kind in ("latest", "search"):
+    if listing.kind in ("latest", "search", "story"):
         return tag(site, f"item/{item.id}")
+    if listing.kind == "stories":
+        return tag(site, f"story/{item.story}")
     return tag(site, f"{listing.path.strip('/')}/item/{item.id}")
 
 
@@ -150,7 +153,9 @@ def entry(place: Place, rank: int, listing: Listing, site: Site, cache: RenderCa
     return replace(
         told.entry,
         id=entry_id(site, listing, item),
-        url=entry_url(site, item, reader=listing.reader),
+        url=f"{site.url}/story/{item.story}"
+        if listing.kind == "stories"
+        else entry_url(site, item, reader=listing.reader),
         html=told.body + _why(item, reasons) + told.tail + links_block("Related", related),
         related=related,
         views=place.views,

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from aggregator.model import Item, RelatedTier
 
-Kind = Literal["latest", "ranking", "recommended", "related", "search"]
+#: stories: an entry is a story, told by one of its items · story: the reports of one story
+Kind = Literal["latest", "ranking", "recommended", "related", "search", "stories", "story"]
 #: a keyset cursor: (published, id) of the last item of the page before; the next page continues behind it
 Cursor = tuple[datetime, str]
 

@@ -58,6 +58,8 @@ class Lists:
             return replace(self.ranking(section=title), path=path, page=path)
         if name.startswith("ranking-"):
             return self.ranking(name.removeprefix("ranking-"), section=title)
+        if name == "stories" and title is None:
+            return self.stories()
         own = next((feed for feed in self.site.feeds if feed.name == name), None)
         if own is None or title:
             raise NotFound(f"there is no list called {name!r}")
@@ -268,9 +270,45 @@ class Lists:
             raise NotFound("there is no reader with this address; `aggregator readers list` shows them")
         return who
 
+    def stories(self) -> Listing:
+        """Stories that several publishers carry, the most recently moved first: each by the item that tells it best.
+
+        An entry is a story: it is updated when another report comes, and not new again.
+        """
+        found = [story for story in self._store.stories(min_sources=2, limit=self.site.items) if story.publishers > 1]
+        return Listing(
+            kind="stories",
+            title="Stories",
+            description="Stories that several publishers carry, the most recently reported first.",
+            path="/feeds/stories",
+            page="/feeds/stories",
+            places=tuple(
+                Place(
+                    item=replace(face, published=story.first, updated=story.updated),
+                    reasons=(f"{story.publishers} publishers", *dict.fromkeys(one.name for one in story.sources)),
+                )
+                for story in found
+                for face in [max(story.items, key=lambda item: (bool(item.image_url), item.published, item.id))]
+            ),
+        )
+
+    def story(self, story_id: str) -> Listing:
+        """The reports of one story, newest first. NotFound: there is no such story, or no longer under this id."""
+        story = self._store.story(story_id)
+        if story is None:
+            raise NotFound(f"there is no story {story_id!r}")
+        return Listing(
+            kind="story",
+            title=f"Story: {story.items[-1].title}",
+            description="Who reports what of one story, newest first.",
+            path=f"/story/{story.id}",
+            page=f"/story/{story.id}",
+            places=_places(list(reversed(story.items))),
+        )
+
     def with_related(self, listing: Listing) -> Listing:
         """The same list, each item with what is related to it: what the feeds show below each entry."""
-        if listing.kind == "related":
+        if listing.kind in ("related", "stories", "story"):
             return listing
         ids = [place.item.id for place in listing.places]
         found = self._store.related_each(ids, limit=self.site.related_size)
@@ -285,6 +323,7 @@ class Lists:
     def names(self) -> Iterator[str]:
         """The names of all lists of the site, the operator's own among them (see `named`)."""
         yield from self.section_names()
+        yield "stories"
         yield from (feed.name for feed in self.site.feeds)
 
     def section_names(self) -> Iterator[str]:
@@ -305,6 +344,8 @@ class Lists:
         if name == "ranking" or name.startswith("ranking-"):
             window = name.removeprefix("ranking").removeprefix("-") or self.site.window
             return titles.within(f"Most viewed in {titles.span(window)}", title), path, path
+        if name == "stories":
+            return "Stories", path, path
         return own[name], path, path
 
     def _part(self, listing: Listing, scope: Scope, *, limit: int | None, before: Cursor | None) -> Listing:

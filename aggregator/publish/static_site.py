@@ -83,17 +83,12 @@ def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
         yield from _item(site, item, now)
         if item.story not in stories:
             stories.add(item.story)
-            yield f"/story/{item.story}", partial(_story, site, item.story, now)
+            yield from _story(site, item.story, now)
     yield from _lists(site, now)
     yield from _fixed(site, now)
 
 
 def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
-    yield "/feeds.opml", site.feeds_opml
-    yield "/sources.opml", lambda: site.sources_opml(now=now)
-    for suffix in site.site.formats:
-        yield f"/feeds/status.{suffix}", lambda suffix=suffix: site.status_feed(suffix, now=now)  # type: ignore[misc]
-    yield "/404.html", lambda: site.error(404, now=now)
     pages = site.site_pages(now)
     for path, make in (
         ("/latest", pages.latest),
@@ -101,9 +96,13 @@ def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
         ("/feeds", pages.feeds),
         ("/status", pages.status),
         ("/about", pages.about),
-        ("/", pages.front),
     ):
         yield path, lambda make=make: site.page(lambda _: make(), now=now)  # type: ignore[misc]
+    yield "/feeds.opml", site.feeds_opml
+    yield "/sources.opml", lambda: site.sources_opml(now=now)
+    for suffix in site.site.formats:
+        yield f"/feeds/status.{suffix}", lambda suffix=suffix: site.status_feed(suffix, now=now)  # type: ignore[misc]
+    yield "/404.html", lambda: site.error(404, now=now)
     for language in pages.languages():
         yield f"/{language}", partial(_of_language, site, language, now)
     for section in (None, *map(slugify, site.site.sections)):
@@ -111,6 +110,8 @@ def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
         yield root, partial(_ranking, site, None, section, now)
         for window in site.site.windows:
             yield f"{root}/{window}", partial(_ranking, site, window, section, now)
+    # last, when everything that it leads to is there
+    yield "/", lambda: site.page(lambda pages: pages.front(), now=now)
 
 
 def _of_language(site: Rendering, language: str, now: datetime) -> Rendered:
@@ -164,8 +165,14 @@ def _item(site: Rendering, item: Item, now: datetime) -> Iterator[_Page]:
         yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
 
 
-def _story(site: Rendering, story: str, now: datetime) -> Rendered:
-    return site.page(lambda pages: pages.story(story), now=now)
+def _story(site: Rendering, story: str, now: datetime) -> Iterator[_Page]:
+    yield f"/story/{story}", lambda: site.page(lambda pages: pages.story(story), now=now)
+    try:
+        listing = site.lists.story(story)
+    except NotFound:
+        return  # retention has removed it since it was listed
+    for suffix in site.site.formats:
+        yield f"{listing.path}.{suffix}", lambda suffix=suffix: site.feed(listing, suffix)  # type: ignore[misc]
 
 
 def _former(site: Rendering, target: StaticFiles) -> Iterator[_Page]:

@@ -355,7 +355,7 @@ def test_frb_120_errors_are_told(desk: Desk, capsys: pytest.CaptureFixture[str])
     waits(desk, Answer(status=500), times=3)
     for where, text in told(desk, capsys).items():
         assert "answered 500 Internal Server Error" in text, where
-        assert "a fault of its own" in text, where
+        assert "The server has an internal error" in text, where
         assert where == "page" or "http-500" in text, where
         assert where == "feed" or "3 times" in text, where
     health = desk.health()
@@ -402,10 +402,10 @@ def test_frb_132_permanent_redirects_are_told(desk: Desk, capsys: pytest.Capture
     redirected(desk, 301, span=timedelta(0))
     assert desk.health().warnings == ("moved-permanently",)
     shown = told(desk, capsys)
-    assert all("it has moved for good. After a week" in shown[where] for where in ("page", "command"))
+    assert all("has moved permanently. After a week" in shown[where] for where in ("page", "command"))
     desk.live(12 * DAY)
     shown = told(desk, capsys)
-    assert all(f"is asked at {desk.origin.url('/new')} now" in shown[where] for where in ("page", "command"))
+    assert all(f"is polled at {desk.origin.url('/new')}" in shown[where] for where in ("page", "command"))
 
 
 @frb("133", "302 is temporary")
@@ -428,7 +428,7 @@ def test_frb_135_temporary_redirects_are_told(desk: Desk, capsys: pytest.Capture
     redirected(desk, 302, span=timedelta(0))
     assert desk.health().warnings == ("redirected",)
     shown = told(desk, capsys)
-    assert all("Its address redirects, for now as it says" in shown[where] for where in ("page", "command"))
+    assert all("Its address redirects temporarily" in shown[where] for where in ("page", "command"))
 
 
 @frb("136", "TLS problems")

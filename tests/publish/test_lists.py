@@ -41,7 +41,7 @@ def test_latest_is_newest_first_and_continues_behind_a_place() -> None:
     assert ids(first) == ["item9", "item8", "item7", "item6"]
     last = first.places[-1].item
     assert ids(lists.latest(before=(last.published, last.id))) == ["item5", "item4", "item3", "item2"]
-    assert (first.path, first.page, first.title) == ("/feeds/latest", "/", "Latest")
+    assert (first.path, first.page, first.title) == ("/feeds/latest", "/latest", "Latest")
 
 
 def test_latest_of_a_section_by_its_slug() -> None:

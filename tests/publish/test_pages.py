@@ -130,7 +130,7 @@ EVERY: dict[str, Callable[[Pages], str]] = {
     "error": lambda pages: pages.error(FRAME, 404, path="/section/wrold").html,
     "empty": lambda pages: front(
         pages,
-        replace(FRAME, updated=None, banner=Banner(title="Just started.", text="3 of 22.", calm=True)),
+        replace(FRAME, updated=None, banners=(Banner(title="Just started.", text="3 of 22.", calm=True),)),
         latest=replace(samples.LATEST, places=()),
         ranking=replace(samples.RANKING, places=(), basis="signals"),
         recommended=replace(samples.RECOMMENDED, places=()),

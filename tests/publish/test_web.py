@@ -291,10 +291,10 @@ def test_pages_of_files(tmp_path: Path) -> None:
 
 def test_older_items_are_a_link_away(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
-        _, body = await client.open("/")
+        _, body = await client.open("/latest")
         marker = body.partition(b"?before=")[2].partition(b'"')[0].decode()
         assert marker.endswith("-item31")
-        response, older = await client.open(f"/?before={marker}")
+        response, older = await client.open(f"/latest?before={marker}")
         assert response.status == 200
         assert b"/item/item30" in older
         assert b"/item/item60" not in older

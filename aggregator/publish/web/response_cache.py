@@ -55,10 +55,12 @@ class CachedResponse:
     modified: datetime
     #: the state of the data from which it was made
     stamp: _Stamp
+    #: on the monotonic clock: when something that it says of ages will be another; None: never
+    expires_s: float | None = None
 
-    def is_expired(self, now: datetime) -> bool:
+    def is_expired(self) -> bool:
         """Whether something that it says of ages is another by now."""
-        return self.rendered.expires is not None and now >= self.rendered.expires
+        return self.expires_s is not None and time.monotonic() >= self.expires_s
 
     @property
     def size_bytes(self) -> int:
@@ -151,7 +153,7 @@ class ResponseCache:
             generation, asked = await self._generation()
             stamp = (self._services.epoch, generation)
             kept = self._kept.get(key)
-            if kept is None or kept.stamp != stamp or kept.is_expired(self._services.clock()):
+            if kept is None or kept.stamp != stamp or kept.is_expired():
                 kept = await asyncio.shield(self._make_once(key, stamp, make, pool))
             if key in self._kept:
                 self._right[key] = max(asked, self._right.get(key, asked))
@@ -192,7 +194,7 @@ class ResponseCache:
         known = self._known
         if known is None or not self._is_young(known) or kept.stamp != (self._services.epoch, known[0]):
             return False
-        return kept.rendered.expires is None or not kept.is_expired(self._services.clock())
+        return not kept.is_expired()
 
     def _was_right(self, key: str, kept: CachedResponse) -> bool:
         """Whether it was what the store said so little ago that it may be given once more."""
@@ -270,8 +272,9 @@ def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
 
 def _content(made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: datetime) -> CachedResponse:
     etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
+    expires_s = None if made.expires is None else time.monotonic() + (made.expires - now).total_seconds()
     if former is not None and former.etag == etag and former.rendered == made:
-        return replace(former, rendered=made, stamp=stamp)
+        return replace(former, rendered=made, stamp=stamp, expires_s=expires_s)
     tried = frozenset[str]() if former is None else former.encodings_seen
     return CachedResponse(
         rendered=made,
@@ -280,6 +283,7 @@ def _content(made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: 
         etag=etag,
         modified=now.astimezone(UTC).replace(microsecond=0),
         stamp=stamp,
+        expires_s=expires_s,
     )
 
 

@@ -70,7 +70,7 @@ class Routes:
             get("/section/{slug}", self.section),
             get("/section/{slug}/ranking", self.ranking),
             get("/section/{slug}/ranking/{window}", self.ranking),
-            get("/story/{id:[^/.]+}", self.story),
+            *_twice("/story/{id:[^/.]+}", self.story, self.story_feed),
             get("/source/{slug}", self.source),
             get("/sources", self.sources),
             get("/search", self.search),
@@ -116,6 +116,13 @@ class Routes:
         """``/story/<id>``; the id of a story that was merged into another leads there."""
         story_id = request.match_info["id"]
         return await self._page(request, request.path, lambda pages: pages.story(story_id))
+
+    async def story_feed(self, request: web.Request) -> web.Response:
+        """``/story/<id>.<format>``: the reports of a story; in a browser its page."""
+        if _is_browser(request):
+            return await self.story(request)
+        story_id = request.match_info["id"]
+        return await self._feed(request, request.path, lambda site: site.lists.story(story_id))
 
     async def source(self, request: web.Request) -> web.Response:
         """``/source/<slug>``."""
