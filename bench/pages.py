@@ -31,10 +31,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "publish"))
-from chromium import browser, found
+from chromium import Chromium, browser, found
 
 FEEDS_PORT, SITE_PORT = 18490, 18491
 SITE = f"http://127.0.0.1:{SITE_PORT}"
@@ -131,9 +131,10 @@ def recorded(data: Path, now: datetime) -> Iterator[tuple[str, str, bytes]]:
 class Feeds(BaseHTTPRequestHandler):
     """The recorded feeds by host, and pictures."""
 
-    documents: dict[str, bytes] = {}
+    documents: ClassVar[dict[str, bytes]] = {}
 
     def do_GET(self) -> None:
+        """A feed or a picture."""
         if self.path.startswith("/pictures/"):
             number = int(re.findall(r"\d+", self.path)[0])
             self._send(PICTURES[number % len(PICTURES)].read_bytes(), "image/svg+xml")
@@ -149,7 +150,7 @@ class Feeds(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        pass
+        """Says nothing."""
 
 
 def configure(directory: Path, documents: list[tuple[str, str, bytes]], language: str) -> Path:
@@ -186,7 +187,7 @@ def site(data: Path, language: str) -> Iterator[Path]:
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen([*command, "run"], stdout=log, stderr=log)
             try:
-                wait_for_items(len(documents))
+                wait_for_items()
                 read_around()
                 yield directory
             finally:
@@ -207,7 +208,7 @@ def get(path: str, reader: str = "127.0.0.1", headers: dict[str, str] | None = N
         connection.close()
 
 
-def wait_for_items(sources: int) -> None:
+def wait_for_items() -> None:
     """Until all sources have been polled and lists stand."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -235,19 +236,14 @@ def read_around(readers: int = 60, opens: int = 700) -> None:
     time.sleep(4)
 
 
-COUNT = """(() => {
-  const seen = new Set();
-  for (const a of document.querySelectorAll("main a[href*='/item/']")) {
-    const box = a.getBoundingClientRect();
-    if (box.height && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth + 1) seen.add(a.getAttribute("href"));
-  }
-  return seen.size;
-})()"""
-TWICE = """(() => {
-  const seen = new Map();
-  for (const a of document.querySelectorAll("main a[href*='/item/']")) seen.set(a.getAttribute("href"), (seen.get(a.getAttribute("href")) || 0) + 1);
-  return [...seen].filter(([, n]) => n > 1).map(([href, n]) => `${href} x${n}`);
-})()"""
+TITLES = "[...document.querySelectorAll(\"main a[href*='/item/']\")]"
+#: different items whose titles stand whole in the window
+COUNT = f"""new Set({TITLES}.filter(a => {{
+  const box = a.getBoundingClientRect();
+  return box.height && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth + 1;
+}}).map(a => a.href)).size"""
+#: items that stand there more than once
+TWICE = f"""(all => all.filter((href, place) => all.indexOf(href) !== place))({TITLES}.map(a => a.href))"""
 
 
 def weigh(path: str) -> int:
@@ -275,6 +271,18 @@ def addresses() -> dict[str, str]:
     return found | ({"story": f"/story/{story[0]}"} if story else {})
 
 
+async def take(chromium: Chromium, shots: Path, only: str) -> None:
+    """Pictures of the pages whose names match `only` (all if it is empty)."""
+    wanted = {name: path for name, path in addresses().items() if not only or re.fullmatch(only, name)}
+    for name, path in wanted.items():
+        for width in (390, 768, 1280, 1680):
+            for dark in (False, True):
+                page = await chromium.open(SITE + path, width=width, height=900, dark=dark)
+                await asyncio.sleep(0.3)
+                (shots / f"{name}-{width}{'-dark' if dark else ''}.png").write_bytes(await page.shot())
+                await page.close()
+
+
 async def measure(shots: Path | None, only: str) -> dict[str, Any]:
     """The figures of the front page; pictures of all pages."""
     figures: dict[str, Any] = {}
@@ -293,16 +301,7 @@ async def measure(shots: Path | None, only: str) -> dict[str, Any]:
                 figures["pictures"] = await page.run("document.querySelectorAll('main img').length")
             await page.close()
         if shots is not None:
-            shots.mkdir(parents=True, exist_ok=True)
-            for name, path in addresses().items():
-                if only and not re.fullmatch(only, name):
-                    continue
-                for width in (390, 768, 1280, 1680):
-                    for dark in (False, True):
-                        page = await chromium.open(SITE + path, width=width, height=900, dark=dark)
-                        await asyncio.sleep(0.3)
-                        (shots / f"{name}-{width}{'-dark' if dark else ''}.png").write_bytes(await page.shot())
-                        await page.close()
+            await take(chromium, shots, only)
     figures["gzip"] = weigh("/")
     figures["gzip of others"] = {name: weigh(path) for name, path in addresses().items() if name != "front"}
     return figures
@@ -320,6 +319,8 @@ def main() -> None:
     options = parser.parse_args()
     if found() is None:
         raise SystemExit("chromium is not installed")
+    if options.shots:
+        options.shots.mkdir(parents=True, exist_ok=True)
     with site(options.data, options.language):
         figures = asyncio.run(measure(options.shots, options.only))
         print(json.dumps(figures, indent=1, ensure_ascii=False))
