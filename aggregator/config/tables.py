@@ -45,7 +45,7 @@ class SiteTable(Table):
     #: filters that the front page offers, in that order; empty: the languages that many items are in
     languages: Annotated[tuple[types.Language, ...], *types.Choices] = ()
     #: a file beside config.toml; "" for none
-    stylesheet: types.Line = ""
+    stylesheet: str = ""
     script: bool = False
 
     @field_validator("contact")
