@@ -49,7 +49,16 @@ from aggregator.model.curating import (
     StoryJoin,
     StoryMerge,
 )
-from aggregator.model.documents import UNCOUNTED, Document, Enclosure, FeedInfo, ParsedEntry, ParsedFeed, Upstream
+from aggregator.model.documents import (
+    UNCOUNTED,
+    UNTITLED,
+    Document,
+    Enclosure,
+    FeedInfo,
+    ParsedEntry,
+    ParsedFeed,
+    Upstream,
+)
 from aggregator.model.fleet import ROLES, Process
 from aggregator.model.reading import (
     Activity,
@@ -75,6 +84,7 @@ from aggregator.model.websub import HubSubscriber, Push
 __all__ = [
     "ROLES",
     "UNCOUNTED",
+    "UNTITLED",
     "Activity",
     "Candidate",
     "ConditionalState",

@@ -73,6 +73,10 @@ class FeedInfo:
     new_location: str | None = None
 
 
+#: the title of an entry that has nothing to be called by
+UNTITLED = "(untitled)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedEntry:
     """One entry of a document, already clean: text without control characters, HTML sanitised, URLs absolute.
@@ -85,7 +89,7 @@ class ParsedEntry:
     #: http(s), at most 2 KB; None where there is none that is safe
     link: str | None = None
     #: plain text, never empty, at most 300 graphemes
-    title: str = "(untitled)"
+    title: str = UNTITLED
     #: sanitised HTML, "" where there is none
     summary_html: str = ""
     content_html: str = ""
@@ -109,6 +113,11 @@ class ParsedEntry:
     def text_key(self) -> bytes:
         """16 bytes that stand for title and plain text."""
         return sha256(f"{self.title}\0{self.text}".encode("utf-8", "surrogatepass")).digest()[:16]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show: neither title, text, address, picture nor file."""
+        return not (self.title != UNTITLED or self.text or self.link or self.image_url or self.enclosures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from aggregator.collect.clean.dates import is_impossible, parse_date
 from aggregator.collect.clean.html import CleanHtml, clean_html, html_from_text
-from aggregator.collect.clean.text import MAX_TEXT_CHARS, MAX_TITLE_GRAPHEMES, clean_guid, clean_line, cut_graphemes
+from aggregator.collect.clean.media import is_decoration, media_type_of
+from aggregator.collect.clean.text import (
+    MAX_TEXT_CHARS,
+    MAX_TITLE_GRAPHEMES,
+    clean_guid,
+    clean_line,
+    cut_graphemes,
+    mend_encoding,
+)
 from aggregator.collect.clean.urls import safe_url
 
 __all__ = [
@@ -16,7 +24,10 @@ __all__ = [
     "clean_line",
     "cut_graphemes",
     "html_from_text",
+    "is_decoration",
     "is_impossible",
+    "media_type_of",
+    "mend_encoding",
     "parse_date",
     "safe_url",
 ]

@@ -1,21 +1,24 @@
-"""Dates as feeds write them, as aware UTC datetimes or None. Never raises, never guesses a month.
+"""Dates as feeds write them, as aware UTC datetimes or None. Never raises, never guesses which number is the month.
 
-Order: epoch seconds or milliseconds, ISO 8601, RFC 822 with the zone names people use, dates written out in eight
-languages, and last what feedparser made of it. What lies before 1990 is no claim about an article (HOSTILE D5).
+Order: RFC 822 as RSS asks for it, epoch seconds or milliseconds, ISO 8601, then dates written out in any language that
+`month_names` knows. A date that could mean two days is read only where its weekday, "am" and "pm", or the language of
+the feed tells which one.
 """
 
 from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
-from time import struct_time
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
-__all__ = ["EARLIEST", "is_impossible", "parse_date"]
+from aggregator.collect.clean.month_names import month_of, weekday_of
 
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+__all__ = ["is_impossible", "parse_date"]
+
 _MAX_CHARS = 100
+#: before that lies what software writes that knows no date: the years 1, 1601, 1899
+_FIRST_YEAR = 1900
 
 _ZONES = {
     "ut": 0, "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "cest": 120, "mez": 60,
@@ -26,22 +29,7 @@ _ZONES = {
     "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480, "pdt": -420, "akst": -540, "akdt": -480,
     "hst": -600, "et": -300, "ct": -360, "mt": -420, "pt": -480,
 }  # fmt: skip
-#: by number: English, German, French, Spanish, Italian, Portuguese, Dutch, Russian; the first letters that tell
-_MONTHS = (
-    ("jan", "jän", "ene", "gen", "янв"),
-    ("feb", "fév", "fev", "фев"),
-    ("mar", "mär", "mrt", "maa", "мар"),
-    ("apr", "avr", "abr", "апр"),
-    ("may", "mai", "mag", "mei", "май", "мая"),
-    ("jun", "juin", "giu", "июн"),
-    ("jul", "juil", "lug", "июл"),
-    ("aug", "aoû", "aou", "ago", "авг"),
-    ("sep", "set", "сен"),
-    ("oct", "okt", "ott", "out", "окт"),
-    ("nov", "ноя"),
-    ("dec", "dez", "déc", "dic", "дек"),
-)
-_ENGLISH = {starts[0].title(): f"{number:02}" for number, starts in enumerate(_MONTHS, 1)}
+_ENGLISH = {name: f"{number:02}" for number, name in enumerate(calendar.month_abbr) if name}
 _USUAL = re.compile(
     r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) ([12]\d{3}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+-])(\d\d):?(\d\d))"
 )
@@ -50,43 +38,55 @@ _WIDEST = timedelta(hours=14)
 #: only such a day can be one too many for its month
 _LATE_DAY = re.compile(r"(?<!\d)(?:29|3[01])(?!\d)")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")
-_TIME = r"(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?\s*(?P<half>[ap]\.?m\.?)?"
-_ZONE = r"(?P<zone>[+-]\d{1,2}:?\d{2}|[a-z]{1,5}(?:[+-]\d{1,2}(?::?\d{2})?)?)?"
-#: what C's ctime() prints: Thu Mar  5 10:20:30 2026
-_CTIME = re.compile(r"[A-Za-z]{3,9} ([A-Za-z]{3}) (\d{1,2}) ([\d:]{5,8}(?: [A-Z]{2,4})?) (\d{4})")
-_CLOCK = rf"(?:[\s,T]+(?:(?:at|um|à|às|a las|alle|om|в)\s+)?{_TIME}\s*{_ZONE}(?:\s*\(.*\))?)?"
-_WEEKDAY = r"(?:[^\W\d]{2,12}\.?(?:-feira)?[,\s]\s*)?"
+_YEAR_AND_MONTH = re.compile(r"((?:19|20)\d\d)(?:-(\d\d))?")
+#: what C's ctime() prints: Thu Mar  5 10:20:30 2026; and with its zone, as `date` does
+_CTIME = re.compile(r"(?P<weekday>[A-Za-z]{3,9}) ([A-Za-z]{3}) (\d{1,2}) ([\d:]{5,8})(?: ([A-Z]{2,5}))? (\d{4})")
+
+_MONTH = r"(?P<month>[^\W\d_][^\W\d_.’'-]{2,19})\.?"
+_AT = r"[\s,T·|@]+(?:(?:-|–|at|um|à|às|a las|a les|alle|om|в|о|у|klo|kl\.?|godz\.?|ob|ora|ore|saat)\s+)?"
+_HALF = r"(?:am|pm|a\.\s?m\.?|p\.\s?m\.?|오전|오후|上午|下午|午前|午後|πμ|μμ|ص|م)(?![^\W\d_])"
+_CLOCK = (
+    rf"(?:{_AT}(?P<before>{_HALF}\s*)?(?P<hour>\d{{1,2}})(?:[:.h](?P<minute>\d{{2}}))?(?:[:.](?P<second>\d{{2}})(?:[.,:]\d+)?)?"
+    rf"\s*(?P<half>{_HALF})?(?P<zone>(?:[\s,]|(?=[+\-Z\[(A-Za-z])).*)?)?"
+)
+_WEEKDAY = r"(?:(?P<weekday>[^\W\d_]{2,15})(?:-feira)?\.?(?:,|\s)\s*(?:(?:den|the|le|el|il|o)\s+)?)?"
+_DAY = r"(?P<day>\d{1,2})"
+_YEAR = r"(?P<year>\d{4})"
 _FORMS = tuple(
     re.compile(rf"{_WEEKDAY}{form}{_CLOCK}", re.IGNORECASE)
     for form in (
-        r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.|er|º)?[\s-]+(?:de\s+)?(?P<month>[^\W\d]{3,12})\.?[\s,-]+(?:de\s+)?(?P<year>\d{4}|\d\d)",
-        r"(?P<month>[^\W\d]{3,12})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})",
-        r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
-        r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})",
-        r"(?P<year>\d{4})\s?[年년]\s?(?P<month>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일]",
+        rf"{_DAY}(?:st|nd|rd|th|\.|er|º|ª)?[\s/-]+(?:de\s+|of\s+)?{_MONTH},?[\s/-]+(?:del?\s+)?(?P<year>\d{{4}}|\d\d)(?:\s?г\.?)?",
+        rf"{_MONTH}\s+{_DAY}(?:st|nd|rd|th)?,?\s+{_YEAR}",
+        rf"{_YEAR}[./-]\s?(?P<month>\d{{1,2}})[./-]\s?{_DAY}\.?",
+        rf"{_YEAR}\.?[\s-]+(?:m\.\s+)?{_MONTH}[\s-]+{_DAY}\.?(?:\s+d\.)?",
+        rf"{_YEAR}\s?[年년]\s?(?P<month>\d{{1,2}})\s?[月월]\s?{_DAY}\s?[日일](?:\s?\(?[월화수목금토일月火水木金土日]\)?)?",
+        rf"{_DAY}\.\s?(?P<month>\d{{1,2}})\.\s?(?P<year>\d{{4}}|\d\d)\.?",
+        rf"(?P<first>\d{{1,2}})[/-](?P<second_number>\d{{1,2}})[/-]{_YEAR}",
     )
 )
+#: English where the month stands before the day, and where it does not
+_MONTH_FIRST = frozenset({"en-us", "en-ph", "fil"})
+_OFFSET = re.compile(
+    r"(?P<name>[a-z]{1,5})?\s?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d{2})?(?![\d:])", re.IGNORECASE
+)
+_PLACE = re.compile(r"[A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?")
 
 
-def parse_date(raw: str | None, otherwise: Callable[[], struct_time | None] | None = None) -> datetime | None:
-    """The instant that `raw` claims; `otherwise` is feedparser's reading of it, the last resort. None: unreadable."""
+def parse_date(raw: str | None, language: str | None = None) -> datetime | None:
+    """The instant that `raw` claims; `language` is the feed's, for dates that are written out. None: unreadable."""
     text = " ".join((raw or "")[:_MAX_CHARS].split())
-    moment = _usual(text) or _epoch(text) or _iso(text) or _written(text)
-    if moment is None and otherwise is not None and text.isascii() and (parsed := otherwise()):
-        moment = _from_struct(parsed)
-    return moment if moment is not None and moment >= EARLIEST else None
+    moment = _usual(text) or _epoch(text) or _iso(text) or _month(text) or _written(text, language)
+    return moment if moment is not None and moment.year >= _FIRST_YEAR else None
 
 
-def is_impossible(raw: str | None) -> bool:
+def is_impossible(raw: str | None, language: str | None = None) -> bool:
     """Whether `raw` names a day that its month does not have; `parse_date` reads 30 February as 2 March."""
     text = " ".join((raw or "")[:_MAX_CHARS].split())
     if not _LATE_DAY.search(text) or _usual(text) or _iso(text):
         return False
     found = _form(text)
-    month = _month(found["month"]) if found else None
-    if found is None or month is None or not 1 <= month <= 12:
-        return False
-    return int(found["day"]) > calendar.monthrange(_year(found["year"]), month)[1]
+    day = _day(found, language) if found else None
+    return day is not None and day[2] > calendar.monthrange(day[0], day[1])[1]
 
 
 def _usual(text: str) -> datetime | None:
@@ -124,35 +124,76 @@ def _iso(text: str) -> datetime | None:
         return None
 
 
-def _written(text: str) -> datetime | None:
+def _month(text: str) -> datetime | None:
+    """A month or a year without a day, as W3CDTF allows: where it begins."""
+    found = _YEAR_AND_MONTH.fullmatch(text)
+    month = int(found[2] or 1) if found else 0
+    return datetime(int(found[1]), month, 1, tzinfo=UTC) if found and 1 <= month <= 12 else None
+
+
+def _written(text: str, language: str | None) -> datetime | None:
     found = _form(text)
-    return _moment(found) if found else None
+    day = _day(found, language) if found else None
+    if found is None or day is None:
+        return None
+    zone = _zone(found["zone"])
+    hour, minute = _hour(found["hour"], found["half"] or found["before"]), int(found["minute"] or 0)
+    if zone is None or hour > 24 or (found["hour"] and not found["minute"] and not (found["half"] or found["before"])):
+        return None
+    second = min(int(found["second"] or 0), 59)  # a leap second
+    try:
+        # 30 February is 2 March: nearer to what was meant than nothing (HOSTILE D1)
+        first = datetime(day[0], day[1], 1, tzinfo=zone) + timedelta(days=day[2] - 1, hours=hour)
+        return first.replace(minute=minute, second=second).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _form(text: str) -> re.Match[str] | None:
     """The day, month and year of a date that is written out, and whatever time stands with it."""
     if ctime := _CTIME.fullmatch(text):
-        text = "{2} {1} {4} {3}".format(*[None, *ctime.groups()])
+        weekday, month, day, clock, zone, year = ctime.groups()
+        text = f"{weekday}, {day} {month} {year} {clock} {zone or ''}".strip()
     return next((found for form in _FORMS if (found := form.fullmatch(text))), None)
 
 
-def _moment(found: re.Match[str]) -> datetime | None:
-    month, zone = _month(found["month"]), _zone(found["zone"])
-    if month is None or zone is None:
-        return None
-    year = _year(found["year"])
-    day_end = timedelta(0)
-    hour = _hour(found["hour"], found["half"])
-    if hour == 24:
-        hour, day_end = 0, timedelta(days=1)
-    second = min(int(found["second"] or 0), 59)  # a leap second
+def _day(found: re.Match[str], language: str | None) -> tuple[int, int, int] | None:
+    """Year, month and day, which may be beyond its month."""
+    groups = found.groupdict()
+    year = _year(groups["year"])
+    if groups.get("first"):
+        return _ordered(year, int(groups["first"]), int(groups["second_number"]), found, language)
+    day, month_text = int(groups["day"]), groups["month"]
+    month = int(month_text) if month_text.isdigit() else month_of(month_text, language)
+    return (year, month, day) if month and 1 <= month <= 12 and 1 <= day <= 31 else None
+
+
+def _ordered(
+    year: int, first: int, second: int, found: re.Match[str], language: str | None
+) -> tuple[int, int, int] | None:
+    """27/11/2026 and 11/26/2026 are plain; 05/03/2019 needs somebody to tell."""
+    readings = [(year, second, first), (year, first, second)]
+    possible = [each for each in dict.fromkeys(readings) if _is_day(each)]
+    if len(possible) < 2:
+        return possible[0] if possible else None
+    weekday = weekday_of(found["weekday"], language) if found["weekday"] else None
+    telling = [each for each in possible if date(*each).weekday() == weekday]
+    if len(telling) == 1:
+        return telling[0]
+    if found["half"]:
+        return readings[1]  # twelve hours and slashes: as in the United States
+    tag = (language or "en").lower()
+    if tag in _MONTH_FIRST:
+        return readings[1]
+    return readings[0] if tag != "en" else None
+
+
+def _is_day(day: tuple[int, int, int]) -> bool:
     try:
-        local = datetime(year, month, 1, hour, int(found["minute"] or 0), second, tzinfo=zone)
-        # 30 February is 2 March: nearer to what was meant than nothing (HOSTILE D1)
-        day = int(found["day"])
-        return (local + timedelta(days=day - 1) + day_end).astimezone(UTC) if 1 <= day <= 31 else None
-    except (ValueError, OverflowError):
-        return None
+        date(*day)
+    except ValueError:
+        return False
+    return True
 
 
 def _year(text: str) -> int:
@@ -160,40 +201,36 @@ def _year(text: str) -> int:
     return year if len(text) > 2 else year + (2000 if year < 70 else 1900)  # RFC 2822, 4.3
 
 
-def _month(text: str) -> int | None:
-    if text.isdigit():
-        return int(text)
-    text = text.casefold()
-    matches = [
-        (len(start), number) for number, starts in enumerate(_MONTHS, 1) for start in starts if text.startswith(start)
-    ]
-    return max(matches)[1] if matches else None
-
-
 def _hour(text: str | None, half: str | None) -> int:
     hour = int(text or 0)
-    if half:
-        hour = hour % 12 + (12 if half[0] in "pP" else 0)
+    if half and hour <= 12:
+        is_afternoon = half.strip()[0] in "pPμم下" or half.strip() in {"오후", "午後"}
+        hour = hour % 12 + (12 if is_afternoon else 0)
     return hour
 
 
-def _zone(text: str | None) -> timezone | None:
-    """None: an offset that no place on Earth has. An unknown name is UTC."""
-    if not text:
+def _zone(written: str | None) -> tzinfo | None:
+    """None: an offset that no place on Earth has, or something that is no zone. An unknown abbreviation is UTC."""
+    text = re.sub(r"\s+m=[+-][\d.]+$", "", (written or "").strip(" ,."))
+    if not text or text == "Z":
         return UTC
-    name = text.casefold().rstrip("+-0123456789:")
-    offset = text[len(name) :]
-    minutes = _ZONES.get(name, 0)
-    if offset:
-        digits = offset[1:].replace(":", "")
-        hours, rest = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
-        minutes += (int(hours) * 60 + int(rest)) * (-1 if offset[0] == "-" else 1)
-    return timezone(timedelta(minutes=minutes)) if abs(timedelta(minutes=minutes)) <= _WIDEST else None
+    if offset := _OFFSET.match(text):
+        return _offset(offset)
+    place = _PLACE.search(text)
+    if place:
+        try:
+            return ZoneInfo(place[0])
+        except (ValueError, OSError, LookupError):
+            return None
+    name = text.strip("()[]").split()[0].strip("()[]").casefold()
+    if name in _ZONES:
+        return timezone(timedelta(minutes=_ZONES[name]))
+    return UTC if re.fullmatch("[^\\W\\d]{1,5}", name) else None
 
 
-def _from_struct(parsed: struct_time) -> datetime | None:
-    """The tuples of feedparser are UTC; they may hold a year 0."""
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+def _offset(found: re.Match[str]) -> timezone | None:
+    """-0500, +01:00 CET, GMT+2, -05:00Z: the number counts; the name beside it is that of the same zone."""
+    digits = found["hours"] + (found["minutes"] or "")
+    hours, rest = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
+    offset = timedelta(hours=int(hours), minutes=int(rest))
+    return timezone(-offset if found["sign"] == "-" else offset) if offset <= _WIDEST else None

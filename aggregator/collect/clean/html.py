@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import nh3
 
+from aggregator.collect.clean.media import Player, expand_media
 from aggregator.collect.clean.text import printable
-from aggregator.collect.clean.urls import is_private_host, safe_url
+from aggregator.collect.clean.urls import MAX_URL_CHARS, is_private_host, safe_url
 
 __all__ = ["MAX_HTML_CHARS", "CleanHtml", "clean_html", "html_from_text"]
 
@@ -51,8 +52,8 @@ _DROP_WITH_CONTENT = {
     "video", "canvas", "map",
 }  # fmt: skip
 #: those among them that hold elements, not raw text: where the end is missing, only the tag is what nobody wants
-_FRAMES = re.compile(
-    r"<(?=[iofsbavcm][fbpoeuia])(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?",
+_OPEN_ENDED = re.compile(
+    r"<(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?",
     re.IGNORECASE,
 )
 #: sides of a picture that nobody sees
@@ -87,6 +88,12 @@ _TRACKERS = re.compile(
     r"|blogger\.googleusercontent\.com/tracker/)|^https?://pixel\.",
     re.IGNORECASE,
 )
+#: a text that is nothing but markup
+_ESCAPED_MARKUP = re.compile(
+    r"\s*<(?:p|div|a|b|strong|em|i|img|h[1-6]|ul|ol|table|blockquote|span|br|figure|section|article|pre|iframe)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"(?<![\w/])https?://[^\s<>\"\u201c\u201d]+", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\s*\n\s*")
 
 
@@ -100,33 +107,74 @@ class CleanHtml(NamedTuple):
     links: tuple[str, ...] = ()
     #: absolute addresses of its pictures
     images: tuple[str, ...] = ()
+    #: what was embedded in it
+    players: tuple[Player, ...] = ()
 
 
-def clean_html(source: str, *, base: str) -> CleanHtml:
-    """`source` by the allow-list; relative addresses are resolved against `base`. Never raises."""
+def clean_html(source: str, *, base: str, players: bool = True) -> CleanHtml:
+    """`source` by the allow-list; relative addresses are resolved against `base`. Never raises.
+
+    `players`: what is embedded becomes links; else it goes.
+    """
     source = printable(source[:_MAX_INPUT_CHARS])
-    if "<" not in source and "&" not in source and len(source) < MAX_HTML_CHARS // 8:
-        return _clean_text(source)
+    if "<" not in source:
+        return _clean_text(source, base)
+    source, embedded = expand_media(source, base, players=players)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base)
-    cleaned, images = _images_checked(_sanitizer.clean(_without_open_frames(source), base), base)
+    cleaned, images = _images_checked(_sanitizer.clean(_without_open_ended(source), base), base)
     cleaned = _without_empty(cleaned)
     if len(cleaned) > MAX_HTML_CHARS:
         cleaned, images = _images_checked(_cut(cleaned, base), base)
-    return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=images)
+    return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=images, players=embedded)
 
 
-def _clean_text(source: str) -> CleanHtml:
-    """What a sanitiser makes of HTML without markup."""
-    cleaned = html.escape(source, quote=False).replace("\xa0", "&nbsp;").strip()
-    return CleanHtml(html=cleaned, text=" ".join(source.split()))
+def _clean_text(source: str, base: str) -> CleanHtml:
+    """What HTML without tags says: its lines and addresses are all the form it has."""
+    text = html.unescape(source).strip() if "&" in source else source.strip()
+    if _ESCAPED_MARKUP.match(text) and text.endswith(">"):  # the markup was escaped once too often
+        return clean_html(text, base=base)
+    text = printable(text)
+    is_plain = "\n" not in text and "://" not in text
+    cleaned = html.escape(text, quote=False).replace("\xa0", "&nbsp;") if is_plain else html_from_text(text)
+    if len(cleaned) > MAX_HTML_CHARS:
+        cleaned = _cut(cleaned, base)
+        text = _words(cleaned)
+    return CleanHtml(html=cleaned, text=" ".join(text.split()), links=_links(cleaned))
 
 
 def html_from_text(text: str) -> str:
-    """Plain text as HTML: blank lines part paragraphs, single ones break the line."""
+    """Plain text as HTML: blank lines part paragraphs, single ones break the line, addresses are links."""
     paragraphs = re.split(r"\n\s*\n", printable(text).strip())
     escaped = (html.escape(paragraph.strip(), quote=False) for paragraph in paragraphs if paragraph.strip())
-    return "".join("<p>" + _BLANK_LINES.sub("<br>", paragraph) + "</p>" for paragraph in escaped)
+    return "".join("<p>" + _BLANK_LINES.sub("<br>", _with_links(paragraph)) + "</p>" for paragraph in escaped)
+
+
+def _with_links(escaped: str) -> str:
+    """Addresses in escaped text as links; what closes a sentence is not part of them."""
+    if "://" not in escaped:
+        return escaped
+    return _ADDRESS.sub(_linked, escaped)
+
+
+def _linked(found: re.Match[str]) -> str:
+    address, behind = found[0], ""
+    if len(address) > MAX_URL_CHARS:
+        return address
+    while (last := address[-1:]) and (last in ".,;:!?'\u2019\u201d\u2026" or (last == ")" and "(" not in address)):
+        if last == ";" and (reference := re.search(r"&(?:amp|lt|gt|quot);$", address)):
+            if reference[0] == "&amp;":
+                break
+            address, behind = address[: reference.start()], address[reference.start() :] + behind
+            continue
+        address, behind = address[:-1], last + behind
+    if "&lt;" in address or "&gt;" in address:
+        address, mark, rest = re.split("(&[lg]t;)", address, maxsplit=1)
+        behind = mark + rest + behind
+    href = safe_url(html.unescape(address))
+    if href is None:
+        return found[0]
+    return f'<a href="{html.escape(href)}" rel="noopener noreferrer nofollow">{address}</a>{behind}'
 
 
 class _Sanitizer(threading.local):
@@ -164,17 +212,17 @@ class _Sanitizer(threading.local):
 _sanitizer = _Sanitizer()
 
 
-def _without_open_frames(source: str) -> str:
-    """Without ``<object>`` and the like that are never closed, or closed as only XML can (``<iframe/>``).
+def _without_open_ended(source: str) -> str:
+    """Without ``<form>`` and the like that are never closed, or closed as only XML can (``<form/>``).
 
     To HTML all that follows is inside: the rest of the article would go with them.
     """
-    names = {name.lower() for name in _FRAMES.findall(source)}
+    names = {name.lower() for name in _OPEN_ENDED.findall(source)}
     if not names:
         return source
     lower = source.lower()
     unclosed = {name for name in names if f"</{name}" not in lower}
-    return _FRAMES.sub(lambda tag: "" if tag[1].lower() in unclosed or tag[0].endswith("/>") else tag[0], source)
+    return _OPEN_ENDED.sub(lambda tag: "" if tag[1].lower() in unclosed or tag[0].endswith("/>") else tag[0], source)
 
 
 def _too_deep(source: str) -> bool:

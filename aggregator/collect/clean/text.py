@@ -1,11 +1,26 @@
-"""Plain text made fit to be stored, compared and shown: no control characters, no surrogates, no bidi tricks."""
+"""Plain text made fit to be stored, compared and shown: no control characters, no surrogates, no bidi tricks.
+
+Knows ftfy, which undoes UTF-8 that was decoded as another encoding and encoded again.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-__all__ = ["MAX_TEXT_CHARS", "MAX_TITLE_GRAPHEMES", "clean_guid", "clean_line", "cut_graphemes", "printable"]
+import ftfy
+import ftfy.bad_codecs  # registers the encodings named "sloppy"
+from ftfy.badness import is_bad
+
+__all__ = [
+    "MAX_TEXT_CHARS",
+    "MAX_TITLE_GRAPHEMES",
+    "clean_guid",
+    "clean_line",
+    "cut_graphemes",
+    "mend_encoding",
+    "printable",
+]
 
 #: of the plain text kept beside an entry's HTML
 MAX_TEXT_CHARS = 2000
@@ -15,13 +30,22 @@ _MAX_MARKS = 6
 
 #: C0 and C1 but tab and newline, invisible characters, bidi embeddings, overrides and isolates, noncharacters, tags
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\u3164\ufeff"
+    # kept: the flags of England, Scotland and Wales, which are a black flag and tags (UTS 51, annex C)
+    "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)"
+    "|[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\u3164\ufeff"
     "\uffa0\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _BREAKS = re.compile("[\x0b\x0c\r\x85\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _MARK_RUN = re.compile(rf"{_MARK.pattern}{{{_MAX_MARKS},}}")
+_NON_ASCII = re.compile("[^\x00-\x7f]+")
+#: encodings as which UTF-8 is misread; "sloppy" as browsers have them, with all 256 bytes (ftfy.bad_codecs)
+_MISREADINGS = ("latin-1", "sloppy-windows-1252", "sloppy-windows-1251", "sloppy-windows-1250", "mac-roman", "cp437")
+#: no repairs of single letters within a text that is sound otherwise
+_WHOLE_TEXTS = ftfy.TextFixerConfig(decode_inconsistent_utf8=False, explain=False)
+#: what windows-1252 has where Unicode has controls
+_WINDOWS_CONTROLS = {code: letter for code in range(0x80, 0xA0) if (letter := bytes([code]).decode("cp1252", "ignore"))}
 #: what of ASCII a text may have
 _PLAIN_ASCII = bytes(range(0x20, 0x7F)) + b"\t\n"
 #: what a title must have one of to be one
@@ -33,8 +57,50 @@ def printable(text: str) -> str:
     if _is_printable(text):
         return text
     text = _SURROGATE.sub("\ufffd", text)
-    text = _INVISIBLE.sub("", _BREAKS.sub("\n", text))
+    text = _INVISIBLE.sub(_kept_flag, _BREAKS.sub("\n", text))
     return _MARK_RUN.sub(lambda run: run.group()[:_MAX_MARKS], text)
+
+
+def _kept_flag(found: re.Match[str]) -> str:
+    return found[1] or ""
+
+
+def mend_encoding(text: str) -> str:
+    """`text` as it was before its UTF-8 was read as windows-1252 or the like, and encoded again: â€™ is ’.
+
+    Only where all of the text is of that kind: one that speaks of such damage has sound letters beside it.
+    """
+    if text.isascii():
+        return text
+    if misread := _misread_as(text):
+        text = _read_again(text, misread)
+    # to `str` a control is not printable: nearly all texts are done with sooner than a search is
+    if text.replace("\n", " ").replace("\t", " ").replace("\xa0", " ").isprintable():
+        return text
+    return text.translate(_WINDOWS_CONTROLS)
+
+
+def _misread_as(text: str) -> str:
+    """The encoding as which the first letters beyond ASCII would be UTF-8, misread; "" for none."""
+    found = _NON_ASCII.search(text)
+    if found is None or len(found[0]) < 2:
+        return ""
+    for encoding in _MISREADINGS:
+        try:
+            found[0].encode(encoding).decode()
+        except UnicodeError:
+            continue
+        return encoding
+    return ""
+
+
+def _read_again(text: str, encoding: str) -> str:
+    if not is_bad(text):
+        return text
+    try:
+        return text.encode(encoding).decode()
+    except UnicodeError:  # not by this encoding alone, or with a letter lost: ftfy knows the ways
+        return ftfy.fix_encoding(text, _WHOLE_TEXTS)
 
 
 def _is_printable(text: str) -> bool:
@@ -88,6 +154,8 @@ def _extends(char: str, previous: str) -> bool:
     if not previous or char < "\u0300":
         return False
     if previous == "\u200d" or char == "\u200d" or "\U0001f3fb" <= char <= "\U0001f3ff":
+        return True
+    if "\U000e0020" <= char <= "\U000e007f":  # tags of a flag
         return True
     return unicodedata.category(char).startswith("M")
 

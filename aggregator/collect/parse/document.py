@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 from aggregator.collect.clean import is_impossible, parse_date
 from aggregator.collect.parse.charset import decode
+from aggregator.collect.parse.feedparser_fallback import read_loosely
 from aggregator.collect.parse.incremental import parse_delta
 from aggregator.collect.parse.jsonfeed import parse_json
 from aggregator.collect.parse.normalize import clean_entry, language_tag
-from aggregator.collect.parse.raw import RawDate, RawEntry
-from aggregator.collect.parse.repair import Repaired, repair
+from aggregator.collect.parse.raw import RawEntry
+from aggregator.collect.parse.record import entry_of, info_of, new_location_of
+from aggregator.collect.parse.repair import repair
 from aggregator.collect.parse.sniff import embedded_feed, kind_of, refuse
-from aggregator.collect.parse.xmlfeed import parse_xml
+from aggregator.collect.parse.xml_reader import XmlFeed, read
 from aggregator.model import Document, FeedInfo, ParsedEntry, ParsedFeed
 from aggregator.model.redact import public_url
 
@@ -21,7 +23,14 @@ __all__ = ["MAX_ENTRIES", "parse_document"]
 
 #: the newest of a document's entries that are kept (HOSTILE X7)
 MAX_ENTRIES = 1000
-_FEED_ROOTS = {"rss": "rss", "feed": "atom", "rdf": "rss10", "channel": "cdf", "entry": "atom"}
+_FEED_ROOTS = {
+    "rss": "rss",
+    "feed": "atom",
+    "rdf": "rss10",
+    "channel": "cdf",
+    "entry": "atom",
+    "redirect": "redirect",
+}
 _PAGE_ROOTS = frozenset({"html", "body"})
 #: a parser that meets megabytes of blanks first takes quadratic time
 _AROUND = "\ufeff \t\r\n\x00"
@@ -55,7 +64,23 @@ def _markup(text: str, document: Document, warnings: tuple[str, ...], *, encoded
         repaired = repair(inside, max_entries=2 * MAX_ENTRIES)
     if repaired.root not in _FEED_ROOTS:
         refuse(text, document.url, root=repaired.root)
-    return _xml(repaired, document, warnings)
+    codes = (*warnings, *repaired.warnings, *(["truncated"] if repaired.truncated else []))
+    if parsed := read(repaired.text, document.url):
+        return _xml(parsed, document, codes, truncated=repaired.truncated)
+    version, feed, entries, is_ill_formed = read_loosely(repaired.text, document.url)
+    if repaired.truncated:
+        # the parser makes an entry of what is left of the last one: it would wipe a good summary
+        entries = entries[: repaired.complete_entries]
+    codes += ("ill-formed",) if is_ill_formed else ()
+    parsed = XmlFeed(version or _FEED_ROOTS[repaired.root], feed, entries)
+    return _xml(parsed, document, codes, truncated=repaired.truncated)
+
+
+def _xml(parsed: XmlFeed, document: Document, warnings: tuple[str, ...], *, truncated: bool) -> ParsedFeed:
+    feed = parsed.feed
+    raw = [entry_of(record, feed) for record in parsed.entries]
+    result = _feed(parsed.version, info_of(feed, document.url), raw, document, warnings)
+    return replace(result, truncated=truncated, new_location=new_location_of(feed, document.url))
 
 
 def _json(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
@@ -63,44 +88,18 @@ def _json(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFee
     return _feed(version, info, raw, document, warnings)
 
 
-def _xml(repaired: Repaired, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
-    version, info, raw, ill_formed = parse_xml(repaired.text, document.url)
-    if repaired.truncated:
-        # the parser makes an entry of what is left of the last one: it would wipe a good summary
-        raw = raw[: repaired.complete_entries]
-    codes = (
-        *warnings,
-        *repaired.warnings,
-        *(["ill-formed"] if ill_formed else []),
-        *(["truncated"] if repaired.truncated else []),
-    )
-    return _feed(version or _FEED_ROOTS[repaired.root], info, raw, document, codes, truncated=repaired.truncated)
-
-
 def _feed(
-    version: str,
-    info: FeedInfo,
-    raw: list[RawEntry],
-    document: Document,
-    warnings: tuple[str, ...],
-    *,
-    truncated: bool = False,
+    version: str, info: FeedInfo, raw: list[RawEntry], document: Document, warnings: tuple[str, ...]
 ) -> ParsedFeed:
     language = info.language or language_tag(document.content_language)
     capped = _newest(raw)
-    entries = tuple(clean_entry(entry, language=language) for entry in capped)
+    entries = tuple([clean_entry(each, document.url, language=language) for each in capped])
     codes = (
         *warnings,
         *(["item-cap"] if len(capped) < len(raw) else []),
         *(["impossible-dates"] if any(map(_is_misdated, capped, entries)) else []),
     )
-    return ParsedFeed(
-        version=version,
-        info=info,
-        entries=entries,
-        truncated=truncated,
-        warnings=tuple(dict.fromkeys(codes)),
-    )
+    return ParsedFeed(version=version, info=info, entries=entries, warnings=tuple(dict.fromkeys(codes)))
 
 
 def _is_misdated(raw: RawEntry, entry: ParsedEntry) -> bool:
@@ -108,15 +107,15 @@ def _is_misdated(raw: RawEntry, entry: ParsedEntry) -> bool:
     return _is_beyond(raw.published, entry.published) or _is_beyond(raw.updated, entry.updated)
 
 
-def _is_beyond(date: RawDate | None, read: datetime | None) -> bool:
+def _is_beyond(written: str, read: datetime | None) -> bool:
     """Whether a date was read as one of the days after its month; by its zone that may still be the month's last."""
-    return date is not None and read is not None and not 4 < read.day < 28 and is_impossible(date.raw)
+    return read is not None and not 4 < read.day < 28 and is_impossible(written)
 
 
 def _newest(raw: list[RawEntry]) -> list[RawEntry]:
     """At most 1,000 entries: the newest where they are dated, else the first; in the order of the document."""
     if len(raw) <= MAX_ENTRIES:
         return raw
-    dates = [parse_date(entry.published.raw, entry.published.otherwise) if entry.published else None for entry in raw]
+    dates = [parse_date(entry.published) for entry in raw]
     places = sorted(range(len(raw)), key=lambda place: dates[place] or _OLDEST, reverse=True)[:MAX_ENTRIES]
     return [raw[place] for place in sorted(places)]

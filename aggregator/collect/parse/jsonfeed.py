@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.normalize import language_tag
-from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
+from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo
 
@@ -28,7 +29,8 @@ def parse_json(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry]]:
     if not _VERSION.search(version) or not isinstance(feed.get("items"), list):
         raise ParseError("not-a-feed", "This is JSON, but no JSON Feed: it lacks a jsonfeed.org version or its items.")
     name = "json" + version.rstrip("/").rpartition("/")[2].replace(".", "")[:4]
-    return name, _info(feed, url), [_entry(item, url) for item in _dicts(feed, "items")]
+    authors = tuple(_authors(feed))
+    return name, _info(feed, url), [_entry(item, authors) for item in _dicts(feed, "items")]
 
 
 def _load(text: str) -> Fields:
@@ -60,9 +62,9 @@ def _dicts(fields: Fields, key: str) -> list[Fields]:
 def _info(feed: Fields, url: str) -> FeedInfo:
     hubs = (safe_url(_text(hub, "url"), url) for hub in _dicts(feed, "hubs") if _text(hub, "type").lower() == "websub")
     return FeedInfo(
-        title=clean_line(_text(feed, "title")),
+        title=clean_line(html.unescape(_text(feed, "title"))),
         link=safe_url(_text(feed, "home_page_url"), url),
-        description=clean_line(_text(feed, "description")),
+        description=clean_line(html.unescape(_text(feed, "description"))),
         language=language_tag(_text(feed, "language")),
         image_url=safe_url(_text(feed, "icon"), url) or safe_url(_text(feed, "favicon"), url),
         self_url=safe_url(_text(feed, "feed_url"), url),
@@ -70,24 +72,29 @@ def _info(feed: Fields, url: str) -> FeedInfo:
     )
 
 
-def _entry(item: Fields, url: str) -> RawEntry:
+def _entry(item: Fields, authors: tuple[str, ...]) -> RawEntry:
+    """`authors` are the feed's, for an item that names none (JSON Feed 1.1, authors)."""
     published, updated = _text(item, "date_published"), _text(item, "date_modified")
     content_html, content_text = _text(item, "content_html"), _text(item, "content_text")
     return RawEntry(
-        base=url,
         guid=_text(item, "id"),
         links=(_text(item, "url"), _text(item, "external_url"), _id_as_link(item)),
-        title=_piece(_text(item, "title"), url, markup=False),
-        summary=_piece(_text(item, "summary"), url, markup=False),
-        content=_piece(content_html or content_text, url, markup=bool(content_html)),
-        author=", ".join(_authors(item)),
-        published=RawDate(raw=published or updated) if published or updated else None,
-        updated=RawDate(raw=updated) if updated else None,
+        title=_piece(html.unescape(_text(item, "title")), markup=False),
+        summary=_piece(html.unescape(_text(item, "summary")), markup=False),
+        content=_piece(content_html or content_text, markup=bool(content_html)),
+        authors=tuple(_authors(item)) or authors,
+        published=published or updated,
+        updated=updated,
         language=_text(item, "language") or None,
         categories=tuple(_tags(item)),
         images=(_text(item, "image"), _text(item, "banner_image")),
-        enclosures=tuple(
-            (_text(each, "url"), _text(each, "mime_type"), _text(each, "size_in_bytes"))
+        files=tuple(
+            RawFile(
+                _text(each, "url"),
+                _text(each, "mime_type"),
+                _text(each, "size_in_bytes"),
+                _text(each, "duration_in_seconds"),
+            )
             for each in _dicts(item, "attachments")
         ),
     )
@@ -98,8 +105,8 @@ def _tags(item: Fields) -> list[str]:
     return [tag for tag in value if isinstance(tag, str)] if isinstance(value, list) else []
 
 
-def _piece(value: str, url: str, *, markup: bool) -> RawContent | None:
-    return RawContent(value=value, html=markup, base=url) if value else None
+def _piece(value: str, *, markup: bool) -> RawContent | None:
+    return RawContent(value=value, html=markup) if value else None
 
 
 def _id_as_link(item: Fields) -> str:

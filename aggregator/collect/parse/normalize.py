@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from urllib.parse import unquote, urlsplit
 
 from aggregator.collect.clean import (
     MAX_TEXT_CHARS,
@@ -16,50 +17,64 @@ from aggregator.collect.clean import (
     clean_line,
     cut_graphemes,
     html_from_text,
+    is_decoration,
+    media_type_of,
+    mend_encoding,
     parse_date,
     safe_url,
 )
-from aggregator.collect.parse.raw import RawContent, RawDate, RawEntry
-from aggregator.model import Enclosure, ParsedEntry
+from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
+from aggregator.model import UNTITLED, Enclosure, ParsedEntry
 
-__all__ = ["UNTITLED", "clean_entry", "language_tag", "plain_words"]
+__all__ = ["clean_entry", "language_tag", "name_of", "plain_words"]
 
-UNTITLED = "(untitled)"
 #: raised when what is hashed changes, so that stored hashes are not compared with new ones
-_HASH_VERSION = b"1\0"
+_HASH_VERSION = b"2\0"
 _SYNTHETIC_TITLE_GRAPHEMES = 80
 _MAX_CATEGORIES = 64
 _MAX_ENCLOSURES = 16
 _MAX_GUID_CHARS = 2048
 _MAX_SIZE_BYTES = 2**62
-#: what is looked at of an author: finding addresses in a text takes time by the square of its length
 _MAX_AUTHOR_CHARS = 500
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}")
-_E_MAIL = re.compile(r"\S+@\S+\.\S+|\(?\bmailto:?\S*")
+#: an address of RFC 5322; the name in brackets behind it is the author's (RSS 2.0). An account (@jane@example.org) is none
+_ADDRESS = r"(?:mailto:\s*)?(?:\"[^\"]{0,64}\"|(?<![\w@])[^\s@<>(),;:\"]{1,128})@[^\s@<>(),;:\"]{1,255}"
+_NAMED_ADDRESS = re.compile(rf"<?{_ADDRESS}>?\s*\(([^()@]{{1,200}})\)")
+_BRACKETED = re.compile(rf"[<(\[]\s*{_ADDRESS}\s*[>)\]]|{_ADDRESS}")
+_CDATA = re.compile(r"\s*(?:<!\[CDATA\[\s*)+")
+_CDATA_END = re.compile(r"(?:\s*\]\]>)+\s*$")
+_EXTENSION = re.compile(r"\.(?:[a-z]{2,5}\d?|mp[34])$", re.IGNORECASE)
 
 
-def clean_entry(raw: RawEntry, *, language: str | None = None) -> ParsedEntry:
-    """The entry as it is stored; `language` is the feed's, for entries that do not say their own."""
-    content, summary = _html(raw.content), _html(raw.summary)
+def clean_entry(raw: RawEntry, url: str, *, language: str | None = None) -> ParsedEntry:
+    """The entry as it is stored.
+
+    `url` is the document's, `language` the feed's, for entries that do not say their own.
+    """
+    links = [link for written in raw.links if (link := safe_url(written, url))]
+    language = language_tag(raw.language) or language
+    # what is written relative is meant relative to the page where it stands; xml:base says otherwise
+    page = links[0] if links else url
+    content, summary = _html(raw.content, page), _html(raw.summary, page)
     if content.html == summary.html:
         summary = CleanHtml()
     text = summary.text or content.text
+    enclosures = _enclosures(raw, summary, content, url)
     title = _title(raw.title, text)
-    links = [link for written in raw.links if (link := safe_url(written, raw.base))]
-    enclosures = tuple(_enclosures(raw)) if raw.enclosures else ()
+    image = _image(raw, content, summary, url)
     return ParsedEntry(
         guid=_guid(raw.guid),
         link=links[0] if links else None,
-        title=title,
+        title=title or _title_of_address(links or [each.url for each in enclosures]) or UNTITLED,
         summary_html=summary.html,
         content_html=content.html,
         text=_cut(text),
-        author=_author(raw.author),
-        published=_date(raw.published),
-        updated=_date(raw.updated),
-        language=language_tag(raw.language) or language,
+        author=_author(raw.authors),
+        published=_date(raw.published, language),
+        updated=_date(raw.updated, language),
+        language=language,
         categories=_categories(raw.categories),
-        image_url=_image(raw, content, summary),
+        image_url=image,
         enclosures=enclosures,
         outlinks=tuple(dict.fromkeys([link for link in (*summary.links, *content.links) if link not in links])),
         upstream=raw.upstream,
@@ -69,11 +84,12 @@ def clean_entry(raw: RawEntry, *, language: str | None = None) -> ParsedEntry:
 
 def plain_words(piece: RawContent) -> str:
     """The words of a title or the like; markup in it goes, entities are resolved."""
-    if not piece.html or not ("<" in piece.value or "&" in piece.value):
-        return piece.value
-    if "<" in piece.value:
-        return clean_html(piece.value, base=piece.base).text
-    return html.unescape(piece.value)
+    value = _mended(piece.value)
+    if not piece.html or not ("<" in value or "&" in value):
+        return value
+    if "<" in value:
+        return clean_html(value, base=piece.base, players=False).text
+    return html.unescape(value)
 
 
 def language_tag(value: str | None) -> str | None:
@@ -84,22 +100,59 @@ def language_tag(value: str | None) -> str | None:
     return tag if _LANGUAGE.fullmatch(tag) and tag not in {"und", "xx"} else None
 
 
-def _html(piece: RawContent | None) -> CleanHtml:
+def name_of(author: str) -> str:
+    """The name in ``Jane <j@example.org>``, ``j@example.org (Jane)``, ``Jane (j@example.org)``; "" for an address alone.
+
+    Addresses of people are not for republishing (RFC 5322 3.4; RSS 2.0, author).
+    """
+    if not author:
+        return ""
+    name = html.unescape(mend_encoding(author[:_MAX_AUTHOR_CHARS]))
+    if "@" in name or "mailto:" in name:
+        name = _BRACKETED.sub(" ", _NAMED_ADDRESS.sub(r"\1", name)).replace("mailto:", " ")
+    name = clean_line(name, graphemes=120).strip('<>,;: "')
+    if name.startswith("(") and name.endswith(")"):
+        name = name[1:-1].strip()
+    return name
+
+
+def _mended(value: str) -> str:
+    """A text without CDATA marks that were put around it twice, and without an encoding too many."""
+    if "<![CDATA[" in value[:40]:
+        value = _CDATA_END.sub("", _CDATA.sub("", value, count=1))
+    return mend_encoding(value)
+
+
+def _html(piece: RawContent | None, page: str) -> CleanHtml:
     if piece is None or not piece.value.strip():
         return CleanHtml()
-    source = piece.value if piece.html else html_from_text(piece.value)
-    return clean_html(source, base=piece.base)
+    value = _mended(piece.value)
+    return clean_html(value if piece.html else html_from_text(value), base=piece.base or page)
 
 
 def _title(piece: RawContent | None, text: str) -> str:
-    """The title; else the first words of the text (short notes have none); never empty."""
+    """The title; else the first words of the text (short notes have none); else ""."""
     title = clean_line(plain_words(piece)) if piece else ""
     if title:
         return title
     words = cut_graphemes(text, _SYNTHETIC_TITLE_GRAPHEMES)
     if words != text and " " in words:
         words = words[: words.rindex(" ")].rstrip(" ,;:-") + "…"
-    return clean_line(words) or UNTITLED
+    return clean_line(words)
+
+
+def _title_of_address(addresses: Sequence[str]) -> str:
+    """What the last part of an address says, without the ending of a file: ``…/releases/tag/v7.0.1`` → v7.0.1."""
+    if not addresses:
+        return ""
+    parts = urlsplit(addresses[0])
+    last = next((part for part in reversed(parts.path.split("/")) if part), "")
+    words = _EXTENSION.sub("", unquote(last))
+    if not any(letter.isalpha() for letter in words):
+        return clean_line(f"{parts.hostname}{parts.path.rstrip('/')}")
+    if words.count("-") > 1 or words.count("_") > 1:
+        words = re.sub("[-_]+", " ", words)
+    return clean_line(words)
 
 
 def _guid(guid: str) -> str | None:
@@ -117,47 +170,85 @@ def _cut(text: str) -> str:
     return (head[:place] if place > 0 else head) + "…"
 
 
-def _author(value: str) -> str | None:
-    """Names only: addresses of people are not for republishing."""
-    if not value:
-        return None
-    name = html.unescape(value[:_MAX_AUTHOR_CHARS])
-    if "@" in name or "mailto" in name:
-        name = _E_MAIL.sub("", name)
-    return clean_line(name, graphemes=120).strip("()<>,;: ") or None
+def _author(authors: Sequence[str]) -> str | None:
+    names = dict.fromkeys(filter(None, map(name_of, authors))) if authors else ()
+    return cut_graphemes(", ".join(names), 120) or None
 
 
-def _date(date: RawDate | None) -> datetime | None:
-    return parse_date(date.raw, date.otherwise) if date else None
+def _date(written: str, language: str | None) -> datetime | None:
+    return parse_date(written, language) if written else None
 
 
 def _categories(values: Iterable[str]) -> tuple[str, ...]:
-    names = dict.fromkeys([clean_line(html.unescape(value[:500]), graphemes=80) for value in values])
+    names = dict.fromkeys([clean_line(html.unescape(mend_encoding(value[:500])), graphemes=80) for value in values])
     return tuple(filter(None, names))[:_MAX_CATEGORIES]
 
 
-def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml) -> str | None:
+def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, url: str) -> str | None:
     for written in raw.images:
-        if written and (image := safe_url(written, raw.base)):
+        if written and not is_decoration(written) and (image := safe_url(written, url)):
             return image
-    return next(iter(content.images or summary.images), None)
+    return next(iter(content.images or summary.images), None) or safe_url(raw.show_image, url)
 
 
-def _enclosures(raw: RawEntry) -> Iterator[Enclosure]:
-    seen: set[str] = set()
-    for address, kind, length in raw.enclosures:
-        url = safe_url(address, raw.base)
-        if url and url not in seen and len(seen) < _MAX_ENCLOSURES:
-            seen.add(url)
-            yield Enclosure(url=url, type=clean_line(kind, graphemes=100), size_bytes=_size(length))
+def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, url: str) -> tuple[Enclosure, ...]:
+    """The files of the entry, then what its text plays."""
+    if not (raw.files or summary.players or content.players):
+        return ()
+    found: dict[str, Enclosure] = {}
+    for file in raw.files:
+        enclosure = _enclosure(file, raw, url)
+        # a picture in several sizes is one picture
+        if enclosure and (key := enclosure.url.partition("?")[0] if file.is_image else enclosure.url) not in found:
+            found[key] = enclosure
+    for player in (*summary.players, *content.players):
+        found.setdefault(player.url, Enclosure(url=player.url, type=player.type))
+    return tuple(found.values())[:_MAX_ENCLOSURES]
 
 
-def _size(length: str) -> int | None:
-    value = int(length) if length.strip().isdecimal() and len(length) < 20 else 0
-    return value if 0 < value < _MAX_SIZE_BYTES else None
+def _enclosure(file: RawFile, raw: RawEntry, url: str) -> Enclosure | None:
+    address = safe_url(file.url, url)
+    if address is None or is_decoration(address):
+        return None
+    kind = clean_line(file.type, graphemes=100).lower()
+    if "/" not in kind or kind == "application/octet-stream":
+        kind = (
+            media_type_of(address) or kind or (f"{file.medium}/*" if file.medium in {"audio", "video", "image"} else "")
+        )
+    is_episode = not file.is_image
+    return Enclosure(
+        url=address,
+        type=kind,
+        size_bytes=_number(file.length, _MAX_SIZE_BYTES),
+        duration_s=_seconds(file.duration),
+        season=_number(raw.season, 100_000) if is_episode else None,
+        episode=_number(raw.episode, 1_000_000) if is_episode else None,
+    )
+
+
+def _number(written: str, limit: int) -> int | None:
+    written = written.strip()
+    value = int(written) if written.isdecimal() and len(written) < 20 else 0
+    return value if 0 < value < limit else None
+
+
+def _seconds(written: str) -> int | None:
+    """itunes:duration: 3723, 62:03 or 1:02:03; fractions are dropped."""
+    parts = written.strip().split(":") if written else []
+    parts[-1:] = [part.partition(".")[0] for part in parts[-1:]]
+    if not 1 <= len(parts) <= 3 or not all(part.isdecimal() and len(part) < 8 for part in parts):
+        return None
+    seconds = 0
+    for part in parts:
+        seconds = seconds * 60 + int(part)
+    return seconds if 0 < seconds < 10_000_000 else None
 
 
 def _content_hash(title: str, summary: str, content: str, enclosures: Iterable[Enclosure]) -> bytes:
-    """What a reader would call the content: words and media, without ids, dates, counters and markup."""
-    parts = (title, summary, content, *[enclosure.url.partition("?")[0] for enclosure in enclosures], "")
-    return hashlib.sha256(_HASH_VERSION + "\0".join(parts).encode("utf-8", "replace")).digest()
+    """What a reader would call the content: words and media, without ids, dates, counters, markup and pictures' sizes."""
+    media: Iterator[str] = (
+        enclosure.url.partition("?")[0] for enclosure in enclosures if not enclosure.type.startswith("image/")
+    )
+    return hashlib.sha256(
+        _HASH_VERSION + "\0".join((title, summary, content, *media, "")).encode("utf-8", "replace")
+    ).digest()

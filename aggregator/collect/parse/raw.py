@@ -1,57 +1,69 @@
 """An entry as its format gave it, before cleaning: what XML and JSON feeds have in common.
 
-Nobody changes these. They are not frozen because there are hundreds in a document, and making them would take a third
-longer.
+Nobody changes these values. They are not frozen because there are hundreds in a document, and creating frozen ones
+takes a third longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import struct_time
+from typing import NamedTuple
 
-from aggregator.model import Upstream
+from aggregator.model import UNCOUNTED, Upstream
 
-__all__ = ["RawContent", "RawDate", "RawEntry"]
+__all__ = ["RawContent", "RawEntry", "RawFile"]
 
 
 @dataclass(slots=True, kw_only=True)
 class RawContent:
-    """A piece of text of unknown intent."""
+    """A text construct: a title, a summary or a content."""
 
     value: str
     html: bool = True
-    #: what its relative addresses are relative to
+    #: the xml:base in scope, absolute; "": none is declared
     base: str = ""
+    #: the xml:lang in scope
     language: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class RawDate:
-    """A date as written, and another reading of it (UTC)."""
+class RawFile(NamedTuple):
+    """A media file of an entry; numbers as written."""
 
-    raw: str
-    otherwise: Callable[[], struct_time | None] | None = None
+    url: str
+    type: str = ""
+    length: str = ""
+    duration: str = ""
+    #: Media RSS: image, audio, video, document, executable
+    medium: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a picture, by what the feed says."""
+        return self.medium == "image" or self.type.lower().startswith("image/")
 
 
 @dataclass(slots=True, kw_only=True)
 class RawEntry:
-    """Everything unchecked."""
+    """Everything unchecked. Addresses are resolved where the format says what they are relative to."""
 
-    base: str
     guid: str = ""
     #: candidates for its address, best first
     links: tuple[str, ...] = ()
     title: RawContent | None = None
     summary: RawContent | None = None
     content: RawContent | None = None
-    author: str = ""
-    published: RawDate | None = None
-    updated: RawDate | None = None
+    #: as written: names, e-mail addresses, or both
+    authors: tuple[str, ...] = ()
+    published: str = ""
+    updated: str = ""
     language: str | None = None
     categories: tuple[str, ...] = ()
     #: candidates for its picture, best first
     images: tuple[str, ...] = ()
-    #: (address, type, size in bytes as written)
-    enclosures: tuple[tuple[str, str, str], ...] = ()
-    upstream: Upstream = field(default_factory=Upstream)
+    #: the picture of the show it is an episode of: used when nothing else is found
+    show_image: str = ""
+    files: tuple[RawFile, ...] = ()
+    #: of a podcast's episode, as written
+    season: str = ""
+    episode: str = ""
+    upstream: Upstream = field(default=UNCOUNTED)

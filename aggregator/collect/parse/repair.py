@@ -32,10 +32,6 @@ _START = re.compile(
     r"<(?:\?xml\b|!DOCTYPE\b|!--|(?:[\w-]{1,20}:)?(?:rss|rdf|feed|channel|opml|urlset)\b)", re.IGNORECASE
 )
 _NAME = re.compile(r"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)")
-#: a guid that is no address: without this mark feedparser would resolve it against the feed's
-_GUID = re.compile(
-    r"<((?:[\w-]++:)?(?:guid|id))((?:\s+(?!is)[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*>(?!\s*(?:<!\[CDATA\[)?\s*https?:)"
-)
 _ENTRY_END = re.compile(r"</(?:[\w-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 _TAG_END = re.compile(r"\s*>")
 
@@ -78,7 +74,7 @@ def repair(text: str, *, max_entries: int = 2000, encoded: bytes | None = None) 
         body, outside = thinned, "".join(_pieces(thinned)[::2])
     truncated = bool(root) and not _closed(outside, root)
     return Repaired(
-        text='<?xml version="1.0" encoding="utf-8"?>' + _GUID.sub(r'<\1\2 isPermaLink="false">', body),
+        text=body,
         root=root.rpartition(":")[2].lower(),
         truncated=truncated,
         complete_entries=len(_ENTRY_END.findall(outside)) if truncated else None,

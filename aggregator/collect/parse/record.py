@@ -1,0 +1,302 @@
+"""What the elements of a feed or an entry say, and what that makes of them: Record → RawEntry, FeedInfo.
+
+A reader stores each text and value under the name of its element; the lists below say which of them become a title, a
+summary, a date, best first. Both readers of XML, ours and feedparser's, fill in records, so both follow these lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from aggregator.collect.clean import clean_line, safe_url
+from aggregator.collect.parse.normalize import language_tag, plain_words
+from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
+from aggregator.model import UNCOUNTED, FeedInfo, Upstream
+
+__all__ = ["MAX_OF_A_KIND", "Link", "Record", "entry_of", "info_of", "new_location_of"]
+
+#: categories, links, authors, files of one record that are kept (HOSTILE X5)
+MAX_OF_A_KIND = 64
+
+_TITLES = ("title", "dc:title", "itunes:title", "media:title")
+_SUMMARIES = ("description", "summary", "dc:description", "dcterms:abstract")
+_CONTENTS = ("content", "content:encoded", "body", "repeated")
+#: they describe a media file or repeat the item in short: used only where the item has no words of its own
+_SUBSTITUTES = ("itunes:summary", "media:description", "itunes:subtitle")
+_FEED_DESCRIPTIONS = (
+    "description",
+    "subtitle",
+    "tagline",
+    "itunes:summary",
+    "summary",
+    "dc:description",
+    "itunes:subtitle",
+)
+_IDS = ("guid", "id", "rdf:about", "dc:identifier")
+_PUBLISHED = (
+    "pubdate",
+    "published",
+    "issued",
+    "dcterms:issued",
+    "created",
+    "dcterms:created",
+    "dc:date",
+    "dcterms:date",
+)
+_UPDATED = ("updated", "modified", "dcterms:modified", "dc:date", "dcterms:date", "lastbuilddate")
+_LANGUAGES = ("language", "dc:language")
+_FEED_IMAGES = ("itunes:image", "image", "logo", "media:thumbnail", "icon")
+_HTML_TYPES = frozenset({"", "text/html", "html", "xhtml", "application/xhtml+xml"})
+_ALTERNATE = frozenset({"alternate", ""})
+#: media types that are players rather than files
+_PLAYERS = frozenset({"application/x-shockwave-flash", "text/html"})
+_MAX_IMAGES = 8
+_MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: the least that `sy:updatePeriod` may ask for; hourly is what WordPress writes whatever the truth is
+_PERIODS = {
+    "daily": timedelta(days=1),
+    "weekly": timedelta(weeks=1),
+    "monthly": timedelta(days=30),
+    "yearly": timedelta(days=365),
+}
+
+
+class Link(NamedTuple):
+    """An Atom link, or an RSS enclosure (rel ``enclosure``); its address is absolute."""
+
+    href: str
+    rel: str = "alternate"
+    type: str = ""
+    length: str = ""
+
+
+class Record:
+    """What one feed, entry or atom:source has said so far."""
+
+    __slots__ = (
+        "authors",
+        "categories",
+        "files",
+        "images",
+        "links",
+        "skip_days",
+        "skip_hours",
+        "source",
+        "texts",
+        "values",
+    )
+
+    def __init__(self) -> None:
+        self.texts: dict[str, RawContent] = {}
+        self.values: dict[str, str] = {}
+        self.links: list[Link] = []
+        self.authors: list[str] = []
+        self.categories: list[str] = []
+        self.files: list[RawFile] = []
+        #: (element, address)
+        self.images: list[tuple[str, str]] = []
+        self.skip_hours: list[str] = []
+        self.skip_days: list[str] = []
+        self.source: Record | None = None
+
+    def add_text(self, name: str, piece: RawContent) -> None:
+        """The first text under a name; of several contents, and of what is repeated, the longest."""
+        if name in self.texts and name not in _CONTENTS:
+            name = "repeated"
+        before = self.texts.get(name)
+        if before is None or len(piece.value) > len(before.value):
+            self.texts[name] = piece
+
+    def add_value(self, name: str, value: str) -> None:
+        """The first value under a name that is not empty."""
+        if value and name not in self.values:
+            self.values[name] = value
+
+    def first_text(self, names: Iterable[str]) -> RawContent | None:
+        """The text under the first of these names that has one."""
+        return next((piece for name in names if (piece := self.texts.get(name))), None)
+
+    def first_value(self, names: Iterable[str]) -> str:
+        """The value under the first of these names that has one."""
+        return next((value for name in names if (value := self.values.get(name))), "")
+
+    def images_of(self, name: str) -> list[str]:
+        """The pictures that elements of this name gave."""
+        return [url for element, url in self.images if element == name]
+
+
+def entry_of(record: Record, feed: Record) -> RawEntry:
+    """The entry that `record` describes; what it inherits comes from its atom:source, then from the feed."""
+    title, content = record.first_text(_TITLES), _content(record)
+    summary = record.first_text(_SUMMARIES)
+    if content is None:
+        summary, content = _summary_and_content(record)
+    values = record.values
+    files = _files(record)
+    pieces = [piece for piece in (content, summary, title) if piece]
+    return RawEntry(
+        guid=record.first_value(_IDS),
+        links=_links(record, files),
+        title=title,
+        summary=summary,
+        content=content,
+        authors=_authors(record, feed),
+        published=record.first_value(_PUBLISHED) or record.first_value(_UPDATED),
+        updated=record.first_value(_UPDATED),
+        language=record.first_value(_LANGUAGES) or next((piece.language for piece in pieces if piece.language), None),
+        categories=tuple(record.categories),
+        images=_images(record),
+        show_image=next(iter(feed.images_of("itunes:image")), "") if files or "itunes:duration" in values else "",
+        files=files,
+        season=record.first_value(("itunes:season", "podcast:season")),
+        episode=record.first_value(("itunes:episode", "podcast:episode")),
+        upstream=_upstream(values),
+    )
+
+
+def info_of(record: Record, url: str) -> FeedInfo:
+    """What the feed in the document at `url` says about itself."""
+    links = _links(record, ())
+    return FeedInfo(
+        title=_one_line(record.first_text(_TITLES)),
+        link=next((link for each in links if (link := safe_url(each, url))), None),
+        description=_one_line(record.first_text(_FEED_DESCRIPTIONS)),
+        language=language_tag(record.first_value((*_LANGUAGES, "xml:lang"))),
+        image_url=next((image for each in _feed_images(record) if (image := safe_url(each, url))), None),
+        self_url=next(iter(_related(record, "self", url)), None),
+        hubs=tuple(dict.fromkeys(_related(record, "hub", url)))[:5],
+        ttl=_ttl(record.values.get("ttl", "")),
+        skip_hours=_skip_hours(record.skip_hours),
+        skip_days=_skip_days(record.skip_days),
+        update_every=_update_every(record.values),
+    )
+
+
+def new_location_of(record: Record, url: str) -> str | None:
+    """Where the publisher says the feed is to be found from now on; None: it does not say, or it is there already."""
+    found = safe_url(record.first_value(("itunes:new-feed-url", "newlocation")), url)
+    return found if found != safe_url(url) else None
+
+
+def _content(record: Record) -> RawContent | None:
+    """The longest of an entry's contents: alternatives in several types are the same words."""
+    pieces = [piece for name in _CONTENTS if (piece := record.texts.get(name))]
+    return max(pieces, key=lambda piece: len(piece.value)) if pieces else None
+
+
+def _summary_and_content(record: Record) -> tuple[RawContent | None, RawContent | None]:
+    """Of an entry without a content: the longer of two summaries is one; words of its media stand in for none."""
+    pieces = sorted(
+        [piece for name in _SUMMARIES if (piece := record.texts.get(name))], key=lambda piece: len(piece.value)
+    )
+    if len(pieces) > 1:
+        return pieces[0], pieces[-1]
+    return (pieces[0] if pieces else record.first_text(_SUBSTITUTES)), None
+
+
+def _links(record: Record, files: tuple[RawFile, ...]) -> tuple[str, ...]:
+    """FeedBurner's record of the original, the entry's link, its id if that is one, and at last its media file."""
+    values, alternates = record.values, [link for link in record.links if link.rel in _ALTERNATE]
+    return tuple(
+        filter(
+            None,
+            (
+                values.get("feedburner:origlink"),
+                values.get("link"),
+                *[link.href for link in alternates if link.type in _HTML_TYPES],
+                values.get("permalink"),
+                *[link.href for link in alternates],
+                *[file.url for file in files],
+            ),
+        )
+    )
+
+
+def _files(record: Record) -> tuple[RawFile, ...]:
+    """Enclosures, then what Media RSS lists; itunes:duration is that of the first sound or film."""
+    if not (record.files or record.links):
+        return ()
+    files = [
+        RawFile(link.href, link.type, link.length) for link in record.links if link.rel == "enclosure" and link.href
+    ]
+    files += [file for file in record.files if file.type.lower() not in _PLAYERS]
+    duration = record.values.get("itunes:duration", "")
+    if duration and files and not files[0].duration and not files[0].is_image:
+        files[0] = files[0]._replace(duration=duration)
+    return tuple(files)
+
+
+def _images(record: Record) -> tuple[str, ...]:
+    if not (record.images or record.files or record.links):
+        return ()
+    images = [file.url for file in record.files if file.is_image]
+    images += record.images_of("media:thumbnail")
+    images += [link.href for link in record.links if link.rel == "enclosure" and link.type.startswith("image/")]
+    images += [url for name, url in record.images if name != "media:thumbnail"]
+    return tuple(images[:_MAX_IMAGES])
+
+
+def _authors(record: Record, feed: Record) -> tuple[str, ...]:
+    """RFC 4287, 4.2.1: those of the entry, else of its source, else of the feed."""
+    source = record.source
+    return tuple(record.authors or (source.authors if source else ()) or feed.authors)
+
+
+def _upstream(values: Mapping[str, str]) -> Upstream:
+    """What an entry reports of itself."""
+    comments = _most(values, ("slash:comments", "thr:total"))
+    views = _most(values, ("media:statistics views",))
+    votes = _most(values, ("media:starrating count", "media:statistics favorites"))
+    if comments is None and views is None and votes is None:
+        return UNCOUNTED
+    return Upstream(comments=comments, views=views, votes=votes)
+
+
+def _most(values: Mapping[str, str], names: Iterable[str]) -> int | None:
+    return max((count for name in names if (count := _count(values.get(name, ""))) is not None), default=None)
+
+
+def _count(value: str) -> int | None:
+    value = value.strip()
+    return int(value) if value.isdecimal() and len(value) < 16 else None
+
+
+def _one_line(piece: RawContent | None) -> str:
+    return clean_line(plain_words(piece)) if piece else ""
+
+
+def _feed_images(record: Record) -> list[str]:
+    named = [each for name in _FEED_IMAGES for each in record.images_of(name)]
+    return named + [file.url for file in record.files if file.is_image]
+
+
+def _related(record: Record, rel: str, url: str) -> list[str]:
+    found = (safe_url(link.href, url) for link in record.links if rel in link.rel.split())
+    return [link for link in found if link]
+
+
+def _ttl(minutes: str) -> timedelta | None:
+    value = _count(minutes) or 0
+    return timedelta(minutes=min(value, _MAX_TTL)) if value >= _MIN_TTL else None
+
+
+def _skip_hours(written: Iterable[str]) -> frozenset[int]:
+    """Hours, UTC; 24 is midnight in RSS 0.91. A feed that names all of them asks for nothing."""
+    numbers = [int(hour) for hour in written if hour.isdecimal() and len(hour) <= 2]
+    hours = frozenset(hour % 24 for hour in numbers if hour <= 24)
+    return hours if len(hours) < 24 else frozenset()
+
+
+def _skip_days(written: Iterable[str]) -> frozenset[int]:
+    named = {day.lower() for day in written}
+    days = frozenset(number for number, day in enumerate(_DAYS) if day in named)
+    return days if len(days) < 7 else frozenset()
+
+
+def _update_every(values: Mapping[str, str]) -> timedelta | None:
+    period = _PERIODS.get(values.get("sy:updateperiod", "").lower())
+    frequency = _count(values.get("sy:updatefrequency", "")) or 1
+    return period / frequency if period else None
