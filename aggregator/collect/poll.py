@@ -234,7 +234,7 @@ class Poller:
             self._fingerprints.put(digest, feed.fingerprint)
         poll = asked.ended()
         found = identify(
-            feed.entries,
+            [entry for entry in feed.entries if not entry.is_empty],
             known,
             source_url=source.subscription.url,
             now=poll.now,

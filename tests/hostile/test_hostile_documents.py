@@ -140,7 +140,7 @@ ROWS = [
     row("X15 JSON 1.0", json_feed("X15 JSON 1.0", "1")),
     row("X15 JSON 1.1", json_feed("X15 JSON 1.1")),
     row("X15 CDF", CDF),
-    row("X16", document("X16", more="<item></item><item><title/><link/><guid/></item>"), new=("X16 new", "(untitled)")),
+    row("X16", document("X16", more="<item></item><item><title/><link/><guid/></item>"), new=("X16 new",)),
     row(
         "X17",
         document("X17", more="".join(f"<item><title>X17 {n} of them</title><guid>g</guid></item>" for n in "abc")),

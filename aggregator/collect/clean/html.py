@@ -161,7 +161,9 @@ def _linked(found: re.Match[str]) -> str:
     address, behind = found[0], ""
     if len(address) > MAX_URL_CHARS:
         return address
-    while (last := address[-1:]) and (last in ".,;:!?'\u2019\u201d\u2026" or (last == ")" and "(" not in address)):
+    while (last := address[-1:]) and (
+        last in ".,;:!?'\u2019\u201d\u2026" or (last == ")" and address.count(")") > address.count("("))
+    ):
         if last == ";" and (reference := re.search(r"&(?:amp|lt|gt|quot);$", address)):
             if reference[0] == "&amp;":
                 break

@@ -209,18 +209,18 @@ class _Expansion:
         return self._link(f"https://www.youtube.com/embed/{number}" if number else "", ""), self._behind(name, end)
 
     def media(self, name: str, tag: re.Match[str]) -> tuple[str, int]:
-        """A video or audio: a link to each of its files."""
+        """A video or audio: a link to its file."""
         end = tag.end() if tag[2].endswith("/") else self._end_of(name, tag.end())
         attributes = _attributes(tag[2])
         offers = [attributes, *[_attributes(each[2]) for each in _TAG.finditer(self._source, tag.end(), end)]]
         files = [(offer.get("src") or offer.get("data-src") or "", offer.get("type", "")) for offer in offers]
         kind = name.removeprefix("amp-")
-        links = [
+        # several are the same in several formats
+        links = (
             self._link(address, attributes.get("title", ""), file_type or media_type_of(address) or f"{kind}/*")
             for address, file_type in files[:8]
-            if _is_address(address)
-        ]
-        return "".join(links[:1] or links), self._behind(name, end)
+        )
+        return next(filter(None, links), ""), self._behind(name, end)
 
     def _link(self, address: str, title: str, kind: str = "") -> str:
         url = safe_url(html.unescape(address), self._base) if self._links_players and _is_address(address) else None
@@ -293,7 +293,7 @@ def _from_set(attributes: Attributes) -> str:
         ]
         fitting = [each for each in candidates if each[0] <= _MAX_WIDTH] or candidates[:1]
         if fitting:
-            return max(fitting)[1]
+            return str(max(fitting)[1])
     return ""
 
 

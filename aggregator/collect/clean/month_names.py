@@ -6,8 +6,9 @@ Loaded when the first date comes that is not in English: reading the names of al
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, Literal
 
 __all__ = ["month_of", "weekday_of"]
 
@@ -19,6 +20,13 @@ _LANGUAGES = (
     "vi", "th", "ka", "hy", "kk", "sq", "ca", "eu", "gl", "cy", "ga", "af",
 )  # fmt: skip
 _MIN_PREFIX_CHARS = 3
+#: "3 november" and "november 2026" differ in some languages
+_FORMS: Final[tuple[tuple[Literal["wide", "abbreviated"], Literal["format", "stand-alone"]], ...]] = (
+    ("wide", "format"),
+    ("wide", "stand-alone"),
+    ("abbreviated", "format"),
+    ("abbreviated", "stand-alone"),
+)
 _ENGLISH_MONTHS = {
     **{name.casefold(): number for number, name in enumerate(calendar.month_name) if name},
     **{name.casefold(): number for number, name in enumerate(calendar.month_abbr) if name},
@@ -29,77 +37,52 @@ _ENGLISH_DAYS = {
     **{name.casefold(): number for number, name in enumerate(calendar.day_abbr)},
 }
 
+Kind = Literal["months", "days"]
 #: name → the numbers it has, in one language or in several
 Names = Mapping[str, frozenset[int]]
 
 
 def month_of(word: str, language: str | None = None) -> int | None:
-    """1 to 12, by the name of a month or its usual abbreviation; None: unknown, or another month in another language."""
-    return _number(word, language, _ENGLISH_MONTHS, _months)
+    """1 to 12, by the name of a month or an abbreviation; None: unknown, or several months in several languages."""
+    return _number(word, language, _ENGLISH_MONTHS, "months")
 
 
 def weekday_of(word: str, language: str | None = None) -> int | None:
-    """0 (Monday) to 6, by the name of a weekday or its usual abbreviation; None as `month_of`."""
-    return _number(word, language, _ENGLISH_DAYS, _days)
+    """0 (Monday) to 6, by the name of a weekday or an abbreviation; None as `month_of`."""
+    return _number(word, language, _ENGLISH_DAYS, "days")
 
 
-def _number(word: str, language: str | None, english: Mapping[str, int], names: _Loader) -> int | None:
+def _number(word: str, language: str | None, english: Mapping[str, int], kind: Kind) -> int | None:
     word = word.casefold().strip(".")
-    tag = (language or "").lower().partition("-")[0]
-    if tag in {"", "en"} and word in english:
-        return english[word]
-    if tag and (found := _only(names((tag,)), word)):
-        return found.number
-    if word in english:
-        return english[word]
-    found = _only(names(_LANGUAGES), word)
-    return found.number if found else None
+    tag = (language or "en").lower().partition("-")[0]
+    if tag != "en" and (number := _only(_names(kind, (tag,)), word)) is not None:
+        return number
+    return english[word] if word in english else _only(_names(kind, _LANGUAGES), word)
 
 
-class _Found:
-    """A number that may be 0."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def _only(names: Names, word: str) -> _Found | None:
+def _only(names: Names, word: str) -> int | None:
     """The one number of a name; else of all names that begin so."""
     numbers = names.get(word)
     if numbers is None and len(word) >= _MIN_PREFIX_CHARS:
         numbers = frozenset(number for name, several in names.items() if name.startswith(word) for number in several)
-    return _Found(next(iter(numbers))) if numbers and len(numbers) == 1 else None
+    return next(iter(numbers)) if numbers and len(numbers) == 1 else None
 
 
-class _Loader:
-    """Reads names of one kind; remembers them."""
+@lru_cache(maxsize=64)
+def _names(kind: Kind, languages: tuple[str, ...]) -> Names:
+    from babel.core import UnknownLocaleError
+    from babel.dates import get_day_names, get_month_names
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-
-    @cache  # noqa: B019 - there are two of these, which live as long as the process
-    def __call__(self, languages: tuple[str, ...]) -> Names:
-        from babel.core import UnknownLocaleError
-        from babel.dates import get_day_names, get_month_names
-
-        read = get_month_names if self._kind == "months" else get_day_names
-        found: dict[str, set[int]] = {}
-        for language in languages:
-            for width in ("wide", "abbreviated"):
-                for context in ("format", "stand-alone"):
-                    try:
-                        names = read(width, context, language)  # type: ignore[arg-type] # of these words
-                    except (UnknownLocaleError, ValueError, LookupError):
-                        continue
-                    _add(found, names.items())
-        return {name: frozenset(numbers) for name, numbers in found.items()}
-
-
-def _add(found: dict[str, set[int]], names: Iterable[tuple[int, str]]) -> None:
-    for number, name in names:
-        plain = name.casefold().strip(".")
-        if not plain.isdigit():
-            found.setdefault(plain, set()).add(number)
-
-
-_months, _days = _Loader("months"), _Loader("days")
+    read = get_month_names if kind == "months" else get_day_names
+    found: dict[str, set[int]] = {}
+    for language in languages:
+        for width, context in _FORMS:
+            try:
+                names = read(width, context, language)
+            except (UnknownLocaleError, ValueError, LookupError):  # a language without names
+                break
+            for number, name in names.items():
+                plain = name.casefold().strip(".")
+                if not plain.isdigit():
+                    found.setdefault(plain, set()).add(number)
+    return {name: frozenset(numbers) for name, numbers in found.items()}

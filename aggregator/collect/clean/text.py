@@ -42,6 +42,7 @@ _MARK_RUN = re.compile(rf"{_MARK.pattern}{{{_MAX_MARKS},}}")
 _NON_ASCII = re.compile("[^\x00-\x7f]+")
 #: encodings as which UTF-8 is misread; "sloppy" as browsers have them, with all 256 bytes (ftfy.bad_codecs)
 _MISREADINGS = ("latin-1", "sloppy-windows-1252", "sloppy-windows-1251", "sloppy-windows-1250", "mac-roman", "cp437")
+_CERTAIN_BYTES = 8
 #: no repairs of single letters within a text that is sound otherwise
 _WHOLE_TEXTS = ftfy.TextFixerConfig(decode_inconsistent_utf8=False, explain=False)
 #: what windows-1252 has where Unicode has controls
@@ -95,12 +96,13 @@ def _misread_as(text: str) -> str:
 
 
 def _read_again(text: str, encoding: str) -> str:
-    if not is_bad(text):
-        return text
     try:
-        return text.encode(encoding).decode()
+        mended = text.encode(encoding).decode()
     except UnicodeError:  # not by this encoding alone, or with a letter lost: ftfy knows the ways
-        return ftfy.fix_encoding(text, _WHOLE_TEXTS)
+        return ftfy.fix_encoding(text, _WHOLE_TEXTS) if is_bad(text) else text
+    # so many letters are no valid UTF-8 by chance; of a few, ftfy knows which nobody writes
+    is_certain = len("".join(_NON_ASCII.findall(mended)).encode()) >= _CERTAIN_BYTES
+    return mended if is_certain or is_bad(text) else text
 
 
 def _is_printable(text: str) -> bool:

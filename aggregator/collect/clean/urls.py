@@ -7,6 +7,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
+from aggregator.collect.hosts import ascii_host
+
 __all__ = ["MAX_URL_CHARS", "is_private_host", "safe_url"]
 
 MAX_URL_CHARS = 2048
@@ -78,7 +80,7 @@ def _ascii_host(host: str) -> str | None:
         ip_address(host.partition("%")[0])
         return f"[{host}]"
     if not host.isascii():
-        host = host.encode("idna").decode("ascii")
+        host = ascii_host(host)
     return host if _HOST_NAME.fullmatch(host) and len(host) <= 253 else None
 
 

@@ -38,6 +38,8 @@ _CODECS = {
 _SEVEN_BIT = frozenset({"iso2022-jp", "hz"})
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]+)", re.IGNORECASE)
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:+-]{1,40})", re.IGNORECASE)
+#: a letter in UTF-8, which no text in another encoding holds but by chance
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 #: `<?` or `<r` in UTF-16 without a mark
 _BARE_UTF16 = ((re.compile(rb"<\x00[?!a-zA-Z]\x00"), "utf-16-le"), (re.compile(rb"\x00<\x00[?!a-zA-Z]"), "utf-16-be"))
 
@@ -85,8 +87,9 @@ def _by_label(body: bytes, candidates: list[str]) -> tuple[str, tuple[str, ...]]
     """Bytes that are not UTF-8 as a whole."""
     loosely = body.decode("utf-8", "replace")
     lost = loosely.count("\ufffd")
-    multibyte = sum(byte >= 0xC2 for byte in body) - lost
-    if multibyte > 10 * lost:  # UTF-8 with a few broken places, such as the cut at its end
+    letters = len(_MULTIBYTE.findall(body))
+    # UTF-8 with a few broken places, such as the cut at its end; where that is all that is said, one letter is enough
+    if letters > 10 * lost or (letters >= lost and set(candidates) == {"utf-8"}):
         return loosely, ("bad-bytes",)
     for codec in candidates:
         if codec != "utf-8" and (text := _strict(body, codec)) is not None:

@@ -37,7 +37,7 @@ _MAX_GUID_CHARS = 2048
 _MAX_SIZE_BYTES = 2**62
 _MAX_AUTHOR_CHARS = 500
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}")
-#: an address of RFC 5322; the name in brackets behind it is the author's (RSS 2.0). An account (@jane@example.org) is none
+#: an address of RFC 5322, behind which a name may stand in brackets (RSS 2.0); @jane@example.org is an account, not one
 _ADDRESS = r"(?:mailto:\s*)?(?:\"[^\"]{0,64}\"|(?<![\w@])[^\s@<>(),;:\"]{1,128})@[^\s@<>(),;:\"]{1,255}"
 _NAMED_ADDRESS = re.compile(rf"<?{_ADDRESS}>?\s*\(([^()@]{{1,200}})\)")
 _BRACKETED = re.compile(rf"[<(\[]\s*{_ADDRESS}\s*[>)\]]|{_ADDRESS}")
@@ -101,7 +101,7 @@ def language_tag(value: str | None) -> str | None:
 
 
 def name_of(author: str) -> str:
-    """The name in ``Jane <j@example.org>``, ``j@example.org (Jane)``, ``Jane (j@example.org)``; "" for an address alone.
+    """The name in ``Jane <j@example.org>`` or ``j@example.org (Jane)`` or ``Jane (j@example.org)``; "" for none.
 
     Addresses of people are not for republishing (RFC 5322 3.4; RSS 2.0, author).
     """
@@ -245,7 +245,7 @@ def _seconds(written: str) -> int | None:
 
 
 def _content_hash(title: str, summary: str, content: str, enclosures: Iterable[Enclosure]) -> bytes:
-    """What a reader would call the content: words and media, without ids, dates, counters, markup and pictures' sizes."""
+    """What a reader would call the content: words and media, without ids, dates, counters, markup and pictures."""
     media: Iterator[str] = (
         enclosure.url.partition("?")[0] for enclosure in enclosures if not enclosure.type.startswith("image/")
     )

@@ -33,6 +33,11 @@ _START = re.compile(
 )
 _NAME = re.compile(r"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)")
 _ENTRY_END = re.compile(r"</(?:[\w-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+_ENTRY_START = re.compile(r"<(?:[\w-]+:)?(?:item|entry)[\s>/]", re.IGNORECASE)
+#: comments are taken with what is in them
+_TAG = re.compile(r"<!--.*?-->|<(/?)([A-Za-z_][\w.:-]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
+_NESTED_START = re.compile(r"<!\[CDATA\[(?:\s*<!\[CDATA\[)+")
+_NESTED_END = re.compile(r"\]\]>(?:\s*\]\]>|\]\]<!\[CDATA\[>\]\]>)+|\]\]\]\]><!\[CDATA\[>\]\]>")
 _TAG_END = re.compile(r"\s*>")
 
 
@@ -66,18 +71,21 @@ def repair(text: str, *, max_entries: int = 2000, encoded: bytes | None = None) 
         warnings.append("control-characters")
     root, at = root_of(text)
     head, body = text[:at], text[at:]
-    pieces, changed = _resolve(_pieces(body), _declared(head))
+    pieces, changed = _resolve(_pieces(_without_nested_sections(body)), _declared(head))
     warnings += ["bad-references"] if changed else []
     body, outside = "".join(pieces), "".join(pieces[::2])
     if outside.count("</") > max_entries and (thinned := _thinned(body, max_entries)):
         warnings.append("item-cap")
         body, outside = thinned, "".join(_pieces(thinned)[::2])
     truncated = bool(root) and not _closed(outside, root)
+    complete = len(_ENTRY_END.findall(outside)) if truncated else None
+    if complete:
+        body = _closed_behind_last_entry(body)
     return Repaired(
         text=body,
         root=root.rpartition(":")[2].lower(),
         truncated=truncated,
-        complete_entries=len(_ENTRY_END.findall(outside)) if truncated else None,
+        complete_entries=complete,
         warnings=tuple(warnings),
     )
 
@@ -189,6 +197,27 @@ def _thinned(body: str, most: int) -> str | None:
         return None
     half = most // 2
     return body[: ends[half - 1]] + body[ends[-half - 1] :]
+
+
+def _closed_behind_last_entry(body: str) -> str:
+    """A document that ends too early, cut behind its last complete entry, and what is open there closed."""
+    pieces = _pieces(body)
+    end = next(place for place in range(len(pieces) - 1, -1, -2) if _ENTRY_END.search(pieces[place]))
+    last = list(_ENTRY_END.finditer(pieces[end]))[-1]
+    pieces = [*pieces[:end], pieces[end][: last.end()]]
+    entry = _ENTRY_START.search("".join(pieces[::2]))
+    opened: list[str] = []
+    for closing, name, empty in _TAG.findall("".join(pieces[::2])[: entry.start()] if entry else ""):
+        if not closing and not empty:
+            opened.append(name)
+        elif closing and name in opened:
+            del opened[len(opened) - 1 - opened[::-1].index(name) :]
+    return "".join((*pieces, *[f"</{name}>" for name in reversed(opened)]))
+
+
+def _without_nested_sections(body: str) -> str:
+    """Where CDATA marks were put around CDATA marks, one pair of them is left."""
+    return _NESTED_END.sub("]]>", _NESTED_START.sub("<![CDATA[", body)) if _NESTED_START.search(body) else body
 
 
 def _closed(outside: str, root: str) -> bool:

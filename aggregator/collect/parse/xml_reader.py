@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import html.entities
 import re
 from typing import NamedTuple
 from xml.parsers import expat
@@ -50,7 +51,7 @@ _HTML_TAG = re.compile(
     r"|img|ins|li|ol|p|pre|q|s|section|small|span|strike|strong|sub|sup|table|tbody|td|th|tr|tt|u|ul|video)\b[^<>]*>",
     re.IGNORECASE,
 )
-_CLOSING_TAG = re.compile(r"</\w+>")
+_CLOSING_TAG, _PICTURE = re.compile(r"</\w+>"), re.compile(r"<img\s[^<>]*src=", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 _NAME_TOKEN = re.compile(r"</?([A-Za-z_][\w.-]*):|\s([A-Za-z_][\w.-]*):[\w.-]+\s*=")
 _ROOT = re.compile(r"<[A-Za-z_][\w.:-]*")
@@ -182,10 +183,10 @@ class _Reader:
                 self._scope = scope.inner(attributes)
         self._stack.append((rule, attributes, scope, rules, self._record))
         self._rules = None
-        if type(rule) is Text:
+        if isinstance(rule, Text):
             self._markup = []
             self._is_xhtml = _is_xhtml(attributes, rule.default)
-        elif type(rule) is Container:
+        elif isinstance(rule, Container):
             self._rules = rule.children
             if rule.record:
                 self._begin_record(rule.record, attributes)
@@ -195,11 +196,11 @@ class _Reader:
             self._end_inside()
             return
         rule, attributes, scope, self._rules, record = self._stack.pop()
-        if type(rule) is Text:
+        if isinstance(rule, Text):
             self._end_text(rule, attributes)
         else:
             self._record = record
-            leaf = rule.leaf if type(rule) is Container else rule
+            leaf = rule.leaf if isinstance(rule, Container) else rule
             if leaf is not None:
                 leaf(record, attributes, "".join(self._text).strip(), self._scope.resolve)
         self._text.clear()
@@ -335,10 +336,10 @@ def _kind(attributes: Attributes, default: str, value: str, *, is_atom: bool) ->
 
 
 def _looks_like_html(value: str) -> bool:
-    """Whether a text has end tags or character references, and no others than those of HTML."""
-    if "&" not in value and "</" not in value:
+    """Whether a text has end tags, pictures or character references, and no others than those of HTML."""
+    if "&" not in value and "<" not in value:
         return False
-    if not (_CLOSING_TAG.search(value) or _ENTITY.search(value)):
+    if not (_CLOSING_TAG.search(value) or _ENTITY.search(value) or _PICTURE.search(value)):
         return False
     return all(f"{name};" in html.entities.html5 for name in re.findall(r"&([a-zA-Z]\w*);", value)) and not re.sub(
         r"<[^a-zA-Z/!]|<!--.*?-->", "", _HTML_TAG.sub("", value), flags=re.DOTALL

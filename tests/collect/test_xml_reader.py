@@ -1,0 +1,499 @@
+"""The XML reader and what cleaning makes of what it reads: each kind of fault that feeds have, with an input of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from aggregator.collect.parse import parse_sync
+from aggregator.collect.parse.normalize import name_of
+from aggregator.model import Document, ParsedEntry, ParsedFeed
+
+URL = "https://feeds.example/all/feed.xml"
+NAMESPACES = (
+    'xmlns:media="http://search.yahoo.com/mrss/" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" '
+    'xmlns:content="http://purl.org/rss/1.0/modules/content/"'
+)
+
+
+def parse(text: str | bytes, content_type: str | None = None) -> ParsedFeed:
+    body = text.encode() if isinstance(text, str) else text
+    return parse_sync(Document(body=body, url=URL, content_type=content_type))
+
+
+def rss(item: str, channel: str = "") -> ParsedFeed:
+    return parse(
+        f'<rss version="2.0" {NAMESPACES}><channel><title>F</title>{channel}<item>{item}</item></channel></rss>'
+    )
+
+
+def item(inside: str, channel: str = "") -> ParsedEntry:
+    return rss(inside, channel).entries[0]
+
+
+def atom(entry: str, feed: str = "") -> ParsedEntry:
+    text = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>F</title>{feed}<entry>{entry}</entry></feed>'
+    return parse(text).entries[0]
+
+
+def body(markup: str) -> ParsedEntry:
+    return item(
+        f"<link>https://blog.example/2026/walk/</link><title>t</title><description><![CDATA[{markup}]]></description>"
+    )
+
+
+# --- words of pictures --------------------------------------------------------------------------
+PICTURE = (
+    '<media:content url="https://p.example/a.jpg" medium="image"><media:title>The quay</media:title>'
+    "<media:description>A quay at dawn</media:description></media:content>"
+)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [f"{PICTURE}<description>The post.</description>", f"<description>The post.</description>{PICTURE}{PICTURE}"],
+)
+def test_what_a_picture_shows_is_no_word_of_the_item(inside: str) -> None:
+    entry = item(inside)
+    assert (entry.title, entry.summary_html, entry.content_html) == ("The post.", "The post.", "")
+    assert [each.url for each in entry.enclosures] == ["https://p.example/a.jpg"]
+
+
+def test_words_of_media_stand_in_where_an_item_has_none_of_its_own() -> None:
+    group = (
+        "<media:group><media:title>Film</media:title><media:description>One\n\nTwo</media:description></media:group>"
+    )
+    assert item(group).summary_html == "<p>One</p><p>Two</p>"
+    assert item(group).title == "Film"
+    assert item(f"{group}<title>Own</title><content:encoded>Words</content:encoded>").summary_html == ""
+
+
+def test_a_summary_for_podcast_directories_does_not_replace_the_shownotes() -> None:
+    entry = item("<itunes:summary>Short.</itunes:summary><content:encoded>&lt;p&gt;Long.&lt;/p&gt;</content:encoded>")
+    assert (entry.summary_html, entry.content_html) == ("", "<p>Long.</p>")
+    assert item("<itunes:summary>Short.</itunes:summary>").text == "Short."
+
+
+# --- addresses -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('<rss><channel><item><link>/2026/walk/</link><description>&lt;a href="#n"&gt;n&lt;/a&gt;</description></item></channel></rss>',
+         "https://feeds.example/2026/walk/#n"),
+        ('<feed xmlns="http://www.w3.org/2005/Atom"><entry><link href="https://b.example/p/"/><content type="html">&lt;a href="map.png"&gt;m&lt;/a&gt;</content></entry></feed>',
+         "https://b.example/p/map.png"),
+        ('<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://c.example/x/"><entry><link href="https://b.example/p/"/><content type="html">&lt;a href="map.png"&gt;m&lt;/a&gt;</content></entry></feed>',
+         "https://c.example/x/map.png"),
+        ('<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><item rdf:about="x"><link>https://b.example/q/</link><description>&lt;a href="?p=2"&gt;m&lt;/a&gt;</description></item></rdf:RDF>',
+         "https://b.example/q/?p=2"),
+        ('{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "url": "https://b.example/j/", "content_html": "<a href=\'k\'>k</a>"}]}',
+         "https://b.example/j/k"),
+        ("<rss><channel><item><description>&lt;a href='/a'&gt;a&lt;/a&gt;</description></item></channel></rss>", "https://feeds.example/a"),
+    ],
+)  # fmt: skip
+def test_addresses_in_a_post_are_relative_to_its_page(text: str, expected: str) -> None:
+    (entry,) = parse(text).entries
+    assert f'href="{expected}"' in entry.summary_html + entry.content_html
+
+
+@pytest.mark.parametrize(
+    "written", ["a?x=1&amp;amp;y=2", "a?x=1&amp;#038;y=2", "a?x=1&amp;y=2", "a?x=1&amp;amp;amp;y=2"]
+)
+def test_an_ampersand_escaped_too_often_is_one(written: str) -> None:
+    entry = item(f"<link>https://b.example/{written}</link><enclosure url='https://b.example/{written}'/>")
+    assert entry.link == entry.enclosures[0].url == "https://b.example/a?x=1&y=2"
+
+
+def test_a_cut_document_reads_as_the_whole_one_does() -> None:
+    entries = [f"<item><title>n{n}</title><link>https://b.example/?n={n}&amp;amp;m=1</link></item>" for n in range(4)]
+    whole = f"<rss version='2.0'><channel><title>F</title>{''.join(entries)}</channel></rss>"
+    cut = parse(whole[: whole.index("n3") - 3])
+    assert cut.truncated
+    assert "ill-formed" not in cut.warnings
+    assert [entry.link for entry in cut.entries] == [f"https://b.example/?n={n}&m=1" for n in range(3)]
+
+
+def test_a_cut_in_nested_elements_and_other_formats() -> None:
+    text = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:m="http://search.yahoo.com/mrss/"><title>F</title>'
+        "<entry><id>a</id><title>one</title></entry><entry><id>b</id><m:group><m:title>tw"
+    )
+    cut = parse(text)
+    assert (cut.truncated, [entry.title for entry in cut.entries]) == (True, ["one"])
+    comment = parse("<rss><channel><item><title>one</title></item><!-- <item><title>no</title></item> --><item><ti")
+    assert [entry.title for entry in comment.entries] == ["one"]
+
+
+def test_hosts_are_written_as_browsers_write_them() -> None:
+    assert (
+        item("<link>https://fußweg.example/a</link>").link
+        == f"https://xn--{'fußweg'.encode('punycode').decode()}.example/a"
+    )
+    # the final sigma stays one: λόγοσ.example would be another host
+    assert body("<a href='https://λόγος.example/'>x</a>").outlinks == (
+        f"https://xn--{'λόγος'.encode('punycode').decode()}.example/",
+    )
+
+
+# --- dates ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Saturday, February 7, 2026 - 4:05pm", "2026-02-07T16:05"),
+        ("Sat, 02/07/2026 - 16:05", "2026-02-07T16:05"),
+        ("07/02/2026 16:05", None),
+        ("2/27/2026 1:05:00 PM", "2026-02-27T13:05"),
+        ("27-02-2026 13:05", "2026-02-27T13:05"),
+        ("2026. 2. 27. 13:05", "2026-02-27T13:05"),
+        ("2026-02-27 13:05:00.25 +0200 EET", "2026-02-27T11:05"),
+        ("Fri, 27 Feb 2026 13:05:00 Asia/Tokyo", "2026-02-27T04:05"),
+        ("2026-02-27T13:05:00+02:00Z", "2026-02-27T11:05"),
+        ("27 lutego 2026 13:05", "2026-02-27T13:05"),
+        ("27 Şubat 2026 13:05", "2026-02-27T13:05"),
+        ("27. února 2026 13:05", "2026-02-27T13:05"),
+        ("fre, 27 februari 2026 13:05:00 +0100", "2026-02-27T12:05"),
+        ("27 februarie 2026", "2026-02-27T00:00"),
+        ("27. helmikuuta 2026 klo 13:05", "2026-02-27T13:05"),
+        ("pe, 27 helmi 2026 13:05:00 +0200", "2026-02-27T11:05"),
+        ("27. marraskuu 2025", "2025-11-27T00:00"),
+        ("27 Blorptober 2026", None),
+        ("Sun, 13 Sep 1959 21:02:24 GMT", "1959-09-13T21:02:24"),
+        ("0001-01-01T00:00:00Z", None),
+    ],
+)
+def test_dates_are_read_or_not_but_never_wrongly(written: str, expected: str | None) -> None:
+    published = item(f"<title>t</title><pubDate>{written}</pubDate>").published
+    assert published == (datetime.fromisoformat(expected).replace(tzinfo=UTC) if expected else None)
+
+
+def test_the_language_of_the_feed_tells_which_month() -> None:
+    dated = "<title>t</title><pubDate>07/02/2026</pubDate>"
+    assert item(dated, "<language>fr</language>").published == datetime(2026, 2, 7, tzinfo=UTC)
+    assert item(dated, "<language>en-US</language>").published == datetime(2026, 7, 2, tzinfo=UTC)
+    listopad = "<title>t</title><pubDate>7. listopada 2026</pubDate>"
+    assert item(listopad, "<language>hr</language>").published == datetime(2026, 10, 7, tzinfo=UTC)
+    assert item(listopad).published == datetime(2026, 11, 7, tzinfo=UTC)
+
+
+# --- authors -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Ann Lee (al)", "Ann Lee (al)"),
+        ("ann@shop.photography (Ann Lee)", "Ann Lee"),
+        ("Ann Lee <ann@shop.museum>", "Ann Lee"),
+        ("Ann Lee (ann@shop.example)", "Ann Lee"),
+        ('"Lee, Ann" <ann@shop.example>', "Lee, Ann"),
+        ("mailto:ann@shop.example", ""),
+        ("ann@localhost", ""),
+        ("a@x.example (Ann), b@y.example (Bob)", "Ann, Bob"),
+        ("ann.lee+news@shop.example", ""),
+        ("@ann@social.example", "@ann@social.example"),
+        ("Ann @ Shop", "Ann @ Shop"),
+        ("José", "José"),
+        ("JosÃ©", "José"),
+    ],
+)
+def test_names_without_addresses(written: str, expected: str) -> None:
+    assert name_of(written) == expected
+
+
+def test_authors_are_inherited() -> None:
+    feed = "<author><name>Fay</name></author>"
+    assert atom("<title>t</title>", feed).author == "Fay"
+    assert atom("<title>t</title><author><name>Eve</name></author>", feed).author == "Eve"
+    assert (
+        atom("<title>t</title><source><title>S</title><author><name>Sue</name></author></source>", feed).author == "Sue"
+    )
+    assert atom("<title>t</title><source><title>S</title></source>", feed).author == "Fay"
+    assert item("<title>t</title>", "<itunes:author>Fay</itunes:author>").author == "Fay"
+    assert item("<title>t</title>", "<managingEditor>x@y.example (Ed)</managingEditor>").author is None
+    json_feed = '{"version": "https://jsonfeed.org/version/1", "author": {"name": "Fay"}, "items": [{"id": "1"}]}'
+    assert parse(json_feed).entries[0].author == "Fay"
+
+
+# --- files and podcasts --------------------------------------------------------------------------
+def test_files_of_media_rss_are_attachments() -> None:
+    entry = item(
+        '<media:group><media:content url="https://p.example/low.mp4" duration="61"/><media:content url="https://p.example/high.mp4" '
+        'isDefault="true" fileSize="900"/></media:group><media:content url="https://p.example/v.swf" type="application/x-shockwave-flash"/>'
+    )
+    assert [(each.url[18:], each.type, each.size_bytes, each.duration_s) for each in entry.enclosures] == [
+        ("high.mp4", "video/mp4", 900, None),
+        ("low.mp4", "video/mp4", None, 61),
+    ]
+
+
+def test_what_a_podcast_says_of_an_episode() -> None:
+    entry = item(
+        '<itunes:title>Tides</itunes:title><enclosure url="https://p.example/7.mp3" type="application/octet-stream"/>'
+        "<itunes:duration>1:02:03</itunes:duration><itunes:season>2</itunes:season><itunes:episode>7</itunes:episode>",
+        '<itunes:image href="/show.png"/>',
+    )
+    assert (entry.title, entry.image_url) == ("Tides", "https://feeds.example/show.png")
+    (file,) = entry.enclosures
+    assert (file.type, file.duration_s, file.season, file.episode) == ("audio/mpeg", 3723, 2, 7)
+    assert item("<title>news</title>", '<itunes:image href="/show.png"/>').image_url is None
+
+
+# --- text constructs -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">a<br/>b<hr/></div></content>', "a<br>b<hr>"),
+        ('<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">1 &lt; 2</div></content>', "1 &lt; 2"),
+        ('<content type="cdata">&lt;b&gt;x&lt;/b&gt;</content>', "<b>x</b>"),
+        ('<content type="htm">&lt;b&gt;x&lt;/b&gt;</content>', "<b>x</b>"),
+        ('<content type="escaped">&lt;b&gt;x&lt;/b&gt;</content>', "<b>x</b>"),
+        ("<content>&lt;p&gt;x&lt;/p&gt;</content>", "<p>x</p>"),
+        ('<content type="text">&lt;p&gt;x</content>', "<p>&lt;p&gt;x</p>"),
+        ('<content type="text/plain">one\ntwo</content>', "<p>one<br>two</p>"),
+        ('<content type="image/png">iVBORw0KGgo=</content>', ""),
+    ],
+)
+def test_types_of_content(content: str, expected: str) -> None:
+    assert atom(f"<title>t</title>{content}").content_html == expected
+
+
+def test_markup_in_a_description_is_written_down_once() -> None:
+    assert item(
+        "<title>t</title><description><p>a<br/>b <img src='https://p.example/x.png'/></p></description>"
+    ).summary_html == ('<p>a<br>b <img src="https://p.example/x.png"></p>')
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "<![CDATA[<![CDATA[Thaw]]]]><![CDATA[>]]>",
+        "&lt;![CDATA[Thaw]]&gt;",
+        "<![CDATA[<![CDATA[Thaw]]>]]>",
+        "<![CDATA[ Thaw ]]>",
+    ],
+)
+def test_marks_of_cdata_are_no_words(title: str) -> None:
+    feed = rss(
+        f"<title>{title}</title><description>{title.replace('Thaw', '&lt;b&gt;Thaw&lt;/b&gt;') if title[0] == '&' else title}</description>"
+    )
+    (entry,) = feed.entries
+    assert (entry.title, entry.text) == ("Thaw", "Thaw")
+
+
+def test_plain_text_keeps_its_lines_and_addresses() -> None:
+    entry = item(
+        "<title>t</title><description>One (see https://b.example/a_(b)).\nTwo &amp;amp; three\n\nhttps://b.example/?a=1&amp;b=2, four</description>"
+    )
+    link = 'rel="noopener noreferrer nofollow"'
+    assert entry.summary_html == (
+        f'<p>One (see <a href="https://b.example/a_(b)" {link}>https://b.example/a_(b)</a>).<br>Two &amp; three</p>'
+        f'<p><a href="https://b.example/?a=1&amp;b=2" {link}>https://b.example/?a=1&amp;b=2</a>, four</p>'
+    )
+    assert entry.outlinks == ("https://b.example/a_(b)", "https://b.example/?a=1&b=2")
+
+
+def test_a_body_that_is_escaped_twice() -> None:
+    assert (
+        item(
+            "<title>t</title><description>&amp;lt;p&amp;gt;An &amp;lt;i&amp;gt;ox&amp;lt;/i&amp;gt;.&amp;lt;/p&amp;gt;</description>"
+        ).summary_html
+        == "<p>An <i>ox</i>.</p>"
+    )
+    assert (
+        item("<title>t</title><description>Use &amp;lt;p&amp;gt; for paragraphs.</description>").text
+        == "Use <p> for paragraphs."
+    )
+
+
+@pytest.mark.parametrize("text", ["Zoë’s café", "naïve — “déjà vu”", "Příliš žluťoučký kůň", "Привет, мир", "日本語"])
+@pytest.mark.parametrize("misread", ["latin-1", "cp1252", "cp1251"])
+def test_utf_8_that_was_read_as_something_else_and_encoded_again(text: str, misread: str) -> None:
+    try:
+        damaged = text.encode().decode(misread)
+    except UnicodeDecodeError:
+        pytest.skip("bytes that this encoding does not have")
+    entry = item(
+        f"<title>{damaged}</title><dc:creator>{damaged}</dc:creator><description>&lt;p&gt;{damaged}&lt;/p&gt;</description>"
+    )
+    assert (entry.title, entry.author, entry.summary_html) == (text, text, f"<p>{text}</p>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SÃO PAULO",
+        "Â£5 ou Â¥? Não",
+        "Why do I see â€™ instead of ’?",
+        "NÃO É",
+        "États-Unis",
+        "Ærø, Ðe",
+        "Ça «là»",
+        "„Größe“",
+        "СССР», «США»",
+    ],
+)
+def test_sound_text_stays_as_it_is(text: str) -> None:
+    assert item(f"<title>{text}</title>").title == text
+
+
+def test_one_bad_byte_spoils_one_letter() -> None:
+    text = "<?xml version='1.0' encoding='utf-8'?><rss><channel><item><title>Ünë “ça”</title><link>https://b.example/é</link></item></channel></rss>"
+    damaged = text.encode().replace("ë".encode(), b"\xc3")
+    for content_type in (None, "text/xml; charset=utf-8"):
+        feed = parse(damaged, content_type)
+        assert feed.entries[0].title == "Ün\ufffd “ça”"
+        assert feed.warnings == ("bad-bytes",)
+
+
+# --- players and pictures ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("markup", "url", "kind"),
+    [
+        ('<iframe src="https://www.youtube-nocookie.com/embed/Ab_-9?rel=0"></iframe>', "https://www.youtube.com/watch?v=Ab_-9", "text/html"),
+        ('<iframe data-src="//player.vimeo.com/video/12?h=1" src="about:blank"></iframe>', "https://vimeo.com/12", "text/html"),
+        ('<iframe src="/widget/9"></iframe>', "https://blog.example/widget/9", "text/html"),
+        ('<audio controls><source src="a.ogg" type="audio/ogg"><source src="a.mp3"></audio>', "https://blog.example/2026/walk/a.ogg", "audio/ogg"),
+        ('<video src="v.webm">No video?</video>', "https://blog.example/2026/walk/v.webm", "video/webm"),
+        ('<object><param name="movie" value="https://www.youtube.com/v/Zz9"></object>', "https://www.youtube.com/watch?v=Zz9", "text/html"),
+        ('<embed src="https://p.example/x.mp3">', "https://p.example/x.mp3", "audio/mpeg"),
+        ('<iframe src="https://open.spotify.com/embed/episode/7"></iframe>', "https://open.spotify.com/episode/7", "text/html"),
+    ],
+)  # fmt: skip
+def test_a_player_is_a_link_and_an_attachment(markup: str, url: str, kind: str) -> None:
+    entry = body(f"<figure>{markup}</figure>")
+    assert url in entry.outlinks
+    assert [(each.url, each.type) for each in entry.enclosures] == [(url, kind)]
+    assert entry.text
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<iframe src="https://www.googletagmanager.com/ns.html?id=1"></iframe>',
+        '<iframe width="1" height="1" src="https://c.example/"></iframe>',
+        '<iframe srcdoc="&lt;p&gt;x"></iframe>',
+        '<iframe src="javascript:x()"></iframe>',
+    ],
+)
+def test_frames_that_nobody_sees_are_no_players(markup: str) -> None:
+    entry = body(f"<p>a</p>{markup}")
+    assert (entry.summary_html, entry.enclosures) == ("<p>a</p>", ())
+
+
+@pytest.mark.parametrize(
+    ("markup", "picture"),
+    [
+        ('<img src="data:image/gif;base64,R0" data-lazy-src="a.jpg">', "a.jpg"),
+        ('<img src="/img/blank.gif" data-original="a.jpg">', "a.jpg"),
+        ('<img src="tiny.jpg" data-src="a.jpg">', "a.jpg"),
+        ('<img data-srcset="s.jpg 320w, a.jpg 1280w, huge.jpg 9000w">', "a.jpg"),
+        ('<img srcset="s.jpg, a.jpg 2x">', "a.jpg"),
+        ('<picture><source data-srcset="a.jpg 800w"><img src="data:x"></picture>', "a.jpg"),
+        ('<img src="data:x" class="lazy"><noscript><img src="a.jpg"></noscript>', "a.jpg"),
+        ('<img src="a.jpg" srcset="b.jpg 2000w">', "a.jpg"),
+        ('<amp-img src="a.jpg" width="9" height="9"></amp-img>', "a.jpg"),
+    ],
+)
+def test_pictures_that_scripts_load(markup: str, picture: str) -> None:
+    entry = body(f"<p>w</p>{markup}")
+    assert entry.image_url == f"https://blog.example/2026/walk/{picture}"
+    assert entry.summary_html.count("<img") == 1
+
+
+@pytest.mark.parametrize(
+    "markup",
+    ['<img src="/i/spacer.gif">', '<img src="https://x.example/1x1.png">', '<img width="1" height="1" src="https://x.example/p.gif">',
+     '<img style="width:1px;height:1px" src="https://x.example/p">', '<noscript>Please enable JavaScript</noscript>'],
+)  # fmt: skip
+def test_placeholders_and_pixels_are_no_pictures(markup: str) -> None:
+    entry = body(f"<p>w</p>{markup}")
+    assert (entry.image_url, entry.summary_html) == (None, "<p>w</p>")
+
+
+def test_a_real_picture_may_be_called_loading() -> None:
+    assert body('<img src="/i/loading-the-ship.jpg">').image_url == "https://blog.example/i/loading-the-ship.jpg"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ('<img src="https://s.w.org/images/core/emoji/15.0.3/72x72/1f6a2.png" alt="🚢" class="wp-smiley">', "🚢"),
+        (
+            '<img class="emoji" alt=":ship:" src="https://a.slack-edge.com/production-standard-emoji-assets/14.0/apple-medium/1f6a2.png">',
+            "🚢",
+        ),
+        ('<img class="Emoji" alt="🚢" src="https://abs.twimg.com/emoji/v2/svg/1f6a2.svg">', "🚢"),
+        ('<img class="emoji" src="https://cdn.example/emoji/1f468-200d-2708.svg">', "👨‍✈"),
+        ('<img class="custom-emoji" alt=":blob:" src="https://social.example/c/blob.png">', ":blob:"),
+    ],
+)
+def test_emoji_are_text(markup: str, text: str) -> None:
+    entry = body(f"<p>Off {markup}!</p>")
+    assert (entry.summary_html, entry.text, entry.image_url) == (f"<p>Off {text}!</p>", f"Off {text}!", None)
+    assert item(f"<title><![CDATA[Off {markup}!]]></title>").title == f"Off {text}!"
+
+
+# --- titles and entries --------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("inside", "title"),
+    [
+        ("<link>https://b.example/2026/spring-tide-in-may.html</link>", "spring tide in may"),
+        ("<link>https://b.example/releases/v2.1.0/</link>", "v2.1.0"),
+        ("<link>https://b.example/</link>", "b.example"),
+        ("<link>https://b.example/p/4711</link>", "b.example/p/4711"),
+        ('<enclosure url="https://b.example/the%20tide.mp3"/>', "the tide"),
+        ("<guid>urn:x</guid>", "(untitled)"),
+    ],
+)
+def test_a_title_of_the_next_best(inside: str, title: str) -> None:
+    entry = item(inside)
+    assert entry.title == title
+    assert entry.is_empty == (title == "(untitled)")
+
+
+def test_flags_made_of_tags_stay_whole() -> None:
+    flag = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+    assert item(f"<title>Scotland {flag} wins</title>").title == f"Scotland {flag} wins"
+    assert item("<title>a\U000e0041\U000e0042b</title>").title == "ab", "tags that say something unseen go"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<rss:rss><rss:channel><rss:item><rss:title>x</rss:title></rss:item></rss:channel></rss:rss>",
+        "<atom:feed><atom:entry><atom:title>x</atom:title></atom:entry></atom:feed>",
+        "<rss version='2.0'><channel><item><title>x</title><foo:bar baz:q='1'/><dc:creator>A</dc:creator></item></channel></rss>",
+    ],
+)
+def test_prefixes_that_nobody_declared(text: str) -> None:
+    feed = parse(text)
+    assert [entry.title for entry in feed.entries] == ["x"]
+    assert feed.warnings == ()
+
+
+def test_entities_in_json_titles() -> None:
+    feed = parse(
+        '{"version": "https://jsonfeed.org/version/1.1", "title": "R&amp;B", "items": [{"id": "1", "title": "It&#8217;s"}]}'
+    )
+    assert (feed.info.title, feed.entries[0].title) == ("R&B", "It’s")
+
+
+def test_an_identifier_of_dublin_core_is_an_id() -> None:
+    assert item("<title>t</title><dc:identifier>doi:10.1/x</dc:identifier>").guid == "doi:10.1/x"
+    assert item("<title>t</title><dc:identifier>doi:10.1/x</dc:identifier><guid>g</guid>").guid == "g"
+
+
+def test_where_a_feed_has_moved() -> None:
+    moved = rss("<title>t</title>", "<itunes:new-feed-url>https://new.example/f</itunes:new-feed-url>")
+    assert moved.new_location == "https://new.example/f"
+    assert rss("<title>t</title>", f"<itunes:new-feed-url>{URL}</itunes:new-feed-url>").new_location is None
+    redirect = parse("<redirect><newLocation>https://new.example/f</newLocation></redirect>")
+    assert (redirect.new_location, redirect.entries) == ("https://new.example/f", ())
+
+
+def test_nesting_and_attributes_have_bounds() -> None:
+    deep = "<x>" * 5000 + "</x>" * 5000
+    assert item(f"{deep}<title>t</title><author>a{'<b>' * 1000}{'</b>' * 1000}</author>").title == "t"
+    many = "".join(f" a{n}='1'" for n in range(5000))
+    assert item(f"<title{many}>t</title>").title == "t"
+    assert len(item("".join(f"<category>c{n}</category>" for n in range(500)) + "<title>t</title>").categories) == 64
