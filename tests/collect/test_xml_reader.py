@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a document is read more easily in one line
 """The XML reader and what cleaning makes of what it reads: each kind of fault that feeds have, with an input of its own."""
 
 from __future__ import annotations
