@@ -404,7 +404,7 @@ def test_pictures_that_scripts_load(markup: str, picture: str) -> None:
 @pytest.mark.parametrize(
     "markup",
     ['<img src="/i/spacer.gif">', '<img src="https://x.example/1x1.png">', '<img width="1" height="1" src="https://x.example/p.gif">',
-     '<img style="width:1px;height:1px" src="https://x.example/p">', '<noscript>Please enable JavaScript</noscript>'],
+     '<img style="width:1px;height:1px" src="https://x.example/p">', "<noscript>Please enable JavaScript</noscript>"],
 )  # fmt: skip
 def test_placeholders_and_pixels_are_no_pictures(markup: str) -> None:
     entry = body(f"<p>w</p>{markup}")
