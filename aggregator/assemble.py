@@ -52,15 +52,15 @@ PARSE_TIMEOUT = timedelta(seconds=10)
 
 def store(settings: Settings, *, create: bool = True) -> Store:
     """The store of ``[store] url``. Raises StoreUnusable."""
-    return open_store(settings.store.url, base=settings.base, create=create)
+    return open_store(settings.store.url, base=settings.store_base, create=create)
 
 
 def state_dir(settings: Settings) -> Path:
     """Where the store and what belongs to it lie: keys, the log of views, backups."""
     if is_postgresql(settings.store.url):
-        return settings.base.absolute()
+        return settings.store_base.absolute()
     _, _, place = settings.store.url.partition(":")
-    return (settings.base / place).absolute().parent
+    return (settings.store_base / place).absolute().parent
 
 
 def user_agent(settings: Settings) -> str:

@@ -50,7 +50,7 @@ class Context:
         """The store of the configuration, closed afterwards. Raises StoreUnusable if there is none to open."""
         from aggregator.store import open_store
 
-        opened = open_store(self.settings.store.url, base=self.settings.path.parent, create=create)
+        opened = open_store(self.settings.store.url, base=self.settings.store_base, create=create)
         try:
             yield opened
         finally:
@@ -83,7 +83,7 @@ def listen_addresses(settings: Settings) -> tuple[str, ...]:
 
 def store_path(settings: Settings) -> Path:
     """The file of a SQLite store; it need not exist yet."""
-    return settings.base / settings.store.url.partition(":")[2]
+    return settings.store_base / settings.store.url.partition(":")[2]
 
 
 def has_store(settings: Settings) -> bool:

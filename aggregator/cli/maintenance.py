@@ -47,7 +47,7 @@ def restore(context: Context, file: Path) -> None:
 
     settings = context.settings
     with Progress("verifying and restoring"):
-        restore_store(settings.store.url, base=settings.base, backup=file.absolute())
+        restore_store(settings.store.url, base=settings.store_base, backup=file.absolute())
     say(f"restored from {file}")
 
 

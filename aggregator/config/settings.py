@@ -25,6 +25,8 @@ from aggregator.model.redact import SECRET_KEY, public_url, redact
 
 #: the system's configuration, looked for last
 SYSTEM_CONFIG = Path("/etc/aggregator/config.toml")
+#: where the service keeps its state (StateDirectory= of the units)
+SYSTEM_STATE = Path("/var/lib/aggregator")
 #: tables that make a ``config.toml`` in the current folder ours: other programs have files of that name
 _OURS = re.compile(r"^\s*(?:\[\s*site\s*\]|\[\[\s*sources\s*\]\]|sources\s*=)", re.MULTILINE)
 
@@ -48,6 +50,14 @@ class Settings(Document):
     def base(self) -> Path:
         """The folder that relative paths are relative to."""
         return self.path.parent
+
+    @property
+    def store_base(self) -> Path:
+        """The folder that a relative path of the store is relative to.
+
+        The state directory of the service where the file lies in /etc, which no service may write to.
+        """
+        return SYSTEM_STATE if self.path.is_relative_to("/etc") else self.base
 
     @property
     def sections(self) -> tuple[str, ...]:

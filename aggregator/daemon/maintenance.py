@@ -82,7 +82,7 @@ def mend(settings: Settings, now: datetime) -> str:
     Raises StoreUnusable if there is none, StoreUnavailable while another process has the store open.
     """
     directory = assemble.state_dir(settings)
-    copy, aside = recover(settings.store.url, base=settings.base, backups=directory / "backup", now=now)
+    copy, aside = recover(settings.store.url, base=settings.store_base, backups=directory / "backup", now=now)
     kept = f"; the damaged file is kept as {aside}" if aside else ""
     return f"The store was damaged or missing: {copy.name} has taken its place, its feeds are polled again{kept}."
 
