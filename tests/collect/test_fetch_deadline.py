@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
+import virtual_time
 
 from aggregator.collect.fetch.deadline import Deadline
 
 A_WHILE = 0.05
 
 
-def measured(use: Callable[[], Awaitable[object]]) -> float:
-    """Seconds it took; TimeoutError or not."""
+def measured(use: Callable[[], Coroutine[Any, Any, object]]) -> float:
+    """Virtual seconds it took."""
 
     async def run() -> float:
         clock = asyncio.get_running_loop().time
@@ -21,7 +23,7 @@ def measured(use: Callable[[], Awaitable[object]]) -> float:
         await use()
         return clock() - began
 
-    return asyncio.run(run())
+    return virtual_time.run(run())
 
 
 @pytest.mark.parametrize("often_s", [0.01, 10])

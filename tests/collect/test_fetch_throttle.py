@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+import virtual_time
 
 from aggregator.collect.fetch.throttle import AddressThrottle
 from aggregator.errors import FetchError
@@ -51,7 +52,7 @@ def test_one_address_is_asked_a_few_times_at_once_and_with_gaps() -> None:
         await asyncio.gather(*(visits.at(HERE) for _ in range(10)))
         return visits
 
-    visits = asyncio.run(run())
+    visits = virtual_time.run(run())
     assert len(visits.began) == 10
     assert visits.most == 2
     # timers may be early by the clock's resolution, never more
@@ -66,7 +67,7 @@ def test_addresses_do_not_wait_for_each_other() -> None:
             await asyncio.gather(visits.at(HERE), visits.at(THERE))
         return visits
 
-    assert asyncio.run(run()).most == 2
+    assert virtual_time.run(run()).most == 2
 
 
 def test_what_takes_long_leaves_its_place() -> None:
@@ -84,7 +85,7 @@ def test_what_takes_long_leaves_its_place() -> None:
         await asyncio.gather(*(visits.at(HERE) for _ in range(10)))
         return visits
 
-    assert asyncio.run(run()).most <= 2, "a place that was left early is not left twice"
+    assert virtual_time.run(run()).most <= 2, "a place that was left early is not left twice"
 
 
 def test_a_queue_has_an_end() -> None:
@@ -98,7 +99,7 @@ def test_a_queue_has_an_end() -> None:
         await asyncio.gather(*held, return_exceptions=True)
         return visits
 
-    assert asyncio.run(run()).crowded == 30
+    assert virtual_time.run(run()).crowded == 30
 
 
 def test_nothing_is_kept_of_an_address_and_nothing_is_lost_when_a_visit_is_cut_short() -> None:
@@ -119,7 +120,7 @@ def test_nothing_is_kept_of_an_address_and_nothing_is_lost_when_a_visit_is_cut_s
             while throttle.addresses:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.005)
 
-    asyncio.run(run())
+    virtual_time.run(run())
 
 
 def test_the_gap_lies_between_requests_that_are_sent() -> None:
@@ -137,7 +138,7 @@ def test_the_gap_lies_between_requests_that_are_sent() -> None:
         await asyncio.gather(*(visit(handshake_s) for handshake_s in (0.03, 0.0, 0.015, 0.0, 0.0)))
         return sent
 
-    sent = asyncio.run(run())
+    sent = virtual_time.run(run())
     assert min(after - before for before, after in pairwise(sent)) > 0.018
 
 
@@ -161,4 +162,4 @@ def test_a_handshake_that_hangs_holds_up_nobody_for_long() -> None:
         await hanging
         return len(others)
 
-    assert asyncio.run(run()) == 5
+    assert virtual_time.run(run()) == 5
