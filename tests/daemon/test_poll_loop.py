@@ -328,7 +328,8 @@ def test_where_nothing_can_be_parsed_polling_waits_and_nobody_is_to_blame(caplog
         )
         looping = asyncio.create_task(poll_loop.run())
         await asyncio.sleep(100)
-        assert isinstance(poll_loop.blocked, ParserUnavailable)
+        blocked = poll_loop.blocked
+        assert isinstance(blocked, ParserUnavailable)
         assert len(queue.given_back) == 3, "what had been claimed when it was found out, and nothing after it"
         assert not done
         broken.clear()
