@@ -168,3 +168,9 @@ def rows(config: Path, *arguments: str) -> list[dict[str, Any]]:
     done = command(config, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def metric(running: Running, name: str) -> float:
+    """The value of a metric, its labels included in `name`."""
+    lines = running.get("/metrics").body.decode().splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), float("nan"))

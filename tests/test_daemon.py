@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from daemon_process import Running, command, config_text, daemon, free_port, rows, start
-from origin import Answer, Origin, Request, rss
+from daemon_process import Running, command, config_text, daemon, free_port, metric, rows
+from origin import Answer, Origin, rss
 
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -33,11 +30,6 @@ BROWSER = {
 def origin() -> Iterator[Origin]:
     with Origin() as running:
         yield running
-
-
-def metric(running: Running, name: str) -> float:
-    lines = running.get("/metrics").body.decode().splitlines()
-    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
 
 
 # --- the whole way --------------------------------------------------------------------
@@ -290,49 +282,3 @@ def systemd_analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         pytest.skip("needs systemd-analyze")
-
-
-# --- faults -----------------------------------------------------------------------------------
-
-
-class Publisher:
-    """Publishes a new numbered item with every request; keeps the last twenty in its feed."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.numbers = itertools.count()
-        self.published: list[str] = []
-
-    def __call__(self, _: Request) -> Answer:
-        self.published.append(f"{self.name} item number {next(self.numbers)} of many")
-        return Answer(body=rss(*reversed(self.published[-20:]), feed=self.name, site=f"http://{self.name}.example"))
-
-
-def test_kill_at_any_moment_loses_nothing_and_announces_nothing_twice(tmp_path: Path, origin: Origin) -> None:
-    publishers = [Publisher(f"paper{number}") for number in range(12)]
-    hosts = [Origin(f"127.0.1.{number}") for number in range(1, 13)]
-    with contextlib.ExitStack() as stack:
-        for host in hosts:
-            stack.enter_context(host)
-        urls = [host.on("/feed", publisher) for host, publisher in zip(hosts, publishers, strict=True)]
-        text = config_text(*urls).replace('timeout = "3s"', 'timeout = "500ms"')
-        (tmp_path / "config.toml").write_text(text)
-        chance = random.Random(2026)
-        with daemon(tmp_path) as running:
-            running.wait_for(lambda: all(len(publisher.published) > 1 for publisher in publishers))
-        for _ in range(int(os.environ.get("KILLS", "6"))):
-            running = start(tmp_path)
-            running.wait_ready()
-            time.sleep(chance.uniform(0.0, 1.5))
-            running.process.kill()
-            running.process.wait()
-        assert sum(len(publisher.published) for publisher in publishers) > 2 * len(publishers)
-        with daemon(tmp_path) as running:
-            # a lease that was cut off runs out by itself; what was published before is still in the feed then
-            seen = [len(publisher.published) for publisher in publishers]
-            running.wait_for(lambda: all(len(p.published) >= n + 2 for p, n in zip(publishers, seen, strict=True)))
-            expected = {title for publisher in publishers for title in publisher.published[:-1]}
-            running.stop()
-        stored = Counter(row["title"] for row in rows(running.config, "list", "latest", "--limit", "0"))
-    assert expected - set(stored) == set()
-    assert max(stored.values()) == 1

@@ -188,6 +188,8 @@ class PollLoop:
 
     def pause(self, error: AggregatorError) -> None:
         """Nothing can be stored or parsed: says so, once a minute. The next claim that succeeds ends it."""
+        if self._stopped:
+            return
         self.blocked = error
         if time.monotonic() - self._complained_s >= COMPLAIN_EVERY_S:
             self._complained_s, self._complained = time.monotonic(), True

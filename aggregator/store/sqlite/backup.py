@@ -81,6 +81,7 @@ def copy(source: Path, path: Path) -> None:
             verify(temporary)
         except StoreUnusable as error:  # the store was read without an error: it is the copy that is bad
             raise StoreUnavailable(f"the copy for {path} cannot be verified: {error}") from error
+        _belong_to(temporary, path.parent)
         _put(temporary, path)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error}") from error
@@ -143,11 +144,16 @@ def _restore(backup: Path, target: Path, temporary: Path, *, before: str, journa
     """The file, with the owner of what it replaces or of the folder, readable by that owner only."""
     with open(temporary, "xb", opener=_private) as new, backup.open("rb") as old:
         shutil.copyfileobj(old, new)
-    if os.geteuid() == 0:
-        owner = (target if target.exists() else target.parent).stat()
-        os.chown(temporary, owner.st_uid, owner.st_gid)
+    _belong_to(temporary, target if target.exists() else target.parent)
     _set_aside(target, before=before, journal=journal)
     _put(temporary, target)
+
+
+def _belong_to(path: Path, other: Path) -> None:
+    """Gives what root has made to the owner of `other`: the daemon has to be able to read it."""
+    if os.geteuid() == 0:
+        owner = other.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _private(path: str, flags: int) -> int:
