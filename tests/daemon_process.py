@@ -26,6 +26,15 @@ T = TypeVar("T")
 #: generous: the machine that runs the tests may be busy with others
 PATIENCE_S = 60.0
 
+#: what a person's browser sends with a page that is opened
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept": "text/html,application/xhtml+xml",
+    "Accept-Language": "en",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+}
+
 
 def free_port() -> int:
     with socket.socket() as probe:

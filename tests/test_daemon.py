@@ -14,16 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from daemon_process import Running, command, config_text, daemon, free_port, metric, rows
+from daemon_process import BROWSER, Running, command, config_text, daemon, free_port, metric, rows
 from origin import Answer, Origin, rss
-
-BROWSER = {
-    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "Accept": "text/html,application/xhtml+xml",
-    "Accept-Language": "en",
-    "Sec-Fetch-Mode": "navigate",
-    "Sec-Fetch-Dest": "document",
-}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`make faults`: the trials that take long as well, and their figures as a table of RELIABILITY.md."""
+"""`make faults`: the figures of the trials in tests/faults as a table of RELIABILITY.md. Used by conftest.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "RELIABILITY.md"
+PAGE = Path(__file__).parents[1] / "RELIABILITY.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- end of faults -->"
 
 _FIGURES: dict[str, list[tuple[str, str, str]]] = {}
@@ -38,9 +38,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     rows = sorted(_FIGURES.items(), key=lambda item: int(re.sub(r"\D", "", item[0].partition(",")[0]) or 0))
     lines = [f"| {row} | {what} | {text} | `{name}` |" for row, found in rows for what, text, name in found]
-    head = (
-        f"Measured by `make faults` on {datetime.now(UTC):%Y-%m-%d}, on two cores that were shared with other work.\n\n"
-    )
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    head = f"Measured by `make faults` on {date}, on two cores that were shared with other work.\n\n"
     table = head + "| row | fault | what was seen | trial |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
     page = PAGE.read_text("utf-8")
     pattern = re.escape(BEGIN) + r".*?" + re.escape(END)
