@@ -67,8 +67,11 @@ class Answer:
 class Running:
     """A daemon that has been started."""
 
-    def __init__(self, directory: Path, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(
+        self, directory: Path, process: subprocess.Popen[bytes], port: int, *, log: Path | None = None
+    ) -> None:
         self.directory, self.process, self.port = directory, process, port
+        self._log = log or directory / "daemon.log"
 
     @property
     def config(self) -> Path:
@@ -76,7 +79,7 @@ class Running:
 
     @property
     def log(self) -> str:
-        return (self.directory / "daemon.log").read_text("utf-8", "replace")
+        return self._log.read_text("utf-8", "replace")
 
     @property
     def tracebacks(self) -> str:
@@ -123,23 +126,32 @@ class Running:
 
 
 def start(
-    directory: Path, text: str | None = None, *, environ: Mapping[str, str] | None = None, fds: Sequence[int] = ()
+    directory: Path,
+    text: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    fds: Sequence[int] = (),
+    log: Path | None = None,
+    before: Sequence[str] = (),
 ) -> Running:
-    """Starts a daemon in `directory`, with `text` as its configuration or with the one that is there."""
-    config, log = directory / "config.toml", directory / "daemon.log"
+    """Starts a daemon in `directory`, with `text` as its configuration or with the one that is there.
+
+    `before`: a command that runs it (``ip netns exec NAME``); `log`: where its log goes instead of beside the file.
+    """
+    config, log = directory / "config.toml", log or directory / "daemon.log"
     if text is not None:
         config.write_text(text, encoding="utf-8")
     listen = next(line for line in config.read_text("utf-8").splitlines() if line.startswith("listen"))
     port = int(listen.rpartition(":")[2].strip().strip('"'))
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "aggregator", "--config", str(config), "run"],
+            [*before, sys.executable, "-m", "aggregator", "--config", str(config), "run"],
             stdout=stream,
             stderr=stream,
             env={**os.environ, **(environ or {})},
             pass_fds=fds,
         )
-    return Running(directory, process, port)
+    return Running(directory, process, port, log=log)
 
 
 @contextlib.contextmanager

@@ -81,7 +81,8 @@ def copy(source: Path, path: Path) -> None:
             verify(temporary)
         except StoreUnusable as error:  # the store was read without an error: it is the copy that is bad
             raise StoreUnavailable(f"the copy for {path} cannot be verified: {error}") from error
-        _belong_to(temporary, path.parent)
+        # among the files of the store it is the daemon's, whoever has made it
+        _belong_to(temporary, source if path.is_relative_to(source.parent) else path.parent)
         _put(temporary, path)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error}") from error
