@@ -16,6 +16,7 @@ from aggregator.cli.output import (
     json_option,
     limit_option,
     local,
+    note,
     print_json,
     print_table,
     printable,
@@ -50,7 +51,12 @@ def status(context: Context, as_json: bool, limit: int) -> None:
     Last success, next poll, items a day, HTTP status, the error with the time it began, and what to do about it. A
     quiet source posts rarely; that is no error.
     """
+    from aggregator import assemble
+    from aggregator.daemon.notices import read_notices
+
     now = context.now()
+    for one in read_notices(assemble.state_dir(context.settings)):
+        note(f"since {local(one.since, context.settings.site.timezone)}: {printable(one.message)}")
     with context.store() as store:
         sources = store.sources(now=now)
         stats = store.stats()

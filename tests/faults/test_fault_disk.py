@@ -121,18 +121,9 @@ def test_a_start_without_permission(tmp_path: Path, figure: Figure) -> None:
     reach = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
     if reach:
         pytest.skip(f"{reach[0]} is closed to other users")
-    aggregator = (sys.executable, "-m", "aggregator")
+    daemon_command = (sys.executable, "-m", "aggregator", "--config", str(folder / "config.toml"), "run")
     done = subprocess.run(
-        [
-            setpriv,
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            *aggregator,
-            "--config",
-            str(folder / "config.toml"),
-            "run",
-        ],
+        [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", *daemon_command],
         capture_output=True,
         text=True,
         check=False,
