@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay fuzz readers vectors tools bench docs dist constraints clean
+.PHONY: help run demo test check format replay fuzz readers vectors tools bench docs dist deb constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -105,6 +105,13 @@ dist: $(VENV)/.ready-dev $(VENV)-dist/.ready ## wheel and sdist in dist/, checke
 	$(VENV)-dist/bin/twine check --strict dist/*
 	$(VENV)-dist/bin/check-wheel-contents --ignore W009 dist/*.whl
 	DIST=1 $(BIN)/pytest -q tests/test_packaging.py
+
+deb: ## the Debian package of this release of Debian, in dist/ (needs debhelper)
+	rm -rf dist/deb && mkdir -p dist/deb/tree
+	git archive HEAD | tar -x -C dist/deb/tree
+	cp -r packaging/debian dist/deb/tree/debian
+	cd dist/deb/tree && dpkg-buildpackage -b -us -uc
+	mv dist/deb/*.deb dist/ && rm -rf dist/deb
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) $(VENV)-readers $(VENV)-dist dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
