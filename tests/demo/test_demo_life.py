@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.store import open_store
+
 
 @contextlib.contextmanager
 def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -42,3 +44,19 @@ def test_a_signal_ends_the_demo_and_leaves_nothing(tmp_path: Path, number: signa
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"{site}/healthz")
+
+
+def test_what_the_readers_open_counts(tmp_path: Path) -> None:
+    with demo(tmp_path) as (process, _):
+        assert process.stdout
+        reports = (line for line in iter(process.stdout.readline, "") if "opened" in line)
+        assert int(next(reports).split()[1]) > 0
+        config = next(tmp_path.glob("*/config.toml"))
+        process.send_signal(signal.SIGSTOP)  # the daemon goes on; nothing is cleaned up while it is asked
+        store = open_store("sqlite:aggregator.db", base=config.parent, create=False)
+        store.fold_views()
+        assert store.stats().views > 0
+        store.close()
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
