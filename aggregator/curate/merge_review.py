@@ -1,7 +1,7 @@
 """Merges that turn out to be wrong: which of the texts that were one item are still copies of each other? Pure.
 
 Merging is decided by texts, and texts are edited: what two sources carried under one placeholder becomes two articles.
-Merges by address are not doubted, whatever the texts say.
+Entries at one address have to have something in common still, unless a source has come to give it to several.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from aggregator.curate.duplicates import Likeness, still_alike
+from aggregator.curate.identity import shared_subject
 from aggregator.curate.inverted_index import Document, InvertedIndex
 from aggregator.curate.thresholds import DUPLICATE
-from aggregator.model import Curation, Doubt, Merge, Split
+from aggregator.model import Curation, Doubt, ItemText, Merge, Split
 
 __all__ = ["review_merges"]
 
@@ -40,6 +41,7 @@ class _Texts:
 
     def __init__(self, doubt: Doubt, duplicate: float) -> None:
         self._index = InvertedIndex()  # one of their own: nothing is counted, nothing is kept
+        self._parts = {part.item_id: part for part in doubt.parts}
         self._documents = {part.item_id: self._index.compared(part) for part in doubt.parts}
         self._duplicate = duplicate
         self._found: dict[frozenset[str], Likeness] = {}
@@ -48,8 +50,22 @@ class _Texts:
         """How alike two parts are now."""
         pair = frozenset({one, other})
         if pair not in self._found:
-            self._found[pair] = self._likeness(self._documents[one], self._documents[other])
+            self._found[pair] = self._at_one_address(self._parts[one], self._parts[other]) or self._likeness(
+                self._documents[one], self._documents[other]
+            )
         return self._found[pair]
+
+    def at_one_address(self, one: str, other: str) -> bool:
+        """Whether the address is what two parts are one by."""
+        return self._at_one_address(self._parts[one], self._parts[other]) is not None
+
+    @staticmethod
+    def _at_one_address(one: ItemText, other: ItemText) -> Likeness | None:
+        """That they are one by their address; None: they are not, and their texts decide."""
+        if one.canonical_url is None or one.canonical_url != other.canonical_url:
+            return None
+        figures = shared_subject(one.canonical_url, (one.title, one.text), (other.title, other.text))
+        return None if figures is None else Likeness(score=1.0, figures=figures, least=1.0)
 
     def _likeness(self, one: Document, other: Document) -> Likeness:
         if one.language != other.language:
@@ -90,4 +106,5 @@ def _joined(group: Sequence[str], texts: _Texts) -> Iterator[Merge]:
     keep, *others = group
     for part in others:
         figures: Mapping[str, float] = texts.compare(keep, part).figures
-        yield Merge(keep=keep, absorb=part, rule="near-duplicate", figures=figures)
+        rule = "canonical-url" if texts.at_one_address(keep, part) else "near-duplicate"
+        yield Merge(keep=keep, absorb=part, rule=rule, figures=figures)

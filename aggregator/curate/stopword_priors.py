@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["commonest"]
+__all__ = ["LANGUAGES", "commonest"]
 
 _WORDS = {
     "ar": (
@@ -108,6 +108,10 @@ _WORDS = {
         "月 我们 的是 而且 这一 尽管 目的 很多 也是 第二 之间 地球 要求 非常 英里"
     ),
 }
+
+
+#: those that are here
+LANGUAGES = tuple(_WORDS)
 
 
 def commonest(language: str) -> Iterator[tuple[str, float]]:

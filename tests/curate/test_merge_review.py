@@ -54,6 +54,28 @@ def test_another_text_is_another_item(one: tuple[str, str], other: tuple[str, st
     assert curation.splits[0].figures["score"] < 0.5
 
 
+PAGE = "https://example.org/tickets"
+STORY = "https://example.org/2026/freighter-aground-off-harbour-town"
+
+
+@pytest.mark.parametrize("link", [PAGE, STORY])
+def test_at_one_address_another_headline_undoes_nothing(link: str) -> None:
+    one, other = text("a", SHIP, AGENCY, canonical_url=link), text("b", "Grain in the channel", AGENCY[:120])
+    assert restored(look(one, text("b", other.title, other.text, canonical_url=link))) == []
+
+
+def test_at_one_address_what_has_nothing_in_common_is_two_items() -> None:
+    one, other = text("a", SHIP, AGENCY, canonical_url=PAGE), text("b", BRIDGE, FAREWELL, canonical_url=PAGE)
+    assert restored(look(one, other)) == ["b"]
+
+
+def test_what_leaves_together_by_its_address_stays_together_by_its_address() -> None:
+    parts = [text(name, SHIP, AGENCY[: 60 * n], canonical_url=STORY) for n, name in enumerate("bc", 1)]
+    curation = look(text("a", BRIDGE, FAREWELL), *parts)
+    assert restored(curation) == ["b", "c"]
+    assert [(merge.keep, merge.absorb, merge.rule) for merge in curation.merges] == [("b", "c", "canonical-url")]
+
+
 def test_the_winner_may_be_the_one_that_changed() -> None:
     """Its id stays with its own entries; the others leave together, under the oldest of their ids."""
     curation = look(text("a", BRIDGE, FAREWELL), text("b", SHIP, AGENCY), text("c", SHIP, AGENCY))

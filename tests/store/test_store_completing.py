@@ -45,7 +45,11 @@ def unchanged(source_id: int, at: datetime, n: int) -> PollResult:
 
 
 def brings(source_id: int, at: datetime, n: int) -> PollResult:
-    entries = [make_entry(f"{k}", title=f"{k} {n % 2}", link=f"https://x.example/{k}") for k in range(n % 3 + 1)]
+    at_sea = "north" if n % 2 else "south"
+    entries = [
+        make_entry(f"{k}", title=f"Ship {'abc'[k] * 3} {at_sea}", link=f"https://x.example/{k}")
+        for k in range(n % 3 + 1)
+    ]
     info = FeedInfo(title=f"Feed {n % 2}", link="https://a.example/", ttl=HOUR)
     rhythm = PostingRate(weight=n / 7, as_of=at, since=NOW, hours=tuple(k / 3 for k in range(24)))
     return make_result(source_id, entries, at=at, info=info, posting_rate=rhythm, body_hash=bytes([n % 256]) * 32)

@@ -365,12 +365,12 @@ class TestCandidates:
     def test_as_they_stood(self, store: Store) -> None:
         link = "https://x.example/1"
         follow(store, A, B, C)
-        poll(store, A, make_entry("1", link=link))
+        poll(store, A, make_entry("1", link=link, title="A title"))
         (item_id,) = (one.item_id for one in store.pending(limit=9))
         store.record_views([View(item_id=item_id, at=NOW, visitor=b"1")])
         store.fold_views()
         then = store.candidates(since=NOW, now=NOW)
-        poll(store, B, make_entry("2", link=link), at=NOW + HOUR)
+        poll(store, B, make_entry("2", link=link, title="A title"), at=NOW + HOUR)
         poll(store, C, make_entry("3", outlinks=(link,)), at=NOW + HOUR)
         waiting = [one.item_id for one in store.pending(limit=9)]
         put(store, joins=tuple(StoryJoin(item_id=one, story=item_id) for one in waiting))

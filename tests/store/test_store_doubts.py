@@ -85,12 +85,35 @@ class TestDoubts:
         put(store, settled=(a,))
         assert [part.title for part in store.doubted(limit=9)[0].parts] == ["Title of a", "And else again"]
 
-    def test_nobody_doubts_an_item_of_its_own_nor_what_was_merged_by_address(self, store: Store) -> None:
+    def test_nobody_doubts_an_item_of_its_own(self, store: Store) -> None:
         a, b, _ = three(store)
-        merge(store, a, b, rule="canonical-url")
-        edit(store, B, ENTRIES[1])
+        merge(store, a, b)
         edit(store, C, ENTRIES[2])
         assert store.doubted(limit=9) == []
+
+    def test_what_came_by_its_address_is_doubted_as_well(self, store: Store) -> None:
+        link = "https://agency.example/1"
+        follow(store, *URLS)
+        for minute, (url, name) in enumerate(zip(URLS, "ab", strict=False)):
+            poll(store, url, make_entry(name, link=link), at=NOW + minute * timedelta(minutes=1))
+        edit(store, B, make_entry("b", link=link))
+        (doubt,) = store.doubted(limit=9)
+        assert [part.title for part in doubt.parts] == ["Title of a", "Something else"]
+        assert {part.canonical_url for part in doubt.parts} == {link}
+        split(store, doubt.item_id, doubt.parts[1].item_id)
+        assert shown(store) == {doubt.item_id: {"a"}, doubt.parts[1].item_id: {"b"}}
+
+    def test_a_source_that_comes_to_share_an_address_raises_doubts(self, store: Store) -> None:
+        """A landing page: from then on the address of its parts says nothing."""
+        link = "https://agency.example/1"
+        follow(store, *URLS)
+        for minute, (url, name) in enumerate(zip(URLS, "ab", strict=False)):
+            poll(store, url, make_entry(name, link=link), at=NOW + minute * timedelta(minutes=1))
+        assert store.doubted(limit=9) == []
+        poll(store, A, make_entry("a2", link=link), at=NOW + HOUR)
+        (doubt,) = store.doubted(limit=9)
+        assert [part.title for part in doubt.parts] == ["Title of a", "Title of b"]
+        assert {part.canonical_url for part in doubt.parts} == {None}
 
     def test_an_edit_of_something_else_than_text_is_no_doubt(self, store: Store) -> None:
         a, b, _ = three(store)
@@ -206,7 +229,16 @@ class TestUndoing:
         merge(store, a, b)
         poll(store, "https://d.example/feed", make_entry("d", link=link), at=NOW + timedelta(minutes=3))
         assert shown(store) == {a: {"a", "b", "c", "d"}}
-        split(store, a, b)
+        edit(store, A, make_entry("a"))
+        (doubt,) = store.doubted(limit=9)
+        _, _, c, d = (part.item_id for part in doubt.parts)
+        at_address = tuple(Merge(keep=b, absorb=one, rule="canonical-url", figures={}) for one in (c, d))
+        put(
+            store,
+            settled=(a,),
+            splits=tuple(Split(item_id=a, restore=one, figures=UNLIKE) for one in (b, c, d)),
+            merges=at_address,
+        )
         assert shown(store) == {a: {"a"}, b: {"b", "c", "d"}}
         rules = {copy.entry_id: copy.rule for copy in store.items([b])[0].copies}
         assert rules == {"b": "first", "c": "canonical-url", "d": "canonical-url"}

@@ -12,7 +12,7 @@ from aggregator.model import Enclosure, Item, Scope, Subscription, Upstream, Ver
 from aggregator.store import PollChanges, Store
 from aggregator.store.sql.ids import decode_id, encode_id, host_key, search_query
 
-LINK = "https://x.example/story"
+LINK = "https://x.example/2026/the-story-of-a-title"
 
 
 def titles(store: Store, **scope: object) -> list[str]:
@@ -56,8 +56,8 @@ class TestEntries:
         assert store.items([first.id])[0] is first, "read once for all lists of one state"
         poll(store, A, replace(entry, parsed=replace(entry.parsed, upstream=Upstream(comments=9))), at=NOW + HOUR)
         assert only_item(store).upstream == Upstream(comments=9)
-        poll(store, A, edited(entry, "Edited"), at=NOW + 2 * HOUR)
-        assert only_item(store).title == "Edited"
+        poll(store, A, edited(entry, "Title, edited"), at=NOW + 2 * HOUR)
+        assert only_item(store).title == "Title, edited"
         store.like(first.id, visitor=b"somebody", now=NOW)
         assert only_item(store).likes == 1
         poll(store, B, make_entry("2", link=LINK), at=NOW + 3 * HOUR)
@@ -151,11 +151,32 @@ class TestEntries:
 class TestSameAddress:
     def test_joins_the_item_of_another_source(self, store: Store) -> None:
         follow(store, A, B)
-        poll(store, A, make_entry("1", link=LINK, title="first"))
-        assert poll(store, B, make_entry("9", link=LINK, title="copy"), at=NOW + HOUR) == PollChanges(new_entries=1)
+        poll(store, A, make_entry("1", link=LINK, title="Ferry adrift"))
+        copy = make_entry("9", link=LINK, title="Adrift: a ferry")
+        assert poll(store, B, copy, at=NOW + HOUR) == PollChanges(new_entries=1)
         item = only_item(store)
-        assert (item.title, item.sources) == ("first", 2)
-        assert [(copy.title, copy.rule) for copy in item.copies] == [("first", "first"), ("copy", "canonical-url")]
+        assert (item.title, item.sources) == ("Ferry adrift", 2)
+        assert [(copy.title, copy.rule) for copy in item.copies] == [
+            ("Ferry adrift", "first"),
+            ("Adrift: a ferry", "canonical-url"),
+        ]
+
+    def test_a_page_of_which_two_sources_say_other_things_is_two_items(self, store: Store) -> None:
+        follow(store, A, B)
+        page = "https://x.example/tickets"
+        poll(store, A, make_entry("1", link=page, title="Choir sings at the mill", text="Forty voices and an organ."))
+        poll(store, B, make_entry("9", link=page, title="Boxing returns", text="Eight bouts on Friday evening."))
+        assert [item.sources for item in store.latest(Scope(), limit=0)] == [1, 1]
+
+    @pytest.mark.parametrize("sharer", [A, B])
+    def test_a_page_that_one_source_shows_under_several_titles_joins_nobody(self, store: Store, sharer: str) -> None:
+        """Whichever of the two comes first."""
+        follow(store, A, B)
+        several = [make_entry(str(n), link=LINK, title=f"Bees in winter, part {n}") for n in range(3)]
+        one = make_entry("9", link=LINK, title="Bees in winter")
+        for url in (A, B):
+            poll(store, url, *(several if url == sharer else [one]))
+        assert [item.sources for item in store.latest(Scope(), limit=0)] == [1] * 4
 
     def test_address_of_many_entries_says_nothing(self, store: Store) -> None:
         follow(store, A, B)
@@ -165,7 +186,7 @@ class TestSameAddress:
 
     def test_the_copy_is_shown_when_the_first_is_dropped(self, store: Store) -> None:
         follow(store, A, B)
-        poll(store, A, make_entry("1", link=LINK, title="first", verdict=Verdict(dropped="spam")))
+        poll(store, A, make_entry("1", link=LINK, title="the copy", verdict=Verdict(dropped="spam")))
         assert titles(store) == []
         poll(store, B, make_entry("9", link=LINK, title="copy"))
         assert (titles(store), only_item(store).sources) == (["copy"], 1)

@@ -11,6 +11,7 @@ from aggregator.curate.identity.entries import (
     unknown_entries,
 )
 from aggregator.curate.identity.moves import number_key, title_key
+from aggregator.curate.identity.pages import shared_subject
 
 __all__ = [
     "MAX_URL_CHARS",
@@ -20,6 +21,7 @@ __all__ = [
     "identify",
     "is_partial_document_enough",
     "number_key",
+    "shared_subject",
     "title_key",
     "unknown_entries",
 ]

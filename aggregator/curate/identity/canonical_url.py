@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from yarl import URL
 
-__all__ = ["MAX_URL_CHARS", "canonical_url", "is_front_page", "names_one_story"]
+__all__ = ["MAX_URL_CHARS", "canonical_url"]
 
 _PREFIXES = (
     "utm_", "at_", "ns_", "pk_", "mtm_", "matomo_", "piwik_", "hsa_", "hsctatracking", "__hs", "_hs", "ga_", "oly_",
@@ -91,24 +91,6 @@ def _video(host: str, path: str, query: str) -> tuple[str, str]:
     if path == "/watch" and (found := _VIDEO_PARAMETER.search(query)):
         return path, f"v={found[1]}"
     return path, query
-
-
-_GENERAL_PAGES = re.compile(
-    r"^/?$|^/[^/\d?]{0,12}$|/(?:live|news|latest|changelog|releases|updates|feed|rss|blog|home|archive|events)$",
-    re.IGNORECASE,
-)
-_FRONT_PAGE = re.compile(r"https?://[^/?#]*/?")
-
-
-def is_front_page(canonical: str) -> bool:
-    """Whether an address (canonical) is a site's first page."""
-    return _FRONT_PAGE.fullmatch(canonical) is not None
-
-
-def names_one_story(link: str) -> bool:
-    """Whether an address is of the kind that belongs to one article, not to a page whose contents change."""
-    parts = urlsplit(link)
-    return bool(parts.query) or not _GENERAL_PAGES.search(parts.path)
 
 
 #: longer addresses are nobody's article (HOSTILE U5)

@@ -21,9 +21,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aggregator.curate.identity.canonical_url import canonical_url, is_front_page, names_one_story
+from aggregator.curate.identity.canonical_url import canonical_url
 from aggregator.curate.identity.issues import is_next_issue
 from aggregator.curate.identity.moves import Candidate, moved_entries
+from aggregator.curate.identity.pages import is_front_page, names_one_story
 from aggregator.curate.text import normalise, tokens
 from aggregator.model import Entry, KnownEntry, ParsedEntry, utc
 from aggregator.model.collecting import IdBasis

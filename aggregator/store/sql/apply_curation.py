@@ -89,10 +89,7 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
     keep, absorb = _row(connection, merge.keep), _row(connection, merge.absorb)
     if keep == absorb:
         return set()
-    if merge.rule == merge_review.BY_TEXT:
-        merge_review.remember_home(connection, absorb, keep)
-    else:
-        merge_review.pass_on(connection, absorb, keep)
+    merge_review.remember_home(connection, absorb, keep)
     connection.execute(
         "UPDATE entries SET rule = ?, figures = ? WHERE item_id = ? AND rule = 'first'",
         (merge.rule, codec.pack_or_none(dict(merge.figures)), absorb),

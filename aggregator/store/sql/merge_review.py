@@ -1,7 +1,8 @@
 """Merges that may be wrong: which items are doubted, what they were made of, and taking them apart again.
 
-An entry of an item that absorbed others keeps the item it had before (`home_id`); NULL is the item it stands in, which
-is most of them. An edit of any of their texts is a doubt, noted by a trigger, so that it is as durable as the edit.
+An entry of an item that absorbed others keeps the item it had before (`home_id`), whether texts or addresses were the
+reason; NULL is the item it stands in, which is most of them. An edit of any of their texts is a doubt, noted by a
+trigger, so that it is as durable as the edit; an address that a source comes to share is one as well.
 """
 
 from __future__ import annotations
@@ -12,19 +13,30 @@ from dataclasses import replace
 from aggregator.errors import StoreError
 from aggregator.model import Doubt, ItemText, Split, Undone
 from aggregator.store.sql import codec, item_loader
+from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.derived_columns import recompute_item
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import decode_id, encode_id
 
-#: decided by its text, and so to be doubted when that changes; what was merged by address is not
-BY_TEXT = "near-duplicate"
+#: why an entry stands in its item: it founded it, or its address is the same; else by "near-duplicate"
+FIRST, BY_ADDRESS = "first", "canonical-url"
 
 _PARTS = f"""
-SELECT e.id AS entry_row, coalesce(e.home_id, e.item_id) AS home, e.home_id IS NULL AND e.rule = 'canonical-url' AS
-    late, e.link_key, e.tombstone, e.dropped IS NULL AND s.role = 'source' AS visible, h.public_id, NULL AS story,
-    e.published, e.first_seen, e.title, e.text, e.language, e.canonical_url, e.outlinks, {codec.REF_COLUMNS}
+SELECT e.id AS entry_row, coalesce(e.home_id, e.item_id) AS home, e.link_key, e.tombstone,
+    e.dropped IS NULL AND s.role = 'source' AS visible, h.public_id, NULL AS story, e.published, e.first_seen, e.title,
+    e.text, e.language, e.canonical_url, e.outlinks, {codec.REF_COLUMNS}
 FROM entries e JOIN items h ON h.id = coalesce(e.home_id, e.item_id) JOIN sources s ON s.id = e.source_id
 WHERE e.item_id = ? ORDER BY e.id
+"""
+#: which of these addresses a source has given to several of its entries
+_SHARED = """
+SELECT DISTINCT link_key FROM (
+    SELECT link_key FROM entries WHERE link_key IN ({}) GROUP BY link_key, source_id HAVING count(*) > 1) shared
+"""
+#: items at these addresses that others were merged into
+_DOUBT = """
+INSERT INTO doubts(item_id, n) SELECT DISTINCT item_id, 1 FROM entries WHERE link_key IN ({}) AND home_id IS NOT NULL
+ON CONFLICT(item_id) DO UPDATE SET n = doubts.n + 1
 """
 _UNDONE = """
 SELECT k.public_id AS kept, r.public_id AS restored, u.merged, u.figures, u.at
@@ -41,35 +53,45 @@ def doubted(connection: Connection, limit: int) -> list[tuple[Doubt, int]]:
         (limit,),
     ).fetchall()
     return [
-        (Doubt(item_id=encode_id(row["public_id"]), parts=_texts(_parts(connection, row["item_id"]))), row["n"])
-        for row in rows
+        (Doubt(item_id=encode_id(row["public_id"]), parts=_texts(connection, row["item_id"])), row["n"]) for row in rows
     ]
 
 
-def _parts(connection: Connection, item: int) -> Mapping[int, Sequence[Row]]:
-    """The entries of an item, by the items that they would be on their own, oldest first.
+def shared_addresses(connection: Connection, link_keys: Iterable[bytes | None]) -> set[bytes]:
+    """Those of the addresses that one source has given to several entries: landing pages, which say nothing alone."""
+    keys = [key for key in dict.fromkeys(link_keys) if key is not None]
+    return {
+        bytes(key)
+        for some in padded_batches(keys)
+        for (key,) in connection.execute(_SHARED.format(placeholders(len(some))), some)
+    }
 
-    An entry that came by its address when the item had been merged already belongs to the part with that address.
-    """
-    rows = connection.execute(_PARTS, (item,)).fetchall()
-    at_address: dict[bytes, int] = {}
+
+def doubt_addresses(connection: Connection, link_keys: Iterable[bytes | None]) -> None:
+    """Items that were merged by these addresses are to be looked at: a source has come to share them."""
+    for some in padded_batches([key for key in dict.fromkeys(link_keys) if key is not None]):
+        connection.execute(_DOUBT.format(placeholders(len(some))), some)
+
+
+def _parts(connection: Connection, item: int) -> Mapping[int, Sequence[Row]]:
+    """The entries of an item, by the items that they would be on their own, oldest first."""
     parts: dict[int, list[Row]] = {}
-    for row in rows:
-        home = at_address.get(row["link_key"], row["home"]) if row["late"] else row["home"]
-        if row["link_key"] is not None:
-            at_address.setdefault(row["link_key"], home)
-        parts.setdefault(home, []).append(row)
+    for row in connection.execute(_PARTS, (item,)).fetchall():
+        parts.setdefault(row["home"], []).append(row)
     return dict(sorted(parts.items()))
 
 
-def _texts(parts: Mapping[int, Sequence[Row]]) -> tuple[ItemText, ...]:
+def _texts(connection: Connection, item: int) -> tuple[ItemText, ...]:
+    parts = _parts(connection, item)
+    shared = shared_addresses(connection, [row["link_key"] for rows in parts.values() for row in rows])
     texts = []
     for rows in parts.values():
         full = [row for row in rows if not row["tombstone"]]
         if full:
             lead = next((row for row in full if row["visible"]), full[0])
-            founder = next(row for row in rows if not row["late"] or len(parts) == 1)
-            texts.append(replace(item_loader.text_of(lead), item_id=encode_id(founder["public_id"])))
+            text = replace(item_loader.text_of(lead), item_id=encode_id(rows[0]["public_id"]))
+            is_shared = lead["link_key"] is not None and bytes(lead["link_key"]) in shared
+            texts.append(replace(text, canonical_url=None) if is_shared else text)
     return tuple(texts)
 
 
@@ -107,12 +129,12 @@ def undo(connection: Connection, split: Split, now_ms: int) -> None:
     if row["merged_into"] != keep or not own:
         return
     merged = connection.execute(
-        "SELECT figures FROM entries WHERE item_id = ? AND home_id = ? AND rule = ?", (keep, row["id"], BY_TEXT)
+        "SELECT figures FROM entries WHERE item_id = ? AND home_id = ? AND rule <> ? ORDER BY id",
+        (keep, row["id"], FIRST),
     ).fetchone()
     connection.executemany(
-        "UPDATE entries SET item_id = ?1, home_id = NULL, figures = NULL,"
-        " rule = CASE rule WHEN 'canonical-url' THEN rule ELSE 'first' END WHERE id = ?2",
-        [(row["id"], entry) for entry in own],
+        "UPDATE entries SET item_id = ?1, home_id = NULL, figures = NULL, rule = ?2 WHERE id = ?3",
+        [(row["id"], FIRST, entry) for entry in own],
     )
     connection.execute(
         "UPDATE items SET merged_into = NULL, curated = 0, story_id = NULL, story_figures = NULL WHERE id = ?",
