@@ -54,6 +54,7 @@ HEADLINES = {
 SECTIONS = {"World": 3, "Science": 2}
 #: what each source writes about, beside the ship
 SUBJECTS = ("bridges", "orchids", "chess", "glaciers", "violins")
+KINDS = ("iron", "tropical", "blindfold", "receding", "baroque")
 OPTIONS = CurateOptions(
     sections=("World", "Science", "Culture"),
     feeds=(
@@ -100,16 +101,22 @@ def poll(store: Store, *, hours: int = 0) -> None:
 
 def entries_of(source: Source, hours: int) -> Iterator[Entry]:
     number = int(source.name[-1])
-    subject = SUBJECTS[number]
+    subject, kind = SUBJECTS[number], KINDS[number]
     for n in range(6):
-        title = f"What {subject} mean to {'abcdef'[n] * 5} and others, part {hours}{n}"
-        yield entry(source, f"{hours}-{n}", title, f"All about {subject} and {'uvwxyz'[n] * 5}.", minutes=n + number)
+        own = [rare(f"{number}-{hours * (place > 0)}-{n}-{place}") for place in range(9)]
+        title, lead = f"What {subject} mean to {' '.join(own[:5])}", f"{kind} {subject}: {' '.join(own[5:])}."
+        yield entry(source, f"{hours}-{n}", title, lead, minutes=n + number)
     if number < 2:
         title, lead = AGENCY_BY_HOUR.get(hours, AGENCY_BY_HOUR[1])
         if hours in HEADLINES:
             lead, *titles = HEADLINES[hours]
             title = titles[number]
         yield entry(source, f"{hours}-agency", title, lead, minutes=30 + number)
+
+
+def rare(seed: str) -> str:
+    """A word that nothing else has."""
+    return "".join(chr(ord("a") + int(digit, 16)) for digit in hashlib.sha256(seed.encode()).hexdigest()[:6])
 
 
 def entry(source: Source, name: str, title: str, lead: str, *, minutes: int) -> Entry:

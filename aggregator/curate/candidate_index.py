@@ -16,7 +16,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from aggregator.curate.popularity import Field, ViewTotals, score_upper_bound
-from aggregator.curate.running_totals import RunningTotals, moment_of
+from aggregator.curate.running_totals import RunningTotals, moment_of, shown
 from aggregator.model import Candidate
 
 __all__ = ["SITE", "Block", "CachedIterator", "CandidateSet", "Key", "TimeIndex", "section_of", "time_index_of"]
@@ -64,7 +64,7 @@ class CachedIterator(Generic[T]):
 class Block:
     """Some candidates that were published one after the other."""
 
-    __slots__ = ("_tops", "items", "keys", "newest_seen", "owners", "rates", "seen", "worths")
+    __slots__ = ("_tops", "items", "keys", "least_shown", "newest_seen", "owners", "rates", "seen", "shown", "worths")
 
     def __init__(self) -> None:
         #: (moment of publication, id), ascending; beside them the items, what each is worth at most whatever its age,
@@ -78,10 +78,14 @@ class Block:
         self.rates: list[float] = []
         self._tops: tuple[_Tops, _Tops] | None = None
         self.newest_seen = 0
+        #: how often each was shown (`running_totals.shown`), and the least of it
+        self.shown: list[float] = []
+        self.least_shown = 0.0
 
     def summed_up(self) -> Block:
         """After a change."""
         self.newest_seen = max(self.seen, default=0)
+        self.least_shown = min(self.shown, default=0.0)
         self._tops = None
         return self
 
@@ -112,19 +116,20 @@ class Block:
         self.owners.insert(place, -1 - item.source_id if item.views else item.source_id)
         self.seen.insert(place, moment_of(item.first_seen))
         self.rates.insert(place, max(0.0, rate))
+        self.shown.insert(place, shown(item))
         self.summed_up()
 
     def drop(self, key: tuple[int, str]) -> None:
         """One less."""
         place = bisect_left(self.keys, key)
-        for row in (self.keys, self.items, self.worths, self.owners, self.seen, self.rates):
+        for row in (self.keys, self.items, self.worths, self.owners, self.seen, self.rates, self.shown):
             del row[place]
         self.summed_up()
 
     def cut(self) -> Block:
         """The newer half leaves."""
         other, middle = Block(), len(self.keys) // 2
-        for name in ("keys", "items", "worths", "owners", "seen", "rates"):
+        for name in ("keys", "items", "worths", "owners", "seen", "rates", "shown"):
             row = getattr(self, name)
             setattr(other, name, row[middle:])
             del row[middle:]

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
 
 from aggregator.curate.windows import the_last
-from aggregator.model import Candidate
+from aggregator.model import Candidate, Listed
 
-__all__ = ["FIGURES", "counted", "list_name", "reasons_of", "why_apart", "why_joined", "why_same_story", "why_there"]
+__all__ = [
+    "FIGURES",
+    "counted",
+    "list_name",
+    "reasons_of",
+    "relative_reasons",
+    "why_apart",
+    "why_joined",
+    "why_same_story",
+    "why_there",
+]
 
 Figures = Mapping[str, float]
 
@@ -79,6 +91,7 @@ FIGURES: Mapping[str, Callable[[float], str]] = {
     "views": lambda views: f"opened by {counted(round(views), 'reader', 'readers')}",
     "sources": lambda number: f"carried by {counted(round(number), 'source', 'sources')}",
     "pinned": lambda is_pinned: "pinned to the top by a rule" if is_pinned else "",
+    "shown": lambda times: f"shown {times:.3g} times to readers, places further down counting less",
     "expected": lambda views: f"the usual item would have been opened {views:.3g} times by now",
     "age_h": lambda hours: f"published {hours:.3g} hours ago",
     "z_source": lambda score: f"its source is opened {_spread(score)}",
@@ -110,6 +123,8 @@ def why_there(figures: Figures) -> Iterator[str]:
 
 #: upstream counts are named from here on
 TOLD_FROM = 10
+#: in a list of fewer places a reason that all share is said
+MIN_SHARED = 3
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -131,3 +146,36 @@ def reasons_of(item: Candidate, *, first: Iterable[str] = (), last: Iterable[str
     elif (item.upstream.votes or 0) >= TOLD_FROM:
         found.append(f"{item.upstream.votes:,} votes at its source")
     return (*found, *last)
+
+
+#: what may set a place apart from the others of its list, by the term of its score that is more than is usual there
+_RELATIVE = {
+    "lift": "more read than most here",
+    "fresh": "newer than most here",
+    "rare_source": "its source rarely posts",
+}
+#: a place that exceeds the middle by none: it was chosen because it is unlike the others
+_OTHERWISE = "another subject"
+
+
+def relative_reasons(places: Sequence[Listed]) -> tuple[Listed, ...]:
+    """These places without the reasons that all of them share, which tell none from another.
+
+    A place that has no other gets the term of its score by which it exceeds the middle of the list most. How many
+    readers an item had is always said.
+    """
+    if len(places) < MIN_SHARED:
+        return tuple(places)
+    of_all = frozenset.intersection(*(frozenset(place.reasons) for place in places))
+    shared = {reason for reason in of_all if " reader" not in reason}
+    if not shared:
+        return tuple(places)
+    middle = {term: median(place.figures.get(term, 0.0) for place in places) for term in _RELATIVE}
+
+    def own(place: Listed) -> Listed:
+        reasons = tuple(reason for reason in place.reasons if reason not in shared)
+        above = {term: place.figures.get(term, 0.0) - middle[term] for term in _RELATIVE}
+        term = max(_RELATIVE, key=above.__getitem__)
+        return replace(place, reasons=reasons or (_RELATIVE[term] if above[term] > 0 else _OTHERWISE,))
+
+    return tuple(map(own, places))

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from aggregator.curate.running_totals import RunningTotals, moment_of
+from aggregator.curate.running_totals import RunningTotals, moment_of, shown
 from aggregator.model import Candidate, Upstream
 
 __all__ = ["Field", "Signals", "ViewTotals", "favour", "reported", "score_upper_bound", "standard", "survey"]
 
+#: impressions count where candidates have so many in all, and so many for each view: where items are opened from
+#: feeds or other sites, the pages do not tell who had the chance
+MIN_IMPRESSIONS, PER_VIEW = 1_000.0, 2.0
 #: fewer items than this have no spread worth the name
 ENOUGH = 5
 #: upstream counts grow with age, so they are compared with items of like age: boundaries in hours
@@ -60,9 +63,12 @@ class Field:
         self.exposure = exposure
         self.running_totals = running_totals
         self._moment = moment_of(now)
-        #: the share of the site's views that the usual item gets; 0 while there are no views
-        expected_views = running_totals.expected_views(exposure.by_reach) if exposure.totals else 0.0
-        self.usual = running_totals.views / expected_views if expected_views else 0.0
+        #: items are judged by how often they were shown, where that is counted; else by how much was opened since
+        #: they were published
+        self.by_impressions = running_totals.impressions >= max(MIN_IMPRESSIONS, PER_VIEW * running_totals.views)
+        chances = self._chances()
+        #: views of the usual item for each chance that it had to be opened; 0 while there are no views
+        self.usual = running_totals.views / chances if chances else 0.0
         #: what each item is worth reading to everybody, kept for `worth`
         self.worths: dict[str, Mapping[str, float]] = {}
         #: and what the items of a block of a index can be worth at most
@@ -71,15 +77,26 @@ class Field:
         self._lifts: dict[str, float] = {}
         self._upstream: dict[int, dict[str, float]] = {}
 
+    def _chances(self) -> float:
+        """How often all candidates together could have been opened."""
+        if self.by_impressions:
+            return self.running_totals.shown
+        return self.running_totals.expected_views(self.exposure.by_reach) if self.exposure.totals else 0.0
+
+    def _chances_by_source(self) -> Mapping[int, float]:
+        if self.by_impressions:
+            return self.running_totals.shown_by_source()
+        return self.running_totals.expected_views_by_source(self.exposure.by_reach)
+
     # --- sources ------------------------------------------------------------------------
     @cached_property
     def usual_of(self) -> Mapping[int, float]:
         """The same share by source, each source drawn towards the whole."""
         if not self.usual:
             return dict.fromkeys(self.running_totals.sources, 0.0)
-        total, expected_views = self.usual, self.running_totals.expected_views_by_source(self.exposure.by_reach)
+        total, chances = self.usual, self._chances_by_source()
         return {
-            source: total * (part.views + PRIOR_VIEWS) / (expected_views[source] * total + PRIOR_VIEWS)
+            source: total * (part.views + PRIOR_VIEWS) / (chances[source] * total + PRIOR_VIEWS)
             for source, part in self.running_totals.sources.items()
         }
 
@@ -140,12 +157,15 @@ class Field:
 
     def _against(self, item: Candidate, usual: float, prior: float) -> float:
         """Views counted against views expected, drawn towards the prior."""
-        return math.log2(item.views + PRIOR_VIEWS * prior) - self.expecting(self.age(item), usual)
+        return math.log2(item.views + PRIOR_VIEWS * prior) - math.log2(self.chances(item) * usual + PRIOR_VIEWS)
 
-    def expecting(self, age: timedelta, usual: float) -> float:
-        """The views that an item of this age could have had by now, and the prior's, as a power of two."""
-        expected = self.exposure.since(age) * usual if usual else 0.0
-        return math.log2(expected + PRIOR_VIEWS)
+    def chances(self, item: Candidate) -> float:
+        """How often it could have been opened: the times it was shown, or all views of the site since it came."""
+        return shown(item) if self.by_impressions else self.exposure.since(self.age(item))
+
+    def least_chances(self, newest: int, least_shown: float) -> float:
+        """The same, at least, of items of which the newest came then (`moment_of`), and the least shown so often."""
+        return least_shown if self.by_impressions else self.exposure.since(self.age_of(newest))
 
     def figures(self, item: Candidate, *, within_source: bool = False) -> dict[str, float]:
         """Every term of the rate, for `explain`; `within_source`: against the usual item of its source."""
@@ -153,7 +173,8 @@ class Field:
         usual = self._usual_at(item) if within_source else self.usual
         return {
             "views": float(item.views),
-            "expected": round(self.exposure.since(self.age(item)) * usual, 3),
+            "expected": round(self.chances(item) * usual, 3),
+            **({"shown": round(shown(item), 1)} if self.by_impressions else {}),
             "age_h": round(self.age(item).total_seconds() / 3600, 2),
             **({} if within_source else {"z_source": round(signals.z_source, 3)}),
             "coverage": round(signals.coverage, 3),

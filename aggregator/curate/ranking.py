@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from aggregator.curate.candidate_index import Block, CachedIterator, Key, TimeIndex, time_index_of
-from aggregator.curate.explanations import counted, reasons_of
-from aggregator.curate.popularity import Field, favour, survey
+from aggregator.curate.explanations import counted, reasons_of, relative_reasons
+from aggregator.curate.popularity import PRIOR_VIEWS, Field, favour, survey
 from aggregator.curate.running_totals import moment_of
 from aggregator.curate.windows import in_words, span
 from aggregator.model import Candidate, Listed
@@ -63,7 +63,7 @@ def rank(
     places = [_by_views(item, counts, now=now, window=window, rising=rising) for item in chosen]
     places += [_by_signals(item, score, field=field) for item, score in filled]
     viewed = any(True for _ in index.viewed(window))
-    return Ranked(places=tuple(places), basis=_basis(bool(chosen and viewed), bool(filled), bool(chosen)))
+    return Ranked(places=relative_reasons(places), basis=_basis(bool(chosen and viewed), bool(filled), bool(chosen)))
 
 
 def most_viewed(
@@ -157,8 +157,8 @@ def _hottest(index: TimeIndex, field: Field, since: datetime, fades: timedelta) 
         return [worth + by_source - less for worth, by_source in zip(block.worths, sources, strict=True)]
 
     def faded(block: Block) -> float:
-        age = field.age_of(block.newest)
-        return field.expecting(age, field.usual) + age / fades
+        least = field.least_chances(block.newest, block.least_shown) * field.usual
+        return math.log2(least + PRIOR_VIEWS) + field.age_of(block.newest) / fades
 
     def among(item: Candidate) -> bool:
         return max(item.published, item.first_seen) >= since

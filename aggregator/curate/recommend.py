@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from aggregator.curate.candidate_index import Block, CachedIterator, Key, TimeIndex, time_index_of
-from aggregator.curate.explanations import reasons_of
+from aggregator.curate.explanations import reasons_of, relative_reasons
 from aggregator.curate.popularity import PRIOR_VIEWS, Field, favour, survey
 from aggregator.curate.profile import Profile, Vector, dot
 from aggregator.curate.running_totals import moment_of
@@ -45,10 +45,15 @@ TOLD_FROM = 0.5
 COMPARED = 200
 
 
+#: whether an item is left out of a list
+IsOut = Callable[[Candidate], bool]
+
+
 def recommend(
     candidates: Iterable[Candidate] | TimeIndex,
     *,
     exclude: Collection[str] = (),
+    exclude_stories: Collection[str] = (),
     now: datetime,
     size: int,
     max_per_source: int,
@@ -58,23 +63,28 @@ def recommend(
 ) -> tuple[Listed, ...]:
     """The `size` items most worth reading among the candidates.
 
-    `exclude`: what stands in the Ranking; `profile`: a reader's own taste, None for the common list; `vector`: the
-    terms of an item, for variety and taste; `field`: the survey of the whole site, where these are some of its items.
+    `exclude`: items, `exclude_stories`: the stories that Ranking shows, by whichever articles; `profile`: a reader's
+    own taste, None for the common list; `vector`: the terms of an item, for variety and taste; `field`: the survey of
+    the whole site, where these are some of its items.
     """
     index = candidates if isinstance(candidates, TimeIndex) else time_index_of(candidates, {})
     field = field or survey(index, now=now)
     vector = vector or _no_terms
-    excluded = frozenset(exclude)
+    items, stories = frozenset(exclude), frozenset(exclude_stories)
+
+    def is_out(item: Candidate) -> bool:
+        return item.item_id in items or item.story in stories
+
     worth = Scorer(field, _among(profile, index.newest(COMPARED), vector), vector)
-    since = _since(index, excluded, field, size)
-    scored = CachedIterator(worth.best_first(index, without=excluded, since=since))
-    free = _free(index, excluded, field, size)
+    since = _since(index, is_out, field, size)
+    scored = CachedIterator(worth.best_first(index, is_out=is_out, since=since))
+    free = _free(index, is_out, field, size)
     chosen = _choose(scored, size - free, max_per_source, vector)
     recent = now - CHANCE_WITHIN if since is None else max(since, now - CHANCE_WITHIN)
-    waiting = worth.best_first(index, without=excluded, since=recent, unopened=True)
+    waiting = worth.best_first(index, is_out=is_out, since=recent, unopened=True)
     chosen += _chance(free, CachedIterator(waiting), chosen, max_per_source=max_per_source, now=now)
     chosen += _choose(scored, size - len(chosen), max_per_source, vector, beside=chosen)
-    return tuple(_listed(one, field) for one in _picture_first(chosen))
+    return relative_reasons([_listed(one, field) for one in _lead_first(chosen)])
 
 
 def in_order(
@@ -100,12 +110,12 @@ def weigh(candidates: Iterable[Candidate], *, field: Field) -> tuple[Listed, ...
     return tuple(_listed(worth.scored(item), field) for item in sorted(candidates, key=worth.key))
 
 
-def _picture_first(chosen: Sequence[Scored]) -> Sequence[Scored]:
-    """The first place is shown large, with its picture: it goes to the best of the chosen that has one."""
-    pictured = [one for one in chosen if one.item.has_image]
-    if not pictured:
+def _lead_first(chosen: Sequence[Scored]) -> Sequence[Scored]:
+    """The first place is shown large: it goes to the best of the chosen that has a picture and a lead text."""
+    complete = [one for one in chosen if one.item.has_image and one.item.has_lead]
+    if not complete:
         return chosen
-    first = max(pictured, key=lambda one: (one.score, one.item.item_id))
+    first = max(complete, key=lambda one: (one.score, one.item.item_id))
     return [first, *(one for one in chosen if one is not first)]
 
 
@@ -113,10 +123,10 @@ def _no_terms(_: str) -> Vector:
     return {}
 
 
-def _since(index: TimeIndex, excluded: Collection[str], field: Field, size: int) -> datetime | None:
+def _since(index: TimeIndex, is_out: IsOut, field: Field, size: int) -> datetime | None:
     """What was published a week ago or later will do, unless that is not enough for a list (None)."""
     week = field.now - WORTH_FOR
-    young = (item for item in index.since(week) if item.published >= week and item.item_id not in excluded)
+    young = (item for item in index.since(week) if item.published >= week and not is_out(item))
     return week if sum(1 for _ in islice(young, size * POOL)) == size * POOL else None
 
 
@@ -186,12 +196,12 @@ def _likeness(one: Candidate, other: Candidate, vector: Callable[[str], Vector])
 
 
 # --- those that had no chance yet ------------------------------------------------------
-def _free(index: TimeIndex, excluded: Collection[str], field: Field, size: int) -> int:
+def _free(index: TimeIndex, is_out: IsOut, field: Field, size: int) -> int:
     """How many places are kept for items nobody has opened: none while nobody has opened anything."""
     if size <= 1 or not index.opened:
         return 0
     waiting = any(
-        item.views == 0 and field.age(item) <= CHANCE_WITHIN and item.item_id not in excluded
+        item.views == 0 and field.age(item) <= CHANCE_WITHIN and not is_out(item)
         for item in index.since(field.now - CHANCE_WITHIN)
     )
     return max(1, size // EXPLORED) if waiting else 0
@@ -270,7 +280,7 @@ class Scorer:
         self._own: dict[str, Mapping[str, float]] = {}
 
     def best_first(
-        self, index: TimeIndex, *, without: Collection[str], since: datetime | None, unopened: bool = False
+        self, index: TimeIndex, *, is_out: IsOut, since: datetime | None, unopened: bool = False
     ) -> Iterator[Scored]:
         """The best first, of those that were published since then; `unopened`: those alone that nobody has opened.
 
@@ -279,11 +289,7 @@ class Scorer:
         bounds = _Bounds(self._field, since, unopened=unopened)
 
         def among(item: Candidate) -> bool:
-            return (
-                item.item_id not in without
-                and (since is None or item.published >= since)
-                and not (unopened and item.views)
-            )
+            return not is_out(item) and (since is None or item.published >= since) and not (unopened and item.views)
 
         def to_everybody(item: Candidate) -> Key:
             return _place(item, self._common(item))
@@ -352,7 +358,8 @@ class _Bounds:
         age = self._field.age_of(block.newest)
         fades = GRAVITY * math.log2(1.0 + age / YOUNG)
         best = max([top - fades * (1.0 + rate) / (1.0 + RARE_SOURCE_LASTS + rate) for rate, top in tops])
-        return best - self._field.expecting(age, self._least)
+        least = self._field.least_chances(block.newest, block.least_shown) * self._least
+        return best - math.log2(least + PRIOR_VIEWS)
 
     def most_of_each(self, block: Block) -> list[float]:
         """By their own sources."""
@@ -362,12 +369,13 @@ class _Bounds:
         return known
 
     def _computed(self, block: Block) -> list[float]:
-        age, log2 = self._field.age_of(block.newest), math.log2
-        fades, views = GRAVITY * log2(1.0 + age / YOUNG), self._field.exposure.since(age)
+        field, log2 = self._field, math.log2
+        fades = GRAVITY * log2(1.0 + field.age_of(block.newest) / YOUNG)
+        chances = [field.least_chances(block.newest, shown) for shown in block.shown]
         sources = map(self._sources.__getitem__, block.owners)
         return [
-            worth - fades * (1.0 + rate) / (1.0 + RARE_SOURCE_LASTS + rate) - log2(views * usual + PRIOR_VIEWS)
-            for worth, (rate, usual) in zip(block.worths, sources, strict=True)
+            worth - fades * (1.0 + rate) / (1.0 + RARE_SOURCE_LASTS + rate) - log2(times * usual + PRIOR_VIEWS)
+            for worth, times, (rate, usual) in zip(block.worths, chances, sources, strict=True)
         ]
 
 

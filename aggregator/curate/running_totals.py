@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 
 from aggregator.model import Candidate
 
-__all__ = ["RunningTotals", "moment_of"]
+__all__ = ["RunningTotals", "moment_of", "shown"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -28,14 +28,21 @@ def moment_of(moment: datetime) -> int:
     return (moment - _EPOCH) // _TICK
 
 
+def shown(item: Candidate) -> float:
+    """How often it was shown to readers, by place; whoever opened it must have been shown it, be it in a feed."""
+    return max(item.impressions, float(item.views))
+
+
 class _Sums:
     """Some of the candidates: those of one source, or all."""
 
-    __slots__ = ("items", "moments", "numbers", "views")
+    __slots__ = ("impressions", "items", "moments", "numbers", "shown", "views")
 
     def __init__(self, pieces: int) -> None:
         self.items: dict[str, Candidate] = {}
         self.views = 0
+        #: thousandths, so that sums do not depend on their order
+        self.impressions = self.shown = 0
         #: by piece of the line: how many items, and the sum of their moments
         self.numbers = [0] * pieces
         self.moments = [0] * pieces
@@ -75,6 +82,8 @@ class RunningTotals:
         part.items[item.item_id] = item
         for one in (part, self._all):
             one.views += item.views
+            one.impressions += round(1_000 * item.impressions)
+            one.shown += round(1_000 * shown(item))
         self._stories[item.story][item.source_id] += 1
         self._rates[item.source_id] = item.source_rate
         moment = moment_of(item.published)
@@ -90,6 +99,8 @@ class RunningTotals:
         del part.items[item_id]
         for one in (part, self._all):
             one.views -= item.views
+            one.impressions -= round(1_000 * item.impressions)
+            one.shown -= round(1_000 * shown(item))
         if not part.items:
             del self.sources[item.source_id]
         told = self._stories[item.story]
@@ -137,6 +148,20 @@ class RunningTotals:
     def views(self) -> int:
         """Of all candidates together."""
         return self._all.views
+
+    @property
+    def impressions(self) -> float:
+        """Of all candidates together."""
+        return self._all.impressions / 1_000
+
+    @property
+    def shown(self) -> float:
+        """How often all candidates were shown (`shown`)."""
+        return self._all.shown / 1_000
+
+    def shown_by_source(self) -> dict[int, float]:
+        """The same by source."""
+        return {source: part.shown / 1_000 for source, part in self.sources.items()}
 
     def rate_of(self, source_id: int) -> float:
         """Items a day of a source."""

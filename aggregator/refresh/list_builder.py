@@ -17,7 +17,7 @@ from aggregator.refresh.candidate_cache import CandidateCache, Snapshot, earlier
 from aggregator.refresh.options import CurateOptions
 from aggregator.store import Store
 
-__all__ = ["ListBuilder", "ListUpdater", "Taste", "ids_of", "window_of"]
+__all__ = ["ListBuilder", "ListUpdater", "Taste", "window_of"]
 
 #: so many of the newest items are put into a reader's order
 ORDERED = 500
@@ -53,9 +53,14 @@ class ListBuilder:
             yield from (self.ranking(index, window, scope=scope) for window in windows)
 
     def recommendations(self, shown: Mapping[ListKey, frozenset[str]]) -> Iterator[ItemList]:
-        """What is worth reading of the site and of each section, without what is `shown` beside it in the Ranking."""
+        """What is worth reading of the site and of each section, without the stories `shown` in its Ranking."""
         for key, index in self._scopes():
-            yield self.recommended(key, index, exclude=shown.get(key, frozenset()))
+            yield self.recommended(key, index, exclude_stories=shown.get(key, frozenset()))
+
+    def stories_of(self, ranking: ItemList) -> frozenset[str]:
+        """The stories of which an item stands in a list."""
+        items = self.snapshot.candidate_set.running_totals.items
+        return frozenset(items[place.item_id].story for place in ranking.places if place.item_id in items)
 
     def _scopes(self) -> Iterator[tuple[ListKey, TimeIndex]]:
         """The site and each section: the key of its recommendation, and its items."""
@@ -114,6 +119,7 @@ class ListBuilder:
         index: TimeIndex,
         *,
         exclude: Collection[str] = (),
+        exclude_stories: Collection[str] = (),
         size: int | None = None,
         max_per_source: int | None = None,
         profile: Profile | None = None,
@@ -122,6 +128,7 @@ class ListBuilder:
         places = recommend(
             index,
             exclude=exclude,
+            exclude_stories=exclude_stories,
             now=self.snapshot.now,
             size=size or self.options.recommendation_size,
             max_per_source=max_per_source or self.options.max_per_source,
@@ -148,10 +155,15 @@ class ListBuilder:
         return self.ranking(index, window, scope=scope, size=feed.size, max_per_source=feed.max_per_source)
 
     def of_reader(self, taste: Taste, ranking: frozenset[str]) -> ItemList:
-        """What is worth reading to one reader: not read yet, and not in the Ranking, which everybody sees."""
+        """What is worth reading to one reader: not read yet, and no story of the `ranking`, which everybody sees."""
         key = ListKey(order="recommended", scope="reader", name=taste.token)
-        exclude = taste.opened | ranking
-        return self.recommended(key, self.snapshot.candidate_set.index(SITE), exclude=exclude, profile=taste.profile)
+        return self.recommended(
+            key,
+            self.snapshot.candidate_set.index(SITE),
+            exclude=taste.opened,
+            exclude_stories=ranking,
+            profile=taste.profile,
+        )
 
     def order_of_reader(self, taste: Taste) -> ItemList:
         """The newest items in a reader's order; none before there is a taste to go by."""
@@ -166,11 +178,6 @@ class ListBuilder:
             if taste.profile.speaks
             else (),
         )
-
-
-def ids_of(ranking: ItemList) -> frozenset[str]:
-    """The items that stand in a list."""
-    return frozenset(place.item_id for place in ranking.places)
 
 
 #: what of a reader's openings shapes their taste
@@ -261,7 +268,7 @@ class ListUpdater:
         shown: dict[ListKey, frozenset[str]] = {}
         for one in builder.rankings(tuple(options.windows)):
             if one.key.window == options.window:
-                shown[ListKey(order="recommended", scope=one.key.scope, name=one.key.name)] = ids_of(one)
+                shown[ListKey(order="recommended", scope=one.key.scope, name=one.key.name)] = builder.stories_of(one)
             yield one
         yield from builder.recommendations(shown)
         for feed in options.feeds:

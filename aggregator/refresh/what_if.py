@@ -77,7 +77,7 @@ def _all_lists(builder: ListBuilder) -> Iterator[ItemList]:
     rankings = list(builder.rankings((builder.options.window,)))
     yield from rankings
     shown = {
-        ListKey(order="recommended", scope=one.key.scope, name=one.key.name): frozenset(p.item_id for p in one.places)
+        ListKey(order="recommended", scope=one.key.scope, name=one.key.name): builder.stories_of(one)
         for one in rankings
     }
     yield from builder.recommendations(shown)

@@ -163,7 +163,7 @@ def test_the_best_first_are_all_sorted(history: list[Step]) -> None:
     everything = [place.item_id for place in weigh(index, field=field)]
     for profile in (None, READER):
         worth = Scorer(field, profile, vector)
-        found = [one.item.item_id for one in worth.best_first(index, without=(), since=None)]
+        found = [one.item.item_id for one in worth.best_first(index, is_out=lambda _: False, since=None)]
         assert found == [item.item_id for item in sorted(index, key=worth.key)]
         assert profile or found == everything
     for window in WINDOWS:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,8 @@ ITEMS = [
     for n in range(12)
 ] + [candidate(f"u{n}", source_id=50, upstream=Upstream(comments=n * n)) for n in range(9)]
 
+SHOWN = [replace(item, impressions=300.0) for item in ITEMS]
+
 
 def places() -> list[Listed]:
     views = {item.item_id: item.views for item in ITEMS if item.views > 6}
@@ -27,6 +30,7 @@ def places() -> list[Listed]:
         *recommend(ITEMS, now=NOON, size=8, max_per_source=2),
         *recommend(ITEMS, now=NOON, size=8, max_per_source=2, profile=profile, vector=lambda _: {1: 1.0}),
         *weigh(ITEMS, field=survey(ITEMS, now=NOON)),
+        *weigh(SHOWN, field=survey(SHOWN, now=NOON)),
     ]
 
 

@@ -184,14 +184,48 @@ def test_every_term_of_a_score_is_in_its_figures() -> None:
     assert abs(sum(place.figures[name] for name in terms) - place.score) < 0.01
 
 
+def test_no_story_of_the_ranking_is_told_again_by_another_article() -> None:
+    items = [candidate(f"i{n}", source_id=n, story=f"s{n // 2}") for n in range(6)]
+    found = recommend(items, exclude_stories={"s0", "s2"}, now=NOON, size=6, max_per_source=2)
+    assert {place.item_id for place in found} < {"i2", "i3"}
+    assert len(found) == 1
+
+
+def test_a_reason_that_all_share_is_none() -> None:
+    shared = [candidate(f"i{n}", source_id=n, coverage=2, published=NOON - timedelta(hours=n)) for n in range(6)]
+    found = listed(shared, size=6)
+    assert all("2 sources" not in place.reasons for place in found)
+    assert all(place.reasons for place in found)
+    assert "newer than most here" in found[0].reasons
+    assert len({place.reasons for place in found}) > 1
+    other = listed([*shared[1:], replace(shared[0], coverage=1)], size=6)
+    assert sum("2 sources" in place.reasons for place in other) == 5
+
+
+def test_what_was_shown_in_vain_is_worth_less_than_what_nobody_saw() -> None:
+    items = [
+        candidate("vain", source_id=1, impressions=900.0, views=3),
+        candidate("unseen", source_id=2),
+        candidate("liked", source_id=3, impressions=300.0, views=60),
+        *(candidate(f"n{n}", source_id=n + 10, impressions=400.0, views=20) for n in range(5)),
+    ]
+    lifts = {item.item_id: survey(items, now=NOON).lift(item) for item in items}
+    assert lifts["liked"] > lifts["unseen"] > lifts["vain"]
+    assert abs(lifts["unseen"]) < 0.2
+    few = [replace(item, impressions=item.impressions / 100) for item in items]
+    assert not survey(few, now=NOON).by_impressions, "too few to go by"
+
+
 def test_nothing_comes_of_nothing() -> None:
     assert listed([]) == ()
 
 
-def test_the_first_place_goes_to_the_best_that_has_a_picture() -> None:
+def test_the_first_place_goes_to_the_best_that_has_a_picture_and_a_lead() -> None:
     items = [candidate(f"i{n}", source_id=n, published=NOON - timedelta(hours=n)) for n in range(4)]
     assert ids(items) == ["i0", "i1", "i2", "i3"]
-    pictured = [replace(item, has_image=item.item_id in {"i2", "i3"}) for item in items]
+    pictured = [
+        replace(item, has_image=item.item_id in {"i1", "i2", "i3"}, has_lead=item.item_id != "i1") for item in items
+    ]
     assert ids(pictured) == ["i2", "i0", "i1", "i3"]
     assert ids(pictured, size=2) == ["i0", "i1"], "a picture brings nothing into the list"
 
