@@ -135,9 +135,22 @@ def poller(
     relax: Relax = lambda _, result: result,
 ) -> Poller:
     """The order of things for one lease."""
+    from aggregator.collect.fetch import OwnHeaders
     from aggregator.collect.poll import Poller
 
-    return Poller(store, fetcher, parser, policy, judge(settings), clock, relax=relax)
+    own = {one.url: OwnHeaders(url=one.url, fields=one.own_headers) for one in settings.sources if one.own_headers}
+    histories = {one.url: one.history for one in settings.sources if one.history is not None}
+    return Poller(
+        store,
+        fetcher,
+        parser,
+        policy,
+        judge(settings),
+        clock,
+        relax=relax,
+        own_headers=lambda source: own.get(source.subscription.url),
+        history=lambda source: histories.get(source.subscription.url),
+    )
 
 
 def base(settings: Settings) -> str:

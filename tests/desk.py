@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from pathlib import Path
 from origin import Origin
 
 from aggregator.collect.cadence import Policy
-from aggregator.collect.fetch import Fetcher, FetchLimits
+from aggregator.collect.fetch import Fetcher, FetchLimits, OwnHeaders
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.poll import Poller, PollOutcome
@@ -62,6 +62,9 @@ class Desk:
     parser: InProcess = field(default_factory=InProcess)
     #: instead of the real store, to see the poller meet a store that fails
     completing: WorkStore | None = None
+    #: how far back archives are read, and headers of the operator's own
+    history: timedelta | None = None
+    own_headers: Mapping[str, str] = field(default_factory=dict)
 
     def follow(self, *subscriptions: Subscription) -> None:
         self.store.sync_sources(subscriptions, now=self.now)
@@ -75,7 +78,17 @@ class Desk:
         async def run() -> list[PollOutcome]:
             fetcher = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), self.user_agent, clock=lambda: self.now)
             store = self.completing or self.store
-            poller = Poller(store, fetcher, self.parser, Policy(), self.judge, lambda: self.now, lambda: self.jitter)
+            poller = Poller(
+                store,
+                fetcher,
+                self.parser,
+                Policy(),
+                self.judge,
+                lambda: self.now,
+                lambda: self.jitter,
+                own_headers=self._own,
+                history=lambda _: self.history,
+            )
             try:
                 rounds = await asyncio.gather(*(poller.poll(lease) for lease in leases))
             finally:
@@ -83,6 +96,9 @@ class Desk:
             return [polled for polleds in rounds for polled in polleds]
 
         return asyncio.run(run())
+
+    def _own(self, source: Source) -> OwnHeaders | None:
+        return OwnHeaders(url=source.subscription.url, fields=self.own_headers) if self.own_headers else None
 
     def once(self, *, force: bool = False) -> PollResult:
         (polled,) = self.poll(force=force)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from aggregator import config
 from aggregator.cli.reference import commands
-from aggregator.config.tables import Document, FeedTable, RuleTable, SourceTable
+from aggregator.config.tables import Document, FeedTable, RuleTable, SourceTable, SubscriptionTable
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -36,7 +36,13 @@ def tables() -> list[tuple[str, type[BaseModel]]]:
         for name, field in Document.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
-    return [*plain, ("sources", SourceTable), ("rules", RuleTable), ("feeds", FeedTable)]
+    return [
+        *plain,
+        ("sources", SourceTable),
+        ("subscriptions", SubscriptionTable),
+        ("rules", RuleTable),
+        ("feeds", FeedTable),
+    ]
 
 
 @pytest.mark.parametrize(("table", "model"), tables())

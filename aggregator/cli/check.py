@@ -14,7 +14,9 @@ from aggregator.cli.output import Progress, local, note, print_table, say
 from aggregator.curate.explanations import counted, list_name
 from aggregator.curate.rules import RuleTrial, Subject, Trial, judge, try_rules, verdicts_of_items
 from aggregator.errors import StoreUnavailable
+from aggregator.following import feed_lists, followed
 from aggregator.model import Verdict, duration, duration_text
+from aggregator.model.redact import public_url, redact
 
 if TYPE_CHECKING:
     from aggregator.config import Settings
@@ -52,6 +54,7 @@ def check(context: Context, backtest: timedelta | None) -> int:
         where = f"{warning.file}:{warning.line}" if warning.line else warning.file
         note(f"warning: {where}: {warning.message}")
     say(f"{context.path}: fine. {_contents(settings)}")
+    _show_lists_followed(settings)
     if not has_store(settings):
         say("There is no store yet: a daemon would create it and begin with all sources.")
         if backtest is not None:
@@ -69,9 +72,9 @@ def check(context: Context, backtest: timedelta | None) -> int:
 
 
 def _contents(settings: Settings) -> str:
-    followed = sum(source.enabled for source in settings.sources)
     counts = [
-        counted(followed, "source"),
+        counted(sum(source.enabled for source in settings.sources), "source"),
+        *([counted(len(settings.subscriptions), "list")] if settings.subscriptions else []),
         counted(len(settings.sections), "section"),
         counted(len(settings.rules), "rule"),
         counted(len(settings.feeds), "own feed"),
@@ -79,11 +82,23 @@ def _contents(settings: Settings) -> str:
     return ", ".join(counts) + "."
 
 
+def _show_lists_followed(settings: Settings) -> None:
+    """What each of the ``[[subscriptions]]`` named last."""
+    for table, kept in feed_lists(settings):
+        where = public_url(table.opml)
+        if kept.fetched_at is None:
+            state = f"not requested yet{f': {redact(kept.error)}' if kept.error else ''}"
+        else:
+            failed = f"; since then: {redact(kept.error)}" if kept.error else ""
+            state = f"{counted(len(kept.feeds), 'feed')}, as of {kept.fetched_at:%Y-%m-%d %H:%M} UTC{failed}"
+        say(f"List {where}: {state}.")
+
+
 def _show_changes(store: Store, settings: Settings, now: datetime) -> None:
     from aggregator.config import diff_sources
 
-    followed = [health.subscription for health in store.sources(now=now)]
-    changes = diff_sources(followed, settings.subscriptions())
+    stored = [health.subscription for health in store.sources(now=now)]
+    changes = diff_sources(stored, followed(settings))
     say("\n".join(["Taking it over:", *(f"  {change}" for change in changes)]) if changes else "Nothing would change.")
 
 

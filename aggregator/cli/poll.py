@@ -13,6 +13,7 @@ from aggregator.cli.completion import complete_source
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import Progress, note, print_table, printable
 from aggregator.errors import NotFound
+from aggregator.following import followed, refresh_feed_lists
 
 if TYPE_CHECKING:
     from aggregator.collect.poll import PollOutcome
@@ -36,9 +37,10 @@ def poll(context: Context, names: tuple[str, ...], everything: bool) -> int:
     """
     settings = context.settings
     with context.store(create=True) as store:
-        store.sync_sources(settings.subscriptions(), now=context.now())
+        asyncio.run(_refresh_lists(settings))
+        store.sync_sources(followed(settings), now=context.now())
         named = {_address(settings, name) for name in names}
-        enabled = {source.url for source in settings.sources if source.enabled}
+        enabled = {source.url for source in followed(settings) if source.enabled}
         wanted = named or (enabled if everything else _due(store, context.now()))
         if names or everything:
             wanted -= _resting(store, wanted, context.now())
@@ -55,6 +57,18 @@ def _address(settings: Settings, name: str) -> str:
     if not source.enabled:
         raise NotFound(f"{name} is not enabled in {settings.path}")
     return source.url
+
+
+async def _refresh_lists(settings: Settings) -> None:
+    """Requests the lists of ``[[subscriptions]]`` that are due."""
+    from aggregator import assemble
+
+    if settings.subscriptions:
+        fetcher = assemble.fetcher(settings, Context.now)
+        try:
+            await refresh_feed_lists(settings, fetcher, Context.now)
+        finally:
+            await fetcher.close()
 
 
 def _due(store: Store, now: datetime) -> set[str]:

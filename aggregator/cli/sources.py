@@ -20,6 +20,7 @@ from aggregator.cli.context import Context, has_store, pass_context, store_path
 from aggregator.cli.output import Progress, note, printable, say
 from aggregator.curate.explanations import counted
 from aggregator.errors import CollectError, StoreError
+from aggregator.following import followed
 from aggregator.model.redact import public_url, redact
 from aggregator.model.slug import slugify
 
@@ -172,7 +173,7 @@ def _take_over(context: Context, url: str, answer: Response) -> None:
     with contextlib.suppress(StoreError):
         fresh = Context(config=context.path)
         with fresh.store(create=_may_create(fresh.settings)) as store:
-            store.sync_sources(fresh.settings.subscriptions(), now=fresh.now())
+            store.sync_sources(followed(fresh.settings), now=fresh.now())
             asyncio.run(_complete(fresh.settings, store, url, answer))
 
 
@@ -284,7 +285,7 @@ def export(context: Context) -> None:
     from aggregator.publish import opml
 
     settings = context.settings
-    sources = settings.subscriptions()
+    sources = followed(settings)
     hidden = sum(public_url(source.url) != source.url for source in sources)
     if hidden:
         note(f"warning: passwords or tokens are left out of {counted(hidden, 'address', 'addresses')}")

@@ -19,7 +19,7 @@ from aggregator.collect.fetch.headers import link_values
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, ParsedFeed
 
-__all__ = ["FoundFeed", "discover", "find_feeds"]
+__all__ = ["FoundFeed", "discover", "find_feeds", "tag_attributes"]
 
 _TYPES = {
     "application/atom+xml": "Atom",
@@ -118,12 +118,13 @@ def _links(html: str) -> Iterator[dict[str, str]]:
             at = end.end() if end else -1
         elif (tag := _TAG_END.match(html, at, at + _MAX_TAG_CHARS)) is not None:
             at = tag.end()
-            yield {"": name, **_attributes(tag[0])}
+            yield {"": name, **tag_attributes(tag[0])}
         if at < 0:
             return
 
 
-def _attributes(tag: str) -> dict[str, str]:
+def tag_attributes(tag: str) -> dict[str, str]:
+    """The attributes of a tag, their names in lower case; of two of a name the first."""
     values: dict[str, str] = {}
     for name, *quoted in _ATTRIBUTE.findall(tag):
         values.setdefault(name.lower(), unescape("".join(quoted)).strip())

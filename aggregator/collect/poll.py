@@ -14,6 +14,7 @@ validators, title.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import random
@@ -26,9 +27,11 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from aggregator.collect import decision
+from aggregator.collect.archives import older_document
 from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import NotModified, OwnHeaders, Response, SupportsGet
 from aggregator.collect.group_commit import GroupCommit
+from aggregator.collect.guard import is_private
 from aggregator.collect.parse.incremental import FingerprintCache
 from aggregator.curate.identity import (
     Identified,
@@ -58,6 +61,10 @@ __all__ = ["Parser", "PollOutcome", "Poller", "known_entries"]
 
 _log = logging.getLogger(__name__)
 _THREAD_FROM_BYTES = 256 * 1024
+#: bounds of a first poll that reads archives; its lease must not run out, and it is one transaction
+_MAX_ARCHIVES, _MAX_OLDER_ENTRIES, _HISTORY_WITHIN_S = 20, 2000, 40.0
+#: between two requests to one public host
+_ARCHIVE_PAUSE_S = 1.0
 
 
 class Parser(Protocol):
@@ -100,7 +107,7 @@ class Poller:
 
     `judge` applies the rules to an entry; `clock` gives the present, in UTC; `jitter` numbers in [0, 1).
     `relax` may put off the next poll of a source that tells us itself what is new; `own_headers` are what the operator
-    has written for a source, None for most.
+    has written for a source, `history` how far back its archives are read at its first poll; None for most.
     """
 
     def __init__(  # noqa: PLR0917 - its parts, in the order in which they act
@@ -114,6 +121,7 @@ class Poller:
         jitter: Callable[[], float] = random.random,
         relax: Callable[[Source, PollResult], PollResult] = lambda _, result: result,
         own_headers: Callable[[Source], OwnHeaders | None] = lambda _: None,
+        history: Callable[[Source], timedelta | None] = lambda _: None,
     ) -> None:
         self._store = store
         self._fetcher = fetcher
@@ -125,6 +133,7 @@ class Poller:
         self._jitter = jitter
         self._relax = relax
         self._own_headers = own_headers
+        self._history = history
         #: whether our own network is down; failures counted too early are taken back by whoever watches it
         self.outage = decision.OutageDetector()
         self._fingerprints = FingerprintCache()
@@ -232,9 +241,10 @@ class Poller:
             raise
         if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)
+        older = await self._older(source, answer) if source.last_success is None else []
         poll = asked.ended()
         found = identify(
-            [entry for entry in feed.entries if not entry.is_empty],
+            [entry for entry in (*feed.entries, *older) if not entry.is_empty],
             known,
             source_url=source.subscription.url,
             now=poll.now,
@@ -243,6 +253,32 @@ class Poller:
         )
         found = replace(found, entries=tuple(self._judged(source, entry) for entry in found.entries))
         return _Read(feed, found, decision.success(poll, answer, feed, found, known, digest))
+
+    async def _older(self, source: Source, answer: Response) -> list[ParsedEntry]:
+        """The entries of the archives that a new feed names (RFC 5005), as far back as its `history`, within bounds."""
+        history = self._history(source)
+        if history is None or answer.truncated:
+            return []
+        oldest, entries = self._clock() - history, list[ParsedEntry]()
+        seen, document = {answer.url}, answer
+        with contextlib.suppress(CollectError, TimeoutError):  # what has come until then is kept
+            async with asyncio.timeout(_HISTORY_WITHIN_S):
+                for _ in range(_MAX_ARCHIVES):
+                    url = older_document(document.body, document.url)
+                    if url is None or url in seen or len(entries) > _MAX_OLDER_ENTRIES:
+                        break
+                    seen.add(url)
+                    await asyncio.sleep(0 if is_private(_host(url)) else _ARCHIVE_PAUSE_S)
+                    fetched = await self._fetch(source, url, Validators())
+                    if isinstance(fetched, NotModified):
+                        break
+                    document = fetched
+                    feed = await self._parser.parse(document.document)
+                    entries += feed.entries
+                    dates = [entry.published for entry in feed.entries if entry.published is not None]
+                    if dates and max(dates) < oldest:
+                        break
+        return [entry for entry in entries if entry.published is not None and entry.published >= oldest]
 
     async def _parsed(self, source: Source, document: Document) -> tuple[ParsedFeed, list[KnownEntry]]:
         """What is new in a document, and the stored entries it is compared with.

@@ -32,7 +32,9 @@ _OURS = re.compile(r"^\s*(?:\[\s*site\s*\]|\[\[\s*sources\s*\]\]|sources\s*=)", 
 
 #: keys that a running daemon cannot take over
 _NEEDS_RESTART = frozenset({"server.listen", "store.url"})
-_SINGLE_TABLES = tuple(name for name in Document.model_fields if name not in {"sources", "rules", "feeds"})
+_SINGLE_TABLES = tuple(
+    name for name in Document.model_fields if name not in {"sources", "subscriptions", "rules", "feeds"}
+)
 
 
 class Settings(Document):
@@ -66,8 +68,8 @@ class Settings(Document):
         ruled = [rule.action.section for rule in self.rules_compiled() if rule.action.section]
         return tuple(dict.fromkeys(shown + ruled))
 
-    def subscriptions(self) -> tuple[Subscription, ...]:
-        """The sources, as the store takes them over."""
+    def followed(self) -> tuple[Subscription, ...]:
+        """The ``[[sources]]``, as the store takes them over; feeds of ``[[subscriptions]]`` are not among them."""
         return tuple(source.subscription() for source in self.sources)
 
     def own_feeds(self) -> tuple[OwnFeed, ...]:
@@ -214,7 +216,7 @@ def _in_order(found: list[Problem]) -> list[Problem]:
 
 def diff(old: Settings, new: Settings) -> list[str]:
     """What taking over `new` in the place of `old` would change, a phrase each; empty if nothing."""
-    changes = diff_sources(old.subscriptions(), new.subscriptions())
+    changes = diff_sources(old.followed(), new.followed())
     for name in _SINGLE_TABLES:
         changes += _table_changes(name, getattr(old, name), getattr(new, name))
     changes += _count_changes("rule", old.rules, new.rules)

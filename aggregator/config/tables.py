@@ -6,6 +6,7 @@ file, line and key in front of it.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -215,6 +216,12 @@ class SourceTable(Table):
     enabled: bool = True
     full_text: bool = False
     role: Literal["source", "signal"] = "source"
+    #: headers of the operator's own; they may be secrets, and are sent to the origin of `url` only
+    headers: types.RequestHeaders = Field(default={}, repr=False)
+    cookie: types.HeaderValue | None = Field(default=None, repr=False)
+    user_agent: types.HeaderValue | None = None
+    #: how far back the archives that the feed names are read when it is polled for the first time (RFC 5005)
+    history: types.Duration | None = None
 
     @field_validator("interval")
     @classmethod
@@ -225,7 +232,25 @@ class SourceTable(Table):
 
     def subscription(self) -> Subscription:
         """The same, as the rest of the program knows it."""
-        return Subscription(**{key: value for key, value in self if key != "url_file"})
+        fields = {field.name for field in dataclasses.fields(Subscription)}
+        return Subscription(**{key: value for key, value in self if key in fields})
+
+    @property
+    def own_headers(self) -> Mapping[str, str]:
+        """All headers of the operator's own; `cookie` and `user_agent` go before `headers`."""
+        own = {"Cookie": self.cookie, "User-Agent": self.user_agent}
+        named = {name: value for name, value in own.items() if value is not None}
+        lower = {name.lower() for name in named}
+        return {name: value for name, value in self.headers.items() if name.lower() not in lower} | named
+
+
+class SubscriptionTable(Table):
+    """One ``[[subscriptions]]``: a list of feeds on the web, all of which are followed."""
+
+    opml: types.HttpUrl
+    #: None: the folders of the list
+    section: types.Line | None = None
+    enabled: bool = True
 
 
 class RuleTable(Table):
@@ -306,6 +331,7 @@ class Document(Table):
     retention: RetentionTable = RetentionTable()
     backup: BackupTable = BackupTable()
     sources: Annotated[tuple[SourceTable, ...], types.Tables] = ()
+    subscriptions: Annotated[tuple[SubscriptionTable, ...], types.Tables] = ()
     rules: Annotated[tuple[RuleTable, ...], types.Tables] = ()
     feeds: Annotated[tuple[FeedTable, ...], types.Tables] = ()
 

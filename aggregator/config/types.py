@@ -171,9 +171,39 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+#: headers that HTTP or conditional requests depend on
+_OURS_ALONE = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "range"}
+    | {"accept-encoding", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "a-im"}
+)
+
+
+def _request_headers(values: dict[str, str]) -> dict[str, str]:
+    """Headers of the operator's own; the messages never show a value, which may be a secret."""
+    for name, value in values.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"{name[:40]!r} is not the name of a header")
+        if name.lower() in _OURS_ALONE or name.lower().startswith("proxy-"):
+            raise ValueError(f"{name} is set by the program itself")
+        _header_value(value)
+    if len({name.lower() for name in values}) < len(values):
+        raise ValueError("names a header twice")
+    return values
+
+
+def _header_value(value: str) -> str:
+    if not value.strip() or len(value) > 8000 or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise ValueError("is no header: it is empty, too long or holds a control character")
+    return value.strip()
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 DurationOrNever = Annotated[timedelta | None, BeforeValidator(_duration_or_never)]
 Size = Annotated[int, BeforeValidator(_size)]
+
+
+RequestHeaders = Annotated[dict[str, str], AfterValidator(_request_headers)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
 Line = Annotated[str, AfterValidator(_line)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 SiteUrl = Annotated[str, AfterValidator(_site_url)]

@@ -58,9 +58,9 @@ def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[
 
 def warnings(settings: Document) -> Iterator[Finding]:
     """What is allowed and probably not meant."""
-    if not settings.sources:
+    if not settings.sources and not settings.subscriptions:
         yield (), "no [[sources]]: nothing is followed; add one with: aggregator add URL"
-    elif not any(source.enabled for source in settings.sources):
+    elif settings.sources and not any(source.enabled for source in settings.sources):
         yield ("sources",), "no source is enabled: nothing is followed"
     if not settings.site.reached_at and _has_public_sources(settings):
         yield (

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from aggregator import assemble, sdnotify
 from aggregator.clock import SteadyClock
+from aggregator.collect.fetch import Fetcher
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.config import Settings
 from aggregator.daemon.health import HealthCheck
@@ -20,6 +21,7 @@ from aggregator.daemon.maintenance import Backups, Ballast, retain
 from aggregator.daemon.refresh_loop import RefreshLoop
 from aggregator.daemon.websub import WebSub
 from aggregator.errors import StoreDamaged, StoreError
+from aggregator.following import refresh_feed_lists
 from aggregator.publish.web import Services
 from aggregator.schedule import Job
 from aggregator.store import Store, is_postgresql
@@ -44,7 +46,11 @@ class Parts(Protocol):
     websub: WebSub
     services: Services
     ballast: Ballast
+    fetcher: Fetcher
     health_check: HealthCheck
+
+    async def follow(self) -> None:
+        """Takes over what is followed now."""
 
     async def pace(self) -> None:
         """Looks whether polls keep within the budget."""
@@ -71,6 +77,7 @@ class Jobs:
             Job(name="views", every=5 * MINUTE, run=self.fold, deadline=30 * SECOND),
             Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
             Job(name="pace", every=15 * MINUTE, run=daemon.pace, deadline=MINUTE, delay=15 * MINUTE),
+            Job(name="lists", every=5 * MINUTE, run=self._refresh_lists, deadline=5 * MINUTE, delay=5 * SECOND),
             Job(name="midnight", every=MINUTE, run=self._roll, deadline=MINUTE),
             Job(name="backup", every=5 * MINUTE, run=self._backup, deadline=30 * MINUTE, delay=MINUTE),
             Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE),
@@ -96,6 +103,12 @@ class Jobs:
             daemon.mend(error)
         else:
             daemon.notice_others()
+
+    async def _refresh_lists(self) -> None:
+        """Requests the lists of ``[[subscriptions]]`` that are due, and follows what they name."""
+        daemon = self._daemon
+        if await refresh_feed_lists(daemon.settings, daemon.fetcher, daemon.clock):
+            await daemon.follow()
 
     async def _roll(self) -> None:
         await asyncio.to_thread(self._daemon.services.audience.roll, now=self._daemon.clock())

@@ -50,6 +50,7 @@ from aggregator.daemon.reload import Reload, keep_fixed
 from aggregator.daemon.runtime import Signals
 from aggregator.daemon.websub import WebSub
 from aggregator.errors import AggregatorError, StoreDamaged, StoreError, StoreUnavailable
+from aggregator.following import followed
 from aggregator.publish.audience import Audience
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
@@ -216,7 +217,7 @@ class Daemon:
             log.info("temporary file removed", extra={"path": path})
         try:
             await asyncio.to_thread(self.store.enter, "daemon", now=now)
-            await asyncio.to_thread(self.store.sync_sources, self.settings.subscriptions(), now=now, catch_up=True)
+            await asyncio.to_thread(self.store.sync_sources, followed(self.settings), now=now, catch_up=True)
             if (limits := self.config_mark.limits(self.settings)) is not None:
                 await self._retry_mended(limits)
         except StoreUnavailable as error:
@@ -284,7 +285,7 @@ class Daemon:
         old, new = self.settings, keep_fixed(self.settings, new)
         for line in config.diff(old, new):
             log.info("configuration changed", extra={"change": line.removeprefix("would ")})
-        await asyncio.to_thread(self.store.sync_sources, new.subscriptions(), now=self.clock())
+        await asyncio.to_thread(self.store.sync_sources, followed(new), now=self.clock())
         self.settings = new
         self._replace_fetching(new)
         self.config_mark.limits(new)
@@ -300,6 +301,13 @@ class Daemon:
         self.refresh_loop.want()
         self.poll_loop.wake()
 
+    async def follow(self) -> None:
+        """Takes over what the lists of ``[[subscriptions]]`` name now."""
+        await asyncio.to_thread(self.store.sync_sources, followed(self.settings), now=self.clock())
+        log.info("a list of feeds has changed", extra={"sources": len(followed(self.settings))})
+        await self.pace()
+        self.poll_loop.wake()
+
     async def _retry_mended(self, before: dict[str, str]) -> None:
         """Makes sources due at once whose last error may have ended with a change of limits."""
         codes = mended_errors(before, polling_limits(self.settings))
@@ -309,9 +317,7 @@ class Daemon:
     async def _spread_overdue(self) -> None:
         """After a suspension: what has become due meanwhile is polled one a second, not all at once."""
         try:
-            await asyncio.to_thread(
-                self.store.sync_sources, self.settings.subscriptions(), now=self.clock(), catch_up=True
-            )
+            await asyncio.to_thread(self.store.sync_sources, followed(self.settings), now=self.clock(), catch_up=True)
         except StoreError as error:
             self.poll_loop.pause(error)
 

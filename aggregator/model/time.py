@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|[smhdw])")
+_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|[smhdwy])")
 _LONGEST = timedelta(days=36_525)
 
 
@@ -18,11 +18,11 @@ def utc(moment: datetime) -> datetime:
 
 
 def duration(text: str) -> timedelta:
-    """The time that ``30s``, ``15m``, ``1h30m``, ``2d`` or ``1w`` stands for; ValueError says how to write one."""
+    """The time that ``30s``, ``1h30m``, ``2d``, ``1w`` or ``1y`` (365 days) stands for; ValueError says how to write one."""
     compact = text.strip().lower()
     parts = _PART.findall(compact)
     if not parts or re.sub(r"\s", "", _PART.sub("", compact)):
-        raise ValueError(f'"{text}" is not a duration: write "30s", "15m", "1h", "2d" or "1w"')
+        raise ValueError(f'"{text}" is not a duration: write "30s", "15m", "1h", "2d", "1w" or "1y"')
     total_ms = sum(float(number) * _UNITS_MS[unit] for number, unit in parts)
     if total_ms > _LONGEST / timedelta(milliseconds=1):
         raise ValueError(f'"{text}" is longer than a hundred years')

@@ -176,7 +176,7 @@ def _stored(path: Path, *titles: str) -> None:
     now = datetime.now(UTC) - timedelta(hours=1)
     store = open_store("sqlite:aggregator.db", base=path.parent)
     try:
-        store.sync_sources(config.load(path).subscriptions(), now=now)
+        store.sync_sources(config.load(path).followed(), now=now)
         (lease,) = store.claim(now=now, limit=1, lease=timedelta(minutes=5), only=frozenset({"http://127.0.0.1:1/a"}))
         entries = tuple(_entry(title, now) for title in titles)
         result = PollResult(
@@ -392,7 +392,7 @@ def test_import(run: Run, path: Path, tmp_path: Path) -> None:
     assert code == 1
     assert out == "2 sources added, 2 followed already, 1 refused.\n"
     assert err == "error: Bad: \"feed.xml\" is not an http or https address: did you mean 'https://feed.xml'?\n"
-    added = config.load(path).subscriptions()
+    added = config.load(path).followed()
     assert [(one.url, one.section, one.name) for one in added[2:]] == [
         ("https://c.example/", "Tech", "C"),
         ("https://d.example/", "Rest", "D & Co"),

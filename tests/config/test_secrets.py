@@ -34,7 +34,7 @@ def test_an_address_is_read_from_a_file_a_credential_or_the_environment(tmp_path
         (source("url_file", "work"), {"CREDENTIALS_DIRECTORY": str(credentials)}),
         (source("url", "https://a.example/private/${WORK}/feed.xml"), {"WORK": SECRET}),
     ):
-        [one] = parse(text, tmp_path, **environ).subscriptions()
+        [one] = parse(text, tmp_path, **environ).followed()
         assert one.url == f"{address}#private"
         assert public_url(one.url) == "https://a.example/hidden"
 

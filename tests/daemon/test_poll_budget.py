@@ -23,7 +23,7 @@ SOURCES = "".join(f'[[sources]]\nurl = "https://paper{number}.example/feed"\n' f
 def test_a_budget_is_kept_while_it_changes(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     """Fifty sources that nothing is known of are asked four times a day each."""
     settings = config.parse(SOURCES, path=Path("config.toml"))
-    store.sync_sources(settings.subscriptions(), now=NOW)
+    store.sync_sources(settings.followed(), now=NOW)
     current = [settings]
     poll_budget = PollBudget(store, lambda: NOW, lambda: current[0])
     poller = cast("Any", SimpleNamespace(policy=None))

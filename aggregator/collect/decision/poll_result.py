@@ -108,7 +108,14 @@ def success(  # noqa: PLR0917 - all that a document says
     if truncated and not found.entries and not feed.unchanged:
         raise FetchError("truncated", f"{_host(answer.url)} broke off before the first entry was complete")
     rate = update_posting_rate(
-        source, found.entries, known, poll.now, unchanged=feed.unchanged, delta=answer.delta, partial=truncated
+        source,
+        found.entries,
+        known,
+        poll.now,
+        unchanged=feed.unchanged,
+        window_entries=len(feed.entries) + feed.unchanged,
+        delta=answer.delta,
+        partial=truncated,
     )
     state = conditional.noted(source, poll.sent, now=poll.now)
     state = conditional.after_body(state, same=False, now=poll.now, cache=answer.cache)
@@ -317,11 +324,13 @@ def update_posting_rate(
     now: datetime,
     *,
     unchanged: int,
+    window_entries: int,
     delta: bool,
     partial: bool,
 ) -> PostingRate:
-    """The posting rate with what this document adds. A first document overlaps with nothing and has lost nothing.
+    """The posting rate with what this document of `window_entries` adds.
 
+    A first document overlaps with nothing and has lost nothing.
     A delta holds new entries only, and a partial document not all: neither says how long the document is.
     """
     stored = {entry.entry_id for entry in known}
@@ -332,7 +341,7 @@ def update_posting_rate(
         published=[entry.parsed.published for entry in new],
         now=now,
         previous_poll=source.last_success,
-        window_entries=source.posting_rate.window_entries if delta or partial else len(entries) + unchanged,
+        window_entries=source.posting_rate.window_entries if delta or partial else window_entries,
         overlapped=source.posting_rate.overlapped if delta else overlapped,
     )
 
