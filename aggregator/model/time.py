@@ -18,7 +18,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def duration(text: str) -> timedelta:
-    """The time that ``30s``, ``1h30m``, ``2d``, ``1w`` or ``1y`` (365 days) stands for; ValueError says how to write one."""
+    """The time that ``30s``, ``1h30m``, ``2d``, ``1w`` or ``1y`` (365 days) stands for. Raises ValueError."""
     compact = text.strip().lower()
     parts = _PART.findall(compact)
     if not parts or re.sub(r"\s", "", _PART.sub("", compact)):
