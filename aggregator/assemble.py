@@ -22,6 +22,7 @@ from aggregator import __version__
 from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
+from aggregator.errors import StoreError
 from aggregator.model import ParsedEntry, PollResult, Source, Verdict
 from aggregator.store import PollChanges, Store, is_postgresql, open_store
 
@@ -217,11 +218,12 @@ def refresher(settings: Settings, store: Store) -> Refresher:
     return Refresher(store, curate_options(settings))
 
 
-def site(settings: Settings) -> Site:
-    """What publishing needs to know of the configuration."""
+def site(settings: Settings, store: Store | None = None) -> Site:
+    """What publishing needs to know of the configuration; with a `store`, the ids that it keeps."""
     from aggregator.publish.site import Site
 
     return Site(
+        id=_tag_authority(settings, store) if store is not None else "",
         title=settings.site.title,
         url=base(settings),
         language=settings.site.language,
@@ -259,6 +261,19 @@ def _stylesheet(settings: Settings) -> str:
         return ""
 
 
+def _tag_authority(settings: Settings, store: Store) -> str:
+    """With what ids in feeds begin: as configured, else as it was when the store was first opened."""
+    from aggregator.publish.channel import authority
+
+    if settings.site.id:
+        return authority(f"http://{settings.site.id}/")
+    fresh = authority(base(settings))
+    try:
+        return store.mint("site/id", fresh)
+    except StoreError:  # it cannot be written at the moment; ids are what they were unless the site has moved
+        return fresh
+
+
 def audience(settings: Settings, store: Store, *, on_view: Callable[[], None] = lambda: None) -> Audience:
     """Who counts views and likes."""
     from aggregator.publish.audience import Audience
@@ -278,7 +293,7 @@ def rendering(settings: Settings, store: Store) -> Rendering:
     from aggregator.publish.pages import Pages
     from aggregator.publish.rendering import Rendering
 
-    of_site = site(settings)
+    of_site = site(settings, store)
     return Rendering(store=store, site=of_site, lists=Lists(store, of_site), pages=Pages(of_site))
 
 
@@ -298,7 +313,7 @@ def services(
     from aggregator.publish.pages import Pages
     from aggregator.publish.web import Services
 
-    of_site = site(settings)
+    of_site = site(settings, store)
     return Services(
         store=store,
         site=of_site,

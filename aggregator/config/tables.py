@@ -39,6 +39,8 @@ class SiteTable(Table):
     title: types.Line = "The Daily Aggregate"
     #: without a trailing slash
     url: types.SiteUrl = "http://127.0.0.1:8080"
+    #: with what ids in feeds begin instead of the first `url`: a host name
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,100}[A-Za-z0-9])?$|^$")] = ""
     language: types.Language = "en"
     timezone: types.Zone = ZoneInfo("UTC")
     contact: types.Line = PLACEHOLDER_CONTACT

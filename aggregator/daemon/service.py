@@ -292,7 +292,7 @@ class Daemon:
         await self._retry_mended(polling_limits(old))
         await self.pace()
         await self.websub.take_over(new)
-        site = assemble.site(new)
+        site = assemble.site(new, self.store)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
         if (old.site.url, old.server) != (new.site.url, new.server):
             self.services.audience = self._audience(new)

@@ -5,9 +5,10 @@ Pure: the same listing and the same site give the same channel, and so the same 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from aggregator.model import Enclosure, Item
@@ -26,12 +27,25 @@ from aggregator.publish.markup import (
     one_line,
     paragraph,
     shorten,
+    text_as_html,
+    web_address,
 )
 from aggregator.publish.markup import without_images as strip_images
 from aggregator.publish.render_cache import RenderCache, same_but_counts
 from aggregator.publish.site import Site
 
-__all__ = ["NEVER", "Channel", "ChannelEntry", "Origin", "compose", "entry_id", "entry_url", "is_topic", "tag"]
+__all__ = [
+    "NEVER",
+    "Channel",
+    "ChannelEntry",
+    "Origin",
+    "authority",
+    "compose",
+    "entry_id",
+    "entry_url",
+    "is_topic",
+    "tag",
+]
 
 #: what an empty feed says of its last change: constant, so that its bytes are, and plausible to validators
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +55,6 @@ _ICON = "/favicon.svg"
 def compose(listing: Listing, site: Site, cache: RenderCache | None = None) -> Channel:
     """The feed of a listing. `cache`: what has been rendered for other lists."""
     known = RenderCache() if cache is None else cache
-    places = enumerate(listing.places, start=1)
     return Channel(
         id=tag(site, listing.path.strip("/") + (f"?{listing.query}" if listing.query else "")),
         title=heading(f"{listing.title} – {site.title}"),
@@ -51,7 +64,7 @@ def compose(listing: Listing, site: Site, cache: RenderCache | None = None) -> C
         page=site.url + address(listing.page),
         language=site.language,
         updated=second(listing.updated or NEVER),
-        entries=tuple(entry(place, rank, listing, site, known) for rank, place in places),
+        slots=tuple(_slot(place, rank, listing, site, known) for rank, place in enumerate(listing.places, start=1)),
         icon=site.url + _ICON,
         hub=_hub(site) if is_topic(listing) else "",
         version=site.version,
@@ -80,27 +93,31 @@ _WHY: dict[str, tuple[str, ...]] = {
     "latest": ("newest first",),
     "related": ("on the same subject",),
     "story": ("a report of the story",),
+    "more": ("alike, if not on the same subject",),
     "search": ("contains all the words",),
 }
 #: lists whose order says something, and that hold no more than what they show
 ORDERED = ("ranking", "recommended", "related")
+#: lists whose entries are told apart from those of their items in other feeds
+_SCOPED = (*ORDERED, "story", "stories")
 #: more links than that no reader shows
-_MOST_RELATED = 10
+_MAX_RELATED = 10
 
 
 def tag(site: Site, specific: str) -> str:
-    """A permanent ``tag:`` URI (RFC 4151) under the authority of this site."""
-    return address(_authority(site.url) + specific)
+    """A permanent ``tag:`` URI (RFC 4151) under the authority of this site, which a move does not change."""
+    return address((site.id or authority(site.url)) + specific)
 
 
 @lru_cache(maxsize=8)
-def _authority(url: str) -> str:
+def authority(url: str) -> str:
+    """With what the ids of a site begin that is first reached at this address: ``tag:host,2026:port/path/``."""
     parts = urlsplit(url)
     host = parts.hostname or "localhost"
-    authority = host if ":" not in host else "localhost"
+    name = host if ":" not in host else "localhost"
     port = f"{parts.port}/" if parts.port else ""
     prefix = parts.path.strip("/")
-    return f"tag:{authority},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}"
+    return f"tag:{name},{_TAG_DATE}:{port}{prefix + '/' if prefix else ''}"
 
 
 def entry_id(site: Site, listing: Listing, item: Item) -> str:
@@ -109,7 +126,7 @@ def entry_id(site: Site, listing: Listing, item: Item) -> str:
     Readers key entries by id across feeds, so an id of the item alone stands in feeds that announce items, and an id
     of list and item in feeds that rank them: subscribing to both keeps an item in both.
     """
-    if listing.kind in ("latest", "search", "story"):
+    if listing.kind in ("latest", "search"):
         return tag(site, f"item/{item.id}")
     if listing.kind == "stories":
         return tag(site, f"story/{item.story}")
@@ -119,9 +136,10 @@ def entry_id(site: Site, listing: Listing, item: Item) -> str:
 def entry_url(site: Site, item: Item, *, reader: str = "") -> str:
     """Where a click on the entry leads: counted and on to the original, to its page here, or straight away."""
     token = f"?r={reader}" if reader else ""
-    if site.entry_link == "source" and item.url and not reader:
-        return address(item.url)
-    if site.entry_link == "go" and item.url:
+    original = web_address(item.url)
+    if site.entry_link == "source" and original and not reader:
+        return original
+    if site.entry_link == "go" and original:
         return site.go(item.id) + token
     return site.page(item.id) + token
 
@@ -133,35 +151,84 @@ def second(moment: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """What is said of an item wherever it stands: an entry without a place, and the parts of its body."""
+    """What is said of an item wherever it stands: an entry without a place, and its body without what is related."""
 
     entry: ChannelEntry
     body: str
-    #: who else carries it, and the way to its page
-    tail: str
 
 
-def entry(place: Place, rank: int, listing: Listing, site: Site, cache: RenderCache) -> ChannelEntry:
-    """The entry of an item in its place; `cache`: what has been rendered for other lists."""
-    item = place.item
-    size = len(item.content_html) + len(item.summary_html) + len(item.text)
-    told = cache.get(("told", item.id), (item, site), lambda: _told(item, site), size=size, same=_tells_the_same)
-    reasons = place.reasons or _WHY.get(listing.kind, ())
-    related = tuple(
-        (entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related[:_MOST_RELATED]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stamp:
+    """All that an entry is made of. Equal stamps give equal entries."""
+
+    item: Item
+    place: Place
+    rank: int | None
+    site: Site
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Stamp):
+            return NotImplemented
+        mine, theirs = self.place, other.place
+        return (
+            (self.site is other.site or self.site == other.site)
+            and (self.rank, mine.views, mine.tier) == (other.rank, theirs.views, theirs.tier)
+            and len(mine.related) == len(theirs.related)
+            and all(map(_is_linked_alike, mine.related, theirs.related))
+            and same_but_counts(self.item, other.item)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _is_linked_alike(one: Item, other: Item) -> bool:
+    return one is other or (one.id, one.title, one.url) == (other.id, other.title, other.url)
+
+
+def _slot(place: Place, rank: int, listing: Listing, site: Site, cache: RenderCache) -> Slot:
+    """An item in its place."""
+    scope = listing.path if listing.kind in _SCOPED else ""
+    return Slot(
+        key=(scope, place.item.id, listing.kind, listing.reader, place.reasons),
+        stamp=_Stamp(place.item, place, rank if listing.kind in ORDERED else None, site),
+        make=lambda: _entry(place, rank, listing, site, cache),
     )
-    return replace(
+
+
+def _entry(place: Place, rank: int, listing: Listing, site: Site, cache: RenderCache) -> ChannelEntry:
+    """The entry of an item in its place; `cache`: what has been rendered for other lists.
+
+    Its body says only what lasts: readers that compare contents would show every entry of a ranking as modified
+    whenever somebody opens one.
+    """
+    item = place.item
+    told = cache.get(
+        ("told", item.id), (item, site), lambda: _told(item, site), size=partial(_told_size, item), same=_tells_the_same
+    )
+    related = tuple(
+        (entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related[:_MAX_RELATED]
+    )
+    tier = (place.tier,) if listing.kind == "related" else ()
+    made: ChannelEntry = replace(
         told.entry,
         id=entry_id(site, listing, item),
         url=f"{site.url}/story/{item.story}"
         if listing.kind == "stories"
         else entry_url(site, item, reader=listing.reader),
-        html=told.body + _why(item, reasons) + told.tail + links_block("Related", related),
+        html=told.body + links_block("Related", related),
         related=related,
         views=place.views,
         rank=rank if listing.kind in ORDERED else None,
-        reasons=tuple(map(heading, reasons)),
+        categories=(*told.entry.categories, *(name for name in tier if name not in told.entry.categories)),
+        tier=tier[0] if tier else None,
+        reasons=tuple(map(heading, place.reasons or _WHY.get(tier[0] if tier else listing.kind, ()))),
     )
+    return made
+
+
+def _told_size(item: Item, told: _Told) -> int:
+    """What is kept alive with it: the item as well."""
+    return len(told.body) + len(item.content_html) + len(item.summary_html) + 2 * len(item.text) + 1_000
 
 
 def _tells_the_same(known: tuple[Item, Site], asked: tuple[Item, Site]) -> bool:
@@ -174,7 +241,7 @@ def _told(item: Item, site: Site) -> _Told:
         id="",
         title=heading(item.title),
         url="",
-        original=address(item.url) if item.url else None,
+        original=web_address(item.url),
         published=second(item.published),
         updated=second(max(item.updated, item.published)),
         author=heading(item.author, otherwise="") or None if item.author else None,
@@ -189,11 +256,11 @@ def _told(item: Item, site: Site) -> _Told:
         story=item.story,
         sources=tuple(dict.fromkeys(heading(copy.source.name) for copy in item.copies)),
     )
-    return _Told(entry=entry, body=_body(item, site), tail=_tail(item, site))
+    return _Told(entry=entry, body=_body(item, site) + paragraph(one_line(item.source.name)) + _tail(item, site))
 
 
 def _enclosure(enclosure: Enclosure) -> Enclosure:
-    return replace(enclosure, url=address(enclosure.url), type=media_type(enclosure.type))
+    return replace(enclosure, url=address(enclosure.url), type=media_type(enclosure.type, enclosure.url))
 
 
 def _categories(item: Item) -> tuple[str, ...]:
@@ -216,15 +283,8 @@ def _body(item: Item, site: Site) -> str:
     html = legal((item.content_html if full else "") or item.summary_html)
     if site.images == "none":
         html = strip_images(html)
-    body = html.strip() or paragraph(shorten(item.text, 600))
+    body = html.strip() or text_as_html(item.text)
     return f'<div dir="rtl">{body}</div>' if direction(item.language) == "rtl" else body
-
-
-def _why(item: Item, reasons: tuple[str, ...]) -> str:
-    """Where it is from and why it is listed: for readers that show no more than the body."""
-    parts = [one_line(item.source.name)]
-    parts += [reason for reason in map(one_line, reasons) if reason not in parts]
-    return paragraph(" · ".join(parts))
 
 
 def _tail(item: Item, site: Site) -> str:
@@ -275,8 +335,26 @@ class ChannelEntry:
     #: its place from 1, in feeds whose order means something
     rank: int | None = None
     reasons: tuple[str, ...] = ()
+    #: of a feed of related items: related | more
+    tier: str | None = None
     #: names of all sources that carry it
     sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """An entry that is made only if it has not been rendered before."""
+
+    #: under which it is kept, with the format
+    key: tuple[object, ...]
+    #: what is kept is right as long as this is equal
+    stamp: object
+    make: Callable[[], ChannelEntry]
+
+
+def slot_of(entry: ChannelEntry) -> Slot:
+    """An entry that is made already."""
+    return Slot(key=("made", entry.id), stamp=entry, make=lambda: entry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +371,7 @@ class Channel:
     page: str
     language: str
     updated: datetime
-    entries: tuple[ChannelEntry, ...]
+    slots: tuple[Slot, ...]
     icon: str
     #: WebSub hub; "" for none
     hub: str = ""
@@ -306,6 +384,11 @@ class Channel:
     #: where this part begins and where the next one does; "" for the beginning and for none
     after: str = ""
     next: str = ""
+
+    @property
+    def entries(self) -> tuple[ChannelEntry, ...]:
+        """The entries themselves, made now."""
+        return tuple(slot.make() for slot in self.slots)
 
     def self_url(self, suffix: str) -> str:
         """The document's own address in the format that `suffix` (atom, rss, json) names."""

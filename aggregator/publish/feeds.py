@@ -1,5 +1,8 @@
 """Atom 1.0 (RFC 4287) and RSS 2.0, made with feedgen. The only module that knows feedgen.
 
+feedgen makes the head of a document, and each entry once, whatever the number of lists that hold it; what is kept of
+an entry is its bytes, which are joined to the head's.
+
 What feedgen 1.0.0 gets wrong is mended here and nowhere else: it drops rel, type and title of an entry's links, asks
 the process-wide locale how to write a date, stamps the current time on everything, and one bad entry spoils its feed.
 """
@@ -7,9 +10,10 @@ the process-wide locale how to write a date, stamps the current time on everythi
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
-from copy import deepcopy
 from email.utils import format_datetime
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -19,9 +23,11 @@ from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseExtension
 from feedgen.feed import FeedGenerator
 from feedgen.util import xml_elem
+from lxml import etree
 
 from aggregator.errors import RenderError
-from aggregator.publish.channel import Channel, ChannelEntry, compose
+from aggregator.model import Enclosure
+from aggregator.publish.channel import Channel, ChannelEntry, Slot, compose
 from aggregator.publish.listing import Listing
 from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
@@ -34,7 +40,11 @@ _MEDIA = "http://search.yahoo.com/mrss/"
 _HISTORY = "http://purl.org/syndication/history/1.0"
 #: described in docs/FEEDS.md
 _OWN = "urn:aggregator:feed:1"
+_ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
+_NAMESPACES = {"media": _MEDIA, "dc": _DC, "agg": _OWN, "fh": _HISTORY, "itunes": _ITUNES}
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+#: pictures that podcast players take for a cover
+_COVER = re.compile(r"\.(?:jpe?g|png)(?:\?|$)", re.IGNORECASE)
 _PROGRAM = "aggregator"
 
 # feedgen's own switches the locale of the whole process for the length of the call, a race with every other thread
@@ -58,9 +68,7 @@ def atom(channel: Channel, cache: RenderCache | None = None) -> bytes:
     feed.subtitle(channel.description)
     feed.icon(channel.icon)
     _feed_links(feed, channel, "atom", "application/atom+xml")
-    for entry in _good(map(_AtomEntry, channel.entries), cache):
-        feed.add_entry(entry, order="append")
-    return bytes(feed.atom_str())
+    return _joined(bytes(feed.atom_str()), b"</feed>", _entries(channel, _AtomEntry, cache))
 
 
 def rss(channel: Channel, cache: RenderCache | None = None) -> bytes:
@@ -69,9 +77,7 @@ def rss(channel: Channel, cache: RenderCache | None = None) -> bytes:
     feed.description(channel.description)
     feed.docs("https://www.rssboard.org/rss-specification")
     _feed_links(feed, channel, "rss", "application/rss+xml")
-    for entry in _good(map(_RssEntry, channel.entries), cache):
-        feed.add_entry(entry, order="append")
-    return bytes(feed.rss_str())
+    return _joined(bytes(feed.rss_str()), b"</channel>", _entries(channel, _RssEntry, cache))
 
 
 def _generator(channel: Channel) -> Any:
@@ -112,7 +118,7 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
     channel: Channel
 
     def extend_ns(self) -> dict[str, str]:
-        return {"media": _MEDIA, "dc": _DC, "agg": _OWN, "fh": _HISTORY}
+        return dict(_NAMESPACES)
 
     def extend_atom(self, feed: Any) -> Any:
         return self._own(feed)
@@ -136,20 +142,23 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
 
 
 class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen ships no types
-    """What Atom entries and RSS items share. Rendered once; the feed takes what was rendered then."""
+    """What Atom entries and RSS items share."""
 
     def __init__(self, value: ChannelEntry) -> None:
         super().__init__()
         self.value = value
-        self.rendered: Any = None
 
-    def render(self) -> Any:
-        """Builds the element now. RenderError: this entry cannot be published."""
+    def render(self) -> bytes:
+        """The element as it stands in a document. RenderError: this entry cannot be published."""
         try:
             self._fill()
-            return self._build()
+            # below an element that declares them, an entry declares no namespaces of its own
+            parent = etree.Element("parent", nsmap=_NAMESPACES)
+            parent.append(self._build())
+            written: bytes = etree.tostring(parent, encoding="UTF-8")
         except (ValueError, TypeError) as error:  # feedgen's and lxml's words for text that cannot be XML
             raise RenderError(f"entry {self.value.id}: {error}") from error
+        return written[written.index(b">") + 1 : written.rindex(b"</parent>")]
 
     def _fill(self) -> None:
         value = self.value
@@ -176,6 +185,9 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen ships no types
             xml_elem(f"{{{_OWN}}}views", element).text = str(self.value.views)
         for name in self.value.sources:
             xml_elem(f"{{{_OWN}}}source", element).text = name
+        for reason in self.value.reasons:
+            xml_elem(f"{{{_OWN}}}reason", element).text = reason
+        _podcast(element, self.value)
 
 
 class _AtomEntry(_Entry):
@@ -192,11 +204,6 @@ class _AtomEntry(_Entry):
         self._extras(element)
         return element
 
-    def atom_entry(self, extensions: bool = True) -> Any:
-        """The element, as it was rendered."""
-        del extensions
-        return self.rendered
-
 
 class _RssEntry(_Entry):
     def _build(self) -> Any:
@@ -209,13 +216,10 @@ class _RssEntry(_Entry):
         element = super().rss_entry()
         if value.author:
             xml_elem(f"{{{_DC}}}creator", element).text = value.author
+        for enclosure in value.enclosures[1:]:  # RSS has room for one
+            xml_elem(f"{{{_MEDIA}}}content", element, **_media_attributes(enclosure))
         self._extras(element)
         return element
-
-    def rss_entry(self, extensions: bool = True) -> Any:
-        """The element, as it was rendered."""
-        del extensions
-        return self.rendered
 
 
 def _links(value: ChannelEntry) -> Iterable[dict[str, str]]:
@@ -242,17 +246,40 @@ def _atom_source(element: Any, value: ChannelEntry) -> None:
         xml_elem("link", source, href=value.origin.home, rel="alternate", type="text/html")
 
 
-def _good(entries: Iterable[_Entry], cache: RenderCache | None) -> Iterable[_Entry]:
-    """The entries that can be published; the others are named in the log."""
+def _media_attributes(enclosure: Enclosure) -> dict[str, str]:
+    size = {"fileSize": str(enclosure.size_bytes)} if enclosure.size_bytes else {}
+    duration = {"duration": str(enclosure.duration_s)} if enclosure.duration_s is not None else {}
+    return {"url": enclosure.url, "type": enclosure.type, **size, **duration}
+
+
+def _podcast(element: Any, value: ChannelEntry) -> None:
+    """What podcast players want to know: duration, season, episode, cover (itunes namespace)."""
+    heard = next((part for part in value.enclosures if part.type.startswith(("audio/", "video/"))), None)
+    if heard is None:
+        return
+    for name, number in (("duration", heard.duration_s), ("season", heard.season), ("episode", heard.episode)):
+        if number:  # seasons and episodes are numbered from one
+            xml_elem(f"{{{_ITUNES}}}{name}", element).text = str(number)
+    if value.image_url and _COVER.search(value.image_url):
+        xml_elem(f"{{{_ITUNES}}}image", element, href=value.image_url)
+
+
+def _joined(head: bytes, end: bytes, entries: Iterable[bytes]) -> bytes:
+    """A document without entries, and its entries in front of the tag that ends them."""
+    before, _, _ = head.rpartition(end)
+    return b"".join((before, *entries, head[len(before) :]))
+
+
+def _entries(channel: Channel, kind: type[_Entry], cache: RenderCache | None) -> Iterable[bytes]:
+    """The entries that can be published; the others are named in the log, once for each state."""
     known = RenderCache() if cache is None else cache
-    for entry in entries:
-        value = entry.value
-        key = (type(entry), value.id, value.url, value.reasons)
+
+    def render(slot: Slot) -> bytes:
         try:
-            element = known.get(key, value, entry.render, size=len(value.html))
+            return kind(slot.make()).render()
         except RenderError as error:
             _log.warning("entry dropped", extra={"why": error})
-            continue
-        # an element stands in one document only
-        entry.rendered = deepcopy(element)
-        yield entry
+            return b""
+
+    for slot in channel.slots:
+        yield known.get((kind.__name__, slot.key), slot.stamp, partial(render, slot), size=len)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aggregator.publish.channel import Channel, ChannelEntry, compose
+from aggregator.publish.channel import Channel, ChannelEntry, Slot, compose
 from aggregator.publish.listing import Listing
 from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
@@ -27,7 +27,7 @@ def json_feed(channel: Channel, cache: RenderCache | None = None) -> bytes:
     A line for each item.
     """
     known = RenderCache() if cache is None else cache
-    lines = ",\n".join(_line(entry, known) for entry in channel.entries)
+    lines = b",\n".join(_line(slot, known) for slot in channel.slots)
     feed: dict[str, Any] = {
         "version": _VERSION,
         "title": channel.title,
@@ -43,12 +43,11 @@ def json_feed(channel: Channel, cache: RenderCache | None = None) -> bytes:
         ),
     }
     head = _dumps(_present(**feed)).removesuffix("}")
-    return f'{head}, "items": [\n{lines}\n]}}\n'.encode()
+    return b'%b, "items": [\n%b\n]}\n' % (head.encode(), lines)
 
 
-def _line(entry: ChannelEntry, known: RenderCache) -> str:
-    key = ("json", entry.id, entry.url, entry.reasons)
-    return known.get(key, entry, lambda: _dumps(_item(entry)), size=len(entry.html))
+def _line(slot: Slot, known: RenderCache) -> bytes:
+    return known.get(("json", slot.key), slot.stamp, lambda: _dumps(_item(slot.make())).encode(), size=len)
 
 
 def _dumps(value: dict[str, Any]) -> str:
@@ -76,7 +75,12 @@ def _item(entry: ChannelEntry) -> dict[str, Any]:
 
 def _attachments(entry: ChannelEntry) -> list[dict[str, Any]]:
     return [
-        _present(url=enclosure.url, mime_type=enclosure.type, size_in_bytes=enclosure.size_bytes)
+        _present(
+            url=enclosure.url,
+            mime_type=enclosure.type,
+            size_in_bytes=enclosure.size_bytes,
+            duration_in_seconds=enclosure.duration_s,
+        )
         for enclosure in entry.enclosures
     ]
 
@@ -84,10 +88,13 @@ def _attachments(entry: ChannelEntry) -> list[dict[str, Any]]:
 def _extension(entry: ChannelEntry) -> dict[str, Any]:
     return _present(
         rank=entry.rank,
+        tier=entry.tier,
         item=entry.item_id,
         story=entry.story,
         views=entry.views,
         reasons=list(entry.reasons) or None,
+        season=next((part.season for part in entry.enclosures if part.season is not None), None),
+        episode=next((part.episode for part in entry.enclosures if part.episode is not None), None),
         sources=list(entry.sources) or None,
         source=_present(name=entry.origin.name, feed=entry.origin.feed, home=entry.origin.home)
         if entry.origin

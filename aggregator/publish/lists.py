@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -26,6 +27,8 @@ _SOURCE_REACH: Final = timedelta(days=30)
 _MUCH: Final = 5_000
 #: stories that are remembered for other pages of the same state of the store
 _MAX_STORIES: Final = 4_000
+#: readings that are kept: on a page stand up to a dozen lists, and a feed is asked for in three formats at once
+_MAX_READ: Final = 64
 
 
 class Lists:
@@ -36,7 +39,8 @@ class Lists:
         self.site = site
         self._own = OwnLists(store, site)
         #: the lists of the site and its sections stand on every page; by the state of the store they were read in
-        self._read: dict[ListKey, tuple[int, Listing]] = {}
+        self._read: dict[Hashable, tuple[int, Any]] = {}
+        self._lock = threading.Lock()
         #: what is counted now and then, by name, with what it was counted for
         self._values: dict[str, tuple[int, Any]] = {}
         #: stories by id, as of one state of the store
@@ -48,6 +52,9 @@ class Lists:
 
         `section` is a slug; `before` continues the latest. NotFound: no such list or section.
         """
+        return self._once(("named", name, section, before), lambda: self._named(name, section, before))
+
+    def _named(self, name: str, section: str | None, before: Cursor | None) -> Listing:
         title = self._section(section)
         if name == "latest":
             return self.latest(section=title, before=before)
@@ -310,15 +317,14 @@ class Lists:
         """The same list, each item with what is related to it: what the feeds show below each entry."""
         if listing.kind in ("related", "stories", "story"):
             return listing
-        ids = [place.item.id for place in listing.places]
+        ids = tuple(place.item.id for place in listing.places)
+        found = self._once(("related", ids), lambda: self._related_each(ids))
+        places = (replace(place, related=related) for place, related in zip(listing.places, found, strict=True))
+        return replace(listing, places=tuple(places))
+
+    def _related_each(self, ids: Sequence[str]) -> list[tuple[Item, ...]]:
         found = self._store.related_each(ids, limit=self.site.related_size)
-        return replace(
-            listing,
-            places=tuple(
-                replace(place, related=tuple(one.item for one in related if one.tier == "related"))
-                for place, related in zip(listing.places, found, strict=True)
-            ),
-        )
+        return [tuple(one.item for one in related if one.tier == "related") for related in found]
 
     def names(self) -> Iterator[str]:
         """The names of all lists of the site, the operator's own among them (see `named`)."""
@@ -355,13 +361,18 @@ class Lists:
         following = write_cursor(cursor_of(items[-1])) if size and len(items) == size else ""
         return replace(listing, places=_places(items), after=write_cursor(before), next=following)
 
-    def _once(self, key: ListKey, read: Callable[[], Listing]) -> Listing:
-        """A list as it was read for another page, if nothing has changed since."""
+    def _once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """A list as it was read for another page or in another format, if nothing has changed since."""
         generation = self._store.generation()
-        known = self._read.get(key)
+        with self._lock:
+            known = self._read.pop(key, None)
         if known is None or known[0] != generation:
-            known = self._read[key] = (generation, read())
-        return known[1]
+            known = (generation, read())
+        with self._lock:
+            self._read[key] = known
+            while len(self._read) > _MAX_READ:
+                del self._read[next(iter(self._read))]
+        return cast("T", known[1])
 
     def _cached(self, name: str, stamp: int, read: Callable[[], T]) -> T:
         """What was read for the same stamp, or is read now."""

@@ -12,7 +12,34 @@ from urllib.parse import urlsplit, urlunsplit
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: what no URI may contain as it is (RFC 3986, appendix A)
 _UNQUOTED = re.compile(r'[\s<>"{}|\\^`\x7f]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})')
+_ANY_TYPE = "application/octet-stream"
+#: types of what feeds attach
+_EXTENSIONS = {
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "m4b": "audio/mp4",
+    "aac": "audio/aac",
+    "ogg": "audio/ogg",
+    "oga": "audio/ogg",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "mp4": "video/mp4",
+    "m4v": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "pdf": "application/pdf",
+    "epub": "application/epub+zip",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+}
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]{3,2000}", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 #: with what a tag, a comment or a declaration begins (HTML, 13.2.5.6 "tag open state"), closed or not
 _TAG_OPEN = re.compile("<(?=[a-zA-Z/!?])")
@@ -72,9 +99,25 @@ def address(url: str) -> str:
     return _UNQUOTED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), cleaned)
 
 
-def media_type(text: str) -> str:
-    """`text` where it is the name of a media type (RFC 6838), else the type that says nothing."""
-    return text if _MEDIA_TYPE.fullmatch(text) else "application/octet-stream"
+def media_type(text: str, url: str = "") -> str:
+    """`text` where it names a media type (RFC 6838), else that of the extension of `url`, else the one for anything."""
+    if _MEDIA_TYPE.fullmatch(text) and text != _ANY_TYPE:
+        return text
+    return _EXTENSIONS.get(urlsplit_path(url).rpartition(".")[2].lower(), _ANY_TYPE)
+
+
+def urlsplit_path(url: str) -> str:
+    """The path of an address; "" for what is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def web_address(url: str | None) -> str | None:
+    """`address` of what a browser may be sent to; None for anything but http and https."""
+    written = address(url) if url else ""
+    return written if written.lower().startswith(("http://", "https://")) else None
 
 
 def language_tag(text: str | None) -> str | None:
@@ -114,6 +157,23 @@ def direction(language: str | None) -> str:
 def paragraph(text: str) -> str:
     """Plain text as one paragraph of HTML; "" for nothing."""
     return f"<p>{escape(legal(text))}</p>" if text.strip() else ""
+
+
+def text_as_html(text: str, limit: int = 2_000) -> str:
+    """Plain text as HTML that shows the same: its paragraphs, its lines, its addresses as links; "" for nothing."""
+    blocks = [block.strip() for block in _BLANK_LINE.split(legal(text)[:limit])]
+    return "".join(f"<p>{'<br>'.join(map(_linked, block.splitlines()))}</p>" for block in blocks if block)
+
+
+def _linked(line: str) -> str:
+    """A line of plain text with its web addresses as links, without the punctuation that ends a sentence."""
+    parts, end = [], 0
+    for match in _WEB_ADDRESS.finditer(line):
+        url = match[0].rstrip(".,;:!?…'\"»”")
+        url = url.rstrip(")") if url.count(")") > url.count("(") else url
+        parts += [escape(line[end : match.start()]), link(url, url)]
+        end = match.start() + len(url)
+    return "".join(parts) + escape(line[end:])
 
 
 @lru_cache(_REMEMBERED)

@@ -11,11 +11,10 @@ from typing import Any, Final, TypeVar, cast
 
 from aggregator.model import Item
 
-#: in characters. An item is four cache, what is said of it and its entry in three formats: of summaries that is
-#: about a thousand items, of whole articles about fifty
-_MOST: Final = 8_000_000
-#: what a fragment costs beside its text
-_EACH: Final = 1_500
+#: an item is what is said of it and its entry in three formats, as bytes: of summaries that is about a thousand items
+_MAX_BYTES: Final = 8_000_000
+#: what a fragment costs beside its bytes: its key, its stamp, its place
+_OVERHEAD_BYTES: Final = 600
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -24,17 +23,23 @@ R = TypeVar("R")
 class RenderCache:
     """What was made of values, by key: made again when the value has changed. May be used from any thread."""
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._size = 0
         #: value, what was made of it, size
         self._kept: OrderedDict[Hashable, tuple[Any, Any, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(
-        self, key: Hashable, value: V, make: Callable[[], R], *, size: int, same: Callable[[V, V], bool] = operator.eq
+        self,
+        key: Hashable,
+        value: V,
+        make: Callable[[], R],
+        *,
+        size: Callable[[R], int],
+        same: Callable[[V, V], bool] = operator.eq,
     ) -> R:
-        """What `make` gave for this key when its value was the same; else what it gives now, of about that `size`."""
+        """What `make` gave for this key and this value; else what it gives now, which has that `size` in bytes."""
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
@@ -43,11 +48,12 @@ class RenderCache:
             self._keep_as(key, known, value)
             return cast("R", known[1])
         made = make()
+        size_bytes = size(made) + _OVERHEAD_BYTES
         with self._lock:
             former = self._kept.pop(key, None)
-            self._kept[key] = (value, made, size + _EACH)
-            self._size += size + _EACH - (former[2] if former else 0)
-            while self._size > self._most:
+            self._kept[key] = (value, made, size_bytes)
+            self._size += size_bytes - (former[2] if former else 0)
+            while self._size > self._max_bytes:
                 self._size -= self._kept.popitem(last=False)[1][2]
         return made
 

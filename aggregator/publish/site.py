@@ -17,6 +17,8 @@ class Site:
     title: str = "The Daily Aggregate"
     #: without a trailing slash
     url: str = "http://127.0.0.1:8080"
+    #: with what the ids of feeds and entries begin, kept when the site moves; "": what `url` gives
+    id: str = ""
     language: str = "en"
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     contact: str = ""

@@ -9,7 +9,7 @@ from typing import Final
 
 from aggregator.model import SourceHealth
 from aggregator.model.redact import public_url
-from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, tag
+from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, slot_of, tag
 from aggregator.publish.diagnostics import advice
 from aggregator.publish.markup import address, heading
 from aggregator.publish.site import Site
@@ -45,7 +45,7 @@ def status_channel(sources: Sequence[SourceHealth], site: Site) -> Channel:
         page=f"{site.url}/status",
         language="en",
         updated=max((entry.updated for entry in entries), default=NEVER),
-        entries=entries,
+        slots=tuple(map(slot_of, entries)),
         icon=f"{site.url}/favicon.svg",
         version=site.version,
         kind="status",

@@ -18,7 +18,7 @@ from publishing import NOON, SITE, make_item, source
 
 from aggregator.model import Copy, Enclosure, Item
 from aggregator.publish import feeds
-from aggregator.publish.channel import ChannelEntry, compose, tag
+from aggregator.publish.channel import ChannelEntry, authority, compose, slot_of, tag
 from aggregator.publish.feeds import render_atom, render_rss
 from aggregator.publish.jsonfeed import render_json
 from aggregator.publish.listing import Listing, Place
@@ -109,7 +109,7 @@ def test_rss_carries_media_and_the_author_without_an_address() -> None:
     assert enclosure.attrib == {
         "url": "https://x.example/a.mp3",
         "length": "0",
-        "type": "application/octet-stream",
+        "type": "audio/mpeg",
     }
     assert item.findtext("{http://purl.org/dc/elements/1.1/}creator") == "A. Writer"
     assert item.find("author") is None
@@ -200,7 +200,7 @@ def test_content_is_the_summary_or_the_whole_as_configured() -> None:
     assert html(SITE, language="ar").startswith('<div dir="rtl">')
 
 
-def test_who_else_carries_it_and_why_it_is_listed_stand_below_the_body() -> None:
+def test_who_else_carries_it_stands_below_the_body_and_figures_do_not() -> None:
     item = make_item(1)
     other = Copy(
         source=source(7, "Other"),
@@ -212,7 +212,9 @@ def test_who_else_carries_it_and_why_it_is_listed_stand_below_the_body() -> None
     )
     place = Place(item=replace(item, copies=(*item.copies, other)), reasons=("2 sources", "41 readers"), views=41)
     [entry] = compose(listing(places=(place,), kind="ranking"), SITE).entries
-    assert "<p>Source 2 · 2 sources · 41 readers</p>" in entry.html
+    assert "<p>Source 2</p>" in entry.html
+    assert "41" not in entry.html, "readers that compare contents would show it as modified with every view"
+    assert entry.reasons == ("2 sources", "41 readers")
     assert 'Also at: <a href="https://o.example/1">Other</a>' in entry.html
     assert entry.views == 41
     assert entry.sources == ("Source 2", "Other")
@@ -242,7 +244,7 @@ def test_an_edit_shows_and_a_re_date_does_not_turn_time_around() -> None:
 def test_one_bad_entry_is_left_out_and_named(render: Render, caplog: pytest.LogCaptureFixture) -> None:
     channel = compose(listing(make_item(1), make_item(2)), SITE)
     bad = replace(channel.entries[0], title="bell \x07")
-    broken = replace(channel, entries=(bad, *channel.entries[1:]))
+    broken = replace(channel, slots=(slot_of(bad), *channel.slots[1:]))
     document = feeds.atom(broken) if render is render_atom else feeds.rss(broken)
     assert [entry.title for entry in parse(document).entries] == ["Title 2"]
     assert bad.id in str(caplog.records[0].__dict__["why"])
@@ -315,7 +317,7 @@ def test_an_entry_of_nothing_but_a_title_is_valid() -> None:
         summary="",
         html="",
     )
-    channel = replace(compose(listing(), SITE), entries=(bare,))
+    channel = replace(compose(listing(), SITE), slots=(slot_of(bare),))
     assert parse(feeds.atom(channel)).entries[0].title == "Only a title"
     assert parse(feeds.rss(channel)).entries[0].title == "Only a title"
 
@@ -324,4 +326,91 @@ def test_an_entry_of_nothing_but_a_title_is_valid() -> None:
 def test_every_entry_says_why_it_is_there_even_where_its_place_does_not(kind: str) -> None:
     (entry,) = compose(listing(make_item(1), kind=kind), SITE).entries
     assert entry.reasons
-    assert entry.reasons[0] in entry.html
+    assert (
+        f"<agg:reason>{entry.reasons[0]}</agg:reason>" in render_atom(listing(make_item(1), kind=kind), SITE).decode()
+    )
+
+
+def test_figures_change_nothing_that_readers_compare() -> None:
+    def shown(views: int) -> list[Any]:
+        places = tuple(
+            Place(item=make_item(number, views=views), views=views, reasons=(f"{views} readers today",))
+            for number in (1, 2)
+        )
+        atom = parse(render_atom(listing(places=places, kind="ranking"), SITE)).entries
+        rss = parse(render_rss(listing(places=places, kind="ranking"), SITE)).entries
+        found: list[Any] = [(e.id, e.title, e.updated, e.content[0].value, e.summary) for e in atom]
+        found += [(e.id, e.title, e.published, e.description, e.link) for e in rss]
+        items = json.loads(render_json(listing(places=places, kind="ranking"), SITE))["items"]
+        found += [(e["id"], e["title"], e["date_modified"], e["content_html"], e.get("summary", "")) for e in items]
+        return found
+
+    assert shown(4) == shown(5)
+    counted = listing(places=(Place(item=make_item(1), views=5),), kind="ranking")
+    assert b"<agg:views>5</agg:views>" in render_atom(counted, SITE)
+
+
+EPISODE = Enclosure(url="https://pod.example/7.mp3?x=1", type="", size_bytes=1234, duration_s=1801, season=2, episode=7)
+TRANSCRIPT = Enclosure(url="https://pod.example/7.pdf", type="application/octet-stream")
+
+
+def test_podcasts_come_out_as_they_came_in() -> None:
+    item = make_item(1, enclosures=(EPISODE, TRANSCRIPT), image_url="https://pod.example/cover.jpg")
+    rss, atom = render_rss(listing(item), SITE), render_atom(listing(item), SITE)
+    for document in (rss, atom):
+        for element in (
+            b"<itunes:duration>1801</itunes:duration>",
+            b"<itunes:season>2</itunes:season>",
+            b"<itunes:episode>7</itunes:episode>",
+            b'<itunes:image href="https://pod.example/cover.jpg"/>',
+        ):
+            assert element in document
+    assert b'<enclosure url="https://pod.example/7.mp3?x=1" length="1234" type="audio/mpeg"/>' in rss
+    assert b'<media:content url="https://pod.example/7.pdf" type="application/pdf"/>' in rss
+    [entry] = parse(atom).entries
+    assert [(part.href, part.type) for part in entry.enclosures] == [
+        ("https://pod.example/7.mp3?x=1", "audio/mpeg"),
+        ("https://pod.example/7.pdf", "application/pdf"),
+    ]
+    [told] = json.loads(render_json(listing(item), SITE))["items"]
+    assert told["attachments"][0]["duration_in_seconds"] == 1801
+    assert len(told["attachments"]) == 2
+    assert (told["_aggregator"]["season"], told["_aggregator"]["episode"]) == (2, 7)
+
+
+def test_plain_text_keeps_its_lines_and_its_links() -> None:
+    text = "First line\nsecond <line>\n\nSee https://x.example/a?b=1&c=(d). Bye"
+    item = make_item(1, summary_html="", content_html="", text=text)
+    [entry] = compose(listing(item), SITE).entries
+    assert entry.html.startswith(
+        "<p>First line<br>second &lt;line&gt;</p>"
+        '<p>See <a href="https://x.example/a?b=1&amp;c=(d)">https://x.example/a?b=1&amp;c=(d)</a>. Bye</p>'
+    )
+
+
+def test_what_is_related_and_what_is_alike_are_told_apart() -> None:
+    places = (Place(item=make_item(1), tier="related"), Place(item=make_item(2), tier="more"))
+    related = listing(places=places, kind="related")
+    items = json.loads(render_json(related, SITE))["items"]
+    assert [item["_aggregator"]["tier"] for item in items] == ["related", "more"]
+    names = [{tag.term for tag in entry.tags} for entry in parse(render_atom(related, SITE)).entries]
+    assert [found & {"related", "more"} for found in names] == [{"related"}, {"more"}]
+
+
+def test_a_site_that_moves_keeps_its_ids() -> None:
+    here = replace(SITE, id=authority(SITE.url))
+    there = replace(here, url="https://elsewhere.example/news")
+    for kind in ("latest", "ranking", "related"):
+        now, then = (compose(listing(make_item(1), kind=kind), site) for site in (here, there))
+        assert (now.id, now.entries[0].id) == (then.id, then.entries[0].id)
+        assert now.entries[0].url != then.entries[0].url
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "file:///etc/passwd"]
+)
+def test_no_entry_leads_anywhere_but_to_the_web(url: str) -> None:
+    for link in ("go", "page", "source"):
+        site = replace(SITE, entry_link=link)
+        for render in (render_atom, render_rss, render_json):
+            assert url.encode() not in render(listing(make_item(1, url=url)), site)

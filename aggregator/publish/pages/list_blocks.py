@@ -67,7 +67,7 @@ class ListBlocks:
             return html
 
         size = sum(map(_size, shown.places))
-        html = self._cache.get((macro, shown.path, key), block, make, size=size, same=_looks_the_same)
+        html = self._cache.get((macro, shown.path, key), block, make, size=lambda _: size, same=_looks_the_same)
         ages.limit(block.expires)
         return html
 
