@@ -12,6 +12,7 @@ settings ─┬─ store
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from aggregator import __version__
 from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
-from aggregator.errors import StoreError
+from aggregator.errors import ConfigError, Problem, StoreError
 from aggregator.model import ParsedEntry, PollResult, Source, Verdict
 from aggregator.store import PollChanges, Store, is_postgresql, open_store
 
@@ -223,6 +224,7 @@ def site(settings: Settings, store: Store | None = None) -> Site:
     from aggregator.publish.site import Site
 
     return Site(
+        access_token=access_token(settings),
         id=_tag_authority(settings, store) if store is not None else "",
         title=settings.site.title,
         url=base(settings),
@@ -259,6 +261,21 @@ def _stylesheet(settings: Settings) -> str:
     except OSError as error:
         _log.warning("stylesheet left out", extra={"file": settings.site.stylesheet, "why": error})
         return ""
+
+
+def access_token(settings: Settings) -> str:
+    """The token that a private instance asks for; "" for a public one. ConfigError where its file cannot be read."""
+    from aggregator.config.secrets import read_secret
+
+    server = settings.server
+    if server.access != "token":
+        return ""
+    if server.token:
+        return server.token
+    try:
+        return read_secret(server.token_file, settings.base, os.environ)
+    except ValueError as error:
+        raise ConfigError(Problem(message=f"[server] token_file: {error}", key="server.token_file")) from error
 
 
 def _tag_authority(settings: Settings, store: Store) -> str:

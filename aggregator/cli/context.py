@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,8 +77,7 @@ def program() -> str:
 
 def listen_addresses(settings: Settings) -> tuple[str, ...]:
     """``[server] listen`` as a tuple, each HOST:PORT or ``unix:PATH``."""
-    listen: str | Sequence[str] = settings.server.listen
-    return (listen,) if isinstance(listen, str) else tuple(listen)
+    return settings.server.listen
 
 
 def store_path(settings: Settings) -> Path:

@@ -41,6 +41,14 @@ def resolve(raw: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]) -
             yield ("sources", index, key), f"sources[{index}].{key}: {error}"
 
 
+def read_secret(name: str, base: Path, environ: Mapping[str, str]) -> str:
+    """The first line of a file: a credential of systemd's, else below `base`. ValueError says why there is none."""
+    text = _content(name, base, environ)
+    if not text:
+        raise ValueError(f"{name} is empty")
+    return text
+
+
 def _refuse_both(row: Mapping[str, Any]) -> None:
     if "url" in row:
         raise ValueError("url and url_file: give one of the two")

@@ -10,10 +10,10 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from aggregator.config import types
 from aggregator.curate.rules import Action, Match, Rule, compile_match, parse_action
@@ -67,13 +67,32 @@ class SiteTable(Table):
 class ServerTable(Table):
     """``[server]``: where pages and feeds are served."""
 
-    listen: types.Listen = "127.0.0.1:8080"
-    trusted_proxies: types.Networks = ()
+    #: HOST:PORT or unix:PATH, one or several
+    listen: types.Listen = ("127.0.0.1:8080",)
+    #: permissions of unix sockets
+    socket_mode: types.SocketMode = "0660"
+    #: networks, and "unix" for whoever connects by a unix socket
+    trusted_proxies: types.Proxies = ()
+    access: Literal["public", "token"] = "public"
+    token: str = ""
+    #: instead of `token`: a file whose first line it is, or a credential of systemd's
+    token_file: str = ""
+
+    @model_validator(mode="after")
+    def _a_token_where_one_is_asked_for(self) -> Self:
+        if self.access == "token" and not (self.token or self.token_file):
+            raise ValueError('access = "token" needs a token or a token_file')
+        if self.token and self.token_file:
+            raise ValueError("token and token_file: give one of the two")
+        if self.token and not re.fullmatch(r"[!-~]{12,200}", self.token):
+            raise ValueError("token: 12 to 200 ASCII characters without spaces; `openssl rand -hex 16` makes one")
+        return self
 
     @property
     def address(self) -> tuple[str, int]:
-        """`listen` as host and port."""
-        return types.listen_address(self.listen)
+        """The first IP address of `listen` as host and port; this machine only, without one."""
+        first = next((text for text in self.listen if not text.startswith("unix:")), "127.0.0.1:8080")
+        return types.listen_address(first)
 
 
 class StoreTable(Table):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from aggregator.model import duration
 
@@ -141,7 +141,25 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def _listen(text: str) -> str:
+    if text.startswith("unix:"):
+        if not text.removeprefix("unix:").startswith("/"):
+            raise ValueError(f'"{text}" is not a socket: write unix: and a path, e.g. "unix:/run/aggregator/web.sock"')
+        return text
     listen_address(text)
+    return text
+
+
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else _sequence(value)
+
+
+def _proxy(text: str) -> str:
+    return text if text == "unix" else _network(text)
+
+
+def _octal(text: str) -> str:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError(f'"{text}" is not a mode: write three octal digits in quotes, e.g. "0660"')
     return text
 
 
@@ -210,7 +228,14 @@ SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Hub = Annotated[str, AfterValidator(_hub)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Language = Annotated[str, AfterValidator(_language)]
-Listen = Annotated[str, AfterValidator(_listen)]
+Listen = Annotated[
+    tuple[Annotated[str, AfterValidator(_listen)], ...],
+    BeforeValidator(_one_or_more),
+    AfterValidator(_unique),
+    Field(min_length=1),
+]
+SocketMode = Annotated[str, AfterValidator(_octal)]
+Proxies = Annotated[tuple[Annotated[str, AfterValidator(_proxy)], ...], BeforeValidator(_sequence)]
 Network = Annotated[str, AfterValidator(_network)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_sequence)]
 Window = Annotated[str, AfterValidator(_window)]

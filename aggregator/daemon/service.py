@@ -197,10 +197,15 @@ class Daemon:
         await asyncio.to_thread(self.services.audience.start, now=now)
         await self.websub.start()
         try:
-            self._web = await serve(create_app(self.services), listen=self.settings.server.listen, sockets=sockets)
+            self._web = await serve(
+                create_app(self.services),
+                listen=self.settings.server.listen,
+                sockets=sockets,
+                socket_mode=int(self.settings.server.socket_mode, 8),
+            )
         except OSError as error:
-            where = self.settings.server.listen
-            raise AggregatorError(f"cannot listen on [server] listen = {where!r}: {error.strerror or error}") from error
+            where = ", ".join(self.settings.server.listen)
+            raise AggregatorError(f"cannot listen on [server] listen = {where}: {error.strerror or error}") from error
         self._judge_anew_if_changed()
         self.refresh_loop.start()
         self.schedule.start()

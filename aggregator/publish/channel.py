@@ -249,7 +249,7 @@ def _told(item: Item, site: Site) -> _Told:
         language=language_tag(item.language),
         summary=inert(shorten(item.text)),
         html="",
-        origin=_origin(item),
+        origin=origin_of(item),
         image_url=address(item.image_url) if item.image_url and site.images == "link" else None,
         enclosures=tuple(map(_enclosure, item.enclosures)),
         item_id=item.id,
@@ -268,7 +268,8 @@ def _categories(item: Item) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-def _origin(item: Item) -> Origin:
+def origin_of(item: Item) -> Origin:
+    """The source that an item is shown from."""
     source = item.source
     return Origin(
         name=heading(source.name),

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
+from urllib.parse import quote
 
 from aggregator.errors import NotFound
 from aggregator.model import Item, Notice
-from aggregator.model.slug import slugify
 from aggregator.publish import opml
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.feeds import atom, rss
 from aggregator.publish.jsonfeed import json_feed
 from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Lists
-from aggregator.publish.pages import Page, Pages
+from aggregator.publish.markup import address
+from aggregator.publish.pages import Page, Pages, catalogue
 from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
 from aggregator.publish.site_pages import SitePages
@@ -125,12 +126,18 @@ class Rendering:
 
     def feeds_opml(self) -> Rendered:
         """``/feeds.opml``: all output feeds, for a reader."""
-        suffix = self.site.formats[0]
-        listings = [self.lists.heading(name) for name in self.lists.names()]
-        for section in self.site.sections:
-            listings += [self.lists.heading(name, section=slugify(section)) for name in self.lists.section_names()]
-        rows = [(title, f"{self.site.url}{path}.{suffix}", self.site.url + page) for title, path, page in listings]
-        return Rendered(body=opml.render_feeds(rows, self.site), content_type=_OPML)
+        suffix, site = self.site.formats[0], self.site
+        query = f"?token={quote(site.access_token)}" if site.access_token else ""
+        rows = [
+            (
+                f"{feed.title} · {group.title}" if group.id != "everything" else feed.title,
+                f"{site.url}{address(feed.path)}.{suffix}{query}",
+                site.url + address(feed.page),
+            )
+            for group in catalogue.groups(site, self.pages.words, ())
+            for feed in group.feeds
+        ]
+        return Rendered(body=opml.render_feeds(rows, site), content_type=_OPML)
 
     def sources_opml(self, *, now: datetime) -> Rendered:
         """``/sources.opml``: what this site follows."""

@@ -19,6 +19,8 @@ class Site:
     url: str = "http://127.0.0.1:8080"
     #: with what the ids of feeds and entries begin, kept when the site moves; "": what `url` gives
     id: str = ""
+    #: who gives it may see the site; "": everybody may
+    access_token: str = field(default="", repr=False)
     language: str = "en"
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     contact: str = ""

@@ -29,6 +29,12 @@ def span(window: str) -> str:
         return window
 
 
+def window_label(name: str) -> str:
+    """A ranking's window as a label: ``1 hour``, ``24 hours``, ``7 days``."""
+    label = span(name).removeprefix("the last ")
+    return label if label[:1].isdigit() or label == name else f"1 {label}"
+
+
 def within(title: str, section: str | None) -> str:
     """A list's title, with the section it is restricted to."""
     return f"{title} · {section}" if section else title

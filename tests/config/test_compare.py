@@ -45,7 +45,7 @@ def test_sources() -> None:
 
 def test_tables() -> None:
     assert _changes(("[server]", "[polling]\ntimeout = '10s'\n[server]"), ("8080", "8081")) == [
-        'would change server.listen from "127.0.0.1:8080" to "127.0.0.1:8081" (needs a restart)',
+        'would change server.listen from ["127.0.0.1:8080"] to ["127.0.0.1:8081"] (needs a restart)',
         "would change polling.timeout from 30s to 10s",
     ]
     assert _changes(("[server]", "[publish]\nformats = ['atom']\n[server]")) == [

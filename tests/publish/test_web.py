@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import gzip
 import json
@@ -24,6 +25,7 @@ from publishing import BROWSER, NOON, READER, SITE, MemoryStore, make_item, make
 
 from aggregator.errors import StoreUnavailable
 from aggregator.model import ItemList, Listed, ListKey, OwnFeed
+from aggregator.publish.audience import Audience
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.web import Health, ServerLimits, Services, WebServer, create_app, serve, split_listen
@@ -806,3 +808,137 @@ def test_where_to_listen(text: str, expected: tuple[str, int]) -> None:
 def test_where_one_cannot_listen(text: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         split_listen(text)
+
+
+# --- where it listens, who may see it --------------------------------------------------
+
+
+def asked_at(address: object, path: str = "/about", **headers: str) -> bytes:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.settimeout(10)
+        sock.connect(address)  # type: ignore[arg-type]
+        lines = [f"GET {path} HTTP/1.1", "Host: x", "Connection: close", *(f"{k}: {v}" for k, v in headers.items())]
+        sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def test_it_listens_on_several_addresses_and_on_a_socket_with_a_mode(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "web.sock"
+        for _ in range(2):  # a socket that was left behind is replaced
+            with socket.socket(socket.AF_UNIX) as stale, suppress(OSError):
+                stale.bind(str(path))
+            app = create_app(make_services(filled().store(), tmp_path))
+            listen = ["127.0.0.1:0", "127.0.0.2:0", f"unix:{path}"]
+            server = await serve(app, listen=listen, socket_mode=0o620)
+            assert path.stat().st_mode & 0o777 == 0o620
+            for address in (*server.addresses, str(path)):
+                assert b" 200 " in (await asyncio.to_thread(asked_at, address))[:15]
+            with pytest.raises(OSError, match=r"(?i)in use"):
+                await serve(create_app(make_services(filled().store(), tmp_path)), listen=f"unix:{path}")
+            await server.stop()
+            assert not path.exists()
+
+    run_in_loop(run())
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_every_address_of_ipv6_answers_ipv4_as_well(tmp_path: Path) -> None:
+    async def run() -> None:
+        server = await serve(create_app(make_services(filled().store(), tmp_path)), listen="[::]:0")
+        port = server.addresses[0][1]
+        assert b" 200 " in (await asyncio.to_thread(asked_at, ("127.0.0.1", port)))[:15]
+        await server.stop()
+
+    run_in_loop(run())
+
+
+def test_readers_behind_a_unix_socket_are_told_apart(tmp_path: Path) -> None:
+    async def run() -> None:
+        store, path = filled(), tmp_path / "web.sock"
+        audience = Audience(store.store(), state_dir=tmp_path, site_url=SITE.url, trusted_proxies=["unix"])
+        app = create_app(make_services(store.store(), tmp_path, audience=audience))
+        server = await serve(app, listen=f"unix:{path}")
+        for number in (1, 2, 2, 3):
+            told = {**BROWSER, "X-Forwarded-For": f"203.0.113.{number}"}
+            await asyncio.to_thread(asked_at, str(path), "/item/item9", **told)
+        assert len(store.views) == 3
+        await server.stop()
+
+    run_in_loop(run())
+
+
+@pytest.mark.parametrize("prefix", ["", "/news"])
+def test_a_proxy_may_keep_the_path_of_the_site_or_take_it_away(tmp_path: Path, prefix: str) -> None:
+    site = replace(SITE, url="https://example.org/news")
+
+    async def story(client: Client) -> None:
+        for _ in range(2):
+            for path in ("/", "/about", "/item/item9", "/feeds/latest.atom", "/section/world", "/metrics", "/healthz"):
+                response, body = await client.get(prefix + path)
+                assert response.status == 200, path
+                assert body
+        style = next(path for path in client.services.pages.assets if path.endswith(".css"))
+        assert (await client.get(prefix + style))[0].content_type == "text/css"
+        moved, _ = await client.get(f"{prefix}/go/item9")
+        assert moved.status == 302
+        assert (await client.get(f"{prefix}/nowhere"))[0].status == 404
+        assert (await client.get(f"/x{prefix}/about"))[0].status == 404
+        if prefix:
+            assert (await client.get(prefix))[0].status == 200
+
+    play(tmp_path, story, site=site, pages=Pages(site))
+
+
+TOKEN = "0123456789abcdef"
+
+
+def test_a_private_instance_asks_for_its_token(tmp_path: Path) -> None:
+    site = replace(SITE, access_token=TOKEN)
+    basic = base64.b64encode(f"me:{TOKEN}".encode()).decode()
+
+    async def story(client: Client) -> None:
+        for path in ("/", "/item/item9", "/feeds/latest.atom", "/feeds.opml", "/metrics", "/go/item9", "/nowhere"):
+            for wrong in (
+                {},
+                {"Authorization": "Bearer x"},
+                {"Authorization": "Basic !"},
+                {"Cookie": f"access={TOKEN}"},
+            ):
+                response, body = await client.get(path, **wrong)
+                assert (response.status, response.headers["WWW-Authenticate"][:5]) == (401, "Basic"), path
+                assert b"Title" not in body
+        assert client.store.views == []
+        feed, body = await client.get(f"/feeds/latest.atom?token={TOKEN}")
+        assert (feed.status, "Set-Cookie" in feed.headers) == (200, False)
+        assert feed.headers["Cache-Control"].startswith("private")
+        assert b"Title 9" in body
+        assert (await client.get("/feeds/latest.atom", Authorization=f"Bearer {TOKEN}"))[0].status == 200
+        page, _ = await client.open("/", Authorization=f"Basic {basic}")
+        cookie = page.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert TOKEN not in cookie
+        for _ in range(3):
+            page, body = await client.open("/item/item9", Cookie=f'odd={{"a":1}}; {cookie.partition(";")[0]}')
+            assert page.status == 200
+            assert "public" not in page.headers["Cache-Control"]
+        assert (await client.open("/item/item9"))[0].status == 401, "what one was shown is not shown to another"
+        for path in ("/healthz", "/robots.txt", f"/r/{READER}/latest.atom"):
+            assert (await client.get(path))[0].status == 200, path
+        _, opml = await client.get("/feeds.opml", Authorization=f"Bearer {TOKEN}")
+        assert f".atom?token={TOKEN}".encode() in opml
+
+    play(tmp_path, story, site=site, pages=Pages(site), freshness=timedelta(hours=1))
+
+
+def test_what_was_public_is_not_shown_once_the_site_is_private(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        for _ in range(3):
+            assert (await client.get("/feeds/latest.atom"))[0].status == 200
+        services = client.services
+        services.reload(site=replace(SITE, access_token=TOKEN), lists=services.lists, pages=services.pages)
+        for _ in range(2):
+            assert (await client.get("/feeds/latest.atom"))[0].status == 401
+
+    play(tmp_path, story, freshness=timedelta(hours=1))

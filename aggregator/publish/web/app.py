@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -13,9 +14,10 @@ from aiohttp.typedefs import Handler, Middleware
 from aggregator.errors import NotFound, StoreError
 from aggregator.publish.hub import Hub
 from aggregator.publish.site import Site
+from aggregator.publish.web.access import restricts
 from aggregator.publish.web.connection import Connections
 from aggregator.publish.web.fast_path import FastPath
-from aggregator.publish.web.http_response import NO_CACHING
+from aggregator.publish.web.http_response import BASE, NO_CACHING, site_path
 from aggregator.publish.web.item_routes import ItemRoutes
 from aggregator.publish.web.ops_routes import OpsRoutes
 from aggregator.publish.web.response_cache import ResponseCache
@@ -41,16 +43,19 @@ def create_app(services: Services) -> web.Application:
 
     responses = ResponseCache(services)
     ops = OpsRoutes(services)
-    fast_path = FastPath(responses, ops.count, now)
+    fast_path = FastPath(responses, ops.count, now, lambda: not services.site.access_token)
     ops.connections = connections = Connections(fast_path)
-    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_begins(connections), _errors(services)])
+    access = restricts(lambda: services.site.access_token, lambda: services.site, site_path)
+    middlewares = [_begins(connections), _errors(services), access]
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=middlewares)
     app[CONNECTIONS] = connections
-    app.add_routes(Routes(services, responses).table())
-    app.add_routes(ItemRoutes(services, responses).table())
-    app.add_routes(ops.table())
-    app.add_routes(PushRoutes(lambda: services.deliveries).table())
+    app[BASE] = urlsplit(services.site.url).path.rstrip("/")
+    routes = [*Routes(services, responses).table(), *ItemRoutes(services, responses).table(), *ops.table()]
+    routes += PushRoutes(lambda: services.deliveries).table()
     hub = _hub(services, now)
-    app.add_routes(HubRoutes(hub).table())
+    routes += HubRoutes(hub).table()
+    app.add_routes(routes)
+    app.add_routes(_below(app[BASE], routes))
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
         ops.count(response.status)
@@ -58,6 +63,9 @@ def create_app(services: Services) -> web.Application:
         response.headers["Server"] = "aggregator"
         for name, value in _headers(services.site, response).items():
             response.headers.setdefault(name, value)
+        if services.site.access_token:
+            caching = response.headers.get("Cache-Control", "")
+            response.headers["Cache-Control"] = caching.replace("public", "private")
         fast_path.learn(request, response)
 
     async def begin(_: web.Application) -> None:
@@ -73,6 +81,14 @@ def create_app(services: Services) -> web.Application:
     app.on_startup.append(begin)
     app.on_cleanup.append(close)
     return app
+
+
+def _below(base: str, routes: list[web.RouteDef]) -> list[web.RouteDef]:
+    """The same routes below the path of the site's address."""
+    if not base:
+        return []
+    below = [web.route(route.method, base + route.path, route.handler, **route.kwargs) for route in routes]
+    return [*below, *(web.get(base, route.handler) for route in routes if (route.method, route.path) == ("GET", "/"))]
 
 
 def _hub(services: Services, now: Callable[[], datetime]) -> Hub | None:
@@ -138,7 +154,7 @@ def _errors(services: Services) -> Middleware:
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            allow = {name: error.headers[name] for name in ("Allow", "WWW-Authenticate") if name in error.headers}
             return _error_page(services, error.status, headers=allow, path=request.path)
         except Exception:  # noqa: BLE001  # the edge of a request: the visitor gets a page, the log gets the traceback
             _log.exception("request failed", extra={"method": request.method, "path": request.path})

@@ -77,9 +77,15 @@ class FastPath:
     """Answers that can be given again. Used on the event loop only."""
 
     def __init__(
-        self, responses: ResponseCache, answered: Callable[[int], None], clock: Callable[[], datetime]
+        self,
+        responses: ResponseCache,
+        answered: Callable[[int], None],
+        clock: Callable[[], datetime],
+        is_open: Callable[[], bool],
     ) -> None:
         self._responses = responses
+        #: whether everybody may see the site
+        self._is_open = is_open
         self._answered = answered
         self._clock = clock
         self._targets: OrderedDict[str, _Target] = OrderedDict()
@@ -102,7 +108,7 @@ class FastPath:
     def find(self, request: PlainRequest, peer: str) -> bytes | None:
         """The whole answer to a request; None where the application has to give it."""
         target = self._targets.get(request.target)
-        if target is None:
+        if target is None or not self._is_open():
             return None
         headers = request.headers
         content = self._responses.fresh(target.key)

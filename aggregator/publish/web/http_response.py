@@ -17,6 +17,16 @@ _SECOND = timedelta(seconds=1)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
+#: the path of `[site] url`, without a slash at its end
+BASE: Final = web.AppKey("base", str)
+
+
+def site_path(request: web.Request) -> str:
+    """The path below the site's address: a proxy in front may keep the prefix or take it away."""
+    base, path = request.app[BASE], request.path
+    return path.removeprefix(base) or "/" if base and (path == base or path.startswith(f"{base}/")) else path
+
+
 def answer(
     request: web.Request, content: CachedResponse, *, now: datetime, caching: str, vary: str = "Accept-Encoding"
 ) -> web.Response:

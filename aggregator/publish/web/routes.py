@@ -28,6 +28,7 @@ from aggregator.publish.web.http_response import (
     answer,
     asked_coding,
     redirect,
+    site_path,
 )
 from aggregator.publish.web.response_cache import ResponseCache
 from aggregator.publish.web.services import Services
@@ -105,29 +106,33 @@ class Routes:
     async def section(self, request: web.Request) -> web.Response:
         """``/section/<slug>``."""
         slug, before = request.match_info["slug"], _before(request)
-        return await self._page(request, f"{request.path}?{before}", lambda pages: pages.section(slug, before=before))
+        return await self._page(
+            request, f"{site_path(request)}?{before}", lambda pages: pages.section(slug, before=before)
+        )
 
     async def ranking(self, request: web.Request) -> web.Response:
         """``/ranking``, ``/ranking/<window>``, and both below ``/section/<slug>``."""
         section, window = request.match_info.get("slug"), request.match_info.get("window")
-        return await self._page(request, request.path, lambda pages: pages.ranking(window, section=section))
+        return await self._page(request, site_path(request), lambda pages: pages.ranking(window, section=section))
 
     async def story(self, request: web.Request) -> web.Response:
         """``/story/<id>``; the id of a story that was merged into another leads there."""
         story_id = request.match_info["id"]
-        return await self._page(request, request.path, lambda pages: pages.story(story_id))
+        return await self._page(request, site_path(request), lambda pages: pages.story(story_id))
 
     async def story_feed(self, request: web.Request) -> web.Response:
         """``/story/<id>.<format>``: the reports of a story; in a browser its page."""
         if _is_browser(request):
             return await self.story(request)
         story_id = request.match_info["id"]
-        return await self._feed(request, request.path, lambda site: site.lists.story(story_id))
+        return await self._feed(request, site_path(request), lambda site: site.lists.story(story_id))
 
     async def source(self, request: web.Request) -> web.Response:
         """``/source/<slug>``."""
         slug, before = request.match_info["slug"], _before(request)
-        return await self._page(request, f"{request.path}?{before}", lambda pages: pages.source(slug, before=before))
+        return await self._page(
+            request, f"{site_path(request)}?{before}", lambda pages: pages.source(slug, before=before)
+        )
 
     async def sources(self, request: web.Request) -> web.Response:
         """``/sources``."""
@@ -164,34 +169,34 @@ class Routes:
     async def list_page(self, request: web.Request) -> web.Response:
         """A list of the site or of a section, for a person: the feed's address without its suffix."""
         find = self._named(request)
-        return await self._other(request, request.path, lambda site: site.listing(find(site), now=self._now()))
+        return await self._other(request, site_path(request), lambda site: site.listing(find(site), now=self._now()))
 
     async def list_feed(self, request: web.Request) -> web.Response:
         """A list of the site or of a section as a feed."""
-        return await self._feed(request, f"{request.path}?{_before(request)}", self._named(request))
+        return await self._feed(request, f"{site_path(request)}?{_before(request)}", self._named(request))
 
     async def source_feed(self, request: web.Request) -> web.Response:
         """``/source/<slug>/latest.<format>``."""
         slug, before = request.match_info["slug"], _before(request)
-        key = f"{request.path}?{before}"
+        key = f"{site_path(request)}?{before}"
         return await self._feed(request, key, lambda site: site.lists.source(slug, now=self._now(), before=before))
 
     async def related_page(self, request: web.Request) -> web.Response:
         """``/item/<id>/related`` for a person."""
         item_id = request.match_info["id"]
-        return await self._page(request, request.path, lambda pages: pages.listing(pages.lists.related(item_id)))
+        return await self._page(request, site_path(request), lambda pages: pages.listing(pages.lists.related(item_id)))
 
     async def related_feed(self, request: web.Request) -> web.Response:
         """``/item/<id>/related.<format>``."""
         item_id = request.match_info["id"]
-        return await self._feed(request, request.path, lambda site: site.lists.related(item_id))
+        return await self._feed(request, site_path(request), lambda site: site.lists.related(item_id))
 
     async def search_feed(self, request: web.Request) -> web.Response:
         """``/search.<format>?q=``."""
         words = _words(request)
         if not words:
             raise NotFound("a search feed needs words: /search.atom?q=climate")
-        return await self._feed(request, f"{request.path}?{words}", lambda site: site.lists.search(words))
+        return await self._feed(request, f"{site_path(request)}?{words}", lambda site: site.lists.search(words))
 
     async def status_feed(self, request: web.Request) -> web.Response:
         """``/feeds/status.<format>``; in a browser the status page."""
@@ -199,29 +204,33 @@ class Routes:
             return await self.status(request)
         suffix = request.match_info["format"]
         return await self._answer(
-            request, request.path, lambda site: site.status_feed(suffix, now=self._now()), FEED_CACHING, _VARY_FEED
+            request,
+            site_path(request),
+            lambda site: site.status_feed(suffix, now=self._now()),
+            FEED_CACHING,
+            _VARY_FEED,
         )
 
     async def reader_page(self, request: web.Request) -> web.Response:
         """A reader's own list for a person."""
         find = _reader(request)
-        return await self._private(request, request.path, lambda site: site.listing(find(site), now=self._now()))
+        return await self._private(request, site_path(request), lambda site: site.listing(find(site), now=self._now()))
 
     async def reader_feed(self, request: web.Request) -> web.Response:
         """``/r/<token>/<name>.<format>``."""
         if _is_browser(request):
             return await self.reader_page(request)
         find, suffix = _reader(request), request.match_info["format"]
-        return await self._private(request, request.path, lambda site: site.feed(find(site), suffix))
+        return await self._private(request, site_path(request), lambda site: site.feed(find(site), suffix))
 
     async def asset(self, request: web.Request) -> web.Response:
         """The stylesheet, the icon, robots.txt."""
-        asset = self._services.pages.assets.get(request.path)
+        asset = self._services.pages.assets.get(site_path(request))
         if asset is None:
-            raise NotFound(f"there is no file {request.path}")
+            raise NotFound(f"there is no file {site_path(request)}")
         made = Rendered(body=asset.body, content_type=asset.content_type)
         return await self._answer(
-            request, request.path, lambda _: made, FOREVER_CACHING if asset.immutable else FEED_CACHING
+            request, site_path(request), lambda _: made, FOREVER_CACHING if asset.immutable else FEED_CACHING
         )
 
     async def theme(self, request: web.Request) -> web.Response:
