@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from aggregator.model import duration
 from aggregator.model.slug import slugify
 from aggregator.publish.listing import Listing
+from aggregator.publish.markup import address
 from aggregator.publish.pages import article, search_page, source_names
 from aggregator.publish.pages.assets import Assets
 from aggregator.publish.pages.languages import is_rtl, primary, shown_language
@@ -91,7 +92,7 @@ def _addresses(site: Site, *, static: bool) -> dict[str, object]:
     base = urlsplit(site.url).path.rstrip("/")
 
     def path(where: str) -> str:
-        return f"{base}{where}" if where.startswith("/") else where
+        return address(f"{base}{where}") if where.startswith("/") else where
 
     def feed(listing: Listing, suffix: str) -> str:
         query = f"?{listing.query}" if listing.query else ""
