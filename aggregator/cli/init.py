@@ -117,12 +117,13 @@ def _sources(opml: BinaryIO | None, *, empty: bool) -> tuple[list[NewSource], li
         begin = [] if empty else _BEGIN
         return [NewSource(url=url, section=section, name=name) for url, section, name in begin], []
     try:
-        outlines = opml_format.parse(opml.read(opml_format.MAX_SIZE_BYTES + 1))
+        outlines, dropped = opml_format.parse(opml.read(opml_format.MAX_SIZE_BYTES + 1))
     except CollectError as error:
         raise AggregatorError(f"{opml.name}: {error}") from error
     if not outlines:
         raise AggregatorError(f"{opml.name}: no <outline> has an xmlUrl; nothing was written")
-    return sort_outlines(outlines, [], None)
+    sources, refused = sort_outlines(outlines, [], None)
+    return sources, [*refused, *dropped]
 
 
 #: three feeds, so that a first run shows something

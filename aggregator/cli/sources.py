@@ -236,15 +236,16 @@ def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
 
     settings = context.settings
     try:
-        outlines = opml.parse(file.read(opml.MAX_SIZE_BYTES + 1))
+        outlines, dropped = opml.parse(file.read(opml.MAX_SIZE_BYTES + 1))
     except CollectError as error:
         raise click.ClickException(f"{file.name}: {error}") from error
-    if not outlines:
+    if not outlines and not dropped:
         raise click.ClickException(f"{file.name}: no feed in it (no <outline> has an xmlUrl); nothing was changed")
     new, refused = sort_outlines(outlines, settings.sources, section)
     if new:
         add_sources(context.path, new)
     known = len(outlines) - len(new) - len(refused)
+    refused += map(redact, dropped)
     say(f"{counted(len(new), 'source')} added, {known:,} followed already, {len(refused):,} refused.")
     for line in refused:
         note(printable(f"error: {line}"))

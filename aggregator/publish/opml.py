@@ -1,15 +1,19 @@
 """OPML 2.0: lists of feeds, in and out.
 
-Reading is done with expat alone, and a document type declaration is refused before anything in it is looked at: no
-entity is ever defined, so none can grow or reach for a file.
+Reading is done with expat alone. A document type declaration is cut off before anything in it is looked at: no entity
+is ever defined, so none can grow or reach for a file. A list that is damaged is mended where the damage is of a usual
+kind: labels that lie about the encoding, characters that were not escaped, elements that were not closed.
 """
 
 from __future__ import annotations
 
+import codecs
+import html
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -22,16 +26,32 @@ from aggregator.publish.site import Site
 MAX_SIZE_BYTES = 20_000_000
 MAX_DEPTH = 100
 
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_LABEL = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:+-]{1,40})", re.IGNORECASE)
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_DOCTYPE = re.compile(r"<!DOCTYPE\b[^\[>]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
+_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[a-zA-Z][a-zA-Z0-9]{1,30};")
 #: what lists found in the wild forget to escape: ampersands (but those of references that XML knows by itself), angle
 #: brackets of HTML within attributes, quotes within quotes
-_REPAIRS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
-    (re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]"), b" "),
-    (re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)"), b"&amp;"),
+_REPAIRS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]"), " "),
+    (re.compile("&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)"), "&amp;"),
     (
-        re.compile(rb"(?i)<(?!/?(?:opml|head|body|outline|title|docs|date\w+|owner\w+|\w+state|window\w+)\b|\?|!)"),
-        b"&lt;",
+        re.compile(r"(?i)<(?!/?(?:opml|head|body|outline|title|docs|date\w+|owner\w+|\w+state|window\w+)\b|\?|!)"),
+        "&lt;",
     ),
-    (re.compile(rb'(?<!=)"(?!\s*[/?]?>|\s+[\w:]+=")'), b"&quot;"),
+    (re.compile(r'(?<!=)"(?!\s*[/?]?>|\s+[\w:]+=")'), "&quot;"),
+)
+_OUTLINE = re.compile(r"<(/?)outline\b((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?)(/?)>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+#: how FreshRSS marks pages that it scrapes: HTML+XPath, XML+XPath, JSON+DotNotation
+_SCRAPED = re.compile(r"(?:html|xml|json)\+", re.IGNORECASE)
+_FEED_SCHEME = re.compile(r"feed:(?://)?(?=https?:)", re.IGNORECASE)
+#: a host and perhaps a path; feed.xml is a file
+_BARE_HOST = re.compile(
+    r"(?://)?(?:[\w-]+\.)*[\w-]+(?:\.(?!(?:xml|rss|atom|rdf|json|opml|html?|php)$)[a-z]{2,}|:\d{1,5}|\.\d{1,3}:\d{1,5})"
+    r"(?:[/?#]|$)",
+    re.IGNORECASE,
 )
 
 
@@ -39,85 +59,172 @@ _REPAIRS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
 class Outline:
     """One feed of a list."""
 
-    #: as written; whether it can be followed is for others to say
+    #: with a scheme; whether it can be followed is for others to say
     url: str
     title: str = ""
     #: the innermost folder it stands in, else its category; "" for none
     section: str = ""
 
 
-def parse(document: bytes) -> list[Outline]:
-    """The feeds in an OPML document, in its order, each address once. ParseError ``not-opml`` says what is wrong."""
+class FeedList(NamedTuple):
+    """What an OPML document lists."""
+
+    #: in its order, each address once
+    feeds: list[Outline]
+    #: a line for each outline that names an address and is no feed: its title and why
+    dropped: list[str]
+
+
+def parse(document: bytes) -> FeedList:
+    """The feeds in an OPML document. Raises ParseError ``not-opml``, which says what is wrong."""
     if len(document) > MAX_SIZE_BYTES:
         raise ParseError("not-opml", f"larger than {MAX_SIZE_BYTES // 1_000_000} MB", permanent=True)
-    if not document.strip():
+    text = _DOCTYPE.sub("", _DECLARATION.sub("", _decoded(document)), count=1).strip("\ufeff \t\r\n")
+    if not text:
         raise ParseError("not-opml", "not well-formed XML: it is empty", permanent=True)
+    text = _REFERENCE.sub(lambda found: html.escape(html.unescape(found[0])), text)
     try:
-        return _outlines(document.lstrip(b" \t\r\n"))
+        return _read(text)
     except expat.ExpatError:
-        return _repaired_outlines(document.lstrip(b" \t\r\n"))
+        return _read_damaged(text)
 
 
-def _repaired_outlines(document: bytes) -> list[Outline]:
-    """Another attempt at a document that is not well-formed; most such lists only forgot to escape something."""
-    try:
-        return _outlines(reduce(lambda text, repair: repair[0].sub(repair[1], text), _REPAIRS, document))
-    except expat.ExpatError as error:
-        raise ParseError("not-opml", f"not well-formed XML: {error}", permanent=True) from error
+def _decoded(document: bytes) -> str:
+    """The text of a document, whatever its label says: lists are written by hand, and saved by editors."""
+    for mark, codec in _BOMS:
+        if document.startswith(mark):
+            return document[len(mark) :].decode(codec, "replace")
+    label = _LABEL.search(document[:300])
+    named = [label[1].decode("ascii")] if label else []
+    for codec in ("utf-8", *named, "utf-16" if b"\0" in document[:4] else "cp1252"):
+        try:
+            return document.decode(codec)
+        except (UnicodeError, LookupError, ValueError):
+            continue
+    return document.decode("latin-1")
 
 
-def _outlines(document: bytes) -> list[Outline]:
+def _read(text: str) -> FeedList:
     reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=None)
+    parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
+    parser.Parse(text, True)
+    return reader.result(text)
+
+
+def _read_damaged(text: str) -> FeedList:
+    """Another attempt at a document that is not well-formed: mostly it forgot to escape or to close something."""
     try:
-        reader.read(document)
-    except (LookupError, ValueError) as error:
-        raise ParseError("not-opml", f"in an encoding that cannot be read: {error}", permanent=True) from error
-    return list(reader.outlines.values())
+        return _read(reduce(lambda whole, repair: repair[0].sub(repair[1], whole), _REPAIRS, text))
+    except expat.ExpatError as error:
+        reader = _Reader()
+        if re.match(r"<opml\b", text, re.IGNORECASE):
+            reader.start("opml", {})
+            _scan(text, reader)
+        if not reader.found:
+            raise ParseError("not-opml", f"not well-formed XML: {error}", permanent=True) from error
+        return reader.result(text)
 
 
+def _scan(text: str, reader: _Reader) -> None:
+    """The outlines of a document of which nothing else can be read."""
+    depth = 0
+    for closing, attributes, empty in _OUTLINE.findall(text):
+        if closing:
+            if depth:
+                depth -= 1
+                reader.end("outline")
+            continue
+        given = {name: html.unescape(double or single) for name, double, single in _ATTRIBUTE.findall(attributes)}
+        reader.start("outline", given)
+        if empty or any(name.lower() == "xmlurl" for name in given):
+            reader.end("outline")
+        else:
+            depth += 1
+
+
+@dataclass(slots=True, kw_only=True)
+class _Folder:
+    name: str
+    parent: _Folder | None
+    #: feeds and folders directly in it
+    feeds: int = 0
+    folders: int = 0
+
+
+@dataclass(slots=True)
 class _Reader:
     """Collects outlines with an address; the others are folders."""
 
-    def __init__(self) -> None:
-        self.outlines: dict[str, Outline] = {}
-        #: for each open element the name of the folder it is, "" if it is none
-        self._folders: list[str] = []
+    found: list[tuple[Outline, _Folder | None]] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    _open: list[_Folder | None] = field(default_factory=list)
 
-    def read(self, document: bytes) -> None:
-        parser = expat.ParserCreate(namespace_separator=None)
-        parser.StartDoctypeDeclHandler = self._doctype
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.Parse(document, True)
-
-    @staticmethod
-    def _doctype(*_: object) -> None:
-        raise ParseError(
-            "not-opml", "has a document type declaration (DOCTYPE), which OPML never needs", permanent=True
-        )
-
-    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if not self._folders and name.lower() != "opml":
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if not self._open and name.lower() != "opml":
             raise ParseError("not-opml", f"is <{name[:40]}>, not <opml>", permanent=True)
-        if len(self._folders) >= MAX_DEPTH:
+        if len(self._open) >= MAX_DEPTH:
             raise ParseError("not-opml", f"nested deeper than {MAX_DEPTH} levels", permanent=True)
-        folder = ""
+        folder = self._open[-1] if self._open else None
         if name.lower() == "outline":
             values = {key.lower(): value.strip() for key, value in attributes.items()}
-            if values.get("xmlurl"):
-                self._feed(values)
-            else:
-                folder = _one_line(values.get("text") or values.get("title", ""))
-        self._folders.append(folder)
+            title = _one_line(values.get("title") or values.get("text", ""))
+            url = values.get("xmlurl") or values.get("url", "")
+            if url:
+                self._outline(url, title, values, folder)
+            elif named := _one_line(values.get("text") or values.get("title", "")):
+                if folder:
+                    folder.folders += 1
+                folder = _Folder(name=named, parent=folder)
+        self._open.append(folder)
 
-    def _end(self, _: str) -> None:
-        self._folders.pop()
+    def end(self, _: str) -> None:
+        self._open.pop()
 
-    def _feed(self, values: Mapping[str, str]) -> None:
-        url = values["xmlurl"]
-        section = next((folder for folder in reversed(self._folders) if folder), "") or _category(values)
-        title = _one_line(values.get("title") or values.get("text", ""))
-        self.outlines.setdefault(url, Outline(url=url, title=title, section=section))
+    def result(self, text: str) -> FeedList:
+        """The feeds with their sections, each once."""
+        folders = {id(folder): folder for _, folder in self.found if folder}.values()
+        singles = [folder for folder in folders if folder.feeds == 1 and not folder.folders]
+        # Thunderbird keeps each feed in a folder of its own
+        is_thunderbird = "urn:forumzilla:" in text
+        feeds: dict[str, Outline] = {}
+        for outline, folder in self.found:
+            section = folder
+            if folder in singles and folder and _is_own_folder(folder, outline, is_thunderbird=is_thunderbird):
+                section = folder.parent
+            name = section.name if section else ("" if folder else outline.section)
+            feeds.setdefault(outline.url, Outline(url=outline.url, title=outline.title, section=name))
+        return FeedList(list(feeds.values()), self.dropped)
+
+    def _outline(self, url: str, title: str, values: Mapping[str, str], folder: _Folder | None) -> None:
+        kind = values.get("type", "").lower()
+        called = title or url[:100]
+        if _SCRAPED.match(kind):
+            self.dropped.append(f"{called}: not a feed but a page to be scraped ({_one_line(values['type'])[:40]})")
+        elif not values.get("xmlurl") and kind in {"link", "include"}:
+            self.dropped.append(f"{called}: a link (type {kind}), not a feed")
+        elif not values.get("xmlurl") and kind not in {"rss", "atom", "feed", "rss1", "rdf", ""}:
+            self.dropped.append(f"{called}: of type {_one_line(kind)[:40]}, which is no feed")
+        else:
+            if folder:
+                folder.feeds += 1
+            self.found.append((Outline(url=_with_scheme(url), title=title, section=_category(values)), folder))
+
+
+def _is_own_folder(folder: _Folder, outline: Outline, *, is_thunderbird: bool) -> bool:
+    """Whether a folder of one feed is there for it alone, and says nothing about where it belongs."""
+    if folder.parent:
+        return is_thunderbird or folder.name == outline.title
+    return is_thunderbird and folder.name == outline.title
+
+
+def _with_scheme(url: str) -> str:
+    """``feed:`` and no scheme at all both mean the web."""
+    url = "".join(url.split()) if "\n" in url or "\t" in url else url
+    url = _FEED_SCHEME.sub("", url)
+    if url[:7].lower() == "feed://":
+        return f"http://{url[7:]}"
+    return f"http://{url.removeprefix('//')}" if _BARE_HOST.match(url) else url
 
 
 def _category(values: Mapping[str, str]) -> str:

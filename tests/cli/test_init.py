@@ -19,7 +19,7 @@ from aggregator.cli import run_command
 
 OPML = """<opml version="2.0"><body><outline text="Nachrichten">
 <outline text="One" xmlUrl="https://one.example/feed?token=s3cr3t"/></outline>
-<outline text="Two" xmlUrl="http://two.example/rss"/><outline text="Bad" xmlUrl="two.example"/></body></opml>"""
+<outline text="Two" xmlUrl="http://two.example/rss"/><outline text="Bad" xmlUrl="feed.xml"/></body></opml>"""
 
 
 @pytest.fixture(autouse=True)

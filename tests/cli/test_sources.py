@@ -428,7 +428,7 @@ def test_export_can_be_imported(run: Run, path: Path) -> None:
     code, out, err = run("export")
     assert code == 0
     assert "left out of 1 address" in err
-    assert [(one.url, one.section, one.title) for one in opml.parse(out.encode())] == [
+    assert [(one.url, one.section, one.title) for one in opml.parse(out.encode()).feeds] == [
         ("http://127.0.0.1:1/a", "World", "Paper A"),
         ("http://127.0.0.1:1/b", "Tech", "http://127.0.0.1:1/b"),
         ("https://c.example/", "News", "https://c.example/"),

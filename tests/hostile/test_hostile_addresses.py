@@ -161,7 +161,7 @@ def test_u1_as_a_feed_that_a_page_names(listener: Listener, origin: Origin) -> N
 
 def test_u1_as_a_feed_of_an_opml_list(listener: Listener) -> None:
     outlines = "".join(f'<outline type="rss" xmlUrl="{url}"/>' for url in targets(listener.port))
-    for outline in opml.parse(f'<opml version="2.0"><body>{outlines}</body></opml>'.encode()):
+    for outline in opml.parse(f'<opml version="2.0"><body>{outlines}</body></opml>'.encode()).feeds:
         assert refused(lambda fetcher, outline=outline: fetcher.get(outline.url)) in BLOCKED  # type: ignore[misc]
     assert listener.seen == 0
 
