@@ -59,7 +59,9 @@ async def refresh_feed_lists(settings: Settings, fetcher: SupportsGet, clock: Ca
     from aggregator.publish import opml
 
     def read(document: bytes) -> list[lists.ListedFeed]:
-        return [lists.ListedFeed(url=one.url, title=one.title, section=one.section) for one in opml.parse(document)]
+        return [
+            lists.ListedFeed(url=one.url, title=one.title, section=one.section) for one in opml.parse(document).feeds
+        ]
 
     changed = False
     for table, kept in list(feed_lists(settings)):

@@ -183,14 +183,18 @@ class _Reader:
 
     def result(self, text: str) -> FeedList:
         """The feeds with their sections, each once."""
-        folders = {id(folder): folder for _, folder in self.found if folder}.values()
+        folders = {id(folder): folder for _, folder in self.found if folder is not None}.values()
         singles = [folder for folder in folders if folder.feeds == 1 and not folder.folders]
         # Thunderbird keeps each feed in a folder of its own
         is_thunderbird = "urn:forumzilla:" in text
         feeds: dict[str, Outline] = {}
         for outline, folder in self.found:
             section = folder
-            if folder in singles and folder and _is_own_folder(folder, outline, is_thunderbird=is_thunderbird):
+            if (
+                folder is not None
+                and folder in singles
+                and _is_own_folder(folder, outline, is_thunderbird=is_thunderbird)
+            ):
                 section = folder.parent
             name = section.name if section else ("" if folder else outline.section)
             feeds.setdefault(outline.url, Outline(url=outline.url, title=outline.title, section=name))

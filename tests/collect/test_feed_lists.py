@@ -31,7 +31,7 @@ PAIR = {"ETag": '"1"', "Last-Modified": "Mon"}
 
 
 def read(body: bytes) -> list[ListedFeed]:
-    return [ListedFeed(url=one.url, title=one.title, section=one.section) for one in opml.parse(body)]
+    return [ListedFeed(url=one.url, title=one.title, section=one.section) for one in opml.parse(body).feeds]
 
 
 def follow(url: str, times: int, *, jitter: float = 0.0) -> list[FeedList]:
