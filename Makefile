@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay fuzz readers vectors tools bench docs dist deb constraints clean
+.PHONY: help run demo test check format replay fuzz readers vectors tools messages bench docs dist deb constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,14 @@ vectors: $(VENV)/.ready constraints-vectors.txt ## the sentence model for Englis
 tools: $(VENV)/.ready-dev ## what the optional page tests need: axe-core, the Nu checker (npm)
 	npm install --no-save --no-fund --no-audit --prefix $(VENV)/npm axe-core vnu-jar
 
+LANGUAGE ?= de
+POT      := $(VENV)/messages.pot
+PO        = aggregator/publish/locale/$(LANGUAGE)/LC_MESSAGES/messages.po
+messages: $(VENV)/.ready-dev ## bring the catalogue of a language up to date: make messages LANGUAGE=fr
+	$(BIN)/pybabel -q extract -F babel.cfg -k plural:1,2 -k N_ --no-location --sort-output --project aggregator -o $(POT) aggregator
+	test -f $(PO) || $(BIN)/pybabel -q init -D messages -i $(POT) -d aggregator/publish/locale -l $(LANGUAGE)
+	$(BIN)/pybabel -q update -N -i $(POT) -o $(PO) -l $(LANGUAGE) -w 118 --omit-header
+
 bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/polling.py --data $(DATA) --check
 	$(BIN)/python bench/identity.py --data $(DATA)
@@ -73,6 +81,7 @@ bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/publish.py
+	$(BIN)/python bench/pages.py --data $(DATA) --check
 	$(BIN)/python bench/rendering.py
 	$(BIN)/python bench/views.py
 	$(BIN)/python -m bench.hostile_load --hostile-only --minutes 5

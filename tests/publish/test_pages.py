@@ -130,7 +130,7 @@ EVERY: dict[str, Callable[[Pages], str]] = {
     "error": lambda pages: pages.error(FRAME, 404, path="/section/wrold").html,
     "empty": lambda pages: front(
         pages,
-        replace(FRAME, updated=None, banners=(Banner(title="Just started.", text="3 of 22.", calm=True),)),
+        replace(FRAME, updated=None, banners=(Banner(title="A notice.", text="3 of 22.", calm=True),)),
         latest=replace(samples.LATEST, places=()),
         ranking=replace(samples.RANKING, places=(), basis="signals"),
         recommended=replace(samples.RECOMMENDED, places=()),
@@ -569,7 +569,7 @@ def test_a_script_only_where_it_is_wanted() -> None:
 
 def test_a_site_without_sections_or_items_has_pages() -> None:
     assert Read(Pages(Site()).feeds(FRAME).html).text
-    assert "Just started." in EVERY["empty"](PAGES)
+    assert "A notice." in EVERY["empty"](PAGES)
 
 
 def test_a_language_that_the_front_page_is_restricted_to() -> None:

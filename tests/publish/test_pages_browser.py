@@ -19,7 +19,9 @@ from aiohttp import web
 from chromium import Chromium
 from test_pages import EVERY, article, front
 
+from aggregator.publish.listing import Listing
 from aggregator.publish.pages import Pages
+from aggregator.publish.pages.assets import THEMES
 from aggregator.publish.web.app import _headers
 
 PAGES = Pages(samples.SITE)
@@ -34,18 +36,18 @@ needs_nu = pytest.mark.skipif(not NU.exists() or not shutil.which("java"), reaso
 
 
 @asynccontextmanager
-async def site(pages: dict[str, str]) -> AsyncIterator[str]:
+async def site(pages: dict[str, str], made: Pages = PAGES) -> AsyncIterator[str]:
     """These pages and what they refer to, under the headers of the real server; the address before their paths."""
 
     async def handle(request: web.Request) -> web.Response:
-        asset = PAGES.assets.get(request.path)
+        asset = made.assets.get(request.path)
         if asset is not None:
             response = web.Response(body=asset.body, headers={"Content-Type": asset.content_type})
         elif request.path in pages:
             response = web.Response(text=pages[request.path], content_type="text/html", charset="utf-8")
         else:
             response = web.Response(status=204)
-        response.headers.update(_headers(samples.SITE, response))
+        response.headers.update(_headers(made.site, response))
         return response
 
     app = web.Application()
@@ -174,58 +176,110 @@ def test_no_page_is_wider_than_its_window(width: int) -> None:
 DEAD = "http://127.0.0.1:9/gone.jpg"
 
 
-def led_by(image: str) -> str:
-    """The front page with a picture at its head."""
-    first, *others = samples.RECOMMENDED.places
-    first = replace(first, item=replace(first.item, image_url=image))
-    return front(recommended=replace(samples.RECOMMENDED, places=(first, *others)))
+def pictured(image: str) -> str:
+    """The front page with this picture beside every story."""
+
+    def told(listing: Listing) -> Listing:
+        items = (replace(place, item=replace(place.item, image_url=image)) for place in listing.places)
+        return replace(listing, places=tuple(items))
+
+    return front(recommended=told(samples.RECOMMENDED), latest=told(samples.LATEST), covered=())
 
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_a_picture_that_does_not_come_shows_no_broken_one() -> None:
-    """Covered by a plate with its publisher's name, or by the words that say what it shows; without any, no room."""
+def test_a_picture_that_does_not_come_takes_no_room() -> None:
+    """Neither beside a story nor in a text, unless words say what it shows; and no broken one is seen."""
     html = f'<p>One.</p><p><img src="{DEAD}"></p><p><img src="{DEAD}?2" alt="A boat"></p>'
 
     async def story(opened: Chromium, base: str) -> None:
-        for path, name in (("/front", "The Harbour Post"), ("/lead", "Field Notes")):
-            page = await opened.open(base + path, width=1440)
-            cover = "getComputedStyle(document.querySelector(':is(.lead-story, .plate) img'), '::after')"
-            assert await page.run(f"{cover}.content") == f'"{name}"'
-            assert await page.run(f"{cover}.position") == "absolute"
-            assert await page.run(f"{cover}.backgroundColor") == "rgb(244, 239, 229)"
-            picture = "document.querySelector(':is(.lead-story, .plate) img').getBoundingClientRect()"
-            plate = await page.run(f"[{picture}.width, {picture}.height]")
-            assert await page.run(f"[parseFloat({cover}.width), parseFloat({cover}.height)]") == pytest.approx(
-                plate, abs=1
-            )
+        page = await opened.open(f"{base}/front", width=1440)
+        pictures = "[...document.querySelectorAll('.pic img')]"
+        await page.run(
+            f"Promise.all({pictures}.map(one => (one.loading = 'eager', one.decode().catch(() => 0)))).then(() => 0)"
+        )
+        assert await page.run(f"{pictures}.length") > 3
+        assert set(await page.run(f"{pictures}.map(one => one.getBoundingClientRect().height)")) == {0}
+        page = await opened.open(f"{base}/there", width=1440)
+        width, height = await page.run(f"(box => [box.width, box.height])({pictures}[0].getBoundingClientRect())")
+        assert width > 300
+        assert width / height == pytest.approx(16 / 9, rel=0.01)
         page = await opened.open(f"{base}/text")
         pictures = "[...document.querySelectorAll('.prose img')]"
         await page.run(f"Promise.all({pictures}.map(one => one.decode().catch(() => 0))).then(() => 0)")
         silent, told = await page.run(f"{pictures}.map(one => one.getBoundingClientRect().height)")
         assert silent == 0
         assert told > 12
-        assert await page.run(f"getComputedStyle({pictures}[1], '::after').content") == '"A boat"'
 
-    look({"/lead": article(2, image_url=DEAD), "/text": article(1, summary_html=html), "/front": led_by(DEAD)}, story)
+    look({"/text": article(1, summary_html=html), "/front": pictured(DEAD), "/there": pictured("/favicon.svg")}, story)
 
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_what_stands_in_columns_stands_in_line() -> None:
-    """The picture at the head of the front page above the second column; the tables of the status page."""
+def test_a_theme_is_chosen_by_one_rule() -> None:
+    """`/theme.css` decides, whatever the system says; without a choice the system does."""
 
     async def story(opened: Chromium, base: str) -> None:
-        page = await opened.open(f"{base}/front", width=1440)
-        lefts = "one => document.querySelector(one).getBoundingClientRect().left"
-        picture, column = await page.run(f"['.lead-story img', '.others li:nth-child(2)'].map({lefts})")
-        assert abs(picture - column) < 1
-        page = await opened.open(f"{base}/status", width=1440)
-        heads = "[...document.querySelectorAll('.board th:nth-child(3)')]"
-        assert len(set(await page.run(f"{heads}.map(one => one.getBoundingClientRect().left)"))) == 1
+        for system in (False, True):
+            page = await opened.open(f"{base}/front", dark=system)
+            paper = "getComputedStyle(document.body).backgroundColor"
+            dark, light = "rgb(23, 21, 19)", "rgb(252, 250, 246)"
+            assert await page.run(paper) == (dark if system else light)
+            for name, colour in (("dark", dark), ("light", light)):
+                rule = THEMES[name].decode()
+                await page.run("document.adoptedStyleSheets = [new CSSStyleSheet()]; 0")
+                await page.run(f"document.adoptedStyleSheets[0].replaceSync({rule!r}); 0")
+                assert await page.run(paper) == colour
 
-    pages = {"/front": led_by("/favicon.svg"), "/status": EVERY["status"](PAGES)}
-    look(pages, story)
+    look({"/front": front()}, story)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_keys_go_from_title_to_title_where_the_script_is_on() -> None:
+    pages = Pages(replace(samples.SITE, script=True))
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/front")
+        assert [line for line in page.complaints if "Content Security Policy" in line] == []
+        titles = "[...document.querySelectorAll(\"main :is(h2, h3, h4, .t) > a[href*='/item/']\")]"
+        at = f"{titles}.indexOf(document.activeElement)"
+        for key, expected in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+            await page.press(key, ord(key.upper()))
+            assert await page.run(at) == expected
+        where = await page.run("document.activeElement.pathname")
+        await page.run(
+            "addEventListener('click', event => { event.preventDefault(); window.opened = event.target.pathname; }); 0"
+        )
+        await page.press("o", ord("O"))
+        assert await page.run("window.opened") == where
+
+    async def run() -> None:
+        async with site({"/front": front(pages)}, pages) as base, chromium.browser() as opened:
+            await story(opened, base)
+
+    asyncio.run(run())
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_stop_of_the_keyboard_is_in_the_window(width: int) -> None:
+    """The search button among them: nothing that is focused stands beside the page."""
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open(f"{base}/front", width=width)
+        for _ in range(14):
+            await page.press("Tab", 9)
+            box = await page.run("(b => [b.left, b.right, b.width])(document.activeElement.getBoundingClientRect())")
+            told = await page.run("document.activeElement.outerHTML.slice(0, 90)")
+            # the sections scroll inside their row, where a browser may leave the end of one outside
+            assert box[0] >= 0, told
+            assert box[0] + min(box[2], 24) <= width, told
+            assert box[2] > 1
+        assert await page.run("document.documentElement.scrollLeft") == 0
+
+    look({"/front": front()}, story)
 
 
 @needs_chromium
@@ -235,8 +289,8 @@ def test_where_the_keyboard_is_is_not_cut_off() -> None:
 
     async def story(opened: Chromium, base: str) -> None:
         page = await opened.open(f"{base}/front")
-        await page.run("document.querySelector('.river h4 a').focus({focusVisible: true})")
-        style = "getComputedStyle(document.querySelector('.river h4'))"
+        await page.run("document.querySelector('.card h3 a').focus({focusVisible: true})")
+        style = "getComputedStyle(document.activeElement)"
         assert await page.run(f"{style}.outlineStyle") == "solid"
         assert await page.run(f"{style}.outlineWidth") == "2px"
 

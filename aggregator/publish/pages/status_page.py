@@ -227,7 +227,7 @@ def _since(health: SourceHealth, words: Wording, now: datetime) -> str:
     if health.error_since is None:
         return times
     lasting = words.duration(now - health.error_since)
-    return words.gettext("for %(time)s, %(times)s") % {"time": lasting, "times": times}
+    return words.gettext("%(time)s, %(times)s") % {"time": lasting, "times": times}
 
 
 def _note(health: SourceHealth, words: Wording) -> str:

@@ -28,6 +28,8 @@ _AGED = 60 * DAY
 _SOURCE = "en"
 _LOCALES = {"en": "en_GB"}
 WORDS_A_MINUTE = 230
+#: (unit, from so many of it on): 47 hours, then 2 days
+_STEPS = ((DAY, 2), (HOUR, 2), (HOUR, 1), (MINUTE, 1))
 
 
 class Wording:
@@ -98,13 +100,17 @@ class Wording:
         return self.plural("%(num)s day", "%(num)s days", length // DAY)
 
     def ago(self, moment: datetime | None, now: datetime) -> str:
-        """``12 minutes ago``, ``in 3 hours``, ``never``."""
+        """``12 minutes ago``, ``in 3 hours``, ``never``; in the case that the language asks for."""
         if moment is None:
             return self.gettext("never")
-        if abs(now - moment) < MINUTE:
+        length, sign = abs(now - moment), 1 if moment > now else -1
+        if length < MINUTE:
             return self.gettext("just now") if moment <= now else self.gettext("in a moment")
-        pattern = self.gettext("%(time)s ago") if moment <= now else self.gettext("in %(time)s")
-        return pattern % {"time": self.duration(abs(now - moment))}
+        unit, least = next(step for step in _STEPS if length >= step[0] * step[1])
+        told: str = dates.format_timedelta(
+            sign * (length // unit) * unit, threshold=least, add_direction=True, locale=self.locale
+        )
+        return told
 
     def window(self, length: timedelta) -> str:
         """A ranking's window: ``1 hour``, ``24 hours``, ``7 days``."""
