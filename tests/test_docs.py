@@ -7,12 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from pydantic import BaseModel
 
 from aggregator import config
+from aggregator.cli import COMMANDS, cli
 from aggregator.cli.reference import commands
-from aggregator.config.tables import Document, FeedTable, RuleTable, SourceTable, SubscriptionTable
+from aggregator.config.tables import Configuration, FeedTable, RuleTable, SourceTable, SubscriptionTable
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -33,7 +35,7 @@ def test_the_page_of_commands_is_what_the_program_says() -> None:
 def tables() -> list[tuple[str, type[BaseModel]]]:
     plain = [
         (name, field.annotation)
-        for name, field in Document.model_fields.items()
+        for name, field in Configuration.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
     return [
@@ -86,7 +88,7 @@ def test_every_address_is_described(route: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/CONFIGURATION.md", "docs/OPERATING.md", "docs/ADDRESSES.md", "docs/COMMANDS.md"]
+    "name", sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 )
 def test_examples_of_configuration_are_valid(name: str) -> None:
     for block in toml_blocks(name):
@@ -137,3 +139,39 @@ def test_every_make_target_is_explained() -> None:
         assert re.search(rf"^{target}:.*## ", makefile, flags=re.MULTILINE), (
             f"make {target} is not there or says nothing"
         )
+
+
+def shell_commands() -> list[tuple[str, str]]:
+    """Every ``aggregator …`` in the shell examples, with the page it stands on."""
+    pages = [ROOT / "README.md", *DOCS.glob("*.md"), ROOT / "packaging" / "README.md"]
+    blocks = (
+        (page, block)
+        for page in pages
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    found = (
+        (page.name, re.search(r"(?:^|/|\s)aggregator ([a-z].*)", line))
+        for page, text in blocks
+        for line in text.splitlines()
+    )
+    return sorted({(name, match[1].partition("#")[0].partition(" > ")[0].strip()) for name, match in found if match})
+
+
+@pytest.mark.parametrize(("page", "arguments"), shell_commands())
+def test_commands_in_examples_exist_with_their_options(page: str, arguments: str) -> None:
+    words = arguments.replace('"', " ").split()
+    command = cli.get_command(click.Context(cli), words[0])
+    assert command is not None, f"{page}: aggregator {arguments}"
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known, f"{page}: aggregator {arguments}"
+
+
+def test_every_command_is_shown_in_the_manual() -> None:
+    assert {f"## aggregator {name}" for name in COMMANDS} <= set(text_of("docs/COMMANDS.md").splitlines())
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/INSTALLING.md"])
+def test_make_targets_in_examples_exist(name: str) -> None:
+    makefile = text_of("Makefile")
+    for target in re.findall(r"^make (\w+)", text_of(name), flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator.cli.context import Context, has_store, pass_context
-from aggregator.cli.output import Progress, local, note, print_table, say
+from aggregator.cli.output import ProgressBar, local, note, print_table, say
 from aggregator.curate.explanations import counted, list_name
 from aggregator.curate.rules import RuleTrial, Subject, Trial, judge, try_rules, verdicts_of_items
 from aggregator.errors import StoreUnavailable
@@ -118,7 +118,7 @@ def show_backtest(store: Store, settings: Settings, *, period: timedelta, now: d
 
     since = now - period
     rules = settings.rules_compiled()
-    with Progress("trying the rules"):
+    with ProgressBar("trying the rules"):
         entries = list(_entries(store, settings, since=since))
         trial = try_rules(rules, (entry.subject for entry in entries))
         verdicts = verdicts_of_items(

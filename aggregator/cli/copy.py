@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import Progress
+from aggregator.cli.output import ProgressBar
 from aggregator.model.redact import public_url
 
 
@@ -32,7 +32,7 @@ def copy(context: Context, source: str, target: str) -> None:  # noqa: ARG001 - 
     try:
         new = open_store(target, base=here)
         try:
-            with Progress("copying and comparing", total=rows_of(old)) as progress:
+            with ProgressBar("copying and comparing", total=rows_of(old)) as progress:
                 rows = copy_store(old, new, progress=progress.at)
         finally:
             new.close()

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import Progress, json_option, limit_option, local, moment, note, print_json, print_table, say
+from aggregator.cli.output import (
+    ProgressBar,
+    json_option,
+    limit_option,
+    local,
+    moment,
+    note,
+    print_json,
+    print_table,
+    say,
+)
 from aggregator.errors import AggregatorError, NotFound
 
 if TYPE_CHECKING:
@@ -30,7 +40,7 @@ def backup(context: Context, file: Path) -> None:
     folder = file.absolute().parent
     if not folder.is_dir():
         raise click.ClickException(f"{folder} is not a directory: make it first")
-    with context.store() as store, Progress("copying and verifying"):
+    with context.store() as store, ProgressBar("copying and verifying"):
         store.backup(file.absolute())
     say(f"{file}: {file.stat().st_size / 1e6:.1f} MB, verified")
 
@@ -46,7 +56,7 @@ def restore(context: Context, file: Path) -> None:
     from aggregator.store import restore as restore_store
 
     settings = context.settings
-    with Progress("verifying and restoring"):
+    with ProgressBar("verifying and restoring"):
         restore_store(settings.store.url, base=settings.store_base, backup=file.absolute())
     say(f"restored from {file}")
 
@@ -64,7 +74,7 @@ def publish(context: Context, directory: Path) -> None:
     from aggregator import assemble
     from aggregator.publish import static_site
 
-    with context.store() as store, Progress("publishing", total=0) as progress:
+    with context.store() as store, ProgressBar("publishing", total=0) as progress:
         rendering = assemble.rendering(context.settings, store)
         try:
             done = static_site.publish(directory, rendering, now=context.now(), progress=progress.at)
@@ -86,7 +96,7 @@ def count(context: Context, access_log: Path) -> None:
     from aggregator.publish.access_log import count_log, refuse_other_formats
 
     settings = context.settings
-    with context.store() as store, Progress("counting lines", total=0) as progress:
+    with context.store() as store, ProgressBar("counting lines", total=0) as progress:
         try:
             refuse_other_formats(access_log)
             counted = count_log(

@@ -192,7 +192,7 @@ def source_row(health: SourceHealth) -> dict[str, object]:
     }
 
 
-class Progress:
+class ProgressBar:
     """A progress bar on standard error if that is a terminal; without `total` a spinner."""
 
     def __init__(self, what: str, *, total: int | None = None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from aggregator.cli.completion import complete_source
 from aggregator.cli.context import Context, pass_context
-from aggregator.cli.output import Progress, note, print_table, printable
+from aggregator.cli.output import ProgressBar, note, print_table, printable
 from aggregator.errors import NotFound
 from aggregator.following import followed, refresh_feed_lists
 
@@ -100,7 +100,7 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
     done: list[PollOutcome] = []
     left = set(wanted)
     fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
-    with Progress("polling", total=len(wanted)) as progress:
+    with ProgressBar("polling", total=len(wanted)) as progress:
 
         def on_polled(polled: PollOutcome) -> None:
             done.append(polled)
@@ -147,7 +147,7 @@ def _refresh(settings: Settings, store: Store, now: datetime) -> None:
     """Compares new items with the rest and rebuilds the lists."""
     from aggregator import assemble
 
-    with Progress("comparing and ranking"):
+    with ProgressBar("comparing and ranking"):
         refresher = assemble.refresher(settings, store)
         refresher.load(now)
         while refresher.run(now).waiting:

@@ -17,7 +17,7 @@ import click
 
 from aggregator.cli.completion import complete_section, complete_source
 from aggregator.cli.context import Context, has_store, pass_context, store_path
-from aggregator.cli.output import Progress, note, printable, say
+from aggregator.cli.output import ProgressBar, note, printable, say
 from aggregator.curate.explanations import counted
 from aggregator.errors import CollectError, StoreError
 from aggregator.following import followed
@@ -99,7 +99,7 @@ def _discovered(settings: Settings, url: str) -> list[FoundFeed]:
     """The feeds at `url`, at least one; the first has been requested."""
     shown = public_url(url)
     try:
-        with Progress(f"requesting {shown}"):
+        with ProgressBar(f"requesting {shown}"):
             found = asyncio.run(_discover(settings, url))
     except CollectError as error:
         raise click.ClickException(f"{shown}: {redact(str(error))}{_hint(error)}") from error

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aggregator.config import secrets, validation
-from aggregator.config.tables import Document, Table
+from aggregator.config.tables import Configuration, Table
 from aggregator.config.toml_lines import layout
 from aggregator.config.validation import problem, problems
 from aggregator.curate.rules import Rule
@@ -33,11 +33,11 @@ _OURS = re.compile(r"^\s*(?:\[\s*site\s*\]|\[\[\s*sources\s*\]\]|sources\s*=)", 
 #: keys that a running daemon cannot take over
 _NEEDS_RESTART = frozenset({"server.listen", "store.url"})
 _SINGLE_TABLES = tuple(
-    name for name in Document.model_fields if name not in {"sources", "subscriptions", "rules", "feeds"}
+    name for name in Configuration.model_fields if name not in {"sources", "subscriptions", "rules", "feeds"}
 )
 
 
-class Settings(Document):
+class Settings(Configuration):
     """The configuration: one frozen value, replaced whole when the file changes.
 
     The tables are attributes with the names they have in the file: ``settings.polling.timeout``.
@@ -171,7 +171,7 @@ def parse(text: str, *, path: Path = Path("config.toml"), environ: Mapping[str, 
     ]
     found = [problem(at, message, file=file, layout=where) for at, message in findings]
     try:
-        document = Document.model_validate(raw)
+        document = Configuration.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(*_in_order(problems(error, file=file, layout=where) + found)) from error
     if found:

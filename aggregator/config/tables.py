@@ -337,7 +337,7 @@ class FeedTable(Table):
         return OwnFeed(**{**dict(self), "order": order, "title": self.title or self.name})
 
 
-class Document(Table):
+class Configuration(Table):
     """The whole of config.toml."""
 
     site: SiteTable = SiteTable()

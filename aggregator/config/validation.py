@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from aggregator.config.tables import Document, PollingTable, RankingTable
+from aggregator.config.tables import Configuration, PollingTable, RankingTable
 from aggregator.config.toml_lines import Layout, Path
 from aggregator.config.types import did_you_mean, nearest
 from aggregator.curate.embeddings import HOW_TO_INSTALL, find_encoder
@@ -56,7 +56,7 @@ def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[
     yield from _crossed_intervals(raw)
 
 
-def warnings(settings: Document) -> Iterator[Finding]:
+def warnings(settings: Configuration) -> Iterator[Finding]:
     """What is allowed and probably not meant."""
     if not settings.sources and not settings.subscriptions:
         yield (), "no [[sources]]: nothing is followed; add one with: aggregator add URL"
@@ -199,7 +199,7 @@ def _crossed_intervals(raw: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _blocked(settings: Document) -> Iterator[Finding]:
+def _blocked(settings: Configuration) -> Iterator[Finding]:
     """Sources at addresses that polls are not allowed to connect to; names are not resolved."""
     allowed = [ipaddress.ip_network(network) for network in settings.polling.allow_private_addresses]
     for index, source in enumerate(settings.sources):
@@ -227,7 +227,7 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _impolite(settings: Document) -> Iterator[Finding]:
+def _impolite(settings: Configuration) -> Iterator[Finding]:
     if settings.polling.min_interval < _POLITE and _has_public_sources(settings):
         yield (
             ("polling", "min_interval"),
@@ -238,14 +238,14 @@ def _impolite(settings: Document) -> Iterator[Finding]:
             yield ("sources", index, "interval"), f"{public_url(source.url)} is asked more often than every 5 minutes"
 
 
-def _overspent(settings: Document) -> Iterator[Finding]:
+def _overspent(settings: Configuration) -> Iterator[Finding]:
     fixed = [source.interval for source in settings.sources if source.enabled and source.interval is not None]
     polls = round(sum(timedelta(days=1) / interval for interval in fixed))
     if 0 < settings.polling.budget < polls:
         yield ("polling", "budget"), f"budget is overspent by fixed intervals alone: they are {polls} requests a day"
 
 
-def _has_public_sources(settings: Document) -> bool:
+def _has_public_sources(settings: Configuration) -> bool:
     return any(not _is_local(_host(source.url)) for source in settings.sources)
 
 
@@ -324,7 +324,7 @@ def _table(path: Path) -> str:
 
 def _brackets(path: Path) -> str:
     name = str(path[0])
-    field = Document.model_fields.get(name)
+    field = Configuration.model_fields.get(name)
     is_array = field is not None and _row(field.annotation) is not None
     right = f"[[{name}]], with two brackets" if is_array else f"[{name}], with one bracket"
     return f"'{name}' is a {'list of tables' if is_array else 'table'}: write {right}"
@@ -344,22 +344,26 @@ def _unknown(path: Path) -> str:
 
 
 def _top_level_hint(key: str) -> str:
-    near = nearest(key, Document.model_fields)
+    near = nearest(key, Configuration.model_fields)
     if near:
         return f"; did you mean {_heading(near)}?"
     home = _home(key)
-    return f"; it belongs into {home}" if home else f"; valid tables: {', '.join(map(_heading, Document.model_fields))}"
+    return (
+        f"; it belongs into {home}"
+        if home
+        else f"; valid tables: {', '.join(map(_heading, Configuration.model_fields))}"
+    )
 
 
 def _home(key: str) -> str | None:
     """The table in which `key` would be right; None if no table has such a key."""
-    keys = {name: table for table in Document.model_fields for name in _fields(table)}
+    keys = {name: table for table in Configuration.model_fields for name in _fields(table)}
     near = difflib.get_close_matches(key, keys, 1, cutoff=0.85)
     return _heading(keys[near[0]]) if near else None
 
 
 def _heading(table: str) -> str:
-    return f"[[{table}]]" if _row(Document.model_fields[table].annotation) else f"[{table}]"
+    return f"[[{table}]]" if _row(Configuration.model_fields[table].annotation) else f"[{table}]"
 
 
 def _fields(table: str) -> list[str]:
@@ -369,7 +373,7 @@ def _fields(table: str) -> list[str]:
 
 def _model(path: Path) -> type[BaseModel] | None:
     """The model of the table at `path`."""
-    field = Document.model_fields.get(str(path[0]))
+    field = Configuration.model_fields.get(str(path[0]))
     if field is None:
         return None
     row = _row(field.annotation)

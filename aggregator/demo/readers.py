@@ -26,7 +26,7 @@ _LIKES_ONE_IN = 4
 
 
 @dataclass(slots=True)
-class Reader:
+class SimulatedReader:
     """One simulated person."""
 
     address: str
@@ -37,7 +37,7 @@ class Reader:
     cookie: str = ""
 
 
-class Audience:
+class SimulatedAudience:
     """A crowd that reads until it is closed. `opened` and `liked` count what the server has answered well."""
 
     def __init__(self, newsroom: Newsroom, *, host: str, port: int, readers: int = 60, seed: int = 7) -> None:
@@ -45,7 +45,7 @@ class Audience:
         self._random = random.Random(seed)  # noqa: S311 (a crowd, not a secret)
         sections = sorted({paper.section for paper in newsroom.papers})
         self._readers = [
-            Reader(
+            SimulatedReader(
                 address=f"127.0.2.{number}",
                 browser=self._random.choice(_BROWSERS),
                 taste={section: self._random.uniform(0.2, 3) for section in sections},
@@ -72,7 +72,7 @@ class Audience:
             except (OSError, http.client.HTTPException, ValueError):
                 continue  # the daemon is starting, or being restarted by whoever watches
 
-    def _read_one(self, reader: Reader) -> None:
+    def _read_one(self, reader: SimulatedReader) -> None:
         listed = self._listed(reader)
         unread = [entry for entry in listed if entry["url"] not in reader.read]
         if not unread:
@@ -87,16 +87,16 @@ class Audience:
             status, _ = self._request(reader, "POST", f"/item/{item_id}/like")
             self.liked += status == http.client.SEE_OTHER
 
-    def _listed(self, reader: Reader) -> list[dict[str, Any]]:
+    def _listed(self, reader: SimulatedReader) -> list[dict[str, Any]]:
         _, body = self._request(reader, "GET", "/feeds/latest.json")
         entries: list[dict[str, Any]] = json.loads(body)["items"]
         return entries
 
-    def _appeal(self, reader: Reader, entry: dict[str, Any], place: int) -> float:
+    def _appeal(self, reader: SimulatedReader, entry: dict[str, Any], place: int) -> float:
         taste = reader.taste.get(entry["_aggregator"].get("section", ""), 1.0)
         return float(self._newsroom.draw_of(entry["title"]) ** 2 * taste / (4 + place))
 
-    def _request(self, reader: Reader, method: str, path: str) -> tuple[int, bytes]:
+    def _request(self, reader: SimulatedReader, method: str, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=5, source_address=(reader.address, 0))
         origin = f"http://{self._host}:{self._port}"
         headers = {**_BROWSER, "User-Agent": reader.browser, "Origin": origin, "Cookie": reader.cookie}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aggregator.demo.newsroom import Newsroom, load_newsroom
 from aggregator.demo.press import Press
-from aggregator.demo.readers import Audience
+from aggregator.demo.readers import SimulatedAudience
 from aggregator.errors import AggregatorError
 
 HOST = "127.0.0.1"
@@ -89,7 +89,7 @@ def run_demo(
         _wait_until_ready(daemon, port, directory / "daemon.log")
         site = f"http://{HOST}:{port}"
         say(_WELCOME.format(site=site, config=shlex.quote(str(config)), program=program))
-        audience = Audience(newsroom, host=HOST, port=port)
+        audience = SimulatedAudience(newsroom, host=HOST, port=port)
         commentary = _Commentary(newsroom, audience, port)
         audience.start()
         stack.callback(audience.close)
@@ -207,7 +207,7 @@ def _ticks(start: datetime, clock: Callable[[], datetime], duration: timedelta |
 class _Commentary:
     """What the papers publish, as they do, and every twenty seconds what is read most."""
 
-    def __init__(self, newsroom: Newsroom, audience: Audience, port: int) -> None:
+    def __init__(self, newsroom: Newsroom, audience: SimulatedAudience, port: int) -> None:
         self._titles = {paper.key: paper.title for paper in newsroom.papers}
         live = (article for article in newsroom.articles if article.at > timedelta(0))
         self._live = sorted(live, key=lambda article: article.at)
@@ -224,7 +224,7 @@ class _Commentary:
             yield _report(self._audience, self._port, age)
 
 
-def _report(audience: Audience, port: int, age: timedelta) -> str:
+def _report(audience: SimulatedAudience, port: int, age: timedelta) -> str:
     try:
         entries = json.loads(_get(port, "/feeds/ranking-1h.json")[1])["items"][:3]
     except (OSError, http.client.HTTPException, ValueError, KeyError):

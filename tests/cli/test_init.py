@@ -63,7 +63,9 @@ def test_every_key_that_the_template_explains_exists(capsys: Said) -> None:
     commented = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ") and " = " in line]
     shown = "\n".join(line for line in commented if not line.startswith(" "))
     tables = "\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith(("[", "# [")))
-    known = {key for model in (*config.tables.Document.model_fields.values(),) for key in fields_of(model.annotation)}
+    known = {
+        key for model in (*config.tables.Configuration.model_fields.values(),) for key in fields_of(model.annotation)
+    }
     assert {line.partition(" ")[0] for line in shown.splitlines()} <= known, tables
 
 
