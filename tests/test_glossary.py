@@ -18,8 +18,8 @@ REPLACED = {
 }  # fmt: skip
 #: class names that stand in two modules: an engine's beside the interface's, or one concept as two layers see it
 SHARED = {
-    "Audience", "Candidate", "Connection", "Connections", "Document", "Engine", "Hit", "Origin", "Parser", "Parts", "Signals",
-    "SourceRow", "Story", "Views", "Work",
+    "Audience", "Candidate", "Connection", "Connections", "Document", "Engine", "Hit", "Origin",
+    "Parser", "Parts", "Signals", "SourceRow", "Story", "Views", "Work",
 }  # fmt: skip
 MANUAL = [
     "README.md",

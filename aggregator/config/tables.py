@@ -106,7 +106,7 @@ class StoreTable(Table):
         kind, _, place = url.partition(":")
         if kind not in {"sqlite", "postgresql", "postgres"} or not place:
             raise ValueError(
-                f'"{kind}:…": sqlite:PATH and postgresql://USER@HOST/DATABASE are known, e.g. "sqlite:aggregator.db"'
+                f'"{kind}:…": sqlite:PATH and postgresql://HOST/DATABASE are known, e.g. "sqlite:aggregator.db"'
             )
         return url
 

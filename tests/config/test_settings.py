@@ -169,7 +169,7 @@ def test_settings_are_frozen() -> None:
         ("[server]\nlisten = '8080'", "write host:port"),
         ("[server]\nlisten = 'a:99999'", "write host:port"),
         ("[server]\ntrusted_proxies = ['localhost']", '2: server.trusted_proxies[0]: "localhost" is not a network'),
-        ("[store]\nurl = 'mysql:x'", "sqlite:PATH and postgresql://USER@HOST/DATABASE are known"),
+        ("[store]\nurl = 'mysql:x'", "sqlite:PATH and postgresql://HOST/DATABASE are known"),
         ("[polling]\ntimeout = 30", '2: polling.timeout: 30 is not a duration: write it with its unit, e.g. "30s"'),
         ("[polling]\ntimeout = '1q'", '"1q" is not a duration'),
         ("[polling]\ntimeout = '1h'", "between 50ms and 10m"),
