@@ -133,6 +133,7 @@ def start(
     fds: Sequence[int] = (),
     log: Path | None = None,
     before: Sequence[str] = (),
+    arguments: Sequence[str] = (),
 ) -> Running:
     """Starts a daemon in `directory`, with `text` as its configuration or with the one that is there.
 
@@ -145,7 +146,7 @@ def start(
     port = int(listen.rpartition(":")[2].strip().strip('"'))
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [*before, sys.executable, "-m", "aggregator", "--config", str(config), "run"],
+            [*before, sys.executable, "-m", "aggregator", "--config", str(config), "run", *arguments],
             stdout=stream,
             stderr=stream,
             env={**os.environ, **(environ or {})},

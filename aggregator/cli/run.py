@@ -10,12 +10,19 @@ import click
 
 from aggregator.cli.context import Context, pass_context, program
 from aggregator.cli.output import LogLines, say
+from aggregator.model import ROLES
 
 
 @click.command()
 @click.option("--verbose", is_flag=True, help="Log every step.")
+@click.option(
+    "--roles",
+    default=",".join(ROLES),
+    show_default=True,
+    help="What this process does; other processes on the same PostgreSQL do the rest.",
+)
 @pass_context
-def run(context: Context, verbose: bool) -> None:
+def run(context: Context, verbose: bool, roles: str) -> None:
     """Run the daemon in the foreground.
 
     Logs to standard error, one event a line: logfmt, or formatted for people on a terminal. Under systemd it reports
@@ -29,14 +36,29 @@ def run(context: Context, verbose: bool) -> None:
     # files hold addresses with passwords and the tokens of readers
     os.umask(0o077)
     settings = context.settings
+    wanted = _roles(roles, settings.store.url)
     notifier = sdnotify.Notifier.from_environment(os.environ, pid=os.getpid())
     sockets = sdnotify.inherited_sockets(os.environ, pid=os.getpid())
     running = logs.set_up(environ=os.environ, verbose=verbose, terminal=LogLines())
     try:
-        runtime.run(Daemon.run(settings, notifier=notifier, sockets=sockets))
+        runtime.run(Daemon.run(settings, notifier=notifier, sockets=sockets, roles=wanted))
     finally:
         running.close()
     _leave_hung_threads()
+
+
+def _roles(text: str, store_url: str) -> tuple[str, ...]:
+    """The roles in ``--roles``, in their usual order. Raises UsageError."""
+    from aggregator.store import is_postgresql
+
+    wanted = {role.strip() for role in text.split(",") if role.strip()}
+    if unknown := wanted.difference(ROLES):
+        raise click.UsageError(f"--roles {text}: {', '.join(sorted(unknown))} is none of {', '.join(ROLES)}")
+    if not wanted:
+        raise click.UsageError(f"--roles: at least one of {', '.join(ROLES)}")
+    if wanted != set(ROLES) and not is_postgresql(store_url):
+        raise click.UsageError("--roles needs [store] url = postgresql://…: on SQLite one process does everything")
+    return tuple(role for role in ROLES if role in wanted)
 
 
 def _leave_hung_threads() -> None:

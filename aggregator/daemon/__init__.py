@@ -3,6 +3,7 @@
 - `service`: the order of things from start to stop
 - `poll_loop`, `poll_budget`: polls what is due, no more than there are free slots, within a budget of requests a day
 - `refresh_loop`: when lists are computed again
+- `fleet`: this process among others on one PostgreSQL
 - `websub`: subscriptions at the hubs of publishers
 - `reload`: a new configuration replaces the old one, or does not
 - `jobs`, `maintenance`: timed jobs; backups and retention

@@ -16,6 +16,7 @@ from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.config import Settings
+from aggregator.daemon.fleet import FleetMember
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.maintenance import Backups, Ballast, retain
 from aggregator.daemon.refresh_loop import RefreshLoop
@@ -48,6 +49,8 @@ class Parts(Protocol):
     ballast: Ballast
     fetcher: Fetcher
     health_check: HealthCheck
+    roles: frozenset[str]
+    member: FleetMember | None
 
     async def follow(self) -> None:
         """Takes over what is followed now."""
@@ -73,15 +76,21 @@ class Jobs:
         daemon = self._daemon
         watchdog = daemon.notifier.watchdog
         jobs = [
-            Job(name="push", every=30 * SECOND, run=daemon.websub.tick, deadline=10 * MINUTE, delay=5 * SECOND),
-            Job(name="views", every=5 * MINUTE, run=self.fold, deadline=30 * SECOND),
             Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
-            Job(name="pace", every=15 * MINUTE, run=daemon.pace, deadline=MINUTE, delay=15 * MINUTE),
-            Job(name="lists", every=5 * MINUTE, run=self._refresh_lists, deadline=5 * MINUTE, delay=5 * SECOND),
-            Job(name="midnight", every=MINUTE, run=self._roll, deadline=MINUTE),
             Job(name="backup", every=5 * MINUTE, run=self._backup, deadline=30 * MINUTE, delay=MINUTE),
             Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE),
         ]
+        if "collect" in daemon.roles:
+            jobs += [
+                Job(name="push", every=30 * SECOND, run=daemon.websub.tick, deadline=10 * MINUTE, delay=5 * SECOND),
+                Job(name="pace", every=15 * MINUTE, run=daemon.pace, deadline=MINUTE, delay=15 * MINUTE),
+                Job(name="lists", every=5 * MINUTE, run=self._refresh_lists, deadline=5 * MINUTE, delay=5 * SECOND),
+            ]
+        if "serve" in daemon.roles:
+            jobs += [
+                Job(name="views", every=5 * MINUTE, run=self.fold, deadline=30 * SECOND),
+                Job(name="midnight", every=MINUTE, run=self._roll, deadline=MINUTE),
+            ]
         if watchdog is not None:
             jobs.append(Job(name="watchdog", every=watchdog / 3, run=self._feed_watchdog, deadline=SECOND))
         return jobs
@@ -115,6 +124,8 @@ class Jobs:
 
     async def _retain(self) -> None:
         daemon = self._daemon
+        if daemon.member is not None and not daemon.member.curates:
+            return
         await asyncio.to_thread(retain, daemon.store, daemon.settings.retention.items, daemon.clock())
 
     async def _backup(self) -> None:

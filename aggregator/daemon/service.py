@@ -29,6 +29,7 @@ from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
+from aggregator.daemon.fleet import FleetMember, this_process
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.jobs import Jobs
 from aggregator.daemon.maintenance import (
@@ -51,13 +52,14 @@ from aggregator.daemon.runtime import Signals
 from aggregator.daemon.websub import WebSub
 from aggregator.errors import AggregatorError, StoreDamaged, StoreError, StoreUnavailable
 from aggregator.following import followed
+from aggregator.model import ROLES
 from aggregator.publish.audience import Audience
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.web import WebServer, create_app, serve
 from aggregator.schedule import Schedule
 from aggregator.sdnotify import Notifier
-from aggregator.store import PollChanges, Store, sweep
+from aggregator.store import PollChanges, Store, is_postgresql, sweep
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +74,17 @@ FOLD_AFTER = timedelta(seconds=1)
 class Daemon:
     """Everything that runs, from the open store to the listening socket. To be made and run inside one event loop."""
 
-    def __init__(self, settings: Settings, store: Store, *, notifier: Notifier, signals: Signals) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        notifier: Notifier,
+        signals: Signals,
+        roles: Sequence[str] = ROLES,
+    ) -> None:
         self.settings = settings
+        self.roles = frozenset(roles)
         self._signals = signals
         self.store = store
         self.notifier = notifier
@@ -81,8 +92,7 @@ class Daemon:
         self.metrics = Metrics()
         self.parser = assemble.parser()
         self.fetcher = assemble.fetcher(settings, self.clock)
-        observe = self.metrics.refresh_duration.observe
-        self.refresh_loop = RefreshLoop(assemble.refresher(settings, store), clock=self.clock, observe=observe)
+        self.refresh_loop = self._new_refresh_loop()
         self.websub = WebSub(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
         self.poll_budget = PollBudget(store, self.clock, lambda: self.settings)
         self.poller = self._poller(settings)
@@ -112,8 +122,8 @@ class Daemon:
         self.damage: StoreDamaged | None = None
         self.health_check = HealthCheck(
             progress=self.schedule.progress,
-            serving=lambda: self._web is not None,
-            looked_s=lambda: self.poll_loop.looked_s,
+            serving=lambda: self._web is not None or "serve" not in self.roles,
+            looked_s=lambda: self.poll_loop.looked_s if "collect" in self.roles else time.monotonic(),
             blocked=lambda: self.poll_loop.blocked,
             damage=lambda: self.damage,
             started_s=time.monotonic(),
@@ -134,6 +144,7 @@ class Daemon:
         self.config_mark = ConfigMark(assemble.state_dir(settings) / "config.mark")
         directory = assemble.state_dir(settings)
         self.notices = Notices(directory, now=self.clock(), on_change=self.services.put_notices)
+        self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
         self._web: WebServer | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,8 +152,17 @@ class Daemon:
         self._has_others = self._is_offline = False
 
     @classmethod
-    async def run(cls, settings: Settings, *, notifier: Notifier, sockets: Sequence[socket.socket] = ()) -> None:
+    async def run(
+        cls,
+        settings: Settings,
+        *,
+        notifier: Notifier,
+        sockets: Sequence[socket.socket] = (),
+        roles: Sequence[str] = ROLES,
+    ) -> None:
         """Runs until SIGTERM or SIGINT. Raises StoreUnusable, or AggregatorError if it cannot listen.
+
+        `roles`: what this process does of what there is to do; the rest is done by others on the same store.
 
         A store that turns out to be damaged is replaced by its newest good backup, here and while it is in use: then
         everything is built again in this process.
@@ -154,7 +174,7 @@ class Daemon:
             store, told = opened
             mended = told or mended
             try:
-                daemon = cls(settings, store, notifier=notifier, signals=signals)
+                daemon = cls(settings, store, notifier=notifier, signals=signals, roles=roles)
                 if mended:
                     daemon.notices.put("store-restored", mended, now=daemon.clock())
                 # each turn closes the sockets it serves on
@@ -196,6 +216,19 @@ class Daemon:
         await self.pace()
         await asyncio.to_thread(self.services.audience.start, now=now)
         await self.websub.start()
+        if "serve" in self.roles:
+            await self._serve(sockets)
+        if self.member is None:
+            self._start_curating()
+        self.schedule.start()
+        self._loops = [asyncio.create_task(self.reload.run(), name="reload")]
+        if "collect" in self.roles:
+            self._loops.append(asyncio.create_task(self.poll_loop.run(), name="poll loop"))
+        if self.member is not None:
+            self._loops.append(asyncio.create_task(self.member.run(), name="fleet"))
+        log.info("ready", extra={"sources": len(self.settings.sources), "url": self.settings.site.url})
+
+    async def _serve(self, sockets: Sequence[socket.socket]) -> None:
         try:
             self._web = await serve(
                 create_app(self.services),
@@ -206,14 +239,30 @@ class Daemon:
         except OSError as error:
             where = ", ".join(self.settings.server.listen)
             raise AggregatorError(f"cannot listen on [server] listen = {where}: {error.strerror or error}") from error
+
+    def _new_refresh_loop(self) -> RefreshLoop:
+        refresher, observe = assemble.refresher(self.settings, self.store), self.metrics.refresh_duration.observe
+        return RefreshLoop(refresher, clock=self.clock, observe=observe)
+
+    def _start_curating(self) -> None:
         self._judge_anew_if_changed()
         self.refresh_loop.start()
-        self.schedule.start()
-        self._loops = [
-            asyncio.create_task(self.poll_loop.run(), name="poll loop"),
-            asyncio.create_task(self.reload.run(), name="reload"),
-        ]
-        log.info("ready", extra={"sources": len(self.settings.sources), "url": self.settings.site.url})
+
+    def _fleet_member(self) -> FleetMember:
+        process = this_process(tuple(role for role in ROLES if role in self.roles), started=self.clock())
+
+        async def on_role(curates: bool) -> None:
+            """What the last curator had in memory is old when this process becomes the curator again."""
+            if curates:
+                self._start_curating()
+            else:
+                await self.refresh_loop.stop(within=STOP_WITHIN / 2)
+                self.refresh_loop = self._new_refresh_loop()
+
+        def on_change() -> None:
+            self.refresh_loop.want()
+
+        return FleetMember(self.store, process, clock=self.clock, on_role=on_role, on_change=on_change)
 
     async def _prepare(self, now: datetime) -> None:
         """Takes over sources and leases. A store that takes no writes at the moment is served as it is."""
@@ -243,6 +292,8 @@ class Daemon:
         await asyncio.gather(web, jobs, polls, self.refresh_loop.stop(within=within))
         await asyncio.gather(self.parser.close(), self.fetcher.close(), self.websub.stop())
         await asyncio.gather(*self._loops, return_exceptions=True)
+        if self.member is not None:
+            await self.member.stop()
         self.notices.forget_present()
         try:
             await asyncio.to_thread(self.store.fold_views)
