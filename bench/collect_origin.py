@@ -14,6 +14,7 @@ import contextlib
 import json
 import random
 import re
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +25,8 @@ from typing import ClassVar
 from xml.parsers import expat
 
 PORT = 18490
+#: where it is told which round it is, and tells what it was asked
+TOLD_AT = 18491
 #: rounds that change nothing, so that they can be played again
 REPEATED = frozenset({"unmodified", "same"})
 ENTRIES, NEW = 50, 2
@@ -147,12 +150,16 @@ class Answers(asyncio.Protocol):
         return f"HTTP/1.1 200 OK\r\n{fields}".encode() + body
 
 
-async def serve(data: Path, sources: int) -> None:
+async def serve(data: Path, sources: int, certificate: str | None) -> None:
     """Until killed; every source at an address of its own."""
     Answers.documents = documents(data, sources)
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
     for source in range(sources):
-        await loop.create_server(Answers, address(source), PORT)
+        await loop.create_server(Answers, address(source), PORT, ssl=context)
+    await loop.create_server(Answers, address(0), TOLD_AT)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
@@ -161,16 +168,15 @@ def address(source: int) -> str:
     return f"127.0.{8 + source // 250}.{source % 250 + 1}"
 
 
-def urls(sources: int) -> list[str]:
-    return [f"http://{address(source)}:{PORT}/{source}" for source in range(sources)]
+def urls(sources: int, *, tls: bool = False) -> list[str]:
+    return [f"http{'s' if tls else ''}://{address(source)}:{PORT}/{source}" for source in range(sources)]
 
 
 @contextlib.contextmanager
-def server(data: Path, sources: int) -> Iterator[None]:
-    """The server as a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, __file__, str(data), str(sources)], stdout=subprocess.PIPE, text=True
-    ) as process:
+def server(data: Path, sources: int, certificate: Path | None = None) -> Iterator[None]:
+    """The server as a process of its own; with a `certificate` it speaks https."""
+    command = [sys.executable, __file__, str(data), str(sources), *([str(certificate)] if certificate else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         if process.stdout.readline().strip() != "ready":
             raise SystemExit("the server did not start")
@@ -181,4 +187,4 @@ def server(data: Path, sources: int) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4] or [None]))

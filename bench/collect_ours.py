@@ -49,7 +49,7 @@ async def ours(directory: Path, sources: int, profiles: Profiles | None) -> None
             failed.append(str(polled.result.error))
 
     store = open_store("sqlite:ours.db", base=directory)
-    store.sync_sources([Subscription(url=url) for url in urls(sources)], now=clock())
+    store.sync_sources([Subscription(url=url) for url in urls(sources, tls="--tls" in sys.argv)], now=clock())
     fetcher = Fetcher(FetchLimits(), Guard(("127.0.0.0/8",)), "bench (+https://example.org)")
     parser = TwoTierParsePool()
     await parser.start()

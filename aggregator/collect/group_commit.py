@@ -17,13 +17,13 @@ from aggregator.store import PollChanges, WorkStore
 __all__ = ["GroupCommit"]
 
 #: polls that are handed over at once; each is still whole in the store, or not at all
-_MOST: Final = 64
+_MAX_POLLS: Final = 64
 #: … and their entries, at a tenth of a millisecond each: a like that is given meanwhile waits for all of them
-_MOST_ENTRIES: Final = 2000
+_MAX_ENTRIES: Final = 2000
 #: how long polls with entries wait for more of them, as long as there are no others; and how long others wait, while
 #: polls are under way that may end meanwhile, for so many
 _GATHER_S: Final = 0.03
-_ENOUGH: Final = 32
+_MIN_GATHERED: Final = 32
 
 
 class GroupCommit:
@@ -52,7 +52,7 @@ class GroupCommit:
         """`WorkStore.complete`: returns once it is durable. Who is cancelled meanwhile does not hear of it."""
         done: asyncio.Future[PollChanges] = asyncio.get_running_loop().create_future()
         self._waiting.append((lease, result, done))
-        if len(self._waiting) >= _ENOUGH:
+        if len(self._waiting) >= _MIN_GATHERED:
             self._enough.set()
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="completions")
@@ -75,13 +75,13 @@ class GroupCommit:
 
     def _count(self) -> int:
         """How many of those that wait are handed over together: one at least."""
-        entries = accumulate(len(result.entries) for _, result, _ in self._waiting[:_MOST])
-        return max(1, sum(so_far <= _MOST_ENTRIES for so_far in entries))
+        entries = accumulate(len(result.entries) for _, result, _ in self._waiting[:_MAX_POLLS])
+        return max(1, sum(so_far <= _MAX_ENTRIES for so_far in entries))
 
     async def _gather(self) -> None:
-        if len(self._waiting) < _MOST and all(result.entries for _, result, _ in self._waiting):
+        if len(self._waiting) < _MAX_POLLS and all(result.entries for _, result, _ in self._waiting):
             await asyncio.sleep(_GATHER_S)
-        elif len(self._waiting) < _ENOUGH and self._under_way:
+        elif len(self._waiting) < _MIN_GATHERED and self._under_way:
             self._enough = asyncio.Event()
             over = asyncio.get_running_loop().call_later(_GATHER_S, self._enough.set)
             await self._enough.wait()

@@ -6,15 +6,18 @@ import os
 import socket
 import ssl
 import zlib
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import pytest
 from origin import Answer, Origin, rss
 
+from aggregator.collect.clean import safe_url
 from aggregator.collect.fetch import Fetcher, FetchLimits, NotModified, Response
 from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING
 from aggregator.collect.fetch.dialer import AddressInfo, GuardedResolver, LookUp, RefusedAddress
@@ -539,3 +542,52 @@ def test_a_closed_fetcher_can_be_used_again(origin: Origin) -> None:
         await fetcher.get(url)
 
     with_fetcher(run, allow=("127.0.0.0/8",))
+
+
+# --- names and credentials as people write them -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("gruß.example", "xn--gru-7ka.example"),
+        ("GRÜSSE.example", "xn--" + "grüsse".encode("punycode").decode() + ".example"),
+        ("می\u200cخواهم.example", "xn--" + "می\u200cخواهم".encode("punycode").decode() + ".example"),
+        ("λόγος.example", "xn--" + "λόγος".encode("punycode").decode() + ".example"),
+        ("日本。example", "xn--" + "日本".encode("punycode").decode() + ".example"),
+    ],
+)
+def test_hosts_are_asked_for_by_idna_2008(origin: Origin, host: str, asked: str) -> None:
+    """In the address, in a redirect, and as a link of an item would have it: one and the same host."""
+    resolved = []
+
+    def look_up(name: str, port: int, _: socket.AddressFamily) -> list[AddressInfo]:
+        resolved.append(name)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    origin.on("/feed", Answer(body=FEED))
+    location = f"http://{host}:{origin.port}/feed".encode().decode("latin-1")
+    raw = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    origin.on("/moved", Answer(raw=raw))
+
+    async def run() -> None:
+        fetcher = Fetcher(LIMITS, Guard(LOOPBACK), "test", look_up=look_up)
+        try:
+            await fetcher.get(f"http://{host}:{origin.port}/feed")
+            await fetcher.get(f"http://name.example:{origin.port}/moved")
+        finally:
+            await fetcher.close()
+
+    asyncio.run(run())
+    assert [name for name in resolved if name != "name.example"] == [asked] * (len(resolved) - 1)
+    assert origin.requests[0].headers["host"] == origin.requests[-1].headers["host"] == f"{asked}:{origin.port}"
+    assert safe_url(f"https://{host}/x") == f"https://{asked}/x"
+
+
+@pytest.mark.parametrize(("name", "password"), [("jürgen", "geheim"), ("имя", "пароль€"), ("a", "p:w ü"), ("名", "")])
+def test_credentials_are_sent_in_utf_8(origin: Origin, name: str, password: str) -> None:
+    """RFC 7617 with charset UTF-8, which every browser assumes."""
+    url = origin.on("/feed", Answer(body=FEED)).replace("//", f"//{name}:{quote(password)}@")
+    body_of(url)
+    _, _, given = origin.requests[-1].headers["authorization"].partition(" ")
+    assert b64decode(given).decode() == f"{name}:{password}"

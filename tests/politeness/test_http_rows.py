@@ -453,8 +453,8 @@ def test_http_accept(desk: Desk) -> None:
 
 @http("robots.txt", "not asked for", "differs")
 def test_http_robots(desk: Desk) -> None:
-    """Every address that is asked for was given by a person: a subscribed feed, or a page that is looked at once by
-    `aggregator add`. There is nothing that crawls, and no second request."""
+    """Every address that is asked for was given by a person: a subscribed feed or list, a page that is looked at once
+    by `aggregator add`, or archives of a source with `history`. There is nothing that crawls, and no second request."""
     follow(desk, Answer(body=rss("One")))
     desk.live(5 * DAY)
     assert desk.origin.asked("/robots.txt") == []
@@ -488,10 +488,11 @@ def test_http_delta(desk: Desk) -> None:
     assert sent(desk)[2] == ('"2"', None)
 
 
-@http("RFC 5005", "archives are not asked for", "differs")
+@http("RFC 5005", "archives are asked for where the operator wishes", "differs")
 def test_http_archives(desk: Desk) -> None:
-    """Absence from a feed deletes nothing, `fh:complete` or not; archives (`prev-archive`) are not fetched: no
-    request that nobody expects."""
+    """Absence from a feed deletes nothing, `fh:complete` or not. Archives (`prev-archive`) are read once, at the first
+    poll of a source with `history`, at most twenty documents a second apart; without it, never: no request that
+    nobody expects."""
     link = f'<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="prev-archive" href="{desk.origin.url("/old")}"/>'
     complete = '<fh:complete xmlns:fh="http://purl.org/syndication/history/1.0"/>'
     follow(desk, Answer(body=rss("One", "Two", extra=link + complete)), Answer(body=rss("Two", extra=complete)))

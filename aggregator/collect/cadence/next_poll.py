@@ -38,7 +38,7 @@ _BUSY_FACTOR, _MIN_BUSY = 4, timedelta(minutes=10)
 _CONFIRM_GONE = timedelta(days=1)
 
 #: beyond it every interval is at its longest
-_MOST = 10_000.0
+_MAX_FACTOR = 10_000.0
 _STEPS = 40
 #: of the budget, what the estimate may come to: a day of much news costs up to a tenth more (bench/polling)
 _SHARE = 0.86
@@ -176,7 +176,7 @@ def interval_factor(sources: Sequence[Source], *, now: datetime, policy: Policy,
     fixed = [one.subscription.interval for one in sources if one.subscription.interval is not None]
     left = polls_per_day * _SHARE - sum(_DAY / interval for interval in fixed)
     adaptive = [_interval(one, now, plain) for one in sources if one.subscription.interval is None]
-    low, high = 0.0, math.log(_MOST)
+    low, high = 0.0, math.log(_MAX_FACTOR)
     if _spent(adaptive, 1.0) <= left:
         return 1.0
     for _ in range(_STEPS):

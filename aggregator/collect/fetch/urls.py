@@ -18,7 +18,7 @@ from aggregator.errors import FetchError
 MAX_URL = 8192
 _PERMANENT = frozenset({301, 308})
 #: an authority whose host is not in ASCII
-_HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#]*@)?)(?=[^/?#:@\[]*[^\x00-\x7f])([^/?#:@\[]+)")
+_HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#]*@)?+)(?=[^/?#:@\[]*[^\x00-\x7f])([^/?#:@\[]+)")
 #: of what is not printable, ZWNJ and ZWJ: letters of a name (IDNA 2008)
 _JOINERS = str.maketrans("", "", "\u200c\u200d")
 
