@@ -187,4 +187,4 @@ def server(data: Path, sources: int, certificate: Path | None = None) -> Iterato
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4] or [None]))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None))
