@@ -184,6 +184,9 @@ class MemoryStore:
         found = (self.story(story) for story in {item.story for item in self.shown.values()})
         yield from [one for one in found if one and one.publishers >= min_sources][: limit or None]
 
+    def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
+        pass
+
     def stories_each(self, stories: Sequence[str]) -> list[Story | None]:
         return [self.story(story) for story in stories]
 

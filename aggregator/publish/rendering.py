@@ -14,6 +14,7 @@ from urllib.parse import quote
 from aggregator.errors import NotFound
 from aggregator.model import Item, Notice
 from aggregator.publish import opml
+from aggregator.publish.audience.impressions import items_of
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.feeds import atom, rss
 from aggregator.publish.jsonfeed import json_feed
@@ -48,6 +49,8 @@ class Rendered:
     location: str | None = None
     #: (address, relation), for the header of that name (RFC 8288)
     links: tuple[tuple[str, str], ...] = ()
+    #: the items that it shows, in their order, separated by spaces: for counting impressions
+    shown: str = field(default="", compare=False)
     #: until when it is right while the data stays as it is: what it says of ages is another then; None: for good
     expires: datetime | None = field(default=None, compare=False)
 
@@ -110,7 +113,8 @@ class Rendering:
         item = self.item(item_id, now=now)
         if isinstance(item, Rendered):
             return item
-        return self.page(lambda pages: pages.article(item, liked=liked), now=now)
+        page = self.page(lambda pages: pages.article(item, liked=liked), now=now)
+        return replace(page, shown=" ".join(other for other in page.shown.split() if other != item.id))
 
     def item(self, item_id: str, *, now: datetime) -> Item | Rendered:
         """The item under this very id, or the redirect or the 410 to answer with. NotFound: there never was one."""
@@ -157,4 +161,5 @@ class Rendering:
 
 def _page(page: Page) -> Rendered:
     # a lone surrogate that has slipped through must cost one character, not the page
-    return Rendered(body=page.html.encode("utf-8", "replace"), expires=page.expires)
+    shown = " ".join(items_of(page.html))
+    return Rendered(body=page.html.encode("utf-8", "replace"), shown=shown, expires=page.expires)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreError
 from aggregator.model import View, utc
+from aggregator.publish.audience.impressions import Impressions
 from aggregator.publish.audience.view_policy import ItemRequest, refusal, refusal_in_log, same_origin
 from aggregator.publish.audience.visitors import (
     VISITOR_BYTES,
@@ -94,6 +95,7 @@ class Audience:
         self._view_ceilings, self._like_ceilings = view_ceilings, like_ceilings
         # Views never wait for a like, which waits for the disk.
         self._view_lock, self._like_lock = threading.Lock(), threading.Lock()
+        self._impressions = Impressions()
         self._views: _Day | None = None
         self._likes: _Day | None = None
 
@@ -129,6 +131,20 @@ class Audience:
             return False
         self._on_view()
         return True
+
+    def shown(self, request: ItemRequest, ids: Sequence[str]) -> None:
+        """Counts that a page with these items in this order was opened, if it was opened by a reader."""
+        if ids and refusal(request) is None:
+            self._impressions.add(ids)
+
+    def flush_impressions(self, *, now: datetime) -> None:
+        """Hands what was shown to the store. Waits for the disk; a store that cannot write costs these counts."""
+        weights = self._impressions.take()
+        try:
+            if weights:
+                self._store.add_impressions(weights, at=utc(now))
+        except StoreError as error:
+            log.warning("impressions not recorded", extra={"items": len(weights), "why": error})
 
     def like(self, request: ItemRequest, item_id: str, *, now: datetime) -> LikeAnswer:
         """Counts a like, durably. Waits for the disk: call it in a thread. Raises NotFound for an unknown item."""

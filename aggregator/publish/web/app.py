@@ -16,6 +16,7 @@ from aggregator.publish.hub import Hub
 from aggregator.publish.site import Site
 from aggregator.publish.web.access import restricts
 from aggregator.publish.web.connection import Connections
+from aggregator.publish.web.counting import ShownCounter
 from aggregator.publish.web.fast_path import FastPath
 from aggregator.publish.web.http_response import BASE, NO_CACHING, site_path
 from aggregator.publish.web.item_routes import ItemRoutes
@@ -50,7 +51,12 @@ def create_app(services: Services) -> web.Application:
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=middlewares)
     app[CONNECTIONS] = connections
     app[BASE] = urlsplit(services.site.url).path.rstrip("/")
-    routes = [*Routes(services, responses).table(), *ItemRoutes(services, responses).table(), *ops.table()]
+    shown = ShownCounter(services, responses)
+    routes = [
+        *Routes(services, responses, shown).table(),
+        *ItemRoutes(services, responses, shown).table(),
+        *ops.table(),
+    ]
     routes += PushRoutes(lambda: services.deliveries).table()
     hub = _hub(services, now)
     routes += HubRoutes(hub).table()
@@ -75,6 +81,7 @@ def create_app(services: Services) -> web.Application:
     async def close(_: web.Application) -> None:
         if hub is not None:
             await hub.stop()
+        await responses.call(shown.flush)
         responses.close()
 
     app.on_response_prepare.append(dress)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
-from typing import Final
 
 from aiohttp import web
 
 from aggregator.errors import NotFound, StoreError
 from aggregator.model import Item
-from aggregator.publish.audience import ItemRequest, refusal
+from aggregator.publish.audience import refusal
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Rendered
-from aggregator.publish.web.connection import PlainRequest, peer_of, read_headers
+from aggregator.publish.web.connection import PlainRequest
+from aggregator.publish.web.counting import ShownCounter, item_request, plain_item_request
 from aggregator.publish.web.fast_path import CACHEABLE, Cacheable, Counting
 from aggregator.publish.web.http_response import NO_CACHING, PAGE_CACHING, answer, asked_coding, redirect
 from aggregator.publish.web.response_cache import ResponseCache
@@ -21,15 +20,13 @@ from aggregator.publish.web.services import Services
 
 _log = logging.getLogger(__name__)
 
-#: readers who open one item after the other
-_REMEMBERED: Final = 256
-
 
 class ItemRoutes:
     """Handlers of what readers do with an item."""
 
-    def __init__(self, services: Services, responses: ResponseCache) -> None:
+    def __init__(self, services: Services, responses: ResponseCache, shown: ShownCounter) -> None:
         self._services = services
+        self._shown = shown
         self._responses = responses
 
     def table(self) -> list[web.RouteDef]:
@@ -51,8 +48,10 @@ class ItemRoutes:
         )
         if content.rendered.status == 200:
             await self._count(request, item_id)
+            self._shown.add(item_request(request), content.rendered)
             if not request.query_string:
-                request[CACHEABLE] = Cacheable(key=key, content=content, count=self._counting(item_id))
+                counting = self._counting(item_id, content.rendered)
+                request[CACHEABLE] = Cacheable(key=key, content=content, count=counting)
         response = answer(request, content, now=self._services.clock(), caching=PAGE_CACHING)
         if liked or "r" in request.query:
             response.headers["X-Robots-Tag"] = "noindex"
@@ -74,7 +73,7 @@ class ItemRoutes:
     async def like(self, request: web.Request) -> web.Response:
         """``POST /item/<id>/like``: back to the page, which says thank you. 403 from elsewhere, 429 for too many."""
         item_id, now = request.match_info["id"], self._services.clock()
-        asked = _asked(request)
+        asked = item_request(request)
         found = await self._responses.call(lambda: self._item(item_id))
         if isinstance(found, Rendered):
             return web.Response(body=found.body, status=found.status, headers={"Content-Type": found.content_type})
@@ -98,10 +97,7 @@ class ItemRoutes:
 
     async def _count(self, request: web.Request, item_id: str) -> None:
         """A view, if it was one; and what a reader with an address of their own has opened. Never costs the answer."""
-        asked, now = (
-            _item_request(request.method, request.raw_headers, peer_of(request.transport)),
-            self._services.clock(),
-        )
+        asked, now = item_request(request), self._services.clock()
         self._services.audience.view(asked, item_id, now=now)
         token = request.query.get("r")
         if not token or refusal(asked) is not None:
@@ -111,37 +107,12 @@ class ItemRoutes:
         except StoreError as error:
             _log.warning("opening not recorded", extra={"item": item_id, "why": error})
 
-    def _counting(self, item_id: str) -> Counting:
+    def _counting(self, item_id: str, page: Rendered) -> Counting:
         """A view by somebody who is given the page without a handler."""
 
         def count(request: PlainRequest, peer: str) -> None:
-            asked = _plainly_item_request(request.header_lines, peer)
+            asked = plain_item_request(request, peer)
             self._services.audience.view(asked, item_id, now=self._services.clock())
+            self._shown.add(asked, page)
 
         return count
-
-
-def _asked(request: web.Request) -> ItemRequest:
-    """The request as it is judged."""
-    return _item_request(request.method, request.raw_headers, peer_of(request.transport))
-
-
-@lru_cache(_REMEMBERED)
-def _item_request(method: str, headers: tuple[tuple[bytes, bytes], ...], peer: str | None) -> ItemRequest:
-    """The request as it is judged; remembered, since a browser says the same of itself with every item."""
-    joined: dict[str, str] = {}
-    for name, value in headers:
-        key, text = _name(name), value.decode("utf-8", "surrogateescape")
-        # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
-        joined[key] = f"{joined[key]}, {text}" if key in joined else text
-    return ItemRequest(method=method, peer=peer or "", headers=joined)
-
-
-@lru_cache(_REMEMBERED)
-def _plainly_item_request(header_lines: bytes, peer: str) -> ItemRequest:
-    return ItemRequest(method="GET", peer=peer, headers=read_headers(header_lines) or {})
-
-
-@lru_cache(_REMEMBERED)
-def _name(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape").lower()

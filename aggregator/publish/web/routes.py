@@ -18,6 +18,7 @@ from aggregator.publish.pages.search_page import SearchRequest
 from aggregator.publish.pages.status_page import SORTS
 from aggregator.publish.rendering import Rendered, Rendering
 from aggregator.publish.site_pages import SitePages
+from aggregator.publish.web.counting import ShownCounter, item_request
 from aggregator.publish.web.fast_path import CACHEABLE, Cacheable
 from aggregator.publish.web.http_response import (
     FEED_CACHING,
@@ -56,8 +57,9 @@ Find = Callable[[Rendering], Listing]
 class Routes:
     """Handlers of everything that only shows."""
 
-    def __init__(self, services: Services, responses: ResponseCache) -> None:
+    def __init__(self, services: Services, responses: ResponseCache, shown: ShownCounter) -> None:
         self._services = services
+        self._shown = shown
         self._responses = responses
 
     def table(self) -> list[web.RouteDef]:
@@ -305,8 +307,11 @@ class Routes:
     ) -> web.Response:
         coding = asked_coding(request.headers.get("Accept-Encoding", ""))
         content = await self._responses.get(key, lambda: make(self._services.rendering()), coding=coding)
+        if content.rendered.shown:
+            self._shown.add(item_request(request), content.rendered)
         if cacheable:
-            request[CACHEABLE] = Cacheable(key=key, content=content)
+            counting = self._shown.counting(content.rendered)
+            request[CACHEABLE] = Cacheable(key=key, content=content, count=counting)
         return answer(request, content, now=self._now(), caching=caching, vary=vary)
 
     def _now(self) -> datetime:
