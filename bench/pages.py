@@ -321,6 +321,7 @@ def main() -> None:
         raise SystemExit("chromium is not installed")
     if options.shots:
         options.shots.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with site(options.data, options.language):
         figures = asyncio.run(measure(options.shots, options.only))
         print(json.dumps(figures, indent=1, ensure_ascii=False))

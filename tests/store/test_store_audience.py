@@ -43,6 +43,16 @@ class TestViews:
         assert store.fold_views() == 1
         assert store.items(ids[:1])[0].views == 2
 
+    def test_counted_by_the_hour_and_by_section(self, store: Store, ids: list[str]) -> None:
+        store.record_views([view(ids[0], 1), view(ids[0], 2, at=HOUR), view(ids[0], 3, at=HOUR), view(ids[1], 1)])
+        store.fold_views()
+        hours = store.views_by_hour(ids[0], since=NOW - HOUR, until=NOW + 3 * HOUR)
+        assert hours == [0, 1, 2, 0]
+        assert store.views_by_hour("0" * 13, since=NOW, until=NOW + HOUR) == [0]
+        section = store.items(ids[:1])[0].section
+        assert store.views_by_section(since=NOW, until=NOW + 2 * HOUR) == {section: 4}
+        assert store.views_by_section(since=NOW + HOUR, until=NOW + 2 * HOUR) == {section: 2}
+
     def test_many_at_once_are_counted_as_one_after_the_other(self, store: Store, ids: list[str]) -> None:
         dice = random.Random(7)
         views = [

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from store_values import HOUR, NOW, A, B, C, edited, follow, make_entry, poll, source_id
 
-from aggregator.model import Enclosure, Item, Scope, Subscription, Upstream, Verdict
+from aggregator.model import Curation, Enclosure, Item, Scope, StoryJoin, Subscription, Upstream, Verdict
 from aggregator.store import PollChanges, Store
 from aggregator.store.sql.ids import decode_id, encode_id, host_key, search_query
 
@@ -224,6 +225,44 @@ class TestListings:
         assert titles(store, since=NOW + HOUR) == ["Title of 3"]
         assert titles(store, section="None") == titles(store, source_slug="none") == []
 
+    def test_scope_by_time_of_publication(self, store: Store) -> None:
+        follow(store, A)
+        poll(store, A, *(make_entry(str(n), published=NOW - HOUR * n) for n in range(4)))
+        assert titles(store, published_since=NOW - HOUR) == ["Title of 0", "Title of 1"]
+
+    def test_what_was_published_lately_is_counted(self, store: Store) -> None:
+        store.sync_sources(
+            [Subscription(url=A, section="World", name="A"), Subscription(url=B, section="Arts", name="B")], now=NOW
+        )
+        poll(store, A, *(make_entry(str(n), published=NOW - HOUR * n) for n in range(3)))
+        poll(store, B, make_entry("9", verdict=Verdict(dropped="x")), make_entry("8", published=NOW))
+        first, second, *_ = store.latest(Scope(section="World"), limit=0)
+        joins = tuple(StoryJoin(item_id=one.id, story=second.id) for one in (first, second))
+        store.put_curation(Curation(curated=(), joins=joins), now=NOW)
+        counted = store.activity(since=NOW - HOUR)
+        assert (counted.items, counted.stories) == (3, 2)
+        assert dict(counted.stories_by_section) == {"World": 1, "Arts": 1}
+        assert dict(counted.items_by_source) == {source_id(store, A): 2, source_id(store, B): 1}
+        assert store.activity(since=NOW + HOUR).items == 0
+
+    def test_stories_of_many_items_at_once(self, store: Store) -> None:
+        follow(store, A)
+        poll(store, A, *(make_entry(str(n), published=NOW - HOUR * n) for n in range(4)))
+        a, b, c, d = (item.id for item in store.latest(Scope(), limit=0))
+        joins = (StoryJoin(item_id=a, story=a), StoryJoin(item_id=b, story=a), StoryJoin(item_id=c, story=c))
+        store.put_curation(Curation(curated=(), joins=joins), now=NOW)
+        found = store.stories_each([c, a, "0" * 13, d, a])
+        assert found == [store.story(one) for one in (c, a, "0" * 13, d, a)]
+        assert [[item.id for item in story.items] if story else None for story in found] == [
+            [c], [b, a], None, [d], [b, a],
+        ]  # fmt: skip
+
+    def test_a_source_says_whether_its_name_is_the_operators(self, store: Store) -> None:
+        store.sync_sources([Subscription(url=A, name="Mine"), Subscription(url=B)], now=NOW)
+        poll(store, A, make_entry("1"))
+        poll(store, B, make_entry("2"))
+        assert {item.source.url: item.source.is_named for item in store.latest(Scope(), limit=0)} == {A: True, B: False}
+
     def test_section_follows_the_configuration(self, store: Store) -> None:
         follow(store, A, section="World")
         poll(store, A, make_entry("1"), make_entry("2", verdict=Verdict(section="Arts")))
@@ -277,6 +316,30 @@ class TestSearch:
     def test_words(self, filled: Store, words: str, found: list[int]) -> None:
         latest = filled.latest(Scope(), limit=0)
         assert filled.search(words, limit=9) == [latest[place] for place in found]
+
+    def test_narrowed_and_continued(self, store: Store) -> None:
+        store.sync_sources(
+            [Subscription(url=A, section="World", name="A"), Subscription(url=B, section="Arts", name="B")], now=NOW
+        )
+        poll(store, A, *(make_entry(str(n), title=f"Tide {n}", published=NOW - HOUR * n) for n in range(3)))
+        poll(store, B, make_entry("9", title="Tide 9", published=NOW - 30 * HOUR))
+
+        def found(**scope: Any) -> list[str]:
+            return [item.title for item in store.search("tide", limit=9, scope=Scope(**scope))]
+
+        assert found() == ["Tide 0", "Tide 1", "Tide 2", "Tide 9"]
+        assert found(section="Arts") == found(source_slug="b") == ["Tide 9"]
+        assert found(published_since=NOW - HOUR) == ["Tide 0", "Tide 1"]
+        first = store.search("tide", limit=2)
+        behind = store.search("tide", limit=9, before=(first[-1].published, first[-1].id))
+        assert [item.title for item in (*first, *behind)] == found()
+        counts = store.search_counts("tide")
+        one, other = source_id(store, A), source_id(store, B)
+        assert (counts.items, counts.is_capped) == (4, False)
+        assert dict(counts.by_section) == {"World": 3, "Arts": 1}
+        assert dict(counts.by_source) == {one: 3, other: 1}
+        assert store.search_counts("tide", scope=Scope(section="Arts")).items == 1
+        assert store.search_counts("absent").items == 0
 
     def test_edited_and_dropped_words_are_gone(self, filled: Store) -> None:
         poll(filled, A, make_entry("1", title="Nothing"), at=NOW + HOUR)
