@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from daemon_process import Running, config_text, free_port, start
+from daemon_process import Running, command, config_text, free_port, start
 from origin import Answer, Origin, rss
 
 #: the longest that a role is held without being renewed, and what a busy machine adds
@@ -92,6 +92,10 @@ def test_a_dead_curator_is_replaced_and_status_says_who_lives(begin: Start) -> N
     first.process.kill()
     second.wait_for(lambda: curator(second) not in {None, holder}, "another curator", patience_s=TAKEN_OVER_S)
     second.wait_for(lambda: len(second.titles()) == 6, "the items")
+    done = command(second.config, "status")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stdout.splitlines() if f"-{second.process.pid}-" in line]
+    assert line.split("  ")[1].strip() == "collect, curate, serve"
 
 
 def test_roles_need_an_engine_for_many(tmp_path: Path) -> None:

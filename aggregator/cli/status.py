@@ -26,7 +26,7 @@ from aggregator.cli.output import (
 )
 from aggregator.curate.explanations import counted
 from aggregator.errors import AggregatorError
-from aggregator.model import SourceHealth
+from aggregator.model import Process, SourceHealth
 from aggregator.publish.diagnostics import advice, remarks
 
 #: failing sources first, sources without news last
@@ -36,6 +36,8 @@ _ORDER = {state: place for place, state in enumerate(("failing", "gone", "new", 
 WIDE = 130
 _SPARE = frozenset({"section", "items", "http"})
 
+
+_PROCESS_COLUMNS = ("process", "roles", "holds", "since", "last heard of")
 
 #: how long the daemon may take to answer `health`, in seconds
 HEALTH_TIMEOUT_S = 5
@@ -49,7 +51,8 @@ def status(context: Context, as_json: bool, limit: int) -> None:
     """Show the health of each source.
 
     Last success, next poll, items a day, HTTP status, the error with the time it began, and what to do about it. A
-    quiet source posts rarely; that is no error.
+    quiet source posts rarely; that is no error. Where several processes share a PostgreSQL store, those that live are
+    listed below.
     """
     from aggregator import assemble
     from aggregator.daemon.notices import read_notices
@@ -60,6 +63,7 @@ def status(context: Context, as_json: bool, limit: int) -> None:
     with context.store() as store:
         sources = store.sources(now=now)
         stats = store.stats()
+        processes = store.processes()
     shown = sources[: limit or None]
     if as_json:
         print_json(map(source_row, shown))
@@ -77,6 +81,15 @@ def status(context: Context, as_json: bool, limit: int) -> None:
         f"{counted(stats.stories, 'story', 'stories')}, {counted(stats.views, 'view')}, "
         f"{counted(stats.likes, 'like')}, {stats.size_bytes / 1e6:.1f} MB"
     )
+    if processes:
+        say("")
+        print_table(_PROCESS_COLUMNS, (_process_cells(process, zone) for process in processes))
+
+
+def _process_cells(process: Process, zone: ZoneInfo) -> list[object]:
+    """A process of the fleet as a row of `_PROCESS_COLUMNS`."""
+    roles = ", ".join(process.roles)
+    return [process.id, roles, process.holds or "", local(process.started, zone), local(process.seen, zone)]
 
 
 def _explain(sources: Sequence[SourceHealth], zone: ZoneInfo) -> None:
