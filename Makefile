@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test check format replay fuzz readers vectors tools messages bench docs dist deb constraints clean
+.PHONY: help run demo test test-lowest faults systemd memory check format replay fuzz readers vectors tools messages bench docs dist deb constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,27 @@ demo: $(VENV)/.ready ## a small newsroom with readers, offline
 # --- developing it ------------------------------------------------------------
 test: $(VENV)/.ready-dev ## all tests
 	$(BIN)/pytest -q -n 2
+
+$(VENV)-lowest/.ready: pyproject.toml constraints-build.txt constraints-lowest.txt
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip --disable-pip-version-check -q install --no-deps --require-hashes -r constraints-build.txt
+	$(VENV)-lowest/bin/pip --disable-pip-version-check -q install --no-deps --require-hashes --no-build-isolation -r constraints-lowest.txt
+	$(VENV)-lowest/bin/pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# every test that reaches into a library; those of faults, politeness, real readers and browsers add nothing to that
+LOWEST = tests/cli tests/collect tests/config tests/curate tests/daemon tests/publish tests/store tests/test_daemon.py tests/test_schedule.py
+test-lowest: $(VENV)-lowest/.ready ## tests with the lowest versions of everything that pyproject.toml allows
+	$(VENV)-lowest/bin/pytest -q -n 2 -p no:cacheprovider --deselect tests/publish/test_pages_browser.py --deselect tests/publish/test_counting.py --deselect tests/collect/test_parse_real.py $(LOWEST)
+
+faults: $(VENV)/.ready-dev ## every fault as a trial against the real daemon, the long ones too; writes the table of RELIABILITY.md
+	CI=1 $(BIN)/pytest -q -m '' --write-faults tests/faults
+
+systemd: $(VENV)/.ready-dev ## the service in a booted Debian: install, reload, watchdog, kill, upgrade, restore, remove (root)
+	tests/systemd/boot.sh
+
+memory: $(VENV)/.ready-dev ## resident memory of the daemon beside its targets
+	$(BIN)/python -m bench.memory
 
 check: $(VENV)/.ready-dev ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -100,6 +121,9 @@ constraints: ## pin the newest versions that fit (needs uv)
 	$(COMPILE) pyproject.toml -o constraints.txt
 	printf 'check-wheel-contents\ntwine\n' | $(COMPILE) - -o constraints-dist.txt
 	$(COMPILE) pyproject.toml --extra dev -o constraints-dev.txt
+	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate pyproject.toml --extra compression --extra fulltext --extra notify --extra postgresql --resolution lowest-direct -o .lowest.txt
+	$(COMPILE) pyproject.toml --extra dev -c .lowest.txt -o constraints-lowest.txt
+	rm .lowest.txt
 	$(COMPILE) pyproject.toml --extra vectors -c constraints-dev.txt -o constraints-vectors.txt
 	printf 'reader\nsgmllib3k\n' | $(COMPILE) - -o constraints-readers.txt
 
@@ -123,4 +147,4 @@ deb: ## the Debian package of this release of Debian, in dist/ (needs debhelper)
 	mv dist/deb/*.deb dist/ && rm -rf dist/deb
 
 clean: ## remove the environment and every cache
-	rm -rf $(VENV) $(VENV)-readers $(VENV)-dist dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-readers $(VENV)-dist $(VENV)-lowest dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -40,6 +40,8 @@ class Job:
     deadline: timedelta
     #: the first run, after the start
     delay: timedelta = timedelta(0)
+    #: errors that say all there is to say: one line, without a traceback
+    expected: tuple[type[Exception], ...] = ()
 
 
 @dataclass(slots=True)
@@ -142,6 +144,8 @@ class Schedule:
                 await job.run()
         except TimeoutError:
             self._failed(job, "job took too long", limit_s=job.deadline.total_seconds())
+        except job.expected as error:
+            self._failed(job, "job put off", why=error)
         except Exception:  # noqa: BLE001 - the edge of a job: one that fails must not end those that follow it
             self._failed(job, "job failed", exc_info=True)
         else:

@@ -134,10 +134,11 @@ def start(
     log: Path | None = None,
     before: Sequence[str] = (),
     arguments: Sequence[str] = (),
+    executable: Path | None = None,
 ) -> Running:
     """Starts a daemon in `directory`, with `text` as its configuration or with the one that is there.
 
-    `before`: a command that runs it (``ip netns exec NAME``); `log`: where its log goes instead of beside the file.
+    `executable`: another way to the interpreter; `before`: a command that runs it (``ip netns exec NAME``); `log`: where its log goes instead of beside the file.
     """
     config, log = directory / "config.toml", log or directory / "daemon.log"
     if text is not None:
@@ -146,7 +147,16 @@ def start(
     port = int(listen.rpartition(":")[2].strip().strip('"'))
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [*before, sys.executable, "-m", "aggregator", "--config", str(config), "run", *arguments],
+            [
+                *before,
+                str(executable or sys.executable),
+                "-m",
+                "aggregator",
+                "--config",
+                str(config),
+                "run",
+                *arguments,
+            ],
             stdout=stream,
             stderr=stream,
             env={**os.environ, **(environ or {})},

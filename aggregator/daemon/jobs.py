@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -93,7 +94,7 @@ class Jobs:
             ]
         if watchdog is not None:
             jobs.append(Job(name="watchdog", every=watchdog / 3, run=self._feed_watchdog, deadline=SECOND))
-        return jobs
+        return [replace(job, expected=(StoreError,)) for job in jobs]
 
     async def fold(self) -> None:
         """Counts the views that were recorded. They wait where the store takes no writes."""

@@ -9,6 +9,7 @@ one network can give in a day is bounded.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -165,7 +166,8 @@ class Audience:
             if not self._store.like(item_id, visitor=liker(visitor), now=utc(now)):
                 return LikeAnswer(counted=False)
             today.ledger.add(trace)
-            append_private(self._keys.day_file(today.day, "likes"), trace, sync=False)
+            with contextlib.suppress(OSError):  # the like is stored; its trace only matters to a restart today
+                append_private(self._keys.day_file(today.day, "likes"), trace, sync=False)
         cookie = None if known else write_cookie(signing_key, visitor, site_url=self._site_url)
         return LikeAnswer(counted=True, set_cookie=cookie)
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from socket import AF_INET, inet_pton
 from urllib.parse import urlsplit
 
+from aggregator.errors import StoreUnavailable
+
 #: stands for the address of whoever connects by a unix socket
 UNIX_PEER = "unix"
 #: bytes of a visitor: 8 for who it is, 4 for the address, 4 for the network; all keyed, all together with the item
@@ -107,14 +109,24 @@ class KeyRing:
 
     def __init__(self, state_dir: Path) -> None:
         self._dir = state_dir
+        #: keys of days that the disk did not take yet
+        self._held: dict[Path, bytes] = {}
 
     def permanent(self, name: str) -> bytes:
-        """A key that stays: made the first time it is asked for."""
-        return self._load(self._dir / f"{name}.key")
+        """A key that stays: made the first time it is asked for. Raises StoreUnavailable where it cannot be kept."""
+        path = self._dir / f"{name}.key"
+        try:
+            return self._load(path)
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error.strerror or error}") from error
 
     def of_day(self, day: date) -> bytes:
-        """The key of one day."""
-        return self._load(self.day_file(day, "key"))
+        """The key of one day; in memory while the disk takes no files: a view must not fail for it."""
+        path = self.day_file(day, "key")
+        try:
+            return self._load(path, self._held.get(path))
+        except OSError:
+            return self._held.setdefault(path, secrets.token_bytes(KEY_BYTES))
 
     def day_file(self, day: date, suffix: str) -> Path:
         """Where something that is destroyed after `day` is kept."""
@@ -126,17 +138,17 @@ class KeyRing:
             if not path.name.startswith(f"visitors-{day.isoformat()}."):
                 path.unlink(missing_ok=True)
 
-    def _load(self, path: Path) -> bytes:
+    def _load(self, path: Path, new: bytes | None = None) -> bytes:
         self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             key = path.read_bytes()
         except FileNotFoundError:
             key = b""
-        return key if len(key) == KEY_BYTES else self._make(path, replace=bool(key))
+        return key if len(key) == KEY_BYTES else self._make(path, new, replace=bool(key))
 
-    def _make(self, path: Path, *, replace: bool) -> bytes:
+    def _make(self, path: Path, new: bytes | None, *, replace: bool) -> bytes:
         """Writes a new key whole or not at all; if another process was first, its key is the one that counts."""
-        key = secrets.token_bytes(KEY_BYTES)
+        key = new or secrets.token_bytes(KEY_BYTES)
         draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         append_private(draft, key, sync=True)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,16 @@ BUSY_S = 15.0
 #: what the driver raises for what an engine refuses, or cannot hold
 _ENGINES_OWN = (sqlite3.Error, UnicodeError, OverflowError)
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+}
+#: the same of the files beside the store
+PASSING_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 _WRITER_PRAGMAS = (
     "PRAGMA auto_vacuum = INCREMENTAL",  # only before the first table
@@ -103,6 +114,12 @@ def explain(error: Exception, path: Path) -> StoreError:
     if isinstance(error, sqlite3.OperationalError):
         return StoreUnavailable(f"{path}: {error}")
     return StoreError(f"{path}: {error}")
+
+
+def is_passing(cause: BaseException | None) -> bool:
+    """Whether what made an opening fail may go by itself: a lock, a full disk, an error of the disk, want of memory."""
+    code = (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF
+    return isinstance(cause, sqlite3.OperationalError) and code in _PASSING
 
 
 def explained(outcome: T, path: Path) -> T | StoreError:

@@ -105,7 +105,8 @@ class Engine:
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            self._readers.apart(lambda connection: connection.execute("VACUUM INTO ?", (str(temporary),)))
+            with self._wrapped():
+                self._readers.apart(lambda connection: connection.execute("VACUUM INTO ?", (str(temporary),)))
             temporary.replace(self.path)
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error}") from error

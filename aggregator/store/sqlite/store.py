@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +21,13 @@ from aggregator.store.sql.reader_states import ReaderStates
 from aggregator.store.sql.transfer import Transfer
 from aggregator.store.sql.work_queue import Work
 from aggregator.store.sqlite import backup, migrations
-from aggregator.store.sqlite.connection import connect_writer, refuse_unreachable, wrapped
+from aggregator.store.sqlite.connection import (
+    PASSING_ERRNOS,
+    connect_writer,
+    is_passing,
+    refuse_unreachable,
+    wrapped,
+)
 from aggregator.store.sqlite.engine import Engine
 from aggregator.store.sqlite.lock import Lock
 from aggregator.store.sqlite.threads import Readers, Writer
@@ -69,7 +74,8 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
             raise
         except OSError as error:
             lock.close()
-            raise StoreUnusable(f"{path}: {error}") from error
+            kind = StoreUnavailable if error.errno in PASSING_ERRNOS else StoreUnusable
+            raise kind(f"{path}: {error}") from error
 
     def stats(self) -> StoreStats:
         """Sizes and counts."""
@@ -150,7 +156,7 @@ def _open_engine(path: Path, *, check: bool) -> Engine:
             undo.pop_all()
             return Engine(path, Writer(connection), readers)
     except StoreUnavailable as error:
-        if isinstance(error.__cause__, sqlite3.OperationalError) and "locked" in str(error):
+        if is_passing(error.__cause__):
             raise
         raise StoreUnusable(str(error)) from error
 
