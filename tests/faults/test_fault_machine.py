@@ -227,7 +227,11 @@ def memory_limit(megabytes: int) -> Iterator[Callable[[Running], None]]:
     group.mkdir()
     try:
         (group / limit).write_text(str(megabytes << 20))
-        yield lambda running: (group / "cgroup.procs").write_text(str(running.process.pid)) and None
+
+        def put(running: Running) -> None:
+            (group / "cgroup.procs").write_text(str(running.process.pid))
+
+        yield put
     finally:
         for _ in range(100):
             with contextlib.suppress(OSError):
