@@ -138,8 +138,8 @@ def start(
 ) -> Running:
     """Starts a daemon in `directory`, with `text` as its configuration or with the one that is there.
 
-    `executable`: another way to the interpreter; `before`: a command that runs it (``ip netns exec NAME``); `log`: where
-    its log goes instead of beside the file.
+    `executable`: another way to the interpreter; `before`: a command that runs it (``ip netns exec NAME``); `log`:
+    where its log goes instead of beside the file.
     """
     config, log = directory / "config.toml", log or directory / "daemon.log"
     if text is not None:
