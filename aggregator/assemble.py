@@ -197,6 +197,7 @@ def curate_options(settings: Settings) -> CurateOptions:
     """What the lists depend on."""
     from aggregator.curate.embeddings import find_encoder
     from aggregator.curate.thresholds import Thresholds
+    from aggregator.following import sections
     from aggregator.refresh import CurateOptions
 
     return CurateOptions(
@@ -205,7 +206,7 @@ def curate_options(settings: Settings) -> CurateOptions:
         ranking_size=settings.ranking.size,
         recommendation_size=settings.recommendation.size,
         max_per_source=settings.recommendation.max_per_source,
-        sections=settings.sections,
+        sections=sections(settings),
         feeds=settings.own_feeds(),
         thresholds=Thresholds(**dict(settings.stories)),
         encoder=find_encoder() if settings.related.vectors else None,
@@ -221,6 +222,7 @@ def refresher(settings: Settings, store: Store) -> Refresher:
 
 def site(settings: Settings, store: Store | None = None) -> Site:
     """What publishing needs to know of the configuration; with a `store`, the ids that it keeps."""
+    from aggregator.following import sections
     from aggregator.publish.site import Site
 
     return Site(
@@ -232,7 +234,7 @@ def site(settings: Settings, store: Store | None = None) -> Site:
         timezone=settings.site.timezone,
         contact=settings.site.reached_at,
         like_label=settings.site.like_label,
-        sections=settings.sections,
+        sections=sections(settings),
         windows=settings.ranking.windows,
         window=settings.ranking.window,
         ranking_size=settings.ranking.size,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aggregator.collect.fetch import SupportsGet
     from aggregator.config.tables import SubscriptionTable
 
-__all__ = ["feed_lists", "followed", "refresh_feed_lists"]
+__all__ = ["feed_lists", "followed", "refresh_feed_lists", "sections"]
 
 
 def followed(settings: Settings) -> tuple[Subscription, ...]:
@@ -43,6 +43,12 @@ def followed(settings: Settings) -> tuple[Subscription, ...]:
                 section = table.section or feed.section or "News"
                 found.append(Subscription(url=url, section=section, name=feed.title or None))
     return tuple(found)
+
+
+def sections(settings: Settings) -> tuple[str, ...]:
+    """The sections of the configuration, then those that only lists name."""
+    listed = [one.section for one in followed(settings)] if settings.subscriptions else []
+    return tuple(dict.fromkeys((*settings.sections, *listed)))
 
 
 def feed_lists(settings: Settings) -> Iterator[tuple[SubscriptionTable, FeedList]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -446,3 +447,28 @@ def test_a_missing_configuration_is_78(run: Run, path: Path) -> None:
         code, _, err = run(*command)
         assert code == 78
         assert "cannot be read: No such file or directory" in err
+
+
+def opml_of(*urls: str) -> bytes:
+    feeds = "".join(f'<outline type="rss" text="Listed" xmlUrl="{url}"/>' for url in urls)
+    return f'<opml version="2.0"><body><outline text="Blogs">{feeds}</outline></body></opml>'.encode()
+
+
+def test_the_feeds_of_a_list_are_polled_shown_and_left_with_it(run: Run, path: Path, origin: Origin) -> None:
+    sport = origin.on("/sport.xml", Answer(body=rss("Goal", feed="Sport")))
+    url = origin.on("/list.opml", Answer(body=opml_of(origin.url("/main"), sport)))
+    text = f'{TEXT}\n[[subscriptions]]\nopml = "{url}"\n'
+    path.write_text(text)
+    assert "not requested yet" in run("check")[1]
+    run("poll")
+    shown = run("check")[1]
+    assert f"List {url}: 2 feeds, as of" in shown
+    assert "Goal" in run("list", "latest", "--section", "Blogs")[1]
+    (kept,) = (path.parent / "subscriptions").glob("*.json")
+    known = json.loads(kept.read_text())
+    kept.write_text(json.dumps(known | {"next_fetch": "2020-01-01T00:00:00+00:00"}))
+    origin.on("/list.opml", Answer(body=opml_of(origin.url("/main"))))
+    run("poll")
+    assert "1 feed, as of" in run("check")[1]
+    assert sport not in run("status", "--json")[1]
+    assert path.read_text() == text, "the configuration is never written to"
