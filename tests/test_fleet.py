@@ -95,7 +95,7 @@ def test_a_dead_curator_is_replaced_and_status_says_who_lives(begin: Start) -> N
     done = command(second.config, "status")
     assert done.returncode == 0
     (line,) = [line for line in done.stdout.splitlines() if f"-{second.process.pid}-" in line]
-    assert line.split("  ")[1].strip() == "collect, curate, serve"
+    assert line.split("\t")[1].strip() == "collect, curate, serve"
 
 
 def test_roles_need_an_engine_for_many(tmp_path: Path) -> None:
