@@ -18,6 +18,7 @@ from aggregator.publish.web.access import restricts
 from aggregator.publish.web.connection import Connections
 from aggregator.publish.web.counting import ShownCounter
 from aggregator.publish.web.fast_path import FastPath
+from aggregator.publish.web.greader_routes import GoogleReaderRoutes
 from aggregator.publish.web.http_response import BASE, NO_CACHING, site_path
 from aggregator.publish.web.item_routes import ItemRoutes
 from aggregator.publish.web.ops_routes import OpsRoutes
@@ -28,8 +29,8 @@ from aggregator.publish.web.websub_routes import HubRoutes, PushRoutes
 
 _log = logging.getLogger(__name__)
 
-#: a like carries nothing; whatever is larger is not for us
-_MAX_BODY_BYTES: Final = 4096
+#: the largest form: a thousand items of which a client says that they are read
+_MAX_BODY_BYTES: Final = 128 * 1024
 _FEED_TYPES: Final = ("application/atom+xml", "application/rss+xml", "application/feed+json", "text/x-opml")
 
 #: the connections of the server that serves this application
@@ -58,6 +59,7 @@ def create_app(services: Services) -> web.Application:
         *ops.table(),
     ]
     routes += PushRoutes(lambda: services.deliveries).table()
+    routes += GoogleReaderRoutes(services, responses).table()
     hub = _hub(services, now)
     routes += HubRoutes(hub).table()
     app.add_routes(routes)
