@@ -103,8 +103,8 @@ def entries_of(source: Source, hours: int) -> Iterator[Entry]:
     number = int(source.name[-1])
     subject, kind = SUBJECTS[number], KINDS[number]
     for n in range(6):
-        own = [rare(f"{number}-{hours * (place > 0)}-{n}-{place}") for place in range(9)]
-        title, lead = f"What {subject} mean to {' '.join(own[:5])}", f"{kind} {subject}: {' '.join(own[5:])}."
+        own = [rare(f"{number}-{hours * (place > 0)}-{n}-{place}") for place in range(12)]
+        title, lead = f"What {subject} mean to {' '.join(own[:7])}", f"{kind} {subject}: {' '.join(own[7:])}."
         yield entry(source, f"{hours}-{n}", title, lead, minutes=n + number)
     if number < 2:
         title, lead = AGENCY_BY_HOUR.get(hours, AGENCY_BY_HOUR[1])
