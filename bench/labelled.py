@@ -142,6 +142,16 @@ def pairs(data: Path) -> Iterator[tuple[str, list[Pair]]]:
         yield name, [_pair(row) for row in rows if row["same_item"] is not None]
 
 
+def story_pairs(data: Path) -> Iterator[Pair]:
+    """Pairs of which is known whether they tell of one event: of the data, and of the tests."""
+    own = Path(__file__).parents[1] / "tests/curate"
+    for path in (data / "labelled/look-alikes/pairs.jsonl", own / "pairs_dev.jsonl", own / "pairs_held.jsonl"):
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            row = json.loads(line)
+            if row.get("same_story") is not None:
+                yield replace(_pair({**row, "hours_apart": row.get("hours_apart") or 1}), is_same=row["same_story"])
+
+
 def _pair(row: dict[str, Any]) -> Pair:
     sides = [row[side] for side in "ab"]
     times = (MOMENT, MOMENT + timedelta(hours=row.get("hours_apart", 1)))

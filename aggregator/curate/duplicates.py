@@ -17,7 +17,17 @@ from aggregator.curate import text
 from aggregator.curate.inverted_index import Document
 from aggregator.curate.thresholds import DUPLICATE
 
-__all__ = ["COPIED_WITHIN", "SHARED_TERMS", "Likeness", "Series", "cannot_be", "jaccard", "likeness", "still_alike"]
+__all__ = [
+    "COPIED_WITHIN",
+    "SHARED_TERMS",
+    "Likeness",
+    "Series",
+    "cannot_be",
+    "is_same_template",
+    "jaccard",
+    "likeness",
+    "still_alike",
+]
 
 #: copies of an agency story appear within days
 COPIED_WITHIN = timedelta(days=7)
@@ -65,6 +75,10 @@ SAME_TITLE_LESS, SAME_TITLE_WORDS = 0.05, 4
 #: and what an exchange of some words of the title takes off, as in "Stocks close higher" and "Stocks close lower": so
 #: are templates filled in; who rewrites a headline does not keep its length and all other words. Of short texts only
 WORDS_EXCHANGED = 0.8
+
+
+#: two texts that share so many of the shorter one's word pairs may fill in one template
+TEMPLATE = 0.45
 
 
 #: whether a term is a function word
@@ -122,6 +136,22 @@ def still_alike(
         return Likeness(score=score, figures=_rounded({"titles": titles, "score": score}), least=TITLE_STAYS)
     found = _by_text(one, other, titles, duplicate, is_common, merged=True)
     return replace(found, least=found.least * STAYS)
+
+
+def is_same_template(one: Document, other: Document, *, is_common: IsCommon = lambda _: False) -> bool:
+    """Whether both fill in one template, each with something else: they tell of different events in the same words.
+
+    Articles of two newsrooms about one event share a word pair in ten. Titles that stand alone are of one template
+    where some of their words are exchanged for others, and none of them is a number.
+    """
+    pairs = min(len(one.pairs), len(other.pairs))
+    exchanged = one.title_numbers == other.title_numbers and _exchanged(one.title, other.title)
+    if pairs + 1 < LEAD_WORDS:
+        return exchanged
+    contained = containment(one.pairs, other.pairs)
+    if contained < TEMPLATE or _is_rewritten(pairs, contained):
+        return False
+    return exchanged or _is_filled_in(one, other, contained, is_common)
 
 
 def _by_text(

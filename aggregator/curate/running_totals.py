@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from aggregator.model import Candidate
 
@@ -21,6 +21,8 @@ __all__ = ["RunningTotals", "moment_of", "shown"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+#: so many entries of a heap may be out of date before it is built anew
+STALE = 64
 
 
 def moment_of(moment: datetime) -> int:
@@ -121,6 +123,17 @@ class RunningTotals:
         self._all.move(piece, moment, 1)
         if piece < len(self._ends):
             heappush(self._passing, (moment + self._ends[piece], item.item_id))
+            if len(self._passing) > 2 * len(self.items) + STALE:
+                self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Leaves out of the heap what was put anew or has gone since: an item passes once."""
+        self._passing[:] = [
+            (moment_of(self.items[item_id].published) + self._ends[piece], item_id)
+            for item_id, piece in self._piece.items()
+            if piece < len(self._ends)
+        ]
+        heapify(self._passing)
 
     def _leave(self, item: Candidate, moment: int) -> None:
         piece = self._piece.pop(item.item_id)

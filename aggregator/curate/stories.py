@@ -12,10 +12,11 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import repeat
 from operator import mul
 
-from aggregator.curate.duplicates import Likeness
+from aggregator.curate.duplicates import Likeness, is_same_template
 from aggregator.curate.inverted_index import NOTHING, Document, InvertedIndex, Probe
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import Curation, ItemText, Merge, RelatedPair, StoryJoin, StoryMerge
@@ -227,6 +228,8 @@ class Stories:
             return None
         if len(story.members) > FEW and not self._is_like_a_member(story, document, join):
             return None
+        if self._fills_in_a_template_of(story, document, join):
+            return None
         return Fit(story=story, cosine=cosine, shared=shared)
 
     def _is_like_a_member(self, story: Story, document: Document, least: float) -> bool:
@@ -234,6 +237,16 @@ class Stories:
         probe = self._index.probe(document)
         recent = (m for m in story.members[-LOOKED_AT:] if abs(m.published - document.published) <= RECENT)
         return any(self._index.cosine(probe, member) >= least for member in recent)
+
+    def _fills_in_a_template_of(self, story: Story, document: Document, least: float) -> bool:
+        """The document and the story are alike by a template only, which each fills in differently."""
+        is_common = partial(self._index.vocabulary.is_common, document.language)
+        recent = story.members[-LOOKED_AT:]
+        others = [member for member in recent if not is_same_template(document, member, is_common=is_common)]
+        if len(others) == len(recent):
+            return False
+        probe = self._index.probe(document)
+        return not any(self._index.cosine(probe, member) >= least for member in others)
 
     def probe(self, story: Story) -> Probe:
         """Its centroid, ready for being compared with many items."""

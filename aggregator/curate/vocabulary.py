@@ -22,7 +22,7 @@ BORN_WITH = 300
 #: document frequencies are halved this often, so that yesterday's rare word may become today's common one …
 HALVED_EVERY = timedelta(days=30)
 #: … in a language with so many items: a quiet one that is halved always forgets which words are common
-HALVED_FROM = 1_000
+HALVED_FROM = 500
 #: a word in more than this share of a language's items says nothing about the subject (CURATE.md 4)
 COMMON_SHARE = 0.02
 #: with few items a share means little: this many occurrences are never "common" … (nDCG@10 .84 with 20, .87 with 50)

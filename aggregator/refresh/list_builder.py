@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -188,13 +189,16 @@ OWN_EVERY = timedelta(minutes=5)
 FIGURES_EVERY = timedelta(minutes=5)
 #: words become rarer and commoner as items come: vectors are kept no longer than this
 VECTORS_FOR = timedelta(minutes=30)
+#: about 5 KB each
+VECTORS_AT_MOST = 1_000
 
 
 class Vectors:
-    """The terms of items, each computed once in a while."""
+    """The terms of the items that were asked about last, each computed once in a while."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, Vector] = {}
+    def __init__(self, *, at_most: int = VECTORS_AT_MOST) -> None:
+        self._at_most = at_most
+        self._known: OrderedDict[str, Vector] = OrderedDict()
         self._since: datetime | None = None
 
     def forget(self, item_ids: Iterable[str]) -> None:
@@ -205,12 +209,16 @@ class Vectors:
     def of(self, curator: Curator, now: datetime) -> Callable[[str], Vector]:
         """By item, as the curator has them."""
         if self._since is None or not timedelta(0) <= now - self._since < VECTORS_FOR:
-            self._known, self._since = {}, now
+            self._known, self._since = OrderedDict(), now
 
         def vector(item_id: str) -> Vector:
             found = self._known.get(item_id)
             if found is None:
                 found = self._known[item_id] = curator.vector(item_id)
+                if len(self._known) > self._at_most:
+                    self._known.popitem(last=False)
+            else:
+                self._known.move_to_end(item_id)
             return found
 
         return vector

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from curating import AGENCY, BRIDGE, FAREWELL, NOON, SHIP, decide_singly, seasoned, text
+from curating import AGENCY, BRIDGE, FAREWELL, NOON, SHIP, decide_singly, seasoned, text, word
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -207,3 +207,39 @@ def test_what_is_remembered_and_what_is_written_down_are_the_same(edits: list[tu
         for item_id, story in book.story.items():
             assert curator.story(item_id) == story == book.resolve(story)
             assert book.resolve(item_id) in {story, item_id}
+
+
+def test_what_fills_in_a_template_with_something_else_is_another_story() -> None:
+    curator = seasoned()
+    towns = ("Wexcombe", "Larkhaven", "Stonebury")
+    for n, town in enumerate(towns):
+        title = f"Woman, 61, rescued from flooded cellar in {town}"
+        lead = (
+            f"A woman of 61 was rescued from a flooded cellar in {town} after a water main burst overnight, and "
+            "firefighters pumped until the morning while neighbours brought blankets and tea."
+        )
+        curator.decide([text(f"t{n}", title, lead, published=NOON + timedelta(hours=n))])
+    assert len({curator.story(f"t{n}") for n in range(3)}) == 3
+    other = text(
+        "report",
+        "Neighbours dig for hours to free woman from Wexcombe cellar",
+        "The water main burst overnight in Wexcombe, and neighbours freed the woman of 61 from her flooded cellar.",
+        published=NOON + timedelta(hours=4),
+    )
+    curator.decide([other])
+    assert curator.story("report") == curator.story("t0")
+
+
+def test_a_story_ends() -> None:
+    """One word in common goes on for weeks; what is told does not."""
+    curator = seasoned()
+    days = 16
+    for day in range(days):
+        words = " ".join(word(day * 2 + place) for place in range(4))
+        item = text(f"d{day}", f"Quarrel about the dam: {words}", f"The dam and {words}.",
+                    published=NOON + timedelta(days=day))  # fmt: skip
+        curator.decide([item])
+    stories = [curator.story(f"d{day}") for day in range(days)]
+    longest = max(days - stories[::-1].index(story) - 1 - stories.index(story) for story in set(stories))
+    assert longest <= 12
+    assert len(set(stories)) > 1
