@@ -46,7 +46,7 @@ test-lowest: $(VENV)-lowest/.ready ## tests with the lowest versions of everythi
 	$(VENV)-lowest/bin/pytest -q -n 2 -p no:cacheprovider --deselect tests/publish/test_pages_browser.py --deselect tests/publish/test_counting.py --deselect tests/collect/test_parse_real.py $(LOWEST)
 
 faults: $(VENV)/.ready-dev ## every fault as a trial against the real daemon, the long ones too; writes the table of RELIABILITY.md
-	CI=1 $(BIN)/pytest -q -m '' --write-faults tests/faults
+	CI=1 $(BIN)/pytest -q -n 2 -m '' --write-faults tests/faults
 
 systemd: $(VENV)/.ready-dev ## the service in a booted Debian: install, reload, watchdog, kill, upgrade, restore, remove (root)
 	tests/systemd/boot.sh

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fault_figures import figure, pytest_addoption, pytest_sessionfinish
+from fault_figures import figure, pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish
 from hypothesis import HealthCheck, settings
 
 from aggregator.store import Store, open_store
 
-__all__ = ["figure", "pytest_addoption", "pytest_sessionfinish"]
+__all__ = ["figure", "pytest_addoption", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
 if TYPE_CHECKING:
     from desk import Desk

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -23,10 +24,19 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     row, what = marker.args
 
     def note(text: str) -> None:
-        name = request.node.nodeid.rpartition("::")[2]
-        _FIGURES.setdefault(row, []).append((what, text, name))
+        request.node.user_properties.append(("figure", (row, what, text)))
 
     return note
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gathers the figures of trials that passed, from other processes too (xdist)."""
+    if report.when == "call" and report.passed:
+        name = report.nodeid.rpartition("::")[2]
+        for key, value in report.user_properties:
+            if key == "figure":
+                row, what, text = cast("tuple[str, str, str]", value)
+                _FIGURES.setdefault(row, []).append((what, text, name))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not session.config.getoption("--write-faults"):
+    if not session.config.getoption("--write-faults") or hasattr(session.config, "workerinput"):
         return
     rows = sorted(_FIGURES.items(), key=lambda item: int(re.sub(r"\D", "", item[0].partition(",")[0]) or 0))
     lines = [f"| {row} | {what} | {text} | `{name}` |" for row, found in rows for what, text, name in found]

@@ -8,6 +8,7 @@ of its own with a low priority, tries again with more time. A slow address goes 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -34,6 +35,8 @@ DEFAULT_TIMEOUT: Final = timedelta(seconds=10)
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 #: documents after which a child is replaced, so that what its parsers keep cannot grow for ever
 _DOCUMENTS_PER_CHILD = 2000
+#: three pipes, and what the loop opens beside them
+_DESCRIPTORS_PER_START = 12
 #: loading the parsers takes a tenth of a second; on a machine that is busy or just booting, more
 _START_TIMEOUT_S = 60.0
 #: four times what the slowest hundredth of real documents takes
@@ -274,6 +277,7 @@ class _Child:
         if self.is_running:
             return
         try:
+            _need_descriptors()
             # a session of its own: Ctrl-C on the terminal is the parent's to handle
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True, limit=PIPE_BYTES
@@ -336,3 +340,14 @@ class _Child:
     def _stdout(self) -> asyncio.StreamReader:
         assert self._process is not None and self._process.stdout is not None, "ensure() comes first"  # noqa: S101, PT018
         return self._process.stdout
+
+
+def _need_descriptors() -> None:
+    """Raises OSError unless enough descriptors are left to start a process: uvloop says it less plainly."""
+    opened = list[int]()
+    try:
+        for _ in range(_DESCRIPTORS_PER_START):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
