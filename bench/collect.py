@@ -76,7 +76,7 @@ class Side:
             answer
             | {
                 "children": children_cpu_s(self._process.pid) - before,
-                "asked": f"{' and '.join(said)} over {asked['connections']} connections",
+                "asked": f"{' and '.join(said)} over {asked.get('connections', 0)} connections",
             }
         )
 
@@ -162,7 +162,7 @@ def certificate(scratch: Path, sources: int, wanted: bool) -> Path | None:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", "/CN=bench", "-addext", f"subjectAltName={names}"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(pem)], check=True, capture_output=True)
-    os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = str(pem)
+    os.environ["SSL_CERT_FILE"] = str(pem)
     pem.write_text(pem.read_text() + key.read_text())
     return pem
 

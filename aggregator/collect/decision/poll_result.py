@@ -211,8 +211,8 @@ def failure(poll: Poll, error: CollectError, *, our_fault: bool) -> PollResult:
         busy=error.status in _BUSY,
         permanent=error.permanent,
     )
-    due = _due(poll, wait, hints)
-    return replace(result, next_poll=due, park_host_until=_parked(source, error, now, due))
+    parked = _parked(source, error, now, now + wait)
+    return replace(result, next_poll=_due(poll, wait, hints), park_host_until=parked)
 
 
 def put_off(source: Source, result: PollResult, wait: timedelta) -> PollResult:
