@@ -21,7 +21,7 @@ from profiles import Profiles
 def main(database: str, workers: int, urls: list[str], profiles: Profiles | None) -> None:
     """Follows `urls` and updates all of them, once for each line of stdin."""
     if bundle := os.environ.get("SSL_CERT_FILE"):  # the bench's own authority (--tls), which requests does not look for
-        importlib.import_module("certifi").where = lambda: bundle
+        vars(importlib.import_module("certifi"))["where"] = lambda: bundle
     reader = importlib.import_module("reader").make_reader(database)
     for url in urls:
         reader.add_feed(url)
