@@ -235,6 +235,17 @@ def test_of_one_title_by_their_texts() -> None:
     assert len({entry.entry_id for entry in memory.poll(*moves[::-1]).entries}) == 3
 
 
+def test_the_last_of_several_under_one_guid_may_change_its_headline() -> None:
+    memory = Memory()
+    titles = ("Protests unfold across the city", "Live: curfew across the city", "Protests across the city go on")
+    pages = [story(1, guid="live", title=title) for title in titles]
+    memory.poll(*pages[:2])
+    memory.poll(pages[2])
+    assert len(memory.announced) == 2
+    memory.poll(story(1, guid="live", title="Otters seen at the pond"))
+    assert len(memory.announced) == 3, "another subject is another entry"
+
+
 def test_an_edit_of_one_of_them_is_an_edit() -> None:
     """Its time tells which one it was, and a title that is alone keeps its entry whatever the text is."""
     memory = Memory()

@@ -41,6 +41,8 @@ __all__ = [
 
 #: how alike two titles at one address must be to be one story edited
 _SAME_TITLE = 0.5
+#: and of one that is left where several stood under one guid and address
+_RELATED_TITLE = 0.2
 #: the least number of entries that can tell that a source's guids are unstable
 _MIN_CHANGED = 3
 #: what publishing systems write where a guid is missing
@@ -191,7 +193,8 @@ class _Known:
         if len(candidates) > 1 or not each.sole_guid:  # the guid names nothing alone
             candidates = [entry for entry in candidates if _same_place(each, entry)]
             if len(candidates) > 1 or not each.sole_place:
-                return _told_apart(each, candidates)
+                told_apart = _told_apart(each, candidates)
+                return told_apart if told_apart or not each.sole_guid else _alike_first(each, candidates)
         return candidates
 
     def by_link(self, each: _Keyed, present: set[str | None]) -> list[KnownEntry]:
@@ -226,6 +229,12 @@ def _told_apart(each: _Keyed, candidates: Sequence[KnownEntry]) -> list[KnownEnt
     if len(at_its_time) == 1 and _alike(at_its_time[0].title, each.parsed.title) >= _SAME_TITLE:
         return at_its_time
     return []
+
+
+def _alike_first(each: _Keyed, candidates: Sequence[KnownEntry]) -> list[KnownEntry]:
+    """Those whose titles tell of the same: a live page that had several entries has one under a new headline."""
+    alike = [(_alike(entry.title, each.parsed.title), entry) for entry in candidates]
+    return [entry for score, entry in sorted(alike, key=lambda one: -one[0]) if score >= _RELATED_TITLE]
 
 
 def _likeliest_first(each: _Keyed, candidates: Sequence[KnownEntry]) -> list[KnownEntry]:
