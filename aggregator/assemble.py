@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aggregator import __version__
+from aggregator.clock import wall
 from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
@@ -101,10 +102,14 @@ def parser() -> TwoTierParsePool:
     return TwoTierParsePool(timeout=PARSE_TIMEOUT)
 
 
-def judge(settings: Settings) -> Judge:
-    """What ``[[rules]]`` say of an entry."""
+def judge(settings: Settings, clock: Callable[[], datetime] = wall) -> Judge:
+    """What ``[[rules]]`` say of an entry that arrives now."""
     rules = settings.rules_compiled()
-    return lambda source, entry: judge_by(rules, subject_of_entry(source, entry)) if rules else Verdict()
+
+    def judged(source: Source, entry: ParsedEntry) -> Verdict:
+        return judge_by(rules, subject_of_entry(source, entry), now=clock()) if rules else Verdict()
+
+    return judged
 
 
 def bounds(settings: Settings) -> Policy:

@@ -54,6 +54,7 @@ KNOWN_BY = {
     "markupsafe": {"publish.pages"},
     "click": {"cli"},
     "rich": {"cli"},
+    "regex": {"curate.rules"},
     "yarl": {"curate.identity", "collect.fetch"},
     "ftfy": {"collect.clean.text"},
     "uvloop": {"daemon.runtime"},

@@ -120,9 +120,9 @@ def show_backtest(store: Store, settings: Settings, *, period: timedelta, now: d
     rules = settings.rules_compiled()
     with ProgressBar("trying the rules"):
         entries = list(_entries(store, settings, since=since))
-        trial = try_rules(rules, (entry.subject for entry in entries))
+        trial = try_rules([rule for rule in rules if rule.holds_at(now)], (entry.subject for entry in entries))
         verdicts = verdicts_of_items(
-            (entry.item_id, _with_section(judge(rules, entry.subject), entry.subject))
+            (entry.item_id, _with_section(judge(rules, entry.subject, now=now), entry.subject))
             for entry in entries
             if not entry.is_signal
         )

@@ -78,7 +78,7 @@ class Settings(Configuration):
 
     def rules_compiled(self) -> tuple[Rule, ...]:
         """The rules, in their order, ready to be asked."""
-        return tuple(rule.compiled() for rule in self.rules)
+        return tuple(rule.compiled(self.site.timezone) for rule in self.rules)
 
 
 def user_config(environ: Mapping[str, str] = os.environ) -> Path | None:

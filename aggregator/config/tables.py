@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -279,6 +279,8 @@ class RuleTable(Table):
 
     match: str
     action: str
+    #: the last day on which it holds, or the moment at which it ends; in the site's time zone where it names none
+    until: date | datetime | None = None
 
     @field_validator("match")
     @classmethod
@@ -292,9 +294,18 @@ class RuleTable(Table):
         _action(text)
         return text
 
-    def compiled(self) -> Rule:
-        """The rule, ready to be asked."""
-        return Rule(match_text=self.match, match=_match(self.match), action=_action(self.action))
+    def compiled(self, zone: ZoneInfo) -> Rule:
+        """The rule, ready to be asked. `zone`: the site's."""
+        return Rule(
+            match_text=self.match, match=_match(self.match), action=_action(self.action), until=self._until(zone)
+        )
+
+    def _until(self, zone: ZoneInfo) -> datetime | None:
+        if self.until is None:
+            return None
+        if isinstance(self.until, datetime):
+            return (self.until if self.until.tzinfo else self.until.replace(tzinfo=zone)).astimezone(UTC)
+        return datetime.combine(self.until + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
 
 
 class FeedTable(Table):

@@ -11,7 +11,7 @@ import re
 import socket
 import typing
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path as Folder
 from typing import Any
@@ -23,7 +23,8 @@ from aggregator.config.tables import Configuration, PollingTable, RankingTable
 from aggregator.config.toml_lines import Layout, Path
 from aggregator.config.types import did_you_mean, nearest
 from aggregator.curate.embeddings import HOW_TO_INSTALL, find_encoder
-from aggregator.errors import Problem
+from aggregator.curate.rules import compile_match
+from aggregator.errors import Problem, RuleError
 from aggregator.model import duration, duration_text
 from aggregator.model.redact import SECRET_KEY, public_url, redact
 from aggregator.model.slug import slugify
@@ -42,6 +43,11 @@ _KINDS = {
 }
 #: every reader loads the whole of it before the first word shows
 MAX_STYLESHEET = 200_000
+#: said of a pattern
+_TOO_SLOW = (
+    "can take too long on unlucky texts, which it then does not match: avoid repeats within repeats, or make the inner"
+    " one possessive ('++', '*+')"
+)
 #: asking a public server more often than this is rude
 _POLITE = timedelta(minutes=5)
 
@@ -51,6 +57,7 @@ def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[
     yield from _unreadable_stylesheet(raw, base)
     yield from _duplicate_sources(raw, layout)
     yield from _ambiguous_sections(raw, layout)
+    yield from _unknown_names(raw)
     yield from _duplicate_feeds(raw, layout)
     yield from _unknown_windows(raw)
     yield from _crossed_intervals(raw)
@@ -77,6 +84,7 @@ def warnings(settings: Configuration) -> Iterator[Finding]:
     yield from _blocked(settings)
     yield from _impolite(settings)
     yield from _overspent(settings)
+    yield from _slow_patterns(settings)
 
 
 def comparable(url: str) -> str:
@@ -140,6 +148,60 @@ def _ambiguous_sections(raw: Mapping[str, Any], layout: Layout) -> Iterator[Find
         if first_name != name:
             other = f'"{first_name}" (line {layout.line(first)})'
             yield path, f'section "{name}" would have the same address as {other}; write both alike, or rename one'
+
+
+def _unknown_names(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    """Rules and feeds that are about a section, source or feed that does not exist: they would never match.
+
+    Lists of feeds on the web bring sections and names of their own, and a source without a name has its feed's title:
+    then nothing is known to be wrong.
+    """
+    if raw.get("subscriptions") or not raw.get("sources"):
+        return
+    known: dict[str, list[str]] = {"section": [name for _, name in _sections(raw)] or ["News"]}
+    if any("section" not in row for _, row in _rows(raw, "sources")):
+        known["section"].append("News")
+    known["feed"] = [url for _, url in _texts(raw, "sources", "url")]
+    names = [name for _, name in _texts(raw, "sources", "name")]
+    rows = [row for _, row in _rows(raw, "sources")]
+    if len(names) == len(rows):
+        known["source"] = names
+    if any("url" not in row for row in rows):  # the address stands in a file of its own
+        del known["feed"]
+    for table in ("rules", "feeds"):
+        for index, text in _texts(raw, table, "match"):
+            for field, value in _equals(text):
+                if field in known and value.strip().casefold() not in {one.strip().casefold() for one in known[field]}:
+                    yield (table, index, "match"), _no_such(field, value, known[field])
+
+
+def _equals(text: str) -> list[tuple[str, str]]:
+    """What a match says fields are equal to; nothing where it cannot be read, which is an error of its own."""
+    try:
+        return [(field, value) for field, value, _ in compile_match(text).equals]
+    except RuleError:
+        return []
+
+
+def _no_such(field: str, value: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(value, known, 1)
+    if field == "feed":  # an address may hold a secret
+        return f'there is no feed "{public_url(value)}" among the [[sources]], so this never matches'
+    hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(dict.fromkeys(known))}"[:200]
+    return f'there is no {field} "{value}", so this never matches: {hint}'
+
+
+def _slow_patterns(settings: Configuration) -> Iterator[Finding]:
+    """Patterns that take too long on unlucky texts, on which their rules do not match then."""
+    matches = {
+        "rules": [rule.match for rule in settings.rules],
+        "feeds": [feed.match or "" for feed in settings.feeds],
+    }
+    for table, texts in matches.items():
+        for index, text in enumerate(texts):
+            for pattern in compile_match(text).patterns if text else ():
+                if pattern.is_slow():
+                    yield (table, index, "match"), f"the pattern {pattern.text} {_TOO_SLOW}"
 
 
 def _sections(raw: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -270,6 +270,57 @@ def test_rules_spell_sections_as_the_sources_do() -> None:
     assert problems(text) == [
         '6: section "world" would have the same address as "World" (line 3); write both alike, or rename one'
     ]
+
+
+NAMED = SOURCE + 'section = "World"\nname = "Feed A"\n'
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ('section = "Wrold"', '6: there is no section "Wrold", so this never matches: did you mean "World"?'),
+        ('source != "Feed Z"', 'there is no source "Feed Z", so this never matches: did you mean "Feed A"?'),
+        ('title ~ "x" and feed = "http://127.0.0.1:9/f?key=secret"', "among the [[sources]], so this never matches"),
+    ],
+)
+def test_a_rule_about_what_does_not_exist_is_an_error(match: str, expected: str) -> None:
+    (found,) = problems(f"{NAMED}[[rules]]\nmatch = '{match}'\naction = 'drop'\n")
+    assert expected in found
+    assert "secret" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (NAMED, 'section = "world" and source = "FEED A"'),
+        (NAMED, 'section ~ "Wrold"'),
+        (SOURCE, 'source = "Its own title"'),
+        (SOURCE, 'section = "News"'),
+        (NAMED + "[[subscriptions]]\nopml = 'https://a.example/l.opml'\n", 'section = "A folder of that list"'),
+        ("", 'section = "World"'),
+    ],
+)
+def test_what_may_exist_is_none(text: str, match: str) -> None:
+    assert len(config.parse(f"{text}[[rules]]\nmatch = '{match}'\naction = 'drop'\n").rules) == 1
+
+
+@pytest.mark.parametrize(
+    ("until", "ends"),
+    [
+        ("2026-12-31", datetime(2026, 12, 31, 23, tzinfo=UTC)),
+        ("2026-12-31T12:00:00", datetime(2026, 12, 31, 11, tzinfo=UTC)),
+        ("2026-12-31T12:00:00Z", datetime(2026, 12, 31, 12, tzinfo=UTC)),
+    ],
+)
+def test_a_rule_ends_in_the_time_zone_of_the_site(until: str, ends: datetime) -> None:
+    rule_table = f"[[rules]]\nmatch = 'title ~ \"x\"'\naction = 'drop'\nuntil = {until}\n"
+    (rule,) = config.parse(f"[site]\ntimezone = 'Europe/Berlin'\n{rule_table}").rules_compiled()
+    assert rule.until == ends
+
+
+def test_a_slow_pattern_is_warned_of() -> None:
+    text = SOURCE + "[[rules]]\nmatch = 'title ~ \"(a+)+$\"'\naction = 'drop'\n"
+    assert any("(a+)+$ can take too long" in warning for warning in warnings(text))
 
 
 _VALUES = [

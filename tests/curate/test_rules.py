@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import re
-import time
 import tomllib
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,11 @@ from aggregator.curate.rules import (
     subject_of_entry,
     verdicts_of_items,
 )
+from aggregator.curate.rules.expressions import MAX_TIMEOUTS
 from aggregator.errors import RuleError
 from aggregator.model import ParsedEntry, Source, Subscription, Verdict
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 SUBJECT = Subject(
     title="Rates rise again",
     text="The central bank moved on Tuesday. [Sponsored]",
@@ -105,7 +106,7 @@ def test_quotes_are_escaped_with_a_backslash_and_nothing_else_is() -> None:
         ('(title ~ "x"', 12, "')' is missing"),
         ('title ~ "x")', 11, "unexpected"),
         ('title ~ "x" and', 15, "expected a field"),
-        ('title ~ "a(b"', 10, "regular expression"),
+        ('title ~ "a(b"', 12, "regular expression"),
         ('title = "x" & author = "y"', 12, "unexpected '&'"),
         ("not " * 50 + 'title = "x"', 164, "nested deeper"),
         ('title ~ "' + "x" * 2000 + '"', 1009, "characters long"),
@@ -140,28 +141,26 @@ def test_the_laws_of_logic_hold(a: str, b: str, c: str) -> None:
     assert truth(f"not not ({c})") == truth(c)
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "(a+)+$",
-        "(a*)*$",
-        "(a|ab)*c",
-        "(a|a)*$",
-        "(.*,)+x",
-        r"(\w+\s?)*$",
-        "(a?){50}",
-        "(?:x{1,9}){20}",
-        "((ab)*c)*d",
-        r"(?=(a+)+$)a",
-        "a.*b.*c.*d",
-        "[^x]*y[^z]*z",
-        "(?:.*a|b).*c",
-        r"\d+x?\d+x?\d+x?\d+x?\d+x?\d+x?\d+x?\d+x?\d+$",
-    ],
-)
-def test_patterns_that_can_explode_are_refused(pattern: str) -> None:
-    with pytest.raises(RuleError):
-        compile_pattern(pattern)
+SLOW = ["(a+)+$", "(a*)*$", "(a|a)*$", r"(\w+\s?)*$"]
+
+
+@pytest.mark.parametrize("pattern", SLOW)
+def test_a_pattern_that_takes_too_long_does_not_match_and_is_told_of(
+    pattern: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    unlucky = Subject(title="a" * 2_000 + "!")
+    for operator in ("~", "!~"):
+        match = compile_match(f'title {operator} "{pattern}"')
+        with caplog.at_level("WARNING"):
+            assert [match(unlucky) for _ in range(5)] == [False] * 5
+        assert len(caplog.records) == MAX_TIMEOUTS, "after that it is not tried any more"
+        assert caplog.records[0].pattern == pattern  # type: ignore[attr-defined]
+        caplog.clear()
+
+
+@pytest.mark.parametrize("pattern", SLOW)
+def test_slow_patterns_are_found_out_beforehand(pattern: str) -> None:
+    assert compile_pattern(pattern).is_slow()
 
 
 @pytest.mark.parametrize(
@@ -181,16 +180,7 @@ def test_patterns_that_can_explode_are_refused(pattern: str) -> None:
     ],
 )
 def test_usual_patterns_are_allowed(pattern: str) -> None:
-    assert compile_pattern(pattern).pattern == pattern
-
-
-@pytest.mark.parametrize("pattern", ["a.*b.*c", r"\w+\s+\w+\s+\w+\s+\w+$", r"\s+\s+$", "(?i)a.*b|b.*c|c.*d"])
-def test_what_is_allowed_ends_soon_on_unlucky_texts(pattern: str) -> None:
-    match = compile_match(f'text ~ "{pattern}"')
-    for text in ("ab" * 50_000, "a" * 100_000, " " * 100_000, "y" * 100_000, "a b " * 30_000):
-        started = time.process_time()
-        match(Subject(text=text))
-        assert time.process_time() - started < 5
+    assert not compile_pattern(pattern).is_slow()
 
 
 @pytest.mark.parametrize(
@@ -238,8 +228,8 @@ def _rules(*pairs: tuple[str, str]) -> list[Rule]:
 
 
 def test_no_rule_no_verdict() -> None:
-    assert judge([], SUBJECT) == Verdict()
-    assert judge(_rules(('title = "other"', "drop")), SUBJECT) == Verdict()
+    assert judge([], SUBJECT, now=NOW) == Verdict()
+    assert judge(_rules(('title = "other"', "drop")), SUBJECT, now=NOW) == Verdict()
 
 
 def test_the_first_match_of_each_kind_of_action_wins() -> None:
@@ -251,15 +241,15 @@ def test_the_first_match_of_each_kind_of_action_wins() -> None:
         ('category = "banks"', "section:Money"),
         ('text ~ "(?i)sponsored"', "drop"),
     )
-    assert judge(rules, SUBJECT) == Verdict(
+    assert judge(rules, SUBJECT, now=NOW) == Verdict(
         dropped='rule: text ~ "(?i)sponsored"', boost=2.0, pin=timedelta(hours=2), section="Money"
     )
 
 
 def test_keep_before_drop_saves_and_behind_it_does_not() -> None:
     keep, drop = ('author = "Ana Ortiz"', "keep"), ('text ~ "Sponsored"', "drop")
-    assert judge(_rules(keep, drop), SUBJECT).dropped is None
-    assert judge(_rules(drop, keep), SUBJECT).dropped is not None
+    assert judge(_rules(keep, drop), SUBJECT, now=NOW).dropped is None
+    assert judge(_rules(drop, keep), SUBJECT, now=NOW).dropped is not None
 
 
 def test_an_entry_is_seen_with_the_section_and_name_of_its_source() -> None:
@@ -302,10 +292,20 @@ def test_the_examples_on_the_page_about_rules_work() -> None:
     feeds = [feed for table in tables for feed in table.get("feeds", ())]
     for expression in [*expressions.splitlines(), *(one["match"] for one in (*rules, *feeds))]:
         compile_match(expression)
-    assert [parse_action(rule["action"]).kind for rule in rules] == ["keep", "drop", "section"]
+    kinds = [parse_action(rule["action"]).kind for rule in rules]
+    assert kinds[:3] == ["keep", "drop", "section"]
+    assert {"keep", "drop", "boost", "pin", "section"} >= set(kinds)
+    assert any("until" in rule for rule in rules)
 
 
 def test_an_item_goes_by_its_first_entry_that_is_kept() -> None:
     dropped, kept, later = Verdict(dropped="spam"), Verdict(boost=2.0), Verdict(boost=3.0)
     judged = [("a", dropped), ("a", kept), ("a", later), ("b", dropped), ("b", dropped)]
     assert verdicts_of_items(judged) == {"a": kept, "b": dropped}
+
+
+@pytest.mark.parametrize("moment", [NOW - timedelta(seconds=1), NOW])
+def test_a_rule_that_has_ended_says_nothing(moment: datetime) -> None:
+    (rule,) = _rules(('title ~ "."', "drop"))
+    verdict = judge([replace(rule, until=NOW)], SUBJECT, now=moment)
+    assert (verdict.dropped is not None) == (moment < NOW)

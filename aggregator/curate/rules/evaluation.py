@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from aggregator.curate.rules.expressions import Match, Subject
@@ -49,6 +49,12 @@ class Rule:
     match_text: str
     match: Match
     action: Action
+    #: from then on it does nothing; None: it does not end
+    until: datetime | None = None
+
+    def holds_at(self, now: datetime) -> bool:
+        """Whether it has not ended yet."""
+        return self.until is None or now < self.until
 
 
 def parse_action(text: str) -> Action:
@@ -68,10 +74,13 @@ def parse_action(text: str) -> Action:
     raise _unknown(text, kind.lower())
 
 
-def judge(rules: Iterable[Rule], subject: Subject) -> Verdict:
-    """What the rules say: for each kind of action the first rule that matches decides; keep and drop are one kind."""
+def judge(rules: Iterable[Rule], subject: Subject, *, now: datetime) -> Verdict:
+    """What the rules say: for each kind of action the first rule that matches decides; keep and drop are one kind.
+
+    Rules that have ended by `now` say nothing.
+    """
     verdict = Verdict()
-    for rule in deciding(rules, subject):
+    for rule in deciding((rule for rule in rules if rule.holds_at(now)), subject):
         verdict = _applied(rule, verdict)
     return verdict
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import importlib
+import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+
+import regex
 
 from aggregator.errors import RuleError
 from aggregator.model import Item, ParsedEntry, Source
@@ -74,7 +75,13 @@ def subject_of_item(item: Item) -> Subject:
 
 
 MAX_EXPRESSION = 10_000
+#: characters of a text that a pattern is tried on, and of a pattern
+MAX_TEXT, MAX_PATTERN = 2_400, 1_000
+#: CPU seconds that a pattern may take on one text, a thousand times the usual; and how often it may reach that
+TIMEOUT_S, MAX_TIMEOUTS = 0.1, 3
 MAX_DEPTH = 40
+
+_log = logging.getLogger(__name__)
 
 #: how each field is read from a subject: the values that are tried, one of which has to match
 FIELDS: dict[str, Callable[[Subject], tuple[str, ...]]] = {
@@ -109,10 +116,16 @@ class Match:
 
     text: str
     _test: _Test = field(repr=False, compare=False)
+    #: what fields are said to equal: (field, value, position)
+    equals: tuple[tuple[str, str, int], ...] = field(default=(), repr=False, compare=False)
+    patterns: tuple[Pattern, ...] = field(default=(), repr=False, compare=False)
 
     def __call__(self, subject: Subject) -> bool:
-        """Whether the expression is true of `subject`."""
-        return self._test(subject)
+        """Whether the expression is true of `subject`; not where one of its patterns takes too long."""
+        try:
+            return self._test(subject)
+        except PatternTimeout:
+            return False
 
 
 def compile_match(text: str) -> Match:
@@ -122,7 +135,7 @@ def compile_match(text: str) -> Match:
     reader = _Reader(text, _tokens(text))
     test = reader.alternatives(0)
     reader.end()
-    return Match(text, test)
+    return Match(text, test, tuple(reader.equals), tuple(reader.patterns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +170,8 @@ class _Reader:
         self._text = text
         self._tokens = tokens
         self._next = 0
+        self.equals: list[tuple[str, str, int]] = []
+        self.patterns: list[Pattern] = []
 
     def alternatives(self, depth: int) -> _Test:
         tests = [self._conjunction(depth)]
@@ -188,10 +203,19 @@ class _Reader:
         operator = self._operator(name)
         token = self._pop("string", f"a quoted string after {name} {operator}")
         value = token.text[1:-1].replace(f"\\{token.text[0]}", token.text[0])
+        if operator.endswith("="):
+            self.equals.append((name, value, token.position))
+        return _comparison(name, operator, self._matcher(name, operator.lstrip("!"), value, token.position + 1))
+
+    def _matcher(self, name: str, operator: str, value: str, position: int) -> Callable[[str], bool]:
+        if operator != "~":
+            return _matcher(name, operator, value)
         try:
-            return _comparison(name, operator, value)
+            pattern = compile_pattern(value)
         except RuleError as error:
-            raise RuleError(str(error), position=token.position + 1 + (error.position or 0)) from error
+            raise RuleError(str(error), position=position + (error.position or 0)) from error
+        self.patterns.append(pattern)
+        return pattern.found_in
 
     def _field(self) -> str:
         token = self._pop("word", f"a field ({', '.join(FIELDS)})")
@@ -238,19 +262,15 @@ class _Reader:
         return token.position if token else len(self._text)
 
 
-def _comparison(name: str, operator: str, value: str) -> _Test:
+def _comparison(name: str, operator: str, matches: Callable[[str], bool]) -> _Test:
     """One comparison; a negated one is true when no value of the field matches."""
     values = FIELDS[name]
-    matches = _matcher(name, operator.lstrip("!"), value)
     if operator.startswith("!"):
         return lambda subject: not any(map(matches, values(subject)))
     return lambda subject: any(map(matches, values(subject)))
 
 
 def _matcher(name: str, operator: str, value: str) -> Callable[[str], bool]:
-    if operator == "~":
-        search = compile_pattern(value).search
-        return lambda text: search(text[:MAX_TEXT]) is not None
     folded = value.casefold()
     if operator == "contains":
         return lambda text: folded in text.casefold()
@@ -259,119 +279,50 @@ def _matcher(name: str, operator: str, value: str) -> Callable[[str], bool]:
     return lambda text: text.casefold().strip() == folded.strip()
 
 
-#: characters of a text that a pattern is tried on
-MAX_TEXT = 2_400
-MAX_PATTERN = 1_000
-#: open repeats of anything at all (``.*``, ``[^x]+``) in one row
-MAX_WIDE = 2
-#: open repeats of any kind in one row
-MAX_OPEN = 8
-#: a group of variable length may be repeated so often, no more
-_FEW = 4
-
-# CPython keeps its own parser of patterns in a private module since 3.11; it is the only reading of a pattern that is
-# sure to be the one that `re` itself uses.
-_sre: Any = importlib.import_module("re._parser")
-_REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT"})
-_WIDE = frozenset({"ANY", "NOT_LITERAL", "ANY_ALL"})
-
-#: how many wide and how many open repeats stand in a row
-_Cost = tuple[int, int]
+class PatternTimeout(Exception):
+    """A pattern took too long on a text."""
 
 
-def compile_pattern(text: str) -> re.Pattern[str]:
-    """`text` as a compiled pattern; RuleError, with the position within `text`, if it is wrong or too costly."""
+class Pattern:
+    """A regular expression with a limit of time (CPU) for each text; after a few texts that took too long it is off."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._search = regex.compile(text, regex.VERSION0).search
+        self._timeouts = 0
+
+    def found_in(self, text: str) -> bool:
+        """Whether it is found in the first `MAX_TEXT` characters. Raises PatternTimeout."""
+        if self._timeouts >= MAX_TIMEOUTS:
+            raise PatternTimeout(self.text)
+        try:
+            return self._search(text[:MAX_TEXT], timeout=TIMEOUT_S) is not None
+        except TimeoutError as error:
+            self._timeouts += 1
+            _log.warning(
+                "pattern took too long on a text; its rule does not match it",
+                extra={"pattern": self.text, "limit": f"{TIMEOUT_S:g}s", "off": self._timeouts >= MAX_TIMEOUTS},
+            )
+            raise PatternTimeout(self.text) from error
+
+    def is_slow(self) -> bool:
+        """Whether it takes too long on a text made to be unlucky for it: its own characters, repeated."""
+        letters = sorted({letter for letter in self.text if letter.isalnum() or letter == " "} | {"a"})[:8]
+        for unlucky in ("".join(letters) * MAX_TEXT, *(letter * MAX_TEXT for letter in letters)):
+            try:
+                self._search(f"{unlucky[: MAX_TEXT - 1]}!", timeout=TIMEOUT_S)
+            except TimeoutError:
+                return True
+        return False
+
+
+def compile_pattern(text: str) -> Pattern:
+    """`text` as a pattern; RuleError, with the position within `text`, if it is none, or longer than is allowed."""
     if len(text) > MAX_PATTERN:
         raise RuleError(f"the pattern is {len(text)} characters long, {MAX_PATTERN} are allowed", position=MAX_PATTERN)
     try:
-        pattern = re.compile(text)
-        tokens = list(_sre.parse(text))
-        wide, open_repeats = _cost(tokens)
-    except re.error as error:
+        return Pattern(text)
+    except regex.error as error:
         raise RuleError(f"not a regular expression: {error.msg}", position=error.pos) from error
-    except (OverflowError, RecursionError) as error:
+    except (OverflowError, RecursionError, MemoryError) as error:
         raise RuleError("the pattern is nested or repeated beyond what can be compiled", position=0) from error
-    wide += _leads_wide(tokens)
-    if wide > MAX_WIDE or open_repeats > MAX_OPEN:
-        raise RuleError(
-            f"the pattern has too many open repeats in a row ({wide} like '.*', {MAX_WIDE} are allowed;"
-            f" {open_repeats} of any kind, {MAX_OPEN} are allowed): leave out a leading '.*', which finds nothing more,"
-            " and join several conditions with 'and'",
-            position=0,
-        )
-    return pattern
-
-
-def _cost(tokens: Iterable[tuple[Any, Any]]) -> _Cost:
-    """The cost of a sequence: the sum of its parts; RuleError for a repeat that can explode."""
-    costs = [_token_cost(str(op), value) for op, value in tokens]
-    return sum(wide for wide, _ in costs), sum(count for _, count in costs)
-
-
-def _leads_wide(tokens: list[tuple[Any, Any]]) -> bool:
-    """Whether it begins with a wide open repeat and no anchor: then the search begins it anew at every character."""
-    if not tokens:
-        return False
-    op, value = str(tokens[0][0]), tokens[0][1]
-    if op in _REPEATS:
-        return int(value[1]) > _FEW and any(_is_wide(str(inner), inner_value) for inner, inner_value in value[2])
-    return any(_leads_wide(list(child)) for child in _children(op, value))
-
-
-def _token_cost(op: str, value: Any) -> _Cost:
-    if op in _REPEATS:
-        return _repeat_cost(*value)
-    if op == "POSSESSIVE_REPEAT":
-        return _repeat_cost(value[0], value[1], value[2], backtracks=False)
-    children = _children(op, value)
-    costs = [_cost(child) for child in children]
-    return max((wide for wide, _ in costs), default=0), max((count for _, count in costs), default=0)
-
-
-def _repeat_cost(least: int, most: Any, body: Any, *, backtracks: bool = True) -> _Cost:
-    most = int(most)
-    if backtracks and most > _FEW and _is_variable(body):
-        raise RuleError(
-            "a repeated group contains repeats or alternatives of its own, which can take forever on unlucky text;"
-            " make the inner one possessive ('++', '*+') or write the group without its own repeat",
-            position=0,
-        )
-    wide, count = _cost(body)
-    if most <= _FEW:
-        return wide * most, count * most
-    is_open = least != most and backtracks
-    is_wide = is_open and any(_is_wide(str(op), value) for op, value in body)
-    return wide + is_wide, count + is_open
-
-
-def _is_wide(op: str, value: Any) -> bool:
-    return op in _WIDE or (op == "IN" and any(str(part[0]) == "NEGATE" for part in value))
-
-
-def _is_variable(tokens: Iterable[tuple[Any, Any]]) -> bool:
-    """Whether a text can be matched by these tokens in several ways."""
-    for op, value in tokens:
-        name = str(op)
-        if name in _REPEATS:
-            if value[0] != value[1] or _is_variable(value[2]):
-                return True
-        elif name == "BRANCH" or (name != "ATOMIC_GROUP" and any(map(_is_variable, _children(name, value)))):
-            return True
-    return False
-
-
-def _children(op: str, value: Any) -> list[Any]:
-    """The sequences within a token that are tried in its place."""
-    match op:
-        case "SUBPATTERN":
-            return [value[3]]
-        case "BRANCH":
-            return list(value[1])
-        case "ATOMIC_GROUP":
-            return [value]
-        case "ASSERT" | "ASSERT_NOT":
-            return [value[1]]
-        case "GROUPREF_EXISTS":
-            return [branch for branch in value[1:] if branch]
-        case _:
-            return []
