@@ -112,11 +112,11 @@ class Daemon:
         command = [sys.executable, "-m", "aggregator", "--config", str(folder / "config.toml"), "run"]
         self.process = subprocess.Popen(command, stderr=self._log)
 
-    def get(self, path: str) -> tuple[int, bytes]:
+    def get(self, path: str, *, coding: str = "identity") -> tuple[int, bytes]:
         """An answer of the daemon's."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+            connection.request("GET", path, headers={"Accept-Encoding": coding})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -197,7 +197,7 @@ def measure(size: Size, *, idle_s: float, port: int) -> dict[str, float]:
             asked = addresses(daemon)
             for label in ("asked for", "asked for again"):
                 for path in asked:
-                    daemon.get(path)
+                    daemon.get(path, coding="gzip")
                 found[label] = daemon.resident_mb()[0]
             found["addresses"] = len(asked)
         finally:

@@ -79,7 +79,7 @@ class Metrics:
         )
         self.response_duration = Histogram(
             "aggregator_http_response_duration_seconds",
-            "Time from a request's head to the head of its answer.",
+            "Time that handlers took to answer; answers that are given again at once are not among them.",
             buckets=_RESPONSE_BUCKETS,
             registry=registry,
         )

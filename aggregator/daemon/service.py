@@ -141,6 +141,7 @@ class Daemon:
             send=assemble.send(lambda: self.fetcher),
             deliveries=self.websub.subscriber,
         )
+        self.services.observe_response = self.metrics.response_duration.observe
         self.config_mark = ConfigMark(assemble.state_dir(settings) / "config.mark")
         directory = assemble.state_dir(settings)
         self.notices = Notices(directory, now=self.clock(), on_change=self.services.put_notices)

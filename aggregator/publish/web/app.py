@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -48,7 +49,7 @@ def create_app(services: Services) -> web.Application:
     fast_path = FastPath(responses, ops.count, now, lambda: not services.site.access_token)
     ops.connections = connections = Connections(fast_path)
     access = restricts(lambda: services.site.access_token, lambda: services.site, site_path)
-    middlewares = [_begins(connections), _errors(services), access]
+    middlewares = [_begins(connections, services), _errors(services), access]
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=middlewares)
     app[CONNECTIONS] = connections
     app[BASE] = urlsplit(services.site.url).path.rstrip("/")
@@ -137,13 +138,17 @@ def _policy(site: Site) -> str:
     )
 
 
-def _begins(connections: Connections) -> Middleware:
-    """Tells a connection that one of its requests is being answered."""
+def _begins(connections: Connections, services: Services) -> Middleware:
+    """Tells a connection that one of its requests is being answered, and how long that took."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         connections.started(request.transport)
-        return await handler(request)
+        began_s = time.monotonic()
+        try:
+            return await handler(request)
+        finally:
+            services.observe_response(time.monotonic() - began_s)
 
     return middleware
 

@@ -67,6 +67,8 @@ class Services:
     deliveries: Deliveries | None = None
     #: the program's own metrics in Prometheus' text format
     metrics: Callable[[], Awaitable[str]] = _no_metrics
+    #: is told how many seconds a handler took to answer
+    observe_response: Callable[[float], None] = lambda _: None
     #: how long an answer may go on being served after the store has changed
     freshness: timedelta = timedelta(milliseconds=250)
     #: ceiling of the rendered answers that are kept
