@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import nh3
 
-from aggregator.collect.clean.media import Player, expand_media
+from aggregator.collect.clean.media import Player, expand_media, is_decoration
 from aggregator.collect.clean.text import printable
 from aggregator.collect.clean.urls import MAX_URL_CHARS, is_private_host, safe_url
 
@@ -252,7 +252,7 @@ def _images_checked(cleaned: str, base: str) -> tuple[str, tuple[str, ...]]:
         attributes = dict(_ATTRIBUTE.findall(image[1]))
         address = html.unescape(attributes.get("src", ""))
         pixel = attributes.get("width") in _PIXELS or attributes.get("height") in _PIXELS
-        if not address or pixel or _TRACKERS.match(address):
+        if not address or pixel or _TRACKERS.match(address) or is_decoration(address):
             return ""
         if is_private_host(address) and not is_private_host(base):
             return ""

@@ -28,8 +28,13 @@ class Player(NamedTuple):
 
 Attributes = Mapping[str, str]
 
-#: whether there is anything to do at all
-_HINT = re.compile(r"<(?:img|amp-|iframe|embed|object|audio|video|noscript|picture|lite-|g-emoji)", re.IGNORECASE)
+#: players, and what holds pictures
+_HINT = re.compile(r"<(?:img|amp-|iframe|embed|object|audio|video|noscript|picture|lite-)", re.IGNORECASE)
+#: one of these stands wherever there is something to do, in lower case; most HTML has none
+_SIGNS = (
+    "<iframe", "<embed", "<object", "<audio", "<video", "<noscript", "<picture", "<amp-", "<lite-", "data-", "emoji",
+    "smil", ":1px", ": 1px", ":0px", ": 0px", "display:none", "display: none",
+)  # fmt: skip
 #: linear: no attribute that holds a "<" is looked at
 _TAG = re.compile(
     r"<(img|amp-img|source|iframe|amp-iframe|embed|object|audio|amp-audio|video|amp-video|amp-youtube|lite-youtube"
@@ -97,7 +102,9 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def expand_media(source: str, base: str, *, players: bool = True) -> tuple[str, tuple[Player, ...]]:
     """`source` with its pictures and players replaced, and the players; addresses are relative to `base`."""
-    if not _HINT.search(source):
+    lower = source.lower()
+    is_plain = lower.count("<img") <= lower.count(" src=") and not any(sign in lower for sign in _SIGNS)
+    if is_plain:
         return source, ()
     return _Expansion(source, base, links_players=players).run()
 

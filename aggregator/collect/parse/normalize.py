@@ -55,7 +55,8 @@ def clean_entry(raw: RawEntry, url: str, *, language: str | None = None) -> Pars
     language = language_tag(raw.language) or language
     # what is written relative is meant relative to the page where it stands; xml:base says otherwise
     page = links[0] if links else url
-    content, summary = _html(raw.content, page), _html(raw.summary, page)
+    is_repeated = raw.content and raw.summary and raw.content.value == raw.summary.value
+    content, summary = _html(raw.content, page), _html(None if is_repeated else raw.summary, page)
     if content.html == summary.html:
         summary = CleanHtml()
     text = summary.text or content.text
