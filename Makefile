@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test test-lowest faults systemd memory check format replay fuzz readers vectors tools messages bench docs dist deb constraints clean
+.PHONY: help run demo test test-lowest faults systemd memory check format replay reports fuzz readers vectors tools messages bench docs dist deb constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 
 replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: nothing lost, nothing twice
 	$(BIN)/python bench/replay.py --data $(DATA)
+
+reports: $(VENV)/.ready-dev ## feeds that were reported as read wrongly, followed by the real poller: all read rightly?
+	$(BIN)/python bench/reports.py --data $(DATA)
 
 fuzz: $(VENV)/.ready-dev ## mutated documents against the way in, for five minutes
 	$(BIN)/python -m bench.fuzz --seconds 300

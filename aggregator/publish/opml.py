@@ -183,18 +183,12 @@ class _Reader:
 
     def result(self, text: str) -> FeedList:
         """The feeds with their sections, each once."""
-        folders = {id(folder): folder for _, folder in self.found if folder is not None}.values()
-        singles = [folder for folder in folders if folder.feeds == 1 and not folder.folders]
         # Thunderbird keeps each feed in a folder of its own
         is_thunderbird = "urn:forumzilla:" in text
         feeds: dict[str, Outline] = {}
         for outline, folder in self.found:
             section = folder
-            if (
-                folder is not None
-                and folder in singles
-                and _is_own_folder(folder, outline, is_thunderbird=is_thunderbird)
-            ):
+            if folder is not None and _is_own_folder(folder, outline, is_thunderbird=is_thunderbird):
                 section = folder.parent
             name = section.name if section else ("" if folder else outline.section)
             feeds.setdefault(outline.url, Outline(url=outline.url, title=outline.title, section=name))
@@ -217,6 +211,8 @@ class _Reader:
 
 def _is_own_folder(folder: _Folder, outline: Outline, *, is_thunderbird: bool) -> bool:
     """Whether a folder of one feed is there for it alone, and says nothing about where it belongs."""
+    if folder.feeds > 1 or folder.folders:
+        return False
     if folder.parent:
         return is_thunderbird or folder.name == outline.title
     return is_thunderbird and folder.name == outline.title

@@ -411,6 +411,13 @@ def test_placeholders_and_pixels_are_no_pictures(markup: str) -> None:
     assert (entry.image_url, entry.summary_html) == (None, "<p>w</p>")
 
 
+def test_a_feed_of_a_private_network_may_show_its_pictures() -> None:
+    text = "<rss><channel><item><link>https://blog.example/1</link><description>&lt;img src='http://10.0.0.7/a.jpg'&gt;w</description></item></channel></rss>"
+    inside = parse_sync(Document(body=text.encode(), url="http://10.0.0.7/feed"))
+    assert inside.entries[0].image_url == "http://10.0.0.7/a.jpg"
+    assert parse(text).entries[0].image_url is None
+
+
 def test_a_real_picture_may_be_called_loading() -> None:
     assert body('<img src="/i/loading-the-ship.jpg">').image_url == "https://blog.example/i/loading-the-ship.jpg"
 

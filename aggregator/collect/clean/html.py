@@ -111,29 +111,30 @@ class CleanHtml(NamedTuple):
     players: tuple[Player, ...] = ()
 
 
-def clean_html(source: str, *, base: str, players: bool = True) -> CleanHtml:
+def clean_html(source: str, *, base: str, origin: str = "", players: bool = True) -> CleanHtml:
     """`source` by the allow-list; relative addresses are resolved against `base`. Never raises.
 
-    `players`: what is embedded becomes links; else it goes.
+    `origin` is where it came from, if that is not `base`: only what comes from a private network may show pictures of
+    one. `players`: what is embedded becomes links; else it goes.
     """
     source = printable(source[:_MAX_INPUT_CHARS])
     if "<" not in source:
-        return _clean_text(source, base)
+        return _clean_text(source, base, origin)
     source, embedded = expand_media(source, base, players=players)
     if _too_deep(source):
-        return clean_html(html_from_text(_words(source)), base=base)
-    cleaned, images = _images_checked(_sanitizer.clean(_without_open_ended(source), base), base)
+        return clean_html(html_from_text(_words(source)), base=base, origin=origin)
+    cleaned, images = _images_checked(_sanitizer.clean(_without_open_ended(source), base), origin or base)
     cleaned = _without_empty(cleaned)
     if len(cleaned) > MAX_HTML_CHARS:
-        cleaned, images = _images_checked(_cut(cleaned, base), base)
+        cleaned, images = _images_checked(_cut(cleaned, base), origin or base)
     return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=images, players=embedded)
 
 
-def _clean_text(source: str, base: str) -> CleanHtml:
+def _clean_text(source: str, base: str, origin: str) -> CleanHtml:
     """What HTML without tags says: its lines and addresses are all the form it has."""
     text = html.unescape(source).strip() if "&" in source else source.strip()
     if _ESCAPED_MARKUP.match(text) and text.endswith(">"):  # the markup was escaped once too often
-        return clean_html(text, base=base)
+        return clean_html(text, base=base, origin=origin)
     text = printable(text)
     is_plain = "\n" not in text and "://" not in text
     cleaned = html.escape(text, quote=False).replace("\xa0", "&nbsp;") if is_plain else html_from_text(text)
@@ -239,7 +240,7 @@ def _too_deep(source: str) -> bool:
     return False
 
 
-def _images_checked(cleaned: str, base: str) -> tuple[str, tuple[str, ...]]:
+def _images_checked(cleaned: str, origin: str) -> tuple[str, tuple[str, ...]]:
     """Without pictures that have no address, count readers, or would make a browser ask a private network.
 
     And the addresses of the others, each once.
@@ -254,7 +255,7 @@ def _images_checked(cleaned: str, base: str) -> tuple[str, tuple[str, ...]]:
         pixel = attributes.get("width") in _PIXELS or attributes.get("height") in _PIXELS
         if not address or pixel or _TRACKERS.match(address) or is_decoration(address):
             return ""
-        if is_private_host(address) and not is_private_host(base):
+        if is_private_host(address) and not is_private_host(origin):
             return ""
         found.append(address)
         return image.group()

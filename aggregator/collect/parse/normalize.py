@@ -56,7 +56,7 @@ def clean_entry(raw: RawEntry, url: str, *, language: str | None = None) -> Pars
     # what is written relative is meant relative to the page where it stands; xml:base says otherwise
     page = links[0] if links else url
     is_repeated = raw.content and raw.summary and raw.content.value == raw.summary.value
-    content, summary = _html(raw.content, page), _html(None if is_repeated else raw.summary, page)
+    content, summary = _html(raw.content, page, url), _html(None if is_repeated else raw.summary, page, url)
     if content.html == summary.html:
         summary = CleanHtml()
     text = summary.text or content.text
@@ -124,11 +124,11 @@ def _mended(value: str) -> str:
     return mend_encoding(value)
 
 
-def _html(piece: RawContent | None, page: str) -> CleanHtml:
+def _html(piece: RawContent | None, page: str, url: str) -> CleanHtml:
     if piece is None or not piece.value.strip():
         return CleanHtml()
     value = _mended(piece.value)
-    return clean_html(value if piece.html else html_from_text(value), base=piece.base or page)
+    return clean_html(value if piece.html else html_from_text(value), base=piece.base or page, origin=url)
 
 
 def _title(piece: RawContent | None, text: str) -> str:
