@@ -129,6 +129,7 @@ class MemoryStore:
         self.shown = {item.id: item for item in items}
         self.merged: dict[str, str] = {}
         self.removed: set[str] = set()
+        self.minted: dict[str, str] = {}
         self.lists: dict[str, ItemList] = {}
         self.related_ids: dict[str, list[str]] = {}
         self.views: list[View] = []
@@ -183,6 +184,9 @@ class MemoryStore:
     def stories(self, *, min_sources: int, limit: int) -> Iterator[Story]:
         found = (self.story(story) for story in {item.story for item in self.shown.values()})
         yield from [one for one in found if one and one.publishers >= min_sources][: limit or None]
+
+    def mint(self, name: str, value: str) -> str:
+        return self.minted.setdefault(name, value)
 
     def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
         pass

@@ -21,7 +21,7 @@ def copy(context: Context, source: str, target: str) -> None:  # noqa: ARG001 - 
     FROM and TO are addresses as in [store] url: sqlite:PATH (relative to the folder you stand in) or
     postgresql://USER@HOST/DATABASE. Stop the daemon before. Every row is compared afterwards; ids and counts stay. An
     interrupted copy goes on where it ended when it is started again. Then set [store] url, and copy the files beside
-    the old store that are no part of it (cookie.key).
+    the old store that are no part of it (visitors-*, accesslog.key).
     """
     from aggregator.store import open_store
     from aggregator.store.copying import copy as copy_store

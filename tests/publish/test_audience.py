@@ -29,7 +29,7 @@ from aggregator.publish.audience.visitors import (
     visitor_hash,
     write_cookie,
 )
-from aggregator.store import Store
+from aggregator.store import Store, open_store
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NAVIGATION = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
@@ -264,13 +264,13 @@ def test_the_days_secrets_are_private_and_destroyed_at_midnight(store: Store, id
     audience.view(opened(), ids[0], now=NOON)
     audience.like(liking(), ids[0], now=NOON)
     files = sorted(path.name for path in (tmp_path / "state").iterdir())
-    assert files == ["cookie.key", "visitors-2026-11-23.key", "visitors-2026-11-23.likes"]
+    assert files == ["visitors-2026-11-23.key", "visitors-2026-11-23.likes"]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in (tmp_path / "state").iterdir())
     key = (tmp_path / "state" / "visitors-2026-11-23.key").read_bytes()
     tomorrow = NOON + timedelta(days=1)
     audience.roll(now=tomorrow)
     files = sorted(path.name for path in (tmp_path / "state").iterdir())
-    assert files == ["cookie.key", "visitors-2026-11-24.key"]
+    assert files == ["visitors-2026-11-24.key"]
     assert (tmp_path / "state" / "visitors-2026-11-24.key").read_bytes() != key
     assert store.visitors(NOON - timedelta(days=9)) == set()
     assert counts(store) == {ids[0]: 1}
@@ -425,3 +425,26 @@ def test_cookies_are_secure_where_the_site_is_and_bound_to_its_path() -> None:
 def test_no_text_breaks_reading_a_cookie(text: str) -> None:
     assert read_cookie(b"k" * 32, text) is None
     assert read_cookie(b"k" * 32, f"visitor={text}") is None
+
+
+def test_the_key_of_cookies_is_part_of_the_backup(store: Store, ids: list[str], tmp_path: Path) -> None:
+    cookie = cookie_of(make(store, tmp_path).like(liking(), ids[0], now=NOON))
+    (tmp_path / "backup").mkdir()
+    store.backup(tmp_path / "backup" / "copy.db")
+    restored = open_store("sqlite:copy.db", base=tmp_path / "backup")
+    elsewhere = Audience(restored, state_dir=tmp_path / "elsewhere", site_url=SITE_URL)
+    again = liking(cookie=f'prefs={{"a":1}}; {cookie}', agent=FIREFOX + " 2")
+    assert not elsewhere.like(again, ids[0], now=NOON).counted, "the same browser on a new machine"
+    assert elsewhere.like(again, ids[1], now=NOON).set_cookie is None
+    restored.close()
+
+
+@pytest.mark.parametrize(
+    "before",
+    ['prefs={"a":1}; ', "visitor=forged; ", "a b=c; ", "=; ;; ", 'x="un;closed; ', "visitor=; Visitor=x; "],
+)
+def test_a_like_is_found_behind_any_cookie_of_others(store: Store, ids: list[str], tmp_path: Path, before: str) -> None:
+    audience = make(store, tmp_path)
+    cookie = cookie_of(audience.like(liking(), ids[0], now=NOON))
+    again = audience.like(liking(cookie=before + cookie, agent=FIREFOX + " 2"), ids[0], now=NOON)
+    assert not again.counted

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Protocol
 
 from aggregator.errors import StoreError
 from aggregator.model import View, utc
 from aggregator.publish.audience.impressions import Impressions
 from aggregator.publish.audience.view_policy import ItemRequest, refusal, refusal_in_log, same_origin
 from aggregator.publish.audience.visitors import (
+    KEY_BYTES,
     VISITOR_BYTES,
     Address,
     Ceilings,
@@ -38,7 +41,7 @@ from aggregator.publish.audience.visitors import (
     visitor_of,
     write_cookie,
 )
-from aggregator.store import AudienceStore
+from aggregator.store import AudienceStore, ReadingStore
 
 __all__ = ["Audience", "Ceilings", "ItemRequest", "LikeAnswer", "refusal", "refusal_in_log", "same_origin"]
 
@@ -61,6 +64,10 @@ class LikeAnswer:
     set_cookie: str | None = None
 
 
+class CountingStore(AudienceStore, ReadingStore, Protocol):
+    """What counting asks of the store."""
+
+
 class _Day:
     """One day's key and who was counted under it."""
 
@@ -79,7 +86,7 @@ class Audience:
 
     def __init__(
         self,
-        store: AudienceStore,
+        store: CountingStore,
         *,
         state_dir: Path,
         site_url: str,
@@ -97,6 +104,7 @@ class Audience:
         # Views never wait for a like, which waits for the disk.
         self._view_lock, self._like_lock = threading.Lock(), threading.Lock()
         self._impressions = Impressions()
+        self._cookie_key: bytes | None = None
         self._views: _Day | None = None
         self._likes: _Day | None = None
 
@@ -151,7 +159,7 @@ class Audience:
         """Counts a like, durably. Waits for the disk: call it in a thread. Raises NotFound for an unknown item."""
         if request.method != "POST" or not same_origin(request, self._site_url):
             return LikeAnswer(counted=False, refused=403)
-        signing_key = self._keys.permanent("cookie")
+        signing_key = self._signing_key()
         known = read_cookie(signing_key, request.headers.get("cookie", ""))
         with self._like_lock:
             today = self._like_day(now)
@@ -178,6 +186,15 @@ class Audience:
             self._like_day(now)
             self._keys.destroy_all_but(today)
         self._store.forget_visitors(day_start(today))
+
+    def _signing_key(self) -> bytes:
+        """The key that cookies are signed with, kept in the store so that a backup has it.
+
+        Without it all who liked something would be strangers after a restore.
+        """
+        if self._cookie_key is None:
+            self._cookie_key = bytes.fromhex(self._store.mint("cookie/key", secrets.token_hex(KEY_BYTES)))
+        return self._cookie_key
 
     def _client(self, request: ItemRequest) -> Address | None:
         return self._proxies.client(request.peer, request.headers.get("x-forwarded-for", ""))

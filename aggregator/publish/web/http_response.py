@@ -125,7 +125,7 @@ def _weight(parameters: str) -> float:
 
 
 #: feeds: a shared cache may answer for a minute; pages are asked for each time, so that openings can be counted
-FEED_CACHING: Final = "public, max-age=60"
+FEED_CACHING: Final = "public, max-age=60, stale-while-revalidate=60, stale-if-error=86400"
 PAGE_CACHING: Final = "no-cache"
 PRIVATE_CACHING: Final = "private, no-cache"
 NO_CACHING: Final = "no-store"
