@@ -39,6 +39,10 @@ class Taste:
     opened: frozenset[str]
 
 
+#: places that are compared: an item that was not among them is new
+COMPARED = 50
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListBuilder:
     """Makes lists of one snapshot."""
@@ -94,7 +98,8 @@ class ListBuilder:
         )
         before = {}
         if ranked.basis == "views":
-            before = self._places_before(index, window, size=size or len(index), max_per_source=max_per_source)
+            depth = max(size, COMPARED) if size else len(index)
+            before = self._places_before(index, window, size=depth, max_per_source=max_per_source)
         return ItemList(
             key=ListKey(order="ranking", window=window, scope=scope.scope, name=scope.name),
             computed_at=self.snapshot.now,

@@ -267,7 +267,7 @@ def test_what_related_items_leave_empty_is_filled_and_said_to_be_of_the_section(
         FRAME, item=samples.item(0), story=[], related=tier, ranking=samples.RANKING,
         recommended=samples.RECOMMENDED, fallback=more,
     ).html  # fmt: skip
-    assert len(ids(page.split("More on this")[1].split("</section>")[0])) == 3
+    assert len(ids(page.split("Loosely related")[1].split("</section>")[0])) == 3
 
 
 def test_only_other_publishers_also_cover_a_story() -> None:

@@ -328,7 +328,7 @@ class Pages:
         first = next((place for place in advised if place.item.image_url and place.item.text), None)
         ordered = [first, *(place for place in advised if place is not first)] if first else list(advised)
         changed = item.updated if item.copies and item.updated > item.copies[0].first_seen else None
-        title = self.words.gettext("More on this") if alike else self.words.gettext("More in %(section)s")
+        title = self.words.gettext("Loosely related") if alike else self.words.gettext("More in %(section)s")
         parts = self._environment.get_template("parts.html").make_module({"ages": ages})
         return self._render(
             "article.html",

@@ -30,9 +30,9 @@ MAX_DESKS: Final = 18
 #: of one source: among lead and seconds, among the briefs, in a section
 OF_ONE_SOURCE: Final = 2
 BRIEFS_OF_ONE_SOURCE: Final = 3
-#: a lead has at least so many letters of text, and is looked for among so many
+#: what a lead with a picture and at least so many letters of text weighs
+WHOLE: Final = 3.0
 LEDE_LETTERS: Final = 60
-LEADS_TRIED: Final = 5
 #: how far back a section is shown; of an older one its newest item alone
 DESK_REACH: Final = timedelta(hours=48)
 #: what a lead in another language than the site's weighs
@@ -150,16 +150,16 @@ def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, langu
 
 
 def _lead(places: Sequence[Place], now: datetime, language: str) -> Place | None:
-    """The place with most publishers, the fresher the better, of those with a picture and a text."""
-    ordered = sorted(places, key=lambda place: -_weight(place, now, language))[:LEADS_TRIED]
-    whole = (place for place in ordered if place.item.image_url and len(place.item.text) >= LEDE_LETTERS)
-    return next(whole, ordered[0] if ordered else None)
+    """The place with most publishers, the fresher the better; a picture and a text count for much."""
+    return max(places, key=lambda place: _weight(place, now, language), default=None)
 
 
 def _weight(place: Place, now: datetime, language: str) -> float:
-    age = max(now - place.item.published, timedelta())
-    understood = 1.0 if primary(place.item.language or language) == primary(language) else FOREIGN
-    return float((len(place.others) + 1) * understood * 0.5 ** (age / HALF_LIFE))
+    item = place.item
+    age = max(now - item.published, timedelta())
+    understood = 1.0 if primary(item.language or language) == primary(language) else FOREIGN
+    whole = WHOLE if item.image_url and len(item.text) >= LEDE_LETTERS else 1.0
+    return float((len(place.others) + 1) * understood * whole * 0.5 ** (age / HALF_LIFE))
 
 
 def _desks(sections: Sequence[tuple[str, Listing, int | None]], used: Used, *, now: datetime) -> Iterator[Desk]:
