@@ -27,7 +27,7 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
     "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing is asked of anybody: names lead nowhere
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.*",  # nothing is asked of anybody: names lead nowhere
 )  # fmt: skip
 PATIENCE_S = 60.0
 

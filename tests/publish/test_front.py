@@ -62,7 +62,8 @@ def shown(page: FrontPage) -> list[str]:
 @given(st.lists(st.lists(st.integers(0, 30), max_size=25), min_size=5, max_size=5))
 def test_whatever_the_lists_hold_no_story_stands_twice(numbers: list[list[int]]) -> None:
     ranking, recommended, covered, section, latest = ([place(n) for n in one] for one in numbers)
-    stories = shown(front(ranking=ranking, recommended=recommended, covered=covered, sections=[section], latest=latest))
+    ranked = list({one.item.id: one for one in ranking}.values())
+    stories = shown(front(ranking=ranked, recommended=recommended, covered=covered, sections=[section], latest=latest))
     assert len(stories) == len(set(stories))
 
 
@@ -70,6 +71,21 @@ def test_two_articles_of_one_story_are_one_place() -> None:
     twin = replace(place(2).item, id="other", story="s1")
     page = front(ranking=[place(1)], recommended=[Place(item=twin), place(3)], latest=[place(1), place(3), place(4)])
     assert shown(page) == ["s1", "s3", "s4"]
+
+
+def test_a_ranking_is_a_count_and_left_as_it_is() -> None:
+    twin = Place(item=replace(place(2).item, id="other", story="s1"))
+    page = front(ranking=[place(1), twin, place(3)], recommended=[place(1), place(4)])
+    assert [one.item.id for one in page.ranking] == ["i1", "other", "i3"]
+    assert page.opening.lead == place(4)
+
+
+def test_a_small_site_leaves_something_to_its_sections() -> None:
+    latest = [place(n, published=NOW) for n in range(20)]
+    page = front(recommended=latest[:4], sections=[latest], latest=latest)
+    assert page.opening.briefs == ()
+    assert page.desks
+    assert page.latest
 
 
 def test_the_lead_is_what_most_publishers_carry_the_fresher_the_better_with_picture_and_text() -> None:

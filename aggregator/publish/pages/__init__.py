@@ -153,7 +153,7 @@ class Pages:
     ) -> Page:
         """``/latest``: everything by time."""
         used = Used()
-        shown = used.take(ranking.places, self.site.ranking_size)
+        shown = used.show(ranking.places[: self.site.ranking_size])
         lines, older = self._lines(latest, [place for place in latest.places if place not in used])
         return self._render(
             "latest.html",
@@ -179,7 +179,7 @@ class Pages:
     ) -> Page:
         """``/section/<slug>``: the same lists for one section, and its `sources`."""
         used = Used()
-        ranked = used.take(ranking.places, SECTION_RANKING)
+        ranked = used.show(ranking.places[:SECTION_RANKING])
         fresh = [place for place in latest.places if place.item.image_url]
         opening = compose_opening(
             [*recommended.places, *covered, *fresh], used, now=frame.now, language=self.site.language
@@ -209,7 +209,7 @@ class Pages:
         self, frame: Frame, *, listing: Listing, section: str = "", by_section: Mapping[str, int] | None = None
     ) -> Page:
         """``/ranking``, ``/ranking/<window>`` and those of a section; `by_section` are the views of each."""
-        shown = Used().take(listing.places, RANKING_PAGE)
+        shown = listing.places[:RANKING_PAGE]
         return self._render(
             "ranking.html",
             frame,
@@ -235,7 +235,7 @@ class Pages:
     ) -> Page:
         """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
         used = Used()
-        ranked = used.take(ranking.places, SECTION_RANKING) if ranking else ()
+        ranked = used.show(ranking.places[:SECTION_RANKING]) if ranking else ()
         shown = [place for place in latest.places if place not in used]
         asked = self.words.gettext("polled %(time)s") % {"time": self.words.ago(health.last_success, frame.now)}
         day = self.words.local(frame.now).date()
@@ -497,19 +497,16 @@ def _ranked(listing: Listing, shown: Sequence[Place]) -> tuple[tuple[int, Place]
 
 def _at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:
     """The first so many, without those that stand on the page already as far as enough others are left."""
-    spare = len({place.item.story for place in places}) - count
+    spare = len(places) - count
     kept: list[Place] = []
-    own = Used()
     for place in places:
-        if len(kept) == count or place in own:
-            continue
+        if len(kept) == count:
+            break
         if place in used and spare > 0:
             spare -= 1
             continue
-        kept.append(own.add(place))
-    for place in kept:
-        used.add(place)
-    return tuple(kept)
+        kept.append(place)
+    return used.show(kept)
 
 
 def _coverage(item: Item, story: Sequence[Item]) -> tuple[list[Item], list[Item]]:

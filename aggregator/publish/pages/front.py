@@ -27,6 +27,8 @@ LATEST: Final = 12
 #: sections that are shown with all their places; of more each shows fewer, and so many at most
 FULL_DESKS: Final = 9
 MAX_DESKS: Final = 18
+#: of so many of the latest some may fill the opening
+MUCH: Final = 60
 #: of one source: among lead and seconds, among the briefs, in a section
 OF_ONE_SOURCE: Final = 2
 BRIEFS_OF_ONE_SOURCE: Final = 3
@@ -56,6 +58,12 @@ class Used:
         """Shows one; it is given back."""
         self._stories.add(place.item.story)
         return place
+
+    def show(self, places: Sequence[Place]) -> tuple[Place, ...]:
+        """Shows all of these as they are."""
+        for place in places:
+            self.add(place)
+        return tuple(places)
 
     def take(
         self, places: Iterable[Place], count: int, *, per_source: int | None = None, seen: Counter[int] | None = None
@@ -124,10 +132,11 @@ def compose_front(
     (name, its latest items, its stories of the last 24 hours). `language` is what most readers read.
     """
     used = Used()
-    ranked = used.take(ranking.places, ranking_size)
-    opening = compose_opening(
-        [*recommended.places, *covered, *latest.places], used, now=now, language=language, briefs=BRIEFS
-    )
+    # a count of readers is shown as it is, two reports of one story among them
+    ranked = used.show(ranking.places[:ranking_size])
+    # where there is little, it is left to the sections and to the latest
+    pool = [*recommended.places, *covered, *(latest.places if len(latest.places) > MUCH else ())]
+    opening = compose_opening(pool, used, now=now, language=language, briefs=BRIEFS)
     desks = tuple(_desks(sections, used, now=now))
     rest = [place for place in latest.places if place not in used]
     folded = tuple(runs(_once(rest), day_of=day_of))[:LATEST]
