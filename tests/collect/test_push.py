@@ -177,7 +177,11 @@ INFO = FeedInfo(hubs=("https://document.example/",), self_url="https://document.
             INFO.self_url,
         ),
         ('<https://s.example/>; rel="self"', INFO.hubs, INFO.self_url),
-        ("<javascript:x>; rel=hub, </relative>; rel=hub, nonsense <>;;", INFO.hubs, INFO.self_url),
+        (
+            "<javascript:x>; rel=hub, </relative>; rel=hub, nonsense <>;;",
+            ("https://a.example/relative",),
+            INFO.self_url,
+        ),
         ("<" * 8000, INFO.hubs, INFO.self_url),
     ],
 )
