@@ -98,6 +98,7 @@ bench: $(VENV)/.ready-dev ## measure against labelled data and baselines
 	$(BIN)/python bench/polling.py --data $(DATA) --check
 	$(BIN)/python bench/identity.py --data $(DATA)
 	$(BIN)/python bench/conformance.py --data $(DATA)
+	$(BIN)/python bench/parsing.py --data $(DATA)
 	$(BIN)/python bench/collect.py --data $(DATA)
 	$(BIN)/python bench/curate.py --data $(DATA)
 	$(BIN)/python bench/curate.py --data /nowhere --items 1000000
