@@ -2,11 +2,10 @@
 
     python bench/identity.py [--data ../shared/data] [--series bbc,cnn] [--snapshots 50] [--show 5]
 
-Each snapshot goes through the real poller, parser (delta parse included), identity and SQLite store, at its own time;
-only the network is played. What ought to be announced is worked out from all snapshots together, which the poller never
-sees: two sightings are the same entry if they share the guid and either the address or a like title, or a guid that is
-long or stands in both addresses; if they share address and title; or, in a feed without guids, an address at which no
-document ever has two of them.
+Each snapshot goes through the real poller, parser (incremental parse included), identity and SQLite store, at its own
+time; only the network is played. What ought to be announced is worked out from the raw bytes of all snapshots together,
+by `raw_oracle`, which shares nothing with the product. Where the two disagree and the product was judged right,
+`explained.json` says so, once: (series, kind, part of the title, why). Anything else is a fault.
 Beside it: what announcing every new guid (address, title) does, as most readers do.
 """
 
@@ -16,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import json
 import lzma
 import tarfile
 import tempfile
@@ -28,20 +28,16 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from raw_oracle import RawOracle, Sighting
+
 from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, Response
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.poll import Poller, PollOutcome
-from aggregator.curate.identity import entry_keys
-from aggregator.curate.text import normalise, tokens
-from aggregator.errors import ParseError
 from aggregator.model import Document, ParsedEntry, ParsedFeed, Subscription, Verdict
 from aggregator.store import open_store
 
-#: (guid, canonical address, normalised title)
-Sighting = tuple[str | None, str | None, str]
-#: how alike the titles must be for a guid at another address to name the same entry
-ALIKE = 0.2
+EXPLAINED = Path(__file__).with_name("explained.json")
 
 
 @dataclass(slots=True)
@@ -53,7 +49,7 @@ class Outcome:
     #: answers that were no feed, or an unfinished one
     refused: int = 0
     truncated: int = 0
-    announced: list[Sighting] = field(default_factory=list)
+    announced: list[ParsedEntry] = field(default_factory=list)
     edits: int = 0
     #: entries in all polls that were not looked at again, as nothing in them had changed
     skipped: int = 0
@@ -62,6 +58,10 @@ class Outcome:
     distinct: int = 0
     twice: list[Sighting] = field(default_factory=list)
     lost: list[Sighting] = field(default_factory=list)
+    #: disagreements that were judged once, in favour of the product
+    explained: int = 0
+    #: announcements that no document has, as the oracle reads them
+    unread: int = 0
     unstable: bool = False
     #: refused answers that changed something, truncated ones that changed what was there
     harmed: int = 0
@@ -82,78 +82,6 @@ class Played:
         return parse_sync(document)
 
 
-class Truth:
-    """Which sightings are one entry: components of all that was ever seen."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Sighting, Sighting] = {}
-        #: sightings by what they may share
-        self._named: dict[tuple[str, str, str], Sighting] = {}
-        self._by_guid: dict[str, list[Sighting]] = {}
-        self._documents: list[set[Sighting]] = []
-        self.naive = set[str]()
-
-    def add(self, entries: Sequence[ParsedEntry]) -> None:
-        """The entries of one complete answer."""
-        sightings = {sighting_of(entry) for entry in entries}
-        self.naive |= {guid or link or title for guid, link, title in sightings}
-        self._documents.append(sightings)
-        for sighting in sightings - self._parent.keys():
-            self._parent[sighting] = sighting
-            self._join(sighting)
-
-    def root(self, sighting: Sighting) -> Sighting:
-        """The one that stands for its component."""
-        while self._parent[sighting] != sighting:
-            self._parent[sighting] = self._parent[self._parent[sighting]]
-            sighting = self._parent[sighting]
-        return sighting
-
-    def expected(self) -> Counter[Sighting]:
-        """How often each component may be announced: as often as it stands in one document at the most."""
-        self._join_sole_addresses()
-        most: Counter[Sighting] = Counter()
-        for sightings in self._documents:
-            most |= Counter(self.root(sighting) for sighting in sightings)
-        return most
-
-    def _join(self, sighting: Sighting) -> None:
-        guid, link, title = sighting
-        if link:
-            self._merge(sighting, self._named.setdefault(("link", link, title), sighting))
-        if not guid:
-            return
-        others = self._by_guid.setdefault(guid, [])
-        for other in others:
-            lasting = len(guid) >= 32 or (guid in (link or "") and guid in (other[1] or ""))
-            if lasting or other[1] == link or alike(other[2], title):
-                self._merge(sighting, other)
-        others.append(sighting)
-
-    def _join_sole_addresses(self) -> None:
-        at: dict[str | None, list[Sighting]] = {}
-        for sighting in self._parent:
-            if sighting[0] is None:
-                at.setdefault(sighting[1], []).append(sighting)
-        shared = {link for each in self._documents for link, n in Counter(s[1] for s in each).items() if n > 1}
-        for link, sightings in at.items():
-            for sighting in sightings if link is not None and link not in shared else ():
-                self._merge(sighting, sightings[0])
-
-    def _merge(self, one: Sighting, other: Sighting) -> None:
-        self._parent[self.root(one)] = self.root(other)
-
-
-def sighting_of(entry: ParsedEntry) -> Sighting:
-    guid, link = entry_keys(entry)
-    return guid, link, normalise(entry.title)
-
-
-def alike(one: str, other: str) -> bool:
-    words, others = set(tokens(one)), set(tokens(other))
-    return one == other or (bool(words and others) and len(words & others) / len(words | others) >= ALIKE)
-
-
 def snapshots_of(path: Path, most: int) -> Iterator[tuple[datetime, bytes]]:
     """Time and body of each answer, in order; at least a minute apart, so that no poll waits for its host."""
     with tarfile.open(fileobj=io.BytesIO(lzma.decompress(path.read_bytes()))) as archive:
@@ -168,7 +96,7 @@ def snapshots_of(path: Path, most: int) -> Iterator[tuple[datetime, bytes]]:
 
 async def replay(path: Path, most: int) -> Outcome:
     """One series through the real parts."""
-    outcome, truth, held = Outcome(name=path.name.removesuffix(".tar.xz")), Truth(), set[str]()
+    outcome, truth, held = Outcome(name=path.name.removesuffix(".tar.xz")), RawOracle(), set[str]()
     url = f"https://{outcome.name.replace('_', '-')}.example/feed.xml"
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -186,9 +114,7 @@ async def replay(path: Path, most: int) -> Outcome:
             (polled,) = await poller.poll(lease)
             note(outcome, polled, held)
             outcome.unstable = polled.result.unstable_ids
-            with contextlib.suppress(ParseError):
-                feed = parse_sync(Document(body=played.body, url=url))
-                truth.add(feed.entries)
+            truth.add(played.body)
     judge(outcome, truth)
     return outcome
 
@@ -204,7 +130,7 @@ def note(outcome: Outcome, polled: PollOutcome, held: set[str]) -> None:
         if entry.replaces is not None:
             held.discard(entry.replaces)
         elif entry.entry_id not in held:
-            new.append(sighting_of(entry.parsed))
+            new.append(entry.parsed)
         held.add(entry.entry_id)
     outcome.announced += new
     outcome.edits += stored.updated
@@ -212,18 +138,42 @@ def note(outcome: Outcome, polled: PollOutcome, held: set[str]) -> None:
     outcome.harmed += changed + abs(stored.new_entries - len(new))
 
 
-def judge(outcome: Outcome, truth: Truth) -> None:
+def judge(outcome: Outcome, truth: RawOracle) -> None:
     """Announcements against what all snapshots together say."""
     expected = truth.expected()
-    told = Counter(truth.root(sighting) for sighting in outcome.announced)
-    outcome.naive, outcome.distinct = len(truth.naive), len(expected)
-    outcome.twice = [root for root, n in told.items() if n > expected[root]]
-    outcome.lost = [root for root in expected if root not in told]
+    found = [truth.find(entry.guid, entry.link, entry.title) for entry in outcome.announced]
+    told = Counter(one for one in found if one is not None)
+    outcome.unread, outcome.naive, outcome.distinct = found.count(None), truth.names(), len(expected)
+    twice = [root for root, n in told.items() if n > expected[root]]
+    lost = [root for root in expected if root not in told]
+    outcome.twice, outcome.lost = (
+        [one for one in some if not explained(outcome.name, kind, one)]
+        for kind, some in (("twice", twice), ("lost", lost))
+    )
+    outcome.explained = len(twice) + len(lost) - len(outcome.twice) - len(outcome.lost)
+
+
+def explained(series: str, kind: str, one: Sighting) -> bool:
+    """Whether this disagreement has been judged."""
+    judged = json.loads(EXPLAINED.read_text(encoding="utf-8"))
+    return any(row["series"] == series and row["kind"] == kind and row["title"] in one.title for row in judged)
 
 
 def report(outcomes: Sequence[Outcome], show: int) -> int:
     """The table; the number of faults."""
-    columns = ("answers", "no feed", "cut", "distinct", "announced", "edits", "twice", "lost", "harmed")
+    columns = [
+        "answers",
+        "no feed",
+        "cut",
+        "distinct",
+        "announced",
+        "edits",
+        "twice",
+        "lost",
+        "harmed",
+        "explained",
+        "unread",
+    ]
     print(f"{'series':38}" + "".join(f"{name:>10}" for name in columns) + "   naive guid: announced, twice")
     faults = 0
     for o in outcomes:
@@ -231,7 +181,10 @@ def report(outcomes: Sequence[Outcome], show: int) -> int:
         wrong = (len(o.twice), len(o.lost), o.harmed)
         faults += sum(wrong)
         naive = f"{o.naive:12} {max(0, o.naive - o.distinct):7}"
-        print(f"{o.name:38}" + "".join(f"{n:10}" for n in (*figures, *wrong)) + naive, "unstable" if o.unstable else "")
+        print(
+            f"{o.name:38}" + "".join(f"{n:10}" for n in (*figures, *wrong, o.explained, o.unread)) + naive,
+            "unstable" if o.unstable else "",
+        )
         for kind, some in (("twice", o.twice), ("lost", o.lost)):
             for sighting in some[:show]:
                 print(f"      {kind}: {sighting}"[:200])

@@ -14,6 +14,9 @@ pytestmark = pytest.mark.data
 BENCH = Path(__file__).parents[2] / "bench"
 
 
+sys.path.insert(0, str(BENCH))  # they import each other
+
+
 def load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
     assert spec is not None

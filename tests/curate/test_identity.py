@@ -394,6 +394,15 @@ def test_a_headline_that_is_part_of_guid_and_address() -> None:
     assert len(memory.announced) == 1
 
 
+def test_a_headline_and_a_section_that_change_while_the_number_in_the_query_stays() -> None:
+    memory = Memory()
+    for section, title in ((1, "Minister cannot say when money comes"), (3, "Cash for all an option")):
+        memory.poll(
+            story(1, link=f"https://example.org/{section}/article.cfm?c={section}&objectid=12326851", title=title)
+        )
+    assert len(memory.announced) == 1
+
+
 def test_a_move_of_host_with_the_same_paths() -> None:
     memory = Memory()
     for host in ("old.example", "new.example"):

@@ -4,7 +4,7 @@ A platform is left, a host changes, a headline is part of guid and address; read
 Here an entry is another one under new names only if that other one is gone from the document, and
 
 - it has the same title, and the same time (to the minute) or the same path on another host; or
-- the same long number stands last in both paths, and in both guids if there are any, on one host, within days; or
+- the same long number stands last in both addresses, and in both guids if there are any, on one host, within days; or
 - most of the document has moved: the titles are those of entries that are gone, and the texts are the same too, or the
   claimed time is before the other was first seen here.
 
@@ -57,10 +57,10 @@ def title_key(title: str) -> str | None:
 
 def number_key(link: str | None) -> str | None:
     """Host and last long number of an address (canonical): what stays when a headline in it changes; None without."""
-    if link is None or "?" in link or "#" in link:
+    if link is None or "#" in link:
         return None
     parts = urlsplit(link)
-    found = [number for number in _LONG_NUMBER.findall(parts.path) if not _DATE.fullmatch(number)]
+    found = [number for number in _LONG_NUMBER.findall(f"{parts.path}?{parts.query}") if not _DATE.fullmatch(number)]
     return f"{parts.netloc} {found[-1]}" if found else None
 
 
