@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -84,7 +85,7 @@ def create_app(services: Services) -> web.Application:
     async def close(_: web.Application) -> None:
         if hub is not None:
             await hub.stop()
-        await responses.call(shown.flush)
+        await asyncio.to_thread(shown.flush)  # cleaning up may happen twice, and the pool is closed then
         responses.close()
 
     app.on_response_prepare.append(dress)
