@@ -61,6 +61,7 @@ def ours(items: Sequence[ItemText], meaning: Embeddings | None = None) -> Ranker
             index=index,
             siblings=frozenset(),
             embeddings=meaning,
+            wider=lambda: index.ask(document, since=MOMENT, wide=True),
         )
         return [number[pair.other_id] for pair in pairs]
 
@@ -152,6 +153,7 @@ def run(data: Path, *, vectors: bool = True) -> float:
     gain = row("NeuS", list(labelled.neus(data, folds=2)))
     for one in labelled.subjects(data):
         row(one.name, [one])
+    row("BBC", [labelled.bbc_subjects(data)])
     encode = find_encoder() if vectors else None
     if encode is not None:
         with_vectors(list(english(data)), encode)

@@ -1,7 +1,8 @@
-"""Candidates in the order of time, in blocks that know how good the best of them can be. Pure.
+"""Candidates by time, in blocks that know an upper bound of their scores; all indexes of a site in one set. Pure.
 
-`best_first` gives them in the order of any score that is bounded by a block, and looks into no more blocks than it
-must: what the first few cost does not follow how many there are. The order is that of sorting them all.
+`best_first` yields candidates in the order of any score that a block bounds, and opens no more blocks than it must: the
+first few cost the same however many there are. `CandidateSet` holds the indexes of the site, its sections and the
+operator's feeds, the sums over all candidates, and the readers of each window.
 """
 
 from __future__ import annotations

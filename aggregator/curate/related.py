@@ -29,7 +29,7 @@ WRITTEN_IN_PAIRS = frozenset(
     {"zh", "ja", "ko", "th", "lo", "my", "km", "zho", "jpn", "kor", "tha", "lao", "mya", "khm"}
 )
 #: the second tier fills the places of a page that the first leaves empty, from this score on, from so many candidates
-PLACES, FLOOR_MORE, COMPARED_MORE = 10, 0.03, 80
+PLACES, FLOOR_MORE, FLOOR_MORE_PAIRS, COMPARED_MORE = 10, 0.03, 0.02, 80
 PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
@@ -78,13 +78,14 @@ def most_alike(
         best = _rerank(document, best, embeddings)
     pairs = [_pair(document, other, value, "related") for value, other in best]
     if wider is not None and len(best) < PLACES:
+        least = FLOOR_MORE_PAIRS if document.language in WRITTEN_IN_PAIRS else FLOOR_MORE
         known = siblings.union(other.item_id for _, other in best)
         more = [
             (value, hit.document)
             for hit in islice(wider(), COMPARED_MORE)
             if hit.document.item_id not in known
             and (value := score(index.cosine(probe, hit.document), document.published - hit.document.published))
-            >= FLOOR_MORE
+            >= least
         ]
         more.sort(key=lambda pair: (-pair[0], pair[1].item_id))
         filling = islice(_of_many_sources(more), PLACES - len(best))

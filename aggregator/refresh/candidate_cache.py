@@ -1,4 +1,4 @@
-"""What lists are made from: the stock of the store at one moment, read anew (`take`) or kept up to date (`kept`)."""
+"""The candidates of all lists at one moment: read from the store (`Snapshot.take`), or followed (`CandidateCache`)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _parts(window: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The stock as of `now`: good until the stock changes."""
+    """The candidates as of `now`: valid until one of them changes."""
 
     now: datetime
     candidate_set: CandidateSet
@@ -148,7 +148,7 @@ class CandidateCache:
     def follow(
         self, population: Population, feeds: Sequence[OwnFeed], *, now: datetime, stopped: Callable[[], bool]
     ) -> Snapshot:
-        """The stock as of now, or of what the store has seen meanwhile."""
+        """The candidates as of `now`, or a little later where the store has seen something meanwhile."""
         if self._matching.expect(feeds):
             self._mark = None
         moved = self._store.movement(population, after=self._mark, now=now)

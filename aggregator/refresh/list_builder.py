@@ -1,4 +1,7 @@
-"""Which lists are kept, and each of them made from a snapshot: of the site, its sections, own feeds, readers."""
+"""Builds every list from a snapshot (`ListBuilder`) and writes those in which readers see a change (`ListUpdater`).
+
+Lists of the site, of its sections, of the operator's own feeds and of readers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other verdicts would have made of the lists: the same lists twice, beside each other. Stores nothing."""
+"""What other verdicts would change in the lists, and where one item stands in each. Stores nothing."""
 
 from __future__ import annotations
 
