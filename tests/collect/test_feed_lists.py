@@ -124,7 +124,7 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
 
 def test_the_configuration_and_its_lists_together(tmp_path: Path) -> None:
     with Origin() as origin:
-        origin.on("/a.opml", Answer(body=document(A, B, "javascript:1", folder="Science")))
+        origin.on("/a.opml", Answer(body=document(A, B, "ftp://c.example/feed", folder="Science")))
         origin.on("/b.opml", Answer(body=document(B, C, folder="Else")))
         text = (
             f'[polling]\nallow_private_addresses = ["127.0.0.0/8"]\n[[sources]]\nurl = "{A}"\nsection = "Mine"\n'

@@ -177,11 +177,8 @@ INFO = FeedInfo(hubs=("https://document.example/",), self_url="https://document.
             INFO.self_url,
         ),
         ('<https://s.example/>; rel="self"', INFO.hubs, INFO.self_url),
-        (
-            "<javascript:x>; rel=hub, </relative>; rel=hub, nonsense <>;;",
-            ("https://a.example/relative",),
-            INFO.self_url,
-        ),
+        ("<javascript:x>; rel=hub, <http://[>; rel=hub, nonsense <>;;", INFO.hubs, INFO.self_url),
+        ('</hub>; rel=hub, <feed?x>; rel="self"', ("https://a.example/hub",), "https://a.example/feed?x"),
         ("<" * 8000, INFO.hubs, INFO.self_url),
     ],
 )
