@@ -105,10 +105,11 @@ class UnicodeText(TextType):
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """`value` itself."""
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        """`value` as text."""
+        try:
+            return value if value.isprintable() else streams.decode(value)
+        except UnicodeError:
             self.fail("contains bytes that are not text in this locale's encoding", param, ctx)
-        return value
 
 
 @contextlib.contextmanager
@@ -170,6 +171,7 @@ def cli(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console command: runs, then exits with the code of `run_command`."""
     try:
+        streams.use_utf8()
         streams.prepare()
         sys.exit(run_command(arguments))
     except KeyboardInterrupt:

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from aggregator.logs import fields, logger_name, quote
 from aggregator.model import Item, SourceHealth
+from aggregator.model.redact import public_url, redact
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -166,10 +167,10 @@ def item_row(
 
 
 def source_row(health: SourceHealth) -> dict[str, object]:
-    """A source as ``status --json`` gives it."""
+    """A source as ``status --json`` shows it, without secrets."""
     error = health.error
     return {
-        "url": health.subscription.url,
+        "url": public_url(health.subscription.url),
         "name": health.ref.name,
         "slug": health.ref.slug,
         "section": health.subscription.section,
@@ -181,7 +182,7 @@ def source_row(health: SourceHealth) -> dict[str, object]:
         "items": health.items,
         "items_per_day": round(health.items_per_day, 2),
         "http_status": health.http_status,
-        "error": error and {"code": error.code, "message": error.message, "permanent": error.permanent},
+        "error": error and {"code": error.code, "message": redact(error.message), "permanent": error.permanent},
         "error_since": moment(health.error_since),
         "error_count": health.error_count,
         "warnings": list(health.warnings),

@@ -27,6 +27,7 @@ from aggregator.cli.output import (
 from aggregator.curate.explanations import counted
 from aggregator.errors import AggregatorError
 from aggregator.model import Process, SourceHealth
+from aggregator.model.redact import redact
 from aggregator.publish.diagnostics import advice, remarks
 
 #: failing sources first, sources without news last
@@ -132,7 +133,7 @@ def _wrong(health: SourceHealth, zone: ZoneInfo) -> str:
     if health.error is not None:
         since = f" since {local(health.error_since, zone)}" if health.error_since else ""
         times = f" ({health.error_count} times{since})" if health.error_count > 1 else ""
-        what = health.error.message.rstrip(".")
+        what = redact(health.error.message).rstrip(".")
         return f"{health.error.code}: {what}{times}. {advice(health.error.code)}"
     return "\n".join(f"{code}: {sentence}" for code, sentence in remarks(health))
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import codecs
 import io
+import locale
 import os
 import sys
 
 #: typographic characters of our own messages, where the encoding of the terminal lacks them
 _PLAIN = str.maketrans({"·": "-", "…": "...", "“": '"', "”": '"', "’": "'", "×": "x", "–": "-", "→": "->", "≥": ">="})
+
+#: tells the second start (`use_utf8`) the encoding of the locale
+_ENCODING = "AGGREGATOR_LOCALE_ENCODING"
+
+
+def decode(argument: str) -> str:
+    """An argument that is not UTF-8, read in the encoding of the locale. Raises UnicodeError."""
+    return os.fsencode(argument).decode(os.environ.get(_ENCODING, "utf-8"))
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -17,6 +26,19 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
         raise error
     plain = error.object[error.start : error.end].translate(_PLAIN)
     return "".join(ch if ch.isascii() else "?" for ch in plain), error.end
+
+
+def use_utf8() -> None:
+    """Starts the program again in Python's UTF-8 mode (PEP 540) if the locale has another encoding.
+
+    Libraries read their own files in the encoding of the locale. What is printed keeps that encoding; see `prepare`.
+    """
+    encoding = codecs.lookup(locale.getencoding()).name
+    if sys.flags.utf8_mode or encoding == "utf-8" or _ENCODING in os.environ:
+        return
+    options = ["-X", "utf8", *(["-I"] if sys.flags.isolated else [])]
+    command = [sys.executable, *options, "-m", "aggregator", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, _ENCODING: encoding})  # noqa: S606 (ourselves)
 
 
 def prepare() -> None:
@@ -31,9 +53,10 @@ def prepare() -> None:
     codecs.register_error("aggregator-plain", _replace)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    encoding = None if "PYTHONIOENCODING" in os.environ else os.environ.get(_ENCODING)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="aggregator-plain")
+            stream.reconfigure(encoding=encoding, errors="aggregator-plain")
 
 
 def silence_stdout() -> None:

@@ -1,4 +1,4 @@
-"""Adding and removing sources in config.toml, leaving every other byte of it as its author wrote it.
+"""Adds and removes sources in config.toml; every other byte of it stays as its author wrote it.
 
 The layout says on which lines a table stands; whole lines are put in or taken out, so comments, order, blank lines and
 line ends stay. The result is read like any configuration before it replaces the file, in one step (temporary file,
@@ -27,7 +27,7 @@ from aggregator.model.redact import public_url, redact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSource:
-    """A source to be added; what is None stays unwritten."""
+    """A source to be added; keys that are None are not written."""
 
     url: str
     section: str | None = None
@@ -35,12 +35,12 @@ class NewSource:
 
 
 def add_source(path: Path, url: str, *, section: str | None = None, name: str | None = None) -> None:
-    """Adds one ``[[sources]]``, behind the last of its section. ConfigError, and nothing changed, if it cannot be."""
+    """Adds one ``[[sources]]`` after the last of its section. Raises ConfigError; then nothing was changed."""
     add_sources(path, [NewSource(url=url, section=section, name=name)])
 
 
 def add_sources(path: Path, sources: Iterable[NewSource]) -> None:
-    """Adds several sources in one step: all of them or, with ConfigError, none."""
+    """Adds several sources in one step. Raises ConfigError; then none was added."""
     content, text = _read(path)
     _replace(path, content, _with(text, list(sources), path))
 
@@ -67,7 +67,7 @@ def remove_source(path: Path, name: str) -> SourceTable:
 
 
 def _read(path: Path) -> tuple[bytes, str]:
-    """The file, and its text if that is a valid configuration."""
+    """The bytes and the text of the file. Raises ConfigError if it cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -97,7 +97,7 @@ def _with(text: str, sources: list[NewSource], path: Path) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of TOML, which knows one end of a line (`str.splitlines` knows ten)."""
+    """The lines of `text`, ends included. TOML ends lines at LF only, `str.splitlines` at ten characters."""
     return io.StringIO(text, newline="\n").readlines()
 
 
@@ -112,13 +112,13 @@ def written_source(source: NewSource) -> str:
 
 
 def _anchor(settings: Settings, new: NewSource) -> int | None:
-    """The source behind which the new one is written: the last of its section, else the last."""
+    """The index of the source after which the new one is written: the last of its section, else the last."""
     same = [at for at, source in enumerate(settings.sources) if source.section == (new.section or "News")]
     return same[-1] if same else (len(settings.sources) - 1 if settings.sources else None)
 
 
 def _index(settings: Settings, name: str) -> int:
-    """The place of the source whose address or name is `name`: exactly, else but for scheme and ``www.``."""
+    """The index of the source whose address or name is `name`; scheme and ``www.`` may differ. Raises NotFound."""
     exact = [at for at, source in enumerate(settings.sources) if name in {source.url, source.name}]
     near = [at for at, source in enumerate(settings.sources) if _is_at(source.url, name)]
     for at in exact + near:
@@ -135,7 +135,7 @@ def _is_at(url: str, given: str) -> bool:
 
 
 def _array_layout(text: str, path: Path) -> Layout:
-    """The layout of `text`; ConfigError if the sources are written in a way that cannot be edited line by line."""
+    """The layout of `text`. Raises ConfigError if the sources cannot be edited line by line."""
     where = layout(text)
     if ("sources",) in where.lines and ("sources", 0) not in where.ends:
         raise ConfigError(
@@ -162,7 +162,7 @@ def _block(lines: list[str], where: Layout, index: int) -> tuple[int, int]:
 
 
 def _replace(path: Path, old: bytes, text: str) -> None:
-    """Puts `text` in the place of the file: only a valid configuration, and only over the file that was read."""
+    """Replaces the file by `text`. Raises ConfigError if `text` is not valid or the file is no longer `old`."""
     parse(text, path=path)
     target = path.resolve()  # a link stays a link
     try:

@@ -24,7 +24,7 @@ _UNREADABLE = private_url("http://unreadable.invalid/")
 
 
 def resolve(raw: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, str]]:
-    """Puts the real addresses into the ``[[sources]]`` of `raw`, in place; gives what is wrong, by key."""
+    """Replaces the addresses in the ``[[sources]]`` of `raw`, in place; yields each problem with its key."""
     rows = raw.get("sources")
     for index, row in enumerate(rows if isinstance(rows, list) else []):
         key = "url_file" if isinstance(row, dict) and "url_file" in row else "url"
@@ -42,7 +42,7 @@ def resolve(raw: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]) -
 
 
 def read_secret(name: str, base: Path, environ: Mapping[str, str]) -> str:
-    """The first line of a file: a credential of systemd's, else below `base`. ValueError says why there is none."""
+    """The first line of a file: a credential of systemd's, else below `base`. Raises ValueError with the reason."""
     text = _content(name, base, environ)
     if not text:
         raise ValueError(f"{name} is empty")
@@ -69,7 +69,7 @@ def _expanded(url: str, environ: Mapping[str, str]) -> str:
 
 
 def _content(name: str, base: Path, environ: Mapping[str, str]) -> str:
-    """The first line of the file; ValueError says why it cannot be had."""
+    """The first line of the file. Raises ValueError with the reason."""
     folders = [Path(environ["CREDENTIALS_DIRECTORY"])] if environ.get("CREDENTIALS_DIRECTORY") else []
     refused: OSError | None = None
     for folder in [base] if Path(name).is_absolute() else [*folders, _UNIT_CREDENTIALS, base]:

@@ -1,4 +1,4 @@
-"""config.toml → Settings, or everything that is wrong with it."""
+"""Finds, reads and compares configurations. All problems of a file are reported at once."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Settings(Configuration):
 
     @property
     def sections(self) -> tuple[str, ...]:
-        """The sections in the order in which the sources name them, then those that only rules name."""
+        """The sections in the order of the sources, then those that only rules name."""
         shown = [source.section for source in self.sources if source.role == "source"]
         ruled = [rule.action.section for rule in self.rules_compiled() if rule.action.section]
         return tuple(dict.fromkeys(shown + ruled))
@@ -77,7 +77,7 @@ class Settings(Configuration):
         return tuple(feed.own_feed(self.ranking.window) for feed in self.feeds)
 
     def rules_compiled(self) -> tuple[Rule, ...]:
-        """The rules, in their order, ready to be asked."""
+        """The compiled rules, in their order."""
         return tuple(rule.compiled(self.site.timezone) for rule in self.rules)
 
 
@@ -144,7 +144,7 @@ def _exists(place: Path) -> bool:
 
 
 def load(path: Path) -> Settings:
-    """The configuration in `path`. ConfigError carries all problems found, in the order of the file."""
+    """The configuration in `path`. Raises ConfigError with all problems, in the order of the file."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -215,7 +215,7 @@ def _in_order(found: list[Problem]) -> list[Problem]:
 
 
 def diff(old: Settings, new: Settings) -> list[str]:
-    """What taking over `new` in the place of `old` would change, a phrase each; empty if nothing."""
+    """The changes from `old` to `new`, a phrase each, without secrets."""
     changes = diff_sources(old.followed(), new.followed())
     for name in _SINGLE_TABLES:
         changes += _table_changes(name, getattr(old, name), getattr(new, name))
@@ -225,7 +225,7 @@ def diff(old: Settings, new: Settings) -> list[str]:
 
 
 def diff_sources(old: Iterable[Subscription], new: Iterable[Subscription]) -> list[str]:
-    """What would change for the sources: added, changed, removed."""
+    """The sources that would be added, changed and removed, a phrase each."""
     before, after = ({one.url: one for one in subscriptions} for subscriptions in (old, new))
     added = [f"would add source {public_url(url)} ({one.section})" for url, one in after.items() if url not in before]
     changed = [text for url, one in after.items() if url in before for text in _source_changes(before[url], one)]

@@ -34,7 +34,7 @@ class Table(BaseModel):
 
 
 class SiteTable(Table):
-    """``[site]``: what the site is called and where it is."""
+    """``[site]``: title, address and language of the site."""
 
     title: types.Line = "The Daily Aggregate"
     #: without a trailing slash
@@ -60,7 +60,7 @@ class SiteTable(Table):
 
     @property
     def reached_at(self) -> str:
-        """`contact`, where it can be somebody's; "" while a placeholder stands there."""
+        """`contact`; "" while it is a placeholder."""
         return "" if types.is_nobodys(self.contact) else self.contact
 
 
@@ -96,7 +96,7 @@ class ServerTable(Table):
 
 
 class StoreTable(Table):
-    """``[store]``: where everything is kept."""
+    """``[store]``: the database."""
 
     url: str = "sqlite:aggregator.db"
 
@@ -112,7 +112,7 @@ class StoreTable(Table):
 
 
 class PollingTable(Table):
-    """``[polling]``: how often, how many at once, and within which limits sources are asked."""
+    """``[polling]``: intervals, concurrency and limits of polls."""
 
     min_interval: types.Duration = timedelta(minutes=30)
     max_interval: types.Duration = timedelta(hours=6)
@@ -141,7 +141,7 @@ class PollingTable(Table):
 
 
 class RankingTable(Table):
-    """``[ranking]``: "most viewed", in which windows."""
+    """``[ranking]``: the windows of "most viewed"."""
 
     windows: Annotated[types.Windows, Field(min_length=1)] = ("1h", "1d", "7d", "30d")
     window: types.Window = "1d"
@@ -149,12 +149,12 @@ class RankingTable(Table):
 
     @property
     def lengths(self) -> Mapping[str, timedelta]:
-        """How long each window is, by its name, in the order of `windows`."""
+        """The length of each window by its name, in the order of `windows`."""
         return {window: duration(window) for window in self.windows}
 
 
 class StoriesTable(Table):
-    """``[stories]``: how alike articles are that are one story, or one article."""
+    """``[stories]``: thresholds for the same story and for the same article."""
 
     window: types.Duration = timedelta(hours=48)
     similarity: Annotated[float, Field(ge=0.1, le=0.6)] = 0.25
@@ -183,7 +183,7 @@ class RecommendationTable(Table):
 
 
 class PublishTable(Table):
-    """``[publish]``: what feeds and pages hold."""
+    """``[publish]``: the content of feeds and pages."""
 
     formats: Annotated[tuple[Literal["atom", "rss", "json"], ...], *types.Choices, Field(min_length=1)] = (
         "atom",
@@ -252,7 +252,7 @@ class SourceTable(Table):
         return interval
 
     def subscription(self) -> Subscription:
-        """The same, as the rest of the program knows it."""
+        """The Subscription of this table."""
         fields = {field.name for field in dataclasses.fields(Subscription)}
         return Subscription(**{key: value for key, value in self if key in fields})
 
@@ -275,7 +275,7 @@ class SubscriptionTable(Table):
 
 
 class RuleTable(Table):
-    """One ``[[rules]]``: what is done with items that match."""
+    """One ``[[rules]]``: the action for entries that match."""
 
     match: str
     action: str
@@ -295,7 +295,7 @@ class RuleTable(Table):
         return text
 
     def compiled(self, zone: ZoneInfo) -> Rule:
-        """The rule, ready to be asked. `zone`: the site's."""
+        """The compiled rule; `zone` is the time zone of the site."""
         return Rule(
             match_text=self.match, match=_match(self.match), action=_action(self.action), until=self._until(zone)
         )
@@ -343,7 +343,7 @@ class FeedTable(Table):
         return order
 
     def own_feed(self, default_window: str) -> OwnFeed:
-        """The same, as the rest of the program knows it; ``ranking`` alone means the default window."""
+        """The OwnFeed of this table; ``ranking`` alone means the default window."""
         order = f"ranking:{default_window}" if self.order == "ranking" else self.order
         return OwnFeed(**{**dict(self), "order": order, "title": self.title or self.name})
 

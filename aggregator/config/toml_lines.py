@@ -1,4 +1,4 @@
-"""On which line does a key stand? tomllib does not say, so this reads the same text once more, for its shape only."""
+"""The line of every key of a TOML text. tomllib does not tell them, so the text is scanned a second time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BARE = re.compile(r"[^,\]}#\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where tables, keys and elements of arrays stand in a valid TOML text."""
+    """The lines of tables, keys and elements of arrays in a valid TOML text."""
 
     #: the line (from 1) of every key, table header and element
     lines: dict[Path, int] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Layout:
     ends: dict[Path, int] = field(default_factory=dict)
 
     def line(self, path: Path) -> int | None:
-        """The line of `path`, or of the nearest thing around it that is written down."""
+        """The line of `path`, or of the innermost table around it that has one."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
@@ -32,7 +32,7 @@ class Layout:
 
 
 def layout(text: str) -> Layout:
-    """The layout of `text`, which tomllib has read without complaint."""
+    """The layout of `text`, which must be valid TOML."""
     return _Scanner(text).scan()
 
 

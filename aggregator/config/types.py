@@ -1,4 +1,4 @@
-"""The kinds of values that people write in config.toml, each refused with a sentence that says how to write it."""
+"""Types of values in config.toml; each refuses a wrong value with a sentence that says how to write it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOBODYS = frozenset({"example", "invalid", "localhost", "test"})
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be; None if none is near."""
+    """The known word that is nearest to `word`; None if none is near."""
     folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), folded, 1, cutoff=0.6)
     return folded[near[0]] if near else None
@@ -76,7 +76,7 @@ def _line(text: str) -> str:
 
 
 def http_url(text: str) -> str:
-    """`text`, if it is a complete http or https address; ValueError says what is missing."""
+    """`text`, if it is a complete http or https address. Raises ValueError with what is missing."""
     if re.search(r"[\s\x00-\x20\x7f<>\"]", text) or len(text) > MAX_URL:
         raise ValueError(f'"{text[:80]}" is not an address: it contains blanks or is longer than {MAX_URL} characters')
     try:
@@ -99,7 +99,7 @@ def _address_hint(text: str, scheme: str) -> str:
 
 
 def is_nobodys(contact: str) -> bool:
-    """Whether an address or e-mail address is of a name that RFC 2606 keeps for examples and tests."""
+    """Whether an address or e-mail address uses a name that is reserved for examples and tests (RFC 2606)."""
     found = _HOST.match(contact)
     labels = found[1].lower().rstrip(".").split(".") if found else [""]
     return labels[-1] in _NOBODYS or (labels[-2:-1] == ["example"] and labels[-1] in {"com", "net", "org"})

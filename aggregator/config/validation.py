@@ -1,4 +1,4 @@
-"""What no single table can know: duplicates, and names that one table has from another.
+"""Checks across tables (duplicates, references), warnings, and the words for errors of types.
 
 The checks read the raw document, so that they find what they can even where other parts of it are wrong.
 """
@@ -53,7 +53,7 @@ _POLITE = timedelta(minutes=5)
 
 
 def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[Finding]:
-    """What is wrong between the tables, and with the files that they name, which are relative to `base`."""
+    """Errors across tables and in the files that they name, which are relative to `base`."""
     yield from _unreadable_stylesheet(raw, base)
     yield from _duplicate_sources(raw, layout)
     yield from _ambiguous_sections(raw, layout)
@@ -64,7 +64,7 @@ def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[
 
 
 def warnings(settings: Configuration) -> Iterator[Finding]:
-    """What is allowed and probably not meant."""
+    """What is valid but probably not intended."""
     if not settings.sources and not settings.subscriptions:
         yield (), "no [[sources]]: nothing is followed; add one with: aggregator add URL"
     elif settings.sources and not any(source.enabled for source in settings.sources):
@@ -88,7 +88,7 @@ def warnings(settings: Configuration) -> Iterator[Finding]:
 
 
 def comparable(url: str) -> str:
-    """What two addresses of the same feed have in common: without scheme, ``www.``, default port, final slash."""
+    """A key that is equal for addresses of the same feed: no scheme, ``www.``, default port or final slash."""
     parts = urlsplit(url.strip())
     host = (parts.hostname or "").rstrip(".").removeprefix("www.")
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
@@ -262,7 +262,7 @@ def _crossed_intervals(raw: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _blocked(settings: Configuration) -> Iterator[Finding]:
-    """Sources at addresses that polls are not allowed to connect to; names are not resolved."""
+    """Warns of sources whose literal addresses polls may not connect to; names are not resolved."""
     allowed = [ipaddress.ip_network(network) for network in settings.polling.allow_private_addresses]
     for index, source in enumerate(settings.sources):
         host = _host(source.url)
@@ -274,7 +274,7 @@ def _blocked(settings: Configuration) -> Iterator[Finding]:
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that `host` certainly is: ``localhost``, or an address in any notation that systems accept."""
+    """The IP address of `host` if that is ``localhost`` or a literal in any notation that systems accept."""
     name = unicodedata.normalize("NFKC", host).lower().rstrip(".").partition("%")[0]
     if name == "localhost" or name.endswith(".localhost"):
         return ipaddress.IPv4Address("127.0.0.1")
@@ -316,7 +316,7 @@ def _host(url: str) -> str:
 
 
 def _is_local(host: str) -> bool:
-    """Whether the host is certainly on one's own machine or network."""
+    """Whether `host` is known to be on this machine or a private network."""
     address = _literal(host)
     if address is None:
         return host.endswith((".local", ".internal"))
@@ -324,7 +324,7 @@ def _is_local(host: str) -> bool:
 
 
 def problems(error: ValidationError, *, file: str, layout: Layout) -> list[Problem]:
-    """Each thing that is wrong, with its line and key."""
+    """The problems of a pydantic error, each with its line and key."""
     return [_problem(detail, file=file, layout=layout) for detail in error.errors(include_url=False)]
 
 

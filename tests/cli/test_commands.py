@@ -149,7 +149,7 @@ def test_status_names_what_is_wrong(rows: Rows, run: Run) -> None:
     code, out, _ = run("status")
     assert code == 0
     assert "http-500" in out
-    assert "It is asked again, less and less often." in " ".join(out.split())
+    assert "polled again at growing intervals" in " ".join(out.split())
     assert "3 sources, 3 items" in out
 
 
@@ -291,3 +291,38 @@ def test_sources_are_polled_and_removed_by_name(run: Run, site: Path) -> None:
     code, _, err = run("poll", "http://name:s3cr3t@127.0.0.9:99999/")
     assert code == 1
     assert "s3cr3t" not in err
+
+
+@pytest.fixture(scope="module")
+def secretive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A configuration whose addresses have secrets in all their parts; one works, one fails, one redirects."""
+    directory = tmp_path_factory.mktemp("secretive")
+    config = directory / "config.toml"
+    with Origin() as origin, Origin("127.0.0.2") as other, Origin("127.0.0.3") as third:
+        good = origin.on("/s3cr3t/feed", Answer(body=rss("One comet", feed="One", site="http://w.example")))
+        bad = other.on("/feed", Answer(status=500)).replace("//", "//name:s3cr3t@") + "?key=s3cr3t"
+        moved = third.on("/a", Answer(status=302, headers={"Location": "http://127.0.0.1:1/?auth=s3cr3t"}))
+        (directory / "good.url").write_text(f"{good}?token=s3cr3t")
+        text = config_text(bad, f"{moved}?sig=s3cr3t", interval="1h").replace('max_interval = "1s"', "")
+        config.write_text(f'{text}\n[[sources]]\nurl_file = "good.url"\n')
+        yield config
+
+
+def test_no_command_shows_a_secret(secretive: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = ["--config", str(secretive)]
+    said = ""
+    for command in (
+        *(["check"], ["poll"], ["poll", "--all"], ["status"], ["status", "--json"], ["list", "latest", "--json"]),
+        *(["export"], ["search", "comet"], ["publish", str(tmp_path / "www")], ["check", "--backtest", "1d"]),
+        *(["remove", "http://127.0.0.9/?token=other"], ["poll", "nobody"], ["stories", "--min-sources", "1", "--json"]),
+    ):
+        run_command([*config, *command])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        said += out + err
+    assert "One comet" in said, said
+    assert "http-500" in said
+    assert "s3cr3t" not in said
+    for path in (tmp_path / "www").rglob("*"):
+        if path.is_file() and path.suffix not in {".gz", ".br", ".zst"}:
+            assert b"s3cr3t" not in path.read_bytes(), path

@@ -141,3 +141,12 @@ def test_argument_bytes_that_are_no_text_are_refused(config: Path) -> None:
     done = run(config, "search", os.fsdecode(b"\xff\xfe"), environ={"LC_ALL": "C.UTF-8"})
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: ")
+
+
+def test_arguments_are_read_in_the_encoding_of_the_locale(config: Path) -> None:
+    """`search zählt` typed in a terminal of ISO-8859-1."""
+    code = "import sys; from aggregator.cli import main; main(sys.argv[1:])"
+    environ = {**os.environ, "AGGREGATOR_LOCALE_ENCODING": "iso8859-1", "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, "-c", code, "--config", str(config), "search", os.fsdecode("zählt".encode("latin-1"))]
+    done = subprocess.run(command, capture_output=True, check=False, env=environ)
+    assert "Größe" in done.stdout.decode("latin-1"), done.stderr

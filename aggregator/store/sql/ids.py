@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from aggregator.model.redact import public_url
 from aggregator.model.slug import slugify
 
 #: 36 ** 13 > 2 ** 63, so every id has this many characters and sorts as its number does
@@ -91,7 +92,7 @@ def slug_of(url: str, name: str | None) -> str:
     """The slug a source would like to have: from its name, else from its address."""
     if name:
         return slugify(name)
-    parts = urlsplit(url)
+    parts = urlsplit(public_url(url))
     host = re.sub(r"^(www|feeds?|rss)\.", "", parts.hostname or "")
     path = re.sub(r"\.(xml|rss|atom|rdf|json)$|\b(rss|feeds?|index|atom)\b", "", parts.path)
     return slugify(f"{host} {path}")
