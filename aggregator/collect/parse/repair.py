@@ -36,6 +36,8 @@ _ENTRY_END = re.compile(r"</(?:[\w-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 _ENTRY_START = re.compile(r"<(?:[\w-]+:)?(?:item|entry)[\s>/]", re.IGNORECASE)
 #: comments are taken with what is in them
 _TAG = re.compile(r"<!--.*?-->|<(/?)([A-Za-z_][\w.:-]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", re.DOTALL)
+#: of what stands before the first entry, and is looked at for elements that are open there
+_MAX_HEAD_CHARS = 32 * 1024
 _NESTED_START = re.compile(r"<!\[CDATA\[(?:\s*<!\[CDATA\[)+")
 _NESTED_END = re.compile(r"\]\]>(?:\s*\]\]>|\]\]<!\[CDATA\[>\]\]>)+|\]\]\]\]><!\[CDATA\[>\]\]>")
 _TAG_END = re.compile(r"\s*>")
@@ -207,7 +209,7 @@ def _closed_behind_last_entry(body: str) -> str:
     pieces = [*pieces[:end], pieces[end][: last.end()]]
     entry = _ENTRY_START.search("".join(pieces[::2]))
     opened: list[str] = []
-    for closing, name, empty in _TAG.findall("".join(pieces[::2])[: entry.start()] if entry else ""):
+    for closing, name, empty in _TAG.findall("".join(pieces[::2])[: entry.start()][:_MAX_HEAD_CHARS] if entry else ""):
         if not closing and not empty:
             opened.append(name)
         elif closing and name in opened:

@@ -55,6 +55,8 @@ _CLOSING_TAG, _PICTURE = re.compile(r"</\w+>"), re.compile(r"<img\s[^<>]*src=", 
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 _NAME_TOKEN = re.compile(r"</?([A-Za-z_][\w.-]*):|\s([A-Za-z_][\w.-]*):[\w.-]+\s*=")
 _ROOT = re.compile(r"<[A-Za-z_][\w.:-]*")
+#: of a text that is looked at to tell whether it is HTML
+_LOOK_CHARS = 4096
 _UNBOUND_PREFIX = errors.codes[errors.XML_ERROR_UNBOUND_PREFIX]
 _NOTHING: Rules = {}
 
@@ -339,6 +341,7 @@ def _looks_like_html(value: str) -> bool:
     """Whether a text has end tags, pictures or character references, and no others than those of HTML."""
     if "&" not in value and "<" not in value:
         return False
+    value = value[:_LOOK_CHARS]
     if not (_CLOSING_TAG.search(value) or _ENTITY.search(value) or _PICTURE.search(value)):
         return False
     return all(f"{name};" in html.entities.html5 for name in re.findall(r"&([a-zA-Z]\w*);", value)) and not re.sub(
