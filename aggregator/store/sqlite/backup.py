@@ -82,7 +82,8 @@ def copy(source: Path, path: Path) -> None:
         except StoreUnusable as error:  # the store was read without an error: it is the copy that is bad
             raise StoreUnavailable(f"the copy for {path} cannot be verified: {error}") from error
         # among the files of the store it is the daemon's, whoever has made it
-        _belong_to(temporary, source if path.is_relative_to(source.parent) else path.parent)
+        is_ours = path.resolve().is_relative_to(source.resolve().parent)
+        _belong_to(temporary, source if is_ours else path.parent)
         _put(temporary, path)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error}") from error
