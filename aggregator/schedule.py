@@ -24,7 +24,7 @@ from aggregator.clock import wall
 log = logging.getLogger(__name__)
 
 #: how often the wall clock is compared with the monotonic one
-CLOCK_CHECK = timedelta(seconds=5)
+CLOCK_CHECK = timedelta(seconds=15)
 #: a wall clock that goes back by more than this stops every timer that is based on it
 CLOCK_STEP_S = 2.0
 

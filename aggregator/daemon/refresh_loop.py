@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 #: lists grow old by themselves: windows move on
 EVERY = timedelta(seconds=60)
+#: where nothing is new: so much of a core for keeping up with the time, and how old lists may grow for it
+IDLE_SHARE = 0.0005
+IDLE_AT_MOST = timedelta(minutes=5)
 #: readers do not see lists change more often than this, however fast items come
 INTERVAL = timedelta(seconds=4)
 #: refreshing may take at most this share of a core, unless that would make lists wait for longer than the time; while
@@ -90,7 +93,7 @@ class RefreshLoop:
                 continue
             await self._pause(pause_s(used_s))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), EVERY.total_seconds())
+                await asyncio.wait_for(self._wanted.wait(), idle_s(used_s))
 
     def _run(self, now: datetime) -> None:
         self._waiting = False
@@ -134,6 +137,11 @@ def pause_s(used_s: float) -> float:
 def backlog_pause_s(used_s: float) -> float:
     """The same while items wait to be decided about."""
     return min(PAUSE_AT_MOST.total_seconds(), used_s * (1 / BACKLOG_SHARE - 1))
+
+
+def idle_s(used_s: float) -> float:
+    """How long to wait for something new after a refresh that took so much of a core."""
+    return min(IDLE_AT_MOST.total_seconds(), max(EVERY.total_seconds(), used_s / IDLE_SHARE))
 
 
 def _cpu_s(step: Callable[[datetime], object], now: datetime) -> float:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from aggregator.daemon.refresh_loop import PAUSE_AT_MOST, SHARE, RefreshLoop, backlog_pause_s, pause_s
+from aggregator.daemon.refresh_loop import PAUSE_AT_MOST, SHARE, RefreshLoop, backlog_pause_s, idle_s, pause_s
 from aggregator.errors import StoreUnavailable
 from aggregator.refresh import Refreshed, Refresher
 
@@ -75,3 +75,9 @@ def test_while_items_wait_it_goes_on_with_half_a_core() -> None:
     assert pauses[2] < pauses[1] == pauses[3] == 4.0
     assert backlog_pause_s(1.5) == 1.5
     assert loop.compared == timedelta(hours=30)
+
+
+def test_lists_of_a_quiet_site_are_made_again_within_minutes() -> None:
+    assert idle_s(0.0) == 60
+    assert idle_s(0.1) == 200
+    assert idle_s(30.0) == 300

@@ -34,6 +34,8 @@ _MOST_WAITING: Final = 64
 _MOST_SUBSCRIBERS: Final = 5000
 #: looking for changes may take at most this share of the time
 _SHARE: Final = 0.1
+#: how often it is looked whether a hub has been named
+_WITHOUT_HUB_S: Final = 30.0
 _GONE: Final = 410
 #: the first second try, growing threefold to the longest; a subscriber who fails that often is forgotten
 _RETRY: Final = timedelta(seconds=15)
@@ -139,7 +141,9 @@ class Hub:
                 _log.warning("nobody told, the store cannot be read", extra={"why": error})
             except Exception:  # noqa: BLE001  # the edge of a job: a round that fails must not end those to come
                 _log.exception("round of the hub failed")
-            await asyncio.sleep(max(every_s, (clock() - began) * (1 / _SHARE - 1)))
+            # without a hub there is nobody to tell, until a reload names one
+            shortest_s = every_s if self._rendering().site.hub else max(every_s, _WITHOUT_HUB_S)
+            await asyncio.sleep(max(shortest_s, (clock() - began) * (1 / _SHARE - 1)))
 
     async def _look(self) -> None:
         site = self._rendering()
