@@ -91,7 +91,11 @@ class RawOracle:
         """The entry that somebody else has read like this; None if no document has it."""
         seen = sighting(guid, link, title)
         known = seen if seen in self._parent else self._by_key.get(seen.key)
-        return None if known is None else self.root(known)
+        if known is not None:
+            return self.root(known)
+        # the title has been cut or repaired: what it is named by tells, where that names one entry
+        roots = {self.root(one) for one in self._parent if seen.key[0] and one.key[0] == seen.key[0]}
+        return roots.pop() if len(roots) == 1 else None
 
     def root(self, one: Sighting) -> Sighting:
         """The sighting that stands for its entry."""
@@ -183,7 +187,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _number(link: str) -> tuple[str, str] | None:
-    found = [number for number in _NUMBER.findall(link) if not _DATE.match(number)]
+    found = [number for number in _NUMBER.findall(link) if not (_DATE.match(number) or number.endswith("000"))]
     return (urlsplit(link).netloc.removeprefix("www."), found[-1]) if found else None
 
 

@@ -403,6 +403,28 @@ def test_a_headline_and_a_section_that_change_while_the_number_in_the_query_stay
     assert len(memory.announced) == 1
 
 
+def test_a_number_of_a_headline_is_no_number_of_an_entry() -> None:
+    memory = Memory()
+    for title in ("cuts to affect 100000 workers", "storm leaves 100000 without power"):
+        link = f"https://example.org/news/{title.replace(' ', '-')}"
+        memory.poll(story(1, guid=link, link=link, title=title))
+    assert len(memory.announced) == 2
+
+
+def test_an_episode_that_moved_keeps_its_full_hour_but_not_its_notes() -> None:
+    memory = Memory()
+    at = NOW.replace(hour=9)
+    for host in "ab":
+        memory.poll(
+            replace(
+                story(1, guid=f"urn:{host}", link=f"https://{host}.example/{host}1", title="Duplicity, part two"),
+                text=f"Notes as {host} has them",
+                published=at,
+            )
+        )
+    assert len(memory.announced) == 1
+
+
 def test_a_move_of_host_with_the_same_paths() -> None:
     memory = Memory()
     for host in ("old.example", "new.example"):

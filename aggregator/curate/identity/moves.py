@@ -27,8 +27,8 @@ __all__ = ["Candidate", "moved_entries", "number_key", "title_key"]
 
 #: publishers round times when they move
 SAME_TIME = timedelta(minutes=1)
-#: headlines are rewritten within days
-REWRITTEN_WITHIN = timedelta(days=7)
+#: what is listed again under another headline has not been away for longer
+REWRITTEN_WITHIN = timedelta(days=60)
 #: of a document at least so many entries, and this share, have to have moved for it to count as a move of all
 MANY_MOVED, MOVED_SHARE = 3, 0.5
 #: shorter numbers are places in a list, years, days
@@ -61,6 +61,7 @@ def number_key(link: str | None) -> str | None:
         return None
     parts = urlsplit(link)
     found = [number for number in _LONG_NUMBER.findall(f"{parts.path}?{parts.query}") if not _DATE.fullmatch(number)]
+    found = [number for number in found if not number.endswith("000")]  # "100,000 jobs" in a headline
     return f"{parts.netloc} {found[-1]}" if found else None
 
 
@@ -91,24 +92,27 @@ def _by_title(
     for place, each in unknown.items():
         key = title_key(each.parsed.title)
         others = [entry for entry in by_title.get(key, ()) if entry.entry_id not in claimed] if key else []
-        certain = next((entry for entry in others if _is_same_time(each, entry) or _is_same_path(each, entry)), None)
+        is_only = len(others) == 1 and titles[key] == 1
+        certain = next(
+            (one for one in others if _is_same_time(each, one, is_only=is_only) or _is_same_path(each, one)), None
+        )
         if certain is not None:
             claimed.add(certain.entry_id)
             likely.append((place, certain))
             yield place, certain
-        elif len(others) == 1 and titles[key] == 1 and _is_republished(each, others[0]):
+        elif is_only and _is_republished(each, others[0]):
             likely.append((place, others[0]))
     if len(likely) >= max(MANY_MOVED, MOVED_SHARE * document_size):
         yield from likely
 
 
-def _is_same_time(each: Candidate, entry: KnownEntry) -> bool:
-    """Both claim the same time; where that is only a day, the texts have to be the same as well."""
+def _is_same_time(each: Candidate, entry: KnownEntry, *, is_only: bool) -> bool:
+    """Both claim the same time; where that may be a day only, with the same text, or as the only one of its title."""
     claimed = each.parsed.published
     if claimed is None or abs(claimed - entry.published) > SAME_TIME:
         return False
     is_hour = claimed.minute == claimed.second == 0
-    return not is_hour or _is_same_text(each, entry)
+    return not is_hour or is_only or _is_same_text(each, entry)
 
 
 def _is_same_text(each: Candidate, entry: KnownEntry) -> bool:
