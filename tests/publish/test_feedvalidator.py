@@ -23,8 +23,9 @@ pytestmark = pytest.mark.skipif(
     not SOURCE, reason="needs FEEDVALIDATOR_SRC, a checkout of the W3C feed validator (github.com/w3c/feedvalidator)"
 )
 
-#: the one thing it says of every feed with a namespace of its own
-ACCEPTED = {"UnknownNamespace"}
+#: what it says of every feed with a namespace of its own; and what Apple's directory wants of the channel of a podcast,
+#: wherever an episode stands with its duration: the category, the owner and the rating of other people's programmes
+ACCEPTED = {"UnknownNamespace", "MissingItunesElement", "MissingItunesEmail"}
 #: of a process of its own: the validator is somebody else's code, with warnings of its own
 SCRIPT = """
 import json, sys

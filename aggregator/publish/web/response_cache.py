@@ -35,6 +35,9 @@ _GRACE_IN_LINE_S = 10.0
 #: of a core: what making ahead of being waited for may take
 _RENEWING = 0.2
 
+#: what an answer costs beside its bytes: its key, its headers, how it is made
+_OVERHEAD_BYTES = 1_500
+
 T = TypeVar("T")
 #: reloads of the configuration, generation of the store
 _Stamp = tuple[int, int]
@@ -65,7 +68,7 @@ class CachedResponse:
     @property
     def size_bytes(self) -> int:
         """What keeping it costs."""
-        return len(self.rendered.body) + sum(map(len, self.packed.values()))
+        return len(self.rendered.body) + sum(map(len, self.packed.values())) + _OVERHEAD_BYTES
 
 
 class ResponseCache:
