@@ -192,6 +192,7 @@ def text_rules(value: str, got: Facts, document: Document) -> str | None:
         "text is text: what looks like an entity is shown as written": words(value.replace("&", "&amp;"))
         in "".join(shown),
         "what is inside a frame or an object is in place of it, not of the article": is_within_frame(value, document),
+        "a picture in a category has a title of its own": re.search(rb"<category>[^<]*<image>", document.body),
         "what is embedded becomes a link": any(
             tag in html.unescape(document.body.decode("utf-8", "replace")) for tag in ("<iframe", "<embed")
         ),
