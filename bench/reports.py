@@ -28,6 +28,7 @@ from aggregator.collect.parse import TwoTierParsePool
 from aggregator.collect.poll import Poller
 from aggregator.model import Item, ParsedEntry, Scope, Subscription, Verdict
 from aggregator.publish import opml
+from aggregator.refresh import CurateOptions, Refresher
 from aggregator.store import open_store
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -201,6 +202,7 @@ async def follow(folder: Path, names: Sequence[str], server: _Server, parser: Tw
         urls = [server.put(path, found[0]) for path, found in served]
         store.sync_sources([Subscription(url=url) for url in urls], now=now)
         fetcher = Fetcher(FetchLimits(), Guard(("127.0.0.0/8",)), "bench (+https://example.org)")
+        refresher = Refresher(store, CurateOptions())
         poller = Poller(store, fetcher, parser, Policy(), lambda _source, _entry: Verdict(), lambda: now)
         try:
             for number in range(max(len(found) for _, found in served)):
@@ -210,6 +212,7 @@ async def follow(folder: Path, names: Sequence[str], server: _Server, parser: Tw
                 polled = [one for lease in leases for one in await poller.poll(lease)]
                 seen.entries = [entry.parsed for one in polled for entry in one.result.entries]
                 seen.warnings |= {warning for one in polled for warning in one.result.warnings}
+                await asyncio.to_thread(refresher.run, now)
                 now += STEP
             seen.items = store.latest(Scope(), limit=0)
         finally:
