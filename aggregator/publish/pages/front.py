@@ -23,7 +23,7 @@ __all__ = ["Desk", "FrontPage", "Opening", "Used", "compose_front", "compose_ope
 SECONDS: Final = 3
 BRIEFS: Final = 9
 DESK_BRIEFS: Final = 3
-LATEST: Final = 12
+LATEST: Final = 10
 #: sections that are shown with all their places; of more each shows fewer, and so many at most
 FULL_DESKS: Final = 9
 MAX_DESKS: Final = 18
