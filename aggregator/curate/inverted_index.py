@@ -86,7 +86,7 @@ SEARCHED_BY = 32
 LOOKED_AT = 150
 LOOKED_AT_IN_ALL = 500
 #: a wide search, for what is alike at all: words that up to this share of items have, and more places
-WIDE_SHARE, WIDE_SEARCHED_BY, WIDE_LOOKED_AT, WIDE_LOOKED_AT_IN_ALL = 0.10, 64, 300, 1_500
+WIDE_SHARE, WIDE_SEARCHED_BY, WIDE_LOOKED_AT, WIDE_LOOKED_AT_IN_ALL = 0.10, 32, 60, 400
 #: sharing one rare word is chance
 SHARED_AT_LEAST = 2
 #: an answer has no more than this many items

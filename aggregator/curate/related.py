@@ -29,7 +29,7 @@ WRITTEN_IN_PAIRS = frozenset(
     {"zh", "ja", "ko", "th", "lo", "my", "km", "zho", "jpn", "kor", "tha", "lao", "mya", "khm"}
 )
 #: the second tier fills the places of a page that the first leaves empty, from this score on, from so many candidates
-PLACES, FLOOR_MORE, FLOOR_MORE_PAIRS, COMPARED_MORE = 10, 0.03, 0.02, 80
+PLACES, FLOOR_MORE, FLOOR_MORE_PAIRS, COMPARED_MORE = 10, 0.03, 0.02, 30
 PER_SOURCE = 2
 #: pairs of one new item
 MOST = 20
