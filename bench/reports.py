@@ -20,12 +20,15 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aggregator.collect.cadence import Policy
+from aggregator.collect.discover import discover
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.collect.poll import Poller
+from aggregator.errors import ParseError
 from aggregator.model import Item, ParsedEntry, Scope, Subscription, Verdict
 from aggregator.publish import opml
 from aggregator.refresh import CurateOptions, Refresher
@@ -44,6 +47,8 @@ class Seen:
     #: all that is shown
     items: list[Item] = field(default_factory=list)
     warnings: set[str] = field(default_factory=set)
+    #: the paths that were asked for, in order
+    asked: list[str] = field(default_factory=list)
 
     @property
     def html(self) -> str:
@@ -51,6 +56,8 @@ class Seen:
         return "\n".join(entry.summary_html + entry.content_html for entry in self.entries)
 
 
+#: case, expectation, expected, seen
+Row = tuple[str, str, object, object]
 #: what is expected, and what of it was seen (equal where it is met)
 Expectation = tuple[str, object, Callable[[Seen], object]]
 
@@ -116,6 +123,7 @@ CASES: dict[tuple[str, ...], list[Expectation]] = {
     ("20-platform-move/feed.xml",): [shown(5)],
     ("21-release-feed-one-link/all.xml",): [shown(3)],
     ("21-release-feed-one-link/feed.xml",): [shown(3)],
+    ("22-tag-again/atom.xml",): [shown(1), holds("the new words, dated anew", lambda s: s.items[0].text.startswith("The real seventh") and s.items[0].updated > NOW)],
     ("23-slug-in-guid/feed.xml",): [shown(1)],
     ("24-http-https-guid/feed.xml",): [shown(5)],
     ("25-updated-moves/atom.xml",): [shown(5)],
@@ -144,13 +152,42 @@ CASES: dict[tuple[str, ...], list[Expectation]] = {
     ("series/double-encoded/cp1252.xml",): [holds("an apostrophe", lambda s: "DBM\u2019s" in s.entries[0].title)],
     ("series/double-encoded/latin1.xml",): [holds("an apostrophe", lambda s: "Claude\u2019s" in s.entries[0].title)],
     ("series/guid-with-host/*",): [shown(2)],
+    ("series/host-migration/*",): [shown(5)],
     ("series/slug-moved/*",): [shown(1)],
 }  # fmt: skip
-#: of the OPML lists: (sections, feeds, dropped), or fewer where not all is told
-LISTS = {"a.opml": (21, 2), "b-doctype.opml": (1, 0), "d-utf16label.opml": (1, 0), "e-latin1.opml": (1, 0)}
+#: of the OPML lists: (feeds, dropped); of what is none, what is said of it
+LISTS: dict[str, tuple[int, int] | str] = {
+    "a.opml": (21, 2),
+    "b-doctype.opml": (1, 0),
+    "c-bom.opml": (1, 0),
+    "d-utf16label.opml": (1, 0),
+    "e-latin1.opml": (1, 0),
+    "f-entities.opml": (1, 0),
+    "g-unclosed.opml": (1, 0),
+    "h-html.opml": "is <html>, not <opml>",
+}
+#: pages → the first feed that they declare; none: said so
+PAGES = {
+    "30-discovery/a-json.html": "feed.json",
+    "30-discovery/b-xml.html": "feed.xml",
+    "30-discovery/c-textxml.html": "feed.xml",
+    "30-discovery/f-body.html": "",
+    "30-discovery/n-linkheader.html": "feed.xml",
+    "30-discovery/p-big.html": "feed.xml",
+    "30-discovery/r-postcomments.html": "feed.xml",
+    "32-youtube-handle-page/handle.html": "feed.xml",
+}
+MOVED = b"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel><title>Brass</title>
+<itunes:new-feed-url>http://127.0.0.1:%d/moved/new.xml</itunes:new-feed-url>
+<item><title>The tuba</title><guid>t1</guid><link>https://brass.example/tuba</link></item></channel></rss>"""
+#: polls until an address that a feed names of itself has been named for a week
+MOVED_AFTER = 30
 
 
-class _Server(ThreadingHTTPServer):
+_TYPES = {".json": "application/json", ".html": "text/html"}
+
+
+class LoopbackServer(ThreadingHTTPServer):
     """Serves what `put` was given last for a path."""
 
     daemon_threads = True
@@ -158,11 +195,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, tuple[dict[str, str], bytes]] = {}
+        self.asked: list[str] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def put(self, path: str, file: Path) -> str:
         """The address at which `file` is served from now on."""
-        headers = {"Content-Type": "application/json" if file.suffix == ".json" else "application/xml"}
+        headers = {"Content-Type": _TYPES.get(file.suffix, "application/xml")}
         beside = file.with_name(f"{file.name}.headers")
         if beside.exists():
             headers |= json.loads(beside.read_text())
@@ -172,7 +210,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        headers, body = self.server.answers.get(self.path, ({}, b""))  # type: ignore[attr-defined] # a _Server
+        self.server.asked.append(self.path)  # type: ignore[attr-defined] # a LoopbackServer
+        headers, body = self.server.answers.get(self.path, ({}, b""))  # type: ignore[attr-defined] # a LoopbackServer
         self.send_response(200 if headers else 404)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -193,59 +232,99 @@ def steps(folder: Path, name: str) -> list[Path]:
     return [path] if path.exists() else numbered
 
 
-async def follow(folder: Path, names: Sequence[str], server: _Server, parser: TwoTierParsePool) -> Seen:
-    """Polls the feeds, each as often as it has files."""
+async def follow(
+    folder: Path, names: Sequence[str], server: LoopbackServer, parser: TwoTierParsePool, *, polls: int = 0
+) -> Seen:
+    """Polls the feeds, each as often as it has files, and at least so many times."""
     seen, now = Seen(), NOW
+    server.asked.clear()
     served = [(name.replace("/*", "/series.xml"), steps(folder, name)) for name in names]
     with tempfile.TemporaryDirectory() as scratch:
         store = open_store("sqlite:reports.db", base=Path(scratch))
         urls = [server.put(path, found[0]) for path, found in served]
         store.sync_sources([Subscription(url=url) for url in urls], now=now)
-        fetcher = Fetcher(FetchLimits(), Guard(("127.0.0.0/8",)), "bench (+https://example.org)")
+        fetcher = _fetcher()
         refresher = Refresher(store, CurateOptions())
         poller = Poller(store, fetcher, parser, Policy(), lambda _source, _entry: Verdict(), lambda: now)
         try:
-            for number in range(max(len(found) for _, found in served)):
+            for number in range(max(polls, *(len(found) for _, found in served))):
                 for path, found in served:
                     server.put(path, found[min(number, len(found) - 1)])
-                leases = store.claim(now=now, limit=10, lease=timedelta(minutes=5), force=True)
+                # all are on one host, of which a claim gives one by itself
+                leases = store.claim(
+                    now=now, limit=len(served), lease=timedelta(minutes=5), per_host=len(served), force=True
+                )
                 polled = [one for lease in leases for one in await poller.poll(lease)]
                 seen.entries = [entry.parsed for one in polled for entry in one.result.entries]
                 seen.warnings |= {warning for one in polled for warning in one.result.warnings}
                 await asyncio.to_thread(refresher.run, now)
                 now += STEP
-            seen.items = store.latest(Scope(), limit=0)
+            seen.items, seen.asked = store.latest(Scope(), limit=0), list(server.asked)
         finally:
             await fetcher.close()
             store.close()
     return seen
 
 
-async def check(folder: Path, only: str) -> Iterator[tuple[str, str, object, object]]:
-    """(case, expectation, expected, seen) of all cases whose name begins so."""
-    server, parser = _Server(), TwoTierParsePool(count=1)
-    rows: list[tuple[str, str, object, object]] = []
+def _fetcher() -> Fetcher:
+    return Fetcher(FetchLimits(), Guard(("127.0.0.0/8",)), "bench (+https://example.org)")
+
+
+async def check(folder: Path, only: str) -> list[Row]:
+    """All cases whose name begins so."""
+    server, parser = LoopbackServer(), TwoTierParsePool(count=1)
+    rows: list[Row] = []
     try:
         for names, expectations in CASES.items():
             if names[0].startswith(only):
                 seen = await follow(folder, names, server, parser)
                 rows += [(" + ".join(names), words, right, look(seen)) for words, right, look in expectations]
+        if "new-feed-url".startswith(only):
+            rows += await check_move(server, parser)
+        rows += [await check_page(folder, name, server, parser) for name in PAGES if name.startswith(only)]
     finally:
         await parser.close()
         server.shutdown()
-    return iter(rows)
+    return rows
 
 
-def check_lists(folder: Path) -> Iterator[tuple[str, str, object, object]]:
-    """The same of the lists of feeds."""
-    for name, (feeds, dropped) in LISTS.items():
-        found = opml.parse((folder / "31-opml" / name).read_bytes())
-        yield (
-            f"31-opml/{name}",
-            f"{feeds} feeds, {dropped} told",
-            (feeds, dropped),
-            (len(found.feeds), len(found.dropped)),
-        )
+async def check_move(server: LoopbackServer, parser: TwoTierParsePool) -> list[Row]:
+    """A feed that names another address of itself is followed there after a week, and its entries stay what they are."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "moved"
+        folder.mkdir()
+        for name in ("old.xml", "new.xml"):
+            (folder / name).write_bytes(MOVED % server.server_port)
+        server.put("moved/new.xml", folder / "new.xml")
+        seen = await follow(Path(scratch), ["moved/old.xml"], server, parser, polls=MOVED_AFTER)
+    asked = [path.rpartition("/")[2] for path in (seen.asked[0], seen.asked[-1])]
+    return [
+        ("new-feed-url", "followed after a week", ["old.xml", "new.xml"], asked),
+        ("new-feed-url", "1 items", 1, len(seen.items)),
+    ]
+
+
+async def check_page(folder: Path, name: str, server: LoopbackServer, parser: TwoTierParsePool) -> Row:
+    """The feed that is found by the address of a page."""
+    fetcher = _fetcher()
+    try:
+        found = await discover(fetcher, parser, server.put(name, folder / name))
+    finally:
+        await fetcher.close()
+    first = urlsplit(found[0].url).path.rpartition("/")[2] if found else ""
+    return name, f"feed of the page: {PAGES[name] or 'none'}", PAGES[name], first
+
+
+def check_lists(folder: Path) -> Iterator[Row]:
+    """The lists of feeds."""
+    for name, right in LISTS.items():
+        seen: tuple[int, int] | str
+        try:
+            found = opml.parse((folder / "31-opml" / name).read_bytes())
+            seen = len(found.feeds), len(found.dropped)
+        except ParseError as error:
+            seen = str(error)
+        yield f"31-opml/{name}", f"(feeds, dropped): {right}", right, seen
 
 
 def main() -> int:
