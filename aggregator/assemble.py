@@ -11,6 +11,7 @@ settings ─┬─ store
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,6 +30,7 @@ from aggregator.model import ParsedEntry, PollResult, Source, Verdict
 from aggregator.store import PollChanges, Store, is_postgresql, open_store
 
 if TYPE_CHECKING:
+    from aggregator.collect.articles import ArticleReader
     from aggregator.collect.cadence import Policy
     from aggregator.collect.fetch import Fetcher, SupportsGet
     from aggregator.collect.guard import Guard
@@ -74,6 +76,10 @@ def user_agent(settings: Settings) -> str:
 
 def fetcher(settings: Settings, clock: Clock) -> Fetcher:
     """The way to the web, within ``[polling]``'s limits."""
+    return _fetcher(settings, guard(settings), clock)
+
+
+def _fetcher(settings: Settings, guard: Guard, clock: Clock, *, max_hops: int = 10) -> Fetcher:
     from aggregator.collect.fetch import Fetcher, FetchLimits
 
     polling = settings.polling
@@ -84,8 +90,9 @@ def fetcher(settings: Settings, clock: Clock) -> Fetcher:
         connect=min(standard.connect, polling.timeout),
         silence=min(standard.silence, polling.timeout),
         max_size_bytes=polling.max_size,
+        max_hops=max_hops,
     )
-    return Fetcher(limits, guard(settings), user_agent(settings), clock=clock)
+    return Fetcher(limits, guard, user_agent(settings), clock=clock)
 
 
 def guard(settings: Settings) -> Guard:
@@ -145,6 +152,7 @@ def poller(
     from aggregator.collect.fetch import OwnHeaders
     from aggregator.collect.poll import Poller
 
+    fetched = fetched_in_full(settings)
     own = {one.url: OwnHeaders(url=one.url, fields=one.own_headers) for one in settings.sources if one.own_headers}
     histories = {one.url: one.history for one in settings.sources if one.history is not None}
     return Poller(
@@ -157,6 +165,31 @@ def poller(
         relax=relax,
         own_headers=lambda source: own.get(source.subscription.url),
         history=lambda source: histories.get(source.subscription.url),
+        articles=_articles(settings, fetched, clock) if fetched else None,
+    )
+
+
+def fetched_in_full(settings: Settings) -> frozenset[str]:
+    """The addresses of the sources whose articles are fetched; none where the library is missing."""
+    if importlib.util.find_spec("trafilatura") is None:
+        return frozenset()
+    return frozenset(one.url for one in settings.sources if one.full_text == "fetch")
+
+
+def is_pushed(settings: Settings) -> Callable[[Source], bool]:
+    """Whether hubs are asked to deliver a source: not where a poll fetches the articles of what is new."""
+    fetched = fetched_in_full(settings)
+    return lambda source: source.subscription.url not in fetched
+
+
+def _articles(settings: Settings, fetched: frozenset[str], clock: Clock) -> ArticleReader:
+    from aggregator.collect.articles import ArticleReader
+    from aggregator.collect.guard import Guard
+
+    return ArticleReader(
+        lambda source: source.subscription.url in fetched,
+        public_fetcher=lambda: _fetcher(settings, Guard(), clock),
+        own_fetcher=lambda: _fetcher(settings, guard(settings), clock, max_hops=0),
     )
 
 
@@ -195,6 +228,7 @@ def subscriber(
         clock=clock,
         on_delivered=on_delivered,
         max_body_bytes=settings.polling.max_size,
+        is_pushed=is_pushed(settings),
     )
 
 

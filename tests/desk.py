@@ -11,6 +11,7 @@ from pathlib import Path
 
 from origin import Origin
 
+from aggregator.collect.articles import ArticleReader
 from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import Fetcher, FetchLimits, OwnHeaders
 from aggregator.collect.guard import Guard
@@ -65,6 +66,7 @@ class Desk:
     #: how far back archives are read, and headers of the operator's own
     history: timedelta | None = None
     own_headers: Mapping[str, str] = field(default_factory=dict)
+    articles: ArticleReader | None = None
 
     def follow(self, *subscriptions: Subscription) -> None:
         self.store.sync_sources(subscriptions, now=self.now)
@@ -88,6 +90,7 @@ class Desk:
                 lambda: self.jitter,
                 own_headers=self._own,
                 history=lambda _: self.history,
+                articles=self.articles,
             )
             try:
                 rounds = await asyncio.gather(*(poller.poll(lease) for lease in leases))

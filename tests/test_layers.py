@@ -56,6 +56,7 @@ KNOWN_BY = {
     "rich": {"cli"},
     "regex": {"curate.rules"},
     "yarl": {"curate.identity", "collect.fetch"},
+    "trafilatura": {"collect.parse.article"},
     "ftfy": {"collect.clean.text"},
     "uvloop": {"daemon.runtime"},
     "asyncinotify": {"daemon.reload"},

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from aggregator.collect import decision
 from aggregator.collect.archives import older_document
+from aggregator.collect.articles import ArticleReader
 from aggregator.collect.cadence import Policy
 from aggregator.collect.fetch import NotModified, OwnHeaders, Response, SupportsGet
 from aggregator.collect.group_commit import GroupCommit
@@ -107,7 +108,8 @@ class Poller:
 
     `judge` applies the rules to an entry; `clock` gives the present, in UTC; `jitter` numbers in [0, 1).
     `relax` may put off the next poll of a source that tells us itself what is new; `own_headers` are what the operator
-    has written for a source, `history` how far back its archives are read at its first poll; None for most.
+    has written for a source, `history` how far back its archives are read at its first poll; None for most. `articles`
+    reads the pages that new entries of some sources link to.
     """
 
     def __init__(  # noqa: PLR0917 - its parts, in the order in which they act
@@ -122,6 +124,7 @@ class Poller:
         relax: Callable[[Source, PollResult], PollResult] = lambda _, result: result,
         own_headers: Callable[[Source], OwnHeaders | None] = lambda _: None,
         history: Callable[[Source], timedelta | None] = lambda _: None,
+        articles: ArticleReader | None = None,
     ) -> None:
         self._store = store
         self._fetcher = fetcher
@@ -134,6 +137,7 @@ class Poller:
         self._relax = relax
         self._own_headers = own_headers
         self._history = history
+        self._articles = articles
         #: whether our own network is down; failures counted too early are taken back by whoever watches it
         self.outage = decision.OutageDetector()
         self._fingerprints = FingerprintCache()
@@ -252,6 +256,10 @@ class Poller:
             is_whole=not (answer.delta or answer.truncated or feed.truncated),
         )
         found = replace(found, entries=tuple(self._judged(source, entry) for entry in found.entries))
+        if self._articles is not None and self._articles.is_wanted(source):
+            own = self._own_headers(source)
+            entries = await self._articles.read(source, found.entries, known, parser=self._parser, own=own)
+            found = replace(found, entries=entries)
         return _Read(feed, found, decision.success(poll, answer, feed, found, known, digest))
 
     async def _older(self, source: Source, answer: Response) -> list[ParsedEntry]:

@@ -235,7 +235,7 @@ class SourceTable(Table):
     interval: types.Duration | None = None
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     enabled: bool = True
-    full_text: bool = False
+    full_text: types.FullText = ""
     role: Literal["source", "signal"] = "source"
     #: headers of the operator's own; they may be secrets, and are sent to the origin of `url` only
     headers: types.RequestHeaders = Field(default={}, repr=False)
@@ -254,7 +254,8 @@ class SourceTable(Table):
     def subscription(self) -> Subscription:
         """The Subscription of this table."""
         fields = {field.name for field in dataclasses.fields(Subscription)}
-        return Subscription(**{key: value for key, value in self if key in fields})
+        named = {key: value for key, value in self if key in fields}
+        return Subscription(**{**named, "full_text": bool(self.full_text)})
 
     @property
     def own_headers(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -43,6 +43,15 @@ def _duration(value: object) -> timedelta:
     if isinstance(value, str):
         return duration(value)
     raise ValueError(f'{value!r} is not a duration: write it with its unit, e.g. "{value}s" or "{value}m"')
+
+
+def _full_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "feed" if value else ""
+    if value in {"feed", "fetch"}:
+        return str(value)
+    hint = did_you_mean(value, ("feed", "fetch")) if isinstance(value, str) else ""
+    raise ValueError(f'{value!r} is not "feed" (or true), "fetch" or false{hint}')
 
 
 def _duration_or_never(value: object) -> timedelta | None:
@@ -216,6 +225,8 @@ def _header_value(value: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+#: "": off
+FullText = Annotated[Literal["", "feed", "fetch"], BeforeValidator(_full_text)]
 DurationOrNever = Annotated[timedelta | None, BeforeValidator(_duration_or_never)]
 Size = Annotated[int, BeforeValidator(_size)]
 

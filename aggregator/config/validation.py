@@ -6,6 +6,7 @@ The checks read the raw document, so that they find what they can even where oth
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import ipaddress
 import re
 import socket
@@ -81,6 +82,7 @@ def warnings(settings: Configuration) -> Iterator[Finding]:
         )
     if settings.related.vectors and find_encoder() is None:
         yield ("related", "vectors"), f"{HOW_TO_INSTALL}; until then English is compared by its words alone"
+    yield from _no_extractor(settings)
     yield from _blocked(settings)
     yield from _impolite(settings)
     yield from _overspent(settings)
@@ -258,6 +260,15 @@ def _crossed_intervals(raw: Mapping[str, Any]) -> Iterator[Finding]:
         yield (
             ("polling", key),
             f"polling: min_interval ({duration_text(least)}) is longer than max_interval ({duration_text(most)})",
+        )
+
+
+def _no_extractor(settings: Configuration) -> Iterator[Finding]:
+    fetching = (index for index, source in enumerate(settings.sources) if source.full_text == "fetch")
+    if (first := next(fetching, None)) is not None and importlib.util.find_spec("trafilatura") is None:
+        yield (
+            ("sources", first, "full_text"),
+            'articles are not fetched: what extracts them is not installed: pip install "feed-aggregator[fulltext]"',
         )
 
 

@@ -49,7 +49,10 @@ class WebSub:
     async def take_over(self, settings: Settings) -> None:
         """A new configuration: other rules, another address, other limits."""
         await self.subscriber.take_over(
-            judge=assemble.judge(settings), base=assemble.base(settings), hubs=assemble.hubs(settings, self._clock)
+            judge=assemble.judge(settings),
+            base=assemble.base(settings),
+            hubs=assemble.hubs(settings, self._clock),
+            is_pushed=assemble.is_pushed(settings),
         )
 
     async def stop(self) -> None:

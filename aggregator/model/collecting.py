@@ -28,6 +28,7 @@ class Subscription:
     interval: timedelta | None = None
     weight: float = 1.0
     enabled: bool = True
+    #: its content is shown as a whole, not the summary
     full_text: bool = False
     #: signal: its links count as votes, its items are not shown
     role: Role = "source"
@@ -201,6 +202,8 @@ class Entry:
     #: the targets of its links in the form that is compared across sources (canonical), each once
     outlinks: tuple[str, ...] = ()
     verdict: Verdict = UNTOUCHED
+    #: it is stored and may have the text of its article: a shorter content does not replace what is stored
+    keeps_content: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

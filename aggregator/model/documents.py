@@ -49,6 +49,8 @@ class Document:
     #: fingerprint of the previous document of this feed: entries unchanged since then are left out and counted.
     #: b"": there is none, but one is wanted; None: not even that
     previous: bytes | None = None
+    #: a web page whose article is wanted, not a feed
+    is_article: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

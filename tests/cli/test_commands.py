@@ -22,9 +22,10 @@ from daemon_process import config_text
 from origin import Answer, Origin, rss
 
 from aggregator.cli import run_command
-from aggregator.model import View
+from aggregator.model import Scope, View
 from aggregator.store import open_store
 
+HTML_PAGE = {"Content-Type": "text/html; charset=utf-8"}
 ITEM_KEYS = [
     *("id", "title", "url", "page", "source", "sources", "section", "author", "language", "published", "first_seen"),
     *("views", "likes", "score", "rank_before", "story", "reasons"),
@@ -326,3 +327,27 @@ def test_no_command_shows_a_secret(secretive: Path, capsys: pytest.CaptureFixtur
     for path in (tmp_path / "www").rglob("*"):
         if path.is_file() and path.suffix not in {".gz", ".br", ".zst"}:
             assert b"s3cr3t" not in path.read_bytes(), path
+
+
+def test_poll_fetches_the_articles_of_a_source_that_asks_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paragraph = "The harbour was closed on Tuesday morning after a crane had fallen into the fairway of the port."
+    config = tmp_path / "config.toml"
+    with Origin() as origin:
+        link = origin.on(
+            "/a",
+            Answer(body=f"<article><h1>Harbour</h1><p>{paragraph}</p></article>".encode() * 3, headers=HTML_PAGE),
+        )
+        body = f"<rss version='2.0'><channel><title>A</title><item><title>Harbour</title><link>{link}</link></item>"
+        text = config_text(origin.on("/feed", Answer(body=f"{body}</channel></rss>".encode())))
+        config.write_text(f'{text}full_text = "fetch"\n')
+        assert run_command(["--config", str(config), "poll"]) == 0
+        assert len(origin.asked("/a")) == 1
+    capsys.readouterr()
+    store = open_store("sqlite:aggregator.db", base=tmp_path)
+    try:
+        (item,) = store.latest(Scope(), limit=0)
+    finally:
+        store.close()
+    assert paragraph in item.content_html

@@ -200,6 +200,10 @@ def test_settings_are_frozen() -> None:
         ("[[sources]]\nurl = 'https://'", "not an http or https address"),
         ("[[sources]]\nurl = 'https://a.example:99999/'", "is not an address"),
         ("[[sources]]\nurl = 'https://[::1/'", "is not an address"),
+        (SOURCE + "full_text = 'fech'", "3: sources[0].full_text: 'fech' is not"),
+        (SOURCE + "full_text = 'fetched'", "did you mean 'fetch'?"),
+        (SOURCE + "full_text = 2", '3: sources[0].full_text: 2 is not "feed" (or true), "fetch" or false'),
+        (SOURCE + "fulltext = true", "3: unknown key 'fulltext' in [[sources]]; did you mean 'full_text'?"),
         (SOURCE + "enabled = 'yes'", '3: sources[0].enabled: "yes" must be true or false'),
         (SOURCE + "role = 'signals'", "did you mean 'signal'?"),
         (SOURCE + "weight = 0", "greater than 0"),
@@ -316,6 +320,24 @@ def test_a_rule_ends_in_the_time_zone_of_the_site(until: str, ends: datetime) ->
     rule_table = f"[[rules]]\nmatch = 'title ~ \"x\"'\naction = 'drop'\nuntil = {until}\n"
     (rule,) = config.parse(f"[site]\ntimezone = 'Europe/Berlin'\n{rule_table}").rules_compiled()
     assert rule.until == ends
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("true", "feed"), ("false", ""), ('"feed"', "feed"), ('"fetch"', "fetch")]
+)
+def test_whose_text_is_shown_in_full(written: str, expected: str) -> None:
+    settings = config.parse(f"{SOURCE}full_text = {written}\n")
+    assert settings.sources[0].full_text == expected
+    assert settings.followed()[0].full_text is bool(expected)
+
+
+def test_articles_need_an_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f'{SOURCE}full_text = "fetch"\n'
+    assert not any("fulltext" in warning for warning in warnings(text))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    (problem,) = [one for one in config.parse(text).warnings if "full_text" in str(one.key)]
+    assert 'pip install "feed-aggregator[fulltext]"' in problem.message
+    assert problem.line == 3
 
 
 def test_a_slow_pattern_is_warned_of() -> None:

@@ -15,8 +15,13 @@ __all__ = ["ParsePool", "TwoTierParsePool", "parse_sync"]
 def parse_sync(document: Document) -> ParsedFeed:
     """`document` as a feed, parsed in this process: for the child, for tests, for tools; not for the daemon.
 
-    Raises ParseError; its codes: empty-body, not-a-feed, bad-json, xml-entity, parse-failed.
+    A page (`is_article`) becomes a feed whose only entry is its article; ParseError: no-article, no-extractor. Else
+    raises ParseError; its codes: empty-body, not-a-feed, bad-json, xml-entity, parse-failed.
     """
+    if document.is_article:
+        from aggregator.collect.parse.article import parse_article
+
+        return parse_article(document)
     from aggregator.collect.parse.document import parse_document
 
     return parse_document(document)

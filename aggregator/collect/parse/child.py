@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from aggregator import malloc
-from aggregator.collect.parse.document import parse_document
+from aggregator.collect.parse import parse_sync
 from aggregator.collect.parse.protocol import LENGTHS, PIPE_BYTES, decode_request, encode_error, encode_feed
 from aggregator.errors import ParseError
 
@@ -74,7 +74,7 @@ def _limit_cpu(cpu_s: int) -> None:
 def _answer(header: bytes, body: bytes) -> tuple[bytes, bool]:
     """The answer's frame, and whether this process has run out of memory."""
     try:
-        return encode_feed(parse_document(decode_request(header, body))), False
+        return encode_feed(parse_sync(decode_request(header, body))), False
     except ParseError as error:
         return encode_error(error), False
     except MemoryError:

@@ -210,7 +210,13 @@ class TwoTierParsePool:
         return await self._quick.end_idle(after=after) + await self._slow_tier.end_idle(after=after)
 
     async def parse(self, document: Document) -> ParsedFeed:
-        """`document` as a feed. Raises ParseError as `ParsePool.parse` does."""
+        """`document` as a feed. Raises ParseError as `ParsePool.parse` does.
+
+        Articles go to the slow tier: what extracts them is large, and no feed has to wait for it.
+        """
+        if document.is_article:
+            async with self._slot():
+                return await self._slow_tier.parse(document)
         if document.url not in self._slow_urls:
             try:
                 return await self._quick.parse(document)

@@ -68,6 +68,7 @@ def encode_request(document: Document) -> bytes:
         "url": document.url,
         "type": document.content_type,
         "language": document.content_language,
+        "article": document.is_article,
         "previous": None if document.previous is None else base64.b64encode(document.previous).decode("ascii"),
     }
     return frame(json.dumps(said).encode(), document.body)
@@ -81,6 +82,7 @@ def decode_request(header: bytes, body: bytes) -> Document:
         url=said["url"],
         content_type=said["type"],
         content_language=said["language"],
+        is_article=said["article"],
         previous=None if said["previous"] is None else base64.b64decode(said["previous"]),
     )
 

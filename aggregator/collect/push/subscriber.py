@@ -39,7 +39,7 @@ class Subscriber:
     """All our subscriptions at hubs. To be used within one event loop.
 
     `base` is the address of our site, without its last slash; hubs deliver below it. `on_delivered` is told what
-    each delivery has changed.
+    each delivery has changed. Hubs are asked for the sources of which `is_pushed` is true.
     """
 
     def __init__(
@@ -53,8 +53,9 @@ class Subscriber:
         clock: Callable[[], datetime],
         on_delivered: Callable[[PollChanges], None] = lambda _: None,
         max_body_bytes: int = 10_000_000,
+        is_pushed: Callable[[Source], bool] = lambda _: True,
     ) -> None:
-        self.base = base
+        self.base, self._is_pushed = base, is_pushed
         #: the largest delivery that is read
         self.max_body_bytes = max_body_bytes
         #: deliveries that were not signed as agreed
@@ -96,9 +97,9 @@ class Subscriber:
             except Exception:  # noqa: BLE001 - the edge of a job: what makes us trip over one must not end the others
                 _log.exception("delivery failed")
 
-    async def take_over(self, *, judge: Judge, base: str, hubs: HubClient) -> None:
-        """A new configuration: other rules, another address of ours, other limits."""
-        self.intake.judge, self.base = judge, base
+    async def take_over(self, *, judge: Judge, base: str, hubs: HubClient, is_pushed: Callable[[Source], bool]) -> None:
+        """A new configuration: other rules, another address of ours, other limits, other sources."""
+        self.intake.judge, self.base, self._is_pushed = judge, base, is_pushed
         former, self._hubs = self._hubs, hubs
         await former.close()
 
@@ -177,7 +178,7 @@ class Subscriber:
 
     async def _read_sources(self) -> None:
         sources = await asyncio.to_thread(self._store.subscribable)
-        self._sources = {source.id: source for source in sources}
+        self._sources = {source.id: source for source in sources if self._is_pushed(source)}
 
     async def _take(self, step: subscription_state.Step) -> None:
         if isinstance(step, subscription_state.Subscribe):

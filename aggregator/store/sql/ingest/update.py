@@ -103,10 +103,14 @@ def _edit(connection: Connection, row_id: int, entry: Entry, row: EntryRow) -> s
     _reindex(connection, row_id, row)
     connection.execute(_EDIT, (*_edited(row), row_id))
     parsed = entry.parsed
+    content = parsed.content_html
+    if entry.keeps_content:
+        kept = connection.execute("SELECT content_html FROM bodies WHERE entry_id = ?", (row_id,)).fetchone()
+        content = max(content, kept[0] if kept else "", key=len)
     connection.execute(
         "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?) ON CONFLICT(entry_id) DO UPDATE"
         " SET summary_html = excluded.summary_html, content_html = excluded.content_html",
-        (row_id, parsed.summary_html, parsed.content_html),
+        (row_id, parsed.summary_html, content),
     )
     return before | put_links(connection, [(row.source_id, row_id, entry.outlinks)])
 

@@ -1,0 +1,159 @@
+"""The articles that new entries link to (``full_text = "fetch"``): requested once, politely, within bounds.
+
+Feeds may name any address, and what is fetched here is published. So pages are requested as anybody on the internet
+could: private networks that the operator allows for feeds are not reached, but for pages of the feed's own server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from aggregator.collect.fetch import NotModified, OwnHeaders, Response
+from aggregator.collect.guard import is_private
+from aggregator.errors import CollectError, FetchError
+from aggregator.model import Document, Entry, KnownEntry, ParsedEntry, ParsedFeed, Source
+
+__all__ = ["MAX_ARTICLES", "ArticleReader"]
+
+_log = logging.getLogger(__name__)
+#: the newest entries of a poll whose articles are fetched
+MAX_ARTICLES = 10
+#: for all articles of a poll: they have to end within its lease
+_WITHIN_S = 20.0
+#: between two requests to a public host
+_PAUSE_S = 1.0
+_ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
+class ArticleFetcher(Protocol):
+    """A fetcher of its own for the articles of one poll."""
+
+    async def get(self, url: str, *, own: OwnHeaders | None = None, accept: str = ...) -> Response | NotModified:
+        """What is at `url`. Raises FetchError."""
+
+    async def close(self) -> None:
+        """Closes its connections."""
+
+
+class Parser(Protocol):
+    """Reads documents, articles among them, out of the daemon's process."""
+
+    async def parse(self, document: Document) -> ParsedFeed:
+        """The article of a page as the only entry. Raises ParseError."""
+
+
+class ArticleReader:
+    """Gives new entries the text of the articles they link to.
+
+    `wanted`: for which sources. `public_fetcher` makes a fetcher that reaches public addresses only, `own_fetcher` one
+    that reaches what feeds may, and follows no redirect: for pages of the server that the feed itself comes from.
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[Source], bool],
+        *,
+        public_fetcher: Callable[[], ArticleFetcher],
+        own_fetcher: Callable[[], ArticleFetcher],
+    ) -> None:
+        self.is_wanted = wanted
+        self._public_fetcher, self._own_fetcher = public_fetcher, own_fetcher
+
+    async def read(
+        self,
+        source: Source,
+        entries: Sequence[Entry],
+        known: Iterable[KnownEntry],
+        *,
+        parser: Parser,
+        own: OwnHeaders | None = None,
+    ) -> tuple[Entry, ...]:
+        """The entries, new ones with their article as content where it could be read; never raises CollectError.
+
+        Entries that are stored keep what they have.
+        """
+        stored = {one.entry_id for one in known}
+        found = {
+            entry.entry_id: entry if _is_new(entry, stored) else replace(entry, keeps_content=True) for entry in entries
+        }
+        asked = [one for one in found.values() if not one.keeps_content and one.parsed.link and not one.verdict.dropped]
+        asked = sorted(asked, key=lambda one: one.published, reverse=True)[:MAX_ARTICLES]
+        if asked:
+            public, private = self._public_fetcher(), self._own_fetcher()
+            try:
+                with contextlib.suppress(TimeoutError):  # what has come until then is kept
+                    async with asyncio.timeout(_WITHIN_S):
+                        await _Round(source, public, private, parser, own).read(asked, found)
+            finally:
+                await asyncio.gather(public.close(), private.close())
+        return tuple(found[entry.entry_id] for entry in entries)
+
+
+class _Round:
+    """The articles of one poll."""
+
+    def __init__(
+        self,
+        source: Source,
+        public: ArticleFetcher,
+        private: ArticleFetcher,
+        parser: Parser,
+        own: OwnHeaders | None,
+    ) -> None:
+        self._source, self._public, self._private, self._parser, self._own = source, public, private, parser, own
+
+    async def read(self, asked: Sequence[Entry], found: dict[str, Entry]) -> None:
+        """Puts each entry whose article could be read into `found`, one after the other."""
+        for entry in asked:
+            url = entry.parsed.link or ""
+            if not is_private(urlsplit(url).hostname or ""):
+                await asyncio.sleep(_PAUSE_S)
+            try:
+                parsed = await self._article(url)
+            except CollectError as error:
+                extra = {"source": self._source.slug, "url": url, "code": error.code}
+                _log.info("article not read", extra=extra)
+                if isinstance(error, FetchError) and error.retry_after is not None:
+                    return  # the server asks for silence
+                continue
+            # a shorter text than the feed's own is a notice or a wall, not the article
+            if parsed is not None and len(parsed.content_html) > len(_own_text(entry.parsed)):
+                image = entry.parsed.image_url or parsed.image_url
+                article = replace(entry.parsed, content_html=parsed.content_html, image_url=image)
+                found[entry.entry_id] = replace(entry, parsed=article)
+
+    async def _article(self, url: str) -> ParsedEntry | None:
+        answer = await self._get(url)
+        kind = (answer.content_type or "").partition(";")[0].strip().lower() if answer else ""
+        if answer is None or kind not in _PAGES or answer.truncated:
+            return None
+        feed = await self._parser.parse(replace(answer.document, is_article=True))
+        return next(iter(feed.entries), None)
+
+    async def _get(self, url: str) -> Response | None:
+        try:
+            answer = await self._public.get(url, own=self._own, accept=_ACCEPT)
+        except FetchError as error:
+            if error.code != "blocked-address" or _server(url) != _server(self._source.fetch_url):
+                raise
+            answer = await self._private.get(url, own=self._own, accept=_ACCEPT)
+        return answer if isinstance(answer, Response) else None
+
+
+def _is_new(entry: Entry, stored: set[str]) -> bool:
+    return entry.entry_id not in stored and entry.replaces is None
+
+
+def _own_text(parsed: ParsedEntry) -> str:
+    return parsed.content_html or parsed.summary_html
+
+
+def _server(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
