@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.pages.front import FrontPage, Used, compose_front, compose_opening
-from aggregator.publish.pages.stream import runs
+from aggregator.publish.pages.front import FrontPage, Used, compose_front, compose_opening, runs
 
 NOW = samples.NOW
 PICTURE = "https://s1.example/a.jpg"

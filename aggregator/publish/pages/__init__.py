@@ -18,21 +18,18 @@ from itertools import groupby
 
 from aggregator.model import Activity, Item, Push, SearchCounts, SourceHealth, SourceRef, StoreStats, Story, duration
 from aggregator.model.redact import public_url
-from aggregator.model.slug import slugify
 from aggregator.publish import diagnostics
 from aggregator.publish.listing import Listing, Place, cursor_of, write_cursor
 from aggregator.publish.pages import article, catalogue, charts, search_page, status_page
 from aggregator.publish.pages.assets import Asset, Assets
 from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain, nearest
-from aggregator.publish.pages.front import Used, compose_front, compose_opening
+from aggregator.publish.pages.front import Run, Used, at_least, compose_front, compose_opening, numbered, reasons, runs
 from aggregator.publish.pages.languages import shown_language
 from aggregator.publish.pages.list_blocks import ListBlocks
-from aggregator.publish.pages.reasons import reasons
 from aggregator.publish.pages.search_page import SearchRequest
 from aggregator.publish.pages.source_names import label
-from aggregator.publish.pages.story_page import compose_story
-from aggregator.publish.pages.stream import Run, runs
+from aggregator.publish.pages.story_page import compose_story, coverage
 from aggregator.publish.pages.wording import Ages, Clock, Wording
 from aggregator.publish.site import Site
 
@@ -137,7 +134,7 @@ class Pages:
             frame,
             page=page,
             ranking=ranking,
-            ranked=_ranked(ranking, page.ranking),
+            ranked=numbered(ranking, page.ranking),
             reasons=reasons(page.opening.briefs, self.words),
             days=self._days(page.latest),
             activity=counts,
@@ -160,7 +157,7 @@ class Pages:
             frame,
             days=self._days(lines),
             ranking=ranking,
-            ranked=_ranked(ranking, shown),
+            ranked=numbered(ranking, shown),
             activity=activity,
             older=older,
         )
@@ -198,7 +195,7 @@ class Pages:
             ranking=ranking,
             recommended=recommended,
             opening=opening,
-            ranked=_ranked(ranking, ranked),
+            ranked=numbered(ranking, ranked),
             days=self._days(lines),
             counts={"stories": activity.stories_by_section.get(name, 0)} if activity else None,
             sources=active,
@@ -214,7 +211,7 @@ class Pages:
             "ranking.html",
             frame,
             listing=listing,
-            ranked=_ranked(listing, shown),
+            ranked=numbered(listing, shown),
             section=section,
             by_section=by_section or {},
         )
@@ -251,7 +248,7 @@ class Pages:
             feed=public_url(health.ref.url),
             latest=latest,
             ranking=ranking,
-            ranked=_ranked(ranking, ranked) if ranking else (),
+            ranked=numbered(ranking, ranked) if ranking else (),
             days=self._days(Run(place=place) for place in shown),
             older=older,
         )
@@ -291,7 +288,7 @@ class Pages:
                 {ref for ref, _ in hit} | {ref for ref in sources if ref.slug == asked.source},
                 key=lambda ref: label(ref).name.casefold(),
             ),
-            tallies=list(self._tallies(asked, counts, hit)),
+            tallies=search_page.tallies(asked, counts, hit, self.words),
             older=older,
         )
 
@@ -316,14 +313,14 @@ class Pages:
         ``/item/<id>?liked#like``).
         """
         shown = article.article_html(item, self.site)
-        others, same = _coverage(item, story)
+        others, same = coverage(item, story)
         ages = self._ages(frame)
         used = Used([Place(item=item)])
         close = used.take((place for place in related.places if place.tier == "related"), self.site.related_size)
         left = self.site.related_size - len(close)
         alike = used.take((place for place in related.places if place.tier == "more"), left)
         filled = alike or used.take(fallback, left)
-        ranked = _ranked(ranking, _at_least(ranking.places, used, self.site.ranking_size))
+        ranked = numbered(ranking, at_least(ranking.places, used, self.site.ranking_size))
         advised = used.take(recommended.places, self.site.recommendation_size)
         first = next((place for place in advised if place.item.image_url and place.item.text), None)
         ordered = [first, *(place for place in advised if place is not first)] if first else list(advised)
@@ -424,21 +421,6 @@ class Pages:
             "error.html", frame, status=status, title=title, text=message if is_told else text, nearest=found
         )
 
-    def _tallies(
-        self, asked: SearchRequest, counts: SearchCounts, hit: Sequence[tuple[SourceRef, int]]
-    ) -> list[tuple[str, str, list[tuple[str, str, int]]]]:
-        """The sections and sources of the hits: (title, id, (name, address that narrows to it, hits))."""
-        sections, sources = [], []
-        for name, count in sorted(counts.by_section.items(), key=lambda row: (-row[1], row[0])):
-            sections.append((name, f"/search?{search_page.query(asked, section=slugify(name))}", count))
-        for ref, count in sorted(hit, key=lambda row: (-row[1], label(row[0]).name.casefold())):
-            sources.append((label(ref).name, f"/search?{search_page.query(asked, source=ref.slug)}", count))
-        found = [
-            (self.words.gettext("Sections"), "sections", sections),
-            (self.words.gettext("Sources"), "sources", sources[:12]),
-        ]
-        return [row for row in found if row[2]]
-
     def _views_chart(self, hourly: Sequence[int]) -> charts.Chart | None:
         if not any(hourly):
             return None
@@ -487,38 +469,3 @@ class Pages:
         if frame.banners:
             ages.limit(frame.now + timedelta(minutes=1))
         return Page(html=html, expires=ages.expires)
-
-
-def _ranked(listing: Listing, shown: Sequence[Place]) -> tuple[tuple[int, Place], ...]:
-    """(place in the list, place) of those that are shown."""
-    numbers = {place.item.id: number for number, place in enumerate(listing.places, 1)}
-    return tuple((numbers[place.item.id], place) for place in shown)
-
-
-def _at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:
-    """The first so many, without those that stand on the page already as far as enough others are left."""
-    spare = len(places) - count
-    kept: list[Place] = []
-    for place in places:
-        if len(kept) == count:
-            break
-        if place in used and spare > 0:
-            spare -= 1
-            continue
-        kept.append(place)
-    return used.show(kept)
-
-
-def _coverage(item: Item, story: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-    """Of the other items of its story the newest of each other source, and those of its own source."""
-    carriers = {copy.source.id for copy in item.copies} | {item.source.id}
-    newest: dict[int, Item] = {}
-    same = []
-    for other in sorted(story, key=lambda one: (one.published, one.id), reverse=True):
-        if other.id == item.id:
-            continue
-        if other.source.id in carriers:
-            same.append(other)
-        else:
-            newest.setdefault(other.source.id, other)
-    return list(newest.values()), same

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from http import HTTPStatus
 
 from aggregator.model.slug import slugify
-from aggregator.publish.messages import N_
+from aggregator.publish.diagnostics import N_
 from aggregator.publish.pages.wording import Wording
 from aggregator.publish.site import Site
 

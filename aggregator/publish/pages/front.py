@@ -1,23 +1,38 @@
-"""What stands where on the front page: each story once, in the place that fits it best. Pure.
+"""Which stories stand where on the front page and on pages of the latest: each story once. Pure.
 
-One set of the stories that are shown already is filled in this order: Ranking, lead, seconds, briefs, sections, Latest.
-The feeds keep whole lists; only the page leaves out what stands elsewhere on it.
+The places are filled in this order: Ranking, lead, seconds, briefs, sections, Latest. `Used` holds the stories that the
+page shows already. Feeds keep whole lists; only pages leave out what stands elsewhere on the page. In the latest, runs
+of one source are folded (`runs`), so that a source that posts forty items at once does not fill the page.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.pages.languages import primary
-from aggregator.publish.pages.stream import Run, runs
+from aggregator.publish.pages.wording import Wording
 
-__all__ = ["Desk", "FrontPage", "Opening", "Used", "compose_front", "compose_opening"]
+__all__ = [
+    "Desk",
+    "FrontPage",
+    "Opening",
+    "Run",
+    "Used",
+    "at_least",
+    "compose_front",
+    "compose_opening",
+    "numbered",
+    "reasons",
+    "runs",
+]
 
 #: places of each kind
 SECONDS: Final = 3
@@ -41,6 +56,14 @@ DESK_REACH: Final = timedelta(hours=48)
 FOREIGN: Final = 0.25
 #: a lead loses half of its weight in this time
 HALF_LIFE: Final = timedelta(hours=12)
+#: items of a run that are shown; a run is folded where more than one would be hidden
+SHOWN: Final = 2
+#: reasons are shown where fewer than one in so many has one: what all share says nothing
+_SHARE: Final = 3
+_LIKES = re.compile(r"([\d,]+) likes?$")
+_LINKS = re.compile(r"linked by ([\d,]+) sources?$")
+_COMMENTS = re.compile(r"([\d,]+) comments at its source$")
+_VOTES = re.compile(r"([\d,]+) votes at its source$")
 
 
 class Used:
@@ -105,6 +128,19 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One line of the stream; the last of a run that is folded has the others behind it."""
+
+    place: Place
+    folded: tuple[Place, ...] = ()
+
+    @property
+    def last(self) -> Item:
+        """The oldest item of the line."""
+        return (self.folded[-1] if self.folded else self.place).item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPage:
     """Everything on the front page in its order."""
 
@@ -158,6 +194,46 @@ def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, langu
     return Opening(lead=lead, seconds=seconds, briefs=lines)
 
 
+def runs(places: Iterable[Place], *, day_of: Callable[[Item], object]) -> Iterator[Run]:
+    """The places in their order; of more than three in a row of one source and day two, and the rest folded."""
+    for _, group in groupby(places, key=lambda place: (place.item.source.id, day_of(place.item))):
+        members = list(group)
+        shown, folded = (members, []) if len(members) <= SHOWN + 1 else (members[:SHOWN], members[SHOWN:])
+        for place in shown[:-1]:
+            yield Run(place=place)
+        yield Run(place=shown[-1], folded=tuple(folded))
+
+
+def numbered(listing: Listing, shown: Sequence[Place]) -> tuple[tuple[int, Place], ...]:
+    """(place in the list, place) of those that are shown."""
+    numbers = {place.item.id: number for number, place in enumerate(listing.places, 1)}
+    return tuple((numbers[place.item.id], place) for place in shown)
+
+
+def at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:
+    """The first so many, without those that stand on the page already as far as enough others are left."""
+    spare = len(places) - count
+    kept: list[Place] = []
+    for place in places:
+        if len(kept) == count:
+            break
+        if place in used and spare > 0:
+            spare -= 1
+            continue
+        kept.append(place)
+    return used.show(kept)
+
+
+def reasons(places: Sequence[Place], words: Wording) -> dict[str, str]:
+    """By item id one reason that tells it from the others; empty where too many have one.
+
+    How many publishers carry it, and how fresh it is, stands beside it anyway.
+    """
+    told = {place.item.id: next(filter(None, (_told(one, words) for one in place.reasons)), "") for place in places}
+    found = {item_id: reason for item_id, reason in told.items() if reason}
+    return found if len(found) * _SHARE < len(places) else {}
+
+
 def _lead(places: Sequence[Place], now: datetime, language: str) -> Place | None:
     """The place with most publishers, the fresher the better; a picture and a text count for much."""
     return max(places, key=lambda place: _weight(place, now, language), default=None)
@@ -192,3 +268,19 @@ def _once(places: Iterable[Place]) -> Iterator[Place]:
         if place.item.story not in seen:
             seen.add(place.item.story)
             yield place
+
+
+def _told(reason: str, words: Wording) -> str:
+    if found := _LIKES.match(reason):
+        return words.plural("%(num)s like", "%(num)s likes", _number(found))
+    if found := _LINKS.match(reason):
+        return words.plural("cited by %(num)s other", "cited by %(num)s others", _number(found))
+    if found := _COMMENTS.match(reason):
+        return words.plural("%(num)s comment there", "%(num)s comments there", _number(found))
+    if found := _VOTES.match(reason):
+        return words.plural("%(num)s vote there", "%(num)s votes there", _number(found))
+    return ""
+
+
+def _number(found: re.Match[str]) -> int:
+    return int(found[1].replace(",", ""))

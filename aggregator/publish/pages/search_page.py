@@ -1,4 +1,4 @@
-"""Where in a text the words of a search stand: an excerpt round the first, and all of them marked. Pure."""
+"""A search as its page shows it: excerpts with the hits marked, and hits by section and source. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
+from aggregator.model import SearchCounts, SourceRef
+from aggregator.model.slug import slugify
 from aggregator.publish.listing import Place
+from aggregator.publish.pages.source_names import label
+from aggregator.publish.pages.wording import Wording
 
-__all__ = ["SearchRequest", "best_first", "marked", "query", "snippet", "terms"]
+__all__ = ["SearchRequest", "best_first", "marked", "query", "snippet", "tallies", "terms"]
 
 #: letters of an excerpt, and how many of them may stand before the first hit
 SNIPPET: Final = 180
@@ -39,6 +43,22 @@ def query(asked: SearchRequest, **changes: str) -> str:
     named = {"q": asked.words, "section": asked.section, "source": asked.source}
     named |= {"within": asked.within, "order": asked.order}
     return urlencode({name: value for name, value in named.items() if value})
+
+
+def tallies(
+    asked: SearchRequest, counts: SearchCounts, hit: Sequence[tuple[SourceRef, int]], words: Wording
+) -> list[tuple[str, str, list[tuple[str, str, int]]]]:
+    """The sections and sources of the hits: (title, id, (name, address that narrows to it, hits))."""
+    sections, sources = [], []
+    for name, count in sorted(counts.by_section.items(), key=lambda row: (-row[1], row[0])):
+        sections.append((name, f"/search?{query(asked, section=slugify(name))}", count))
+    for ref, count in sorted(hit, key=lambda row: (-row[1], label(row[0]).name.casefold())):
+        sources.append((label(ref).name, f"/search?{query(asked, source=ref.slug)}", count))
+    found = [
+        (words.gettext("Sections"), "sections", sections),
+        (words.gettext("Sources"), "sources", sources[:12]),
+    ]
+    return [row for row in found if row[2]]
 
 
 def terms(words: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The page of a story: who reported what, when. Pure."""
+"""Who reported a story, and when: the page of the story, and "Also covered by" of an article. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from aggregator.model import Item, SourceRef
 
-__all__ = ["Lane", "StoryPage", "compose_story"]
+__all__ = ["Lane", "StoryPage", "compose_story", "coverage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,21 @@ def compose_story(story: str, items: Sequence[Item]) -> StoryPage:
     return StoryPage(
         story=story, face=face, reports=tuple(reversed(ordered)), lanes=lanes, first=first, last=last, span=span
     )
+
+
+def coverage(item: Item, story: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """Of the other items of its story the newest of each other source, and those of its own source."""
+    carriers = {copy.source.id for copy in item.copies} | {item.source.id}
+    newest: dict[int, Item] = {}
+    same = []
+    for other in sorted(story, key=lambda one: (one.published, one.id), reverse=True):
+        if other.id == item.id:
+            continue
+        if other.source.id in carriers:
+            same.append(other)
+        else:
+            newest.setdefault(other.source.id, other)
+    return list(newest.values()), same
 
 
 def _share(part: timedelta, whole: timedelta) -> float:
