@@ -203,7 +203,7 @@ def test_x2_nothing_is_read_from_outside(suffered: dict[str, Suffered]) -> None:
 
 @pytest.mark.parametrize("row_id", ["X3", "X3 CDATA", "X3 a thousand", "X4", "X4 prefixed", "X4 bases", "X5"])
 def test_x3_to_x5_cost_no_time(suffered: dict[str, Suffered], row_id: str) -> None:
-    """Naive: 43 s, 28 s and 29 s. The whole round, with all other rows of this file in two processes, has 5 s each."""
+    """Naive: 43 s, 28 s and 29 s, and `PARSE_TIMEOUT` is less."""
     assert suffered[row_id].second.error is None
     (new,) = [one for one in suffered[row_id].items if one.title == f"{row_id} new"]
     assert len(new.categories) <= 64

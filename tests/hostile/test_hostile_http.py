@@ -219,8 +219,8 @@ def test_h1_h2_h3_h4_within_the_limits_of_the_daemon() -> None:
 
 
 @pytest.mark.parametrize("row_id", ["H1", "H2", "H3"])
-def test_h1_h2_h3_end_in_time(suffered: dict[str, Suffered], row_id: str) -> None:
-    assert suffered[row_id].second.duration < timedelta(seconds=12)
+def test_h1_h2_h3_end_before_the_server_would(suffered: dict[str, Suffered], row_id: str) -> None:
+    assert suffered[row_id].second.duration < timedelta(seconds=55)
 
 
 def test_h7_validators_of_half_a_document_are_not_kept(suffered: dict[str, Suffered]) -> None:
