@@ -1,13 +1,13 @@
-"""The daemon: one process that follows, curates and serves until it is told to stop.
+"""The daemon: a process that collects, curates and serves until it is stopped.
 
-- `service`: the order of things from start to stop
+- `service`: runs the daemon from start to stop
 - `poll_loop`, `poll_budget`: polls what is due, no more than there are free slots, within a budget of requests a day
-- `refresh_loop`: when lists are computed again
-- `fleet`: this process among others on one PostgreSQL
+- `refresh_loop`: decides when lists are refreshed
+- `fleet`: one process of several on one PostgreSQL
 - `websub`: subscriptions at the hubs of publishers
-- `reload`: a new configuration replaces the old one, or does not
+- `reload`: reloads the configuration
 - `jobs`, `maintenance`: timed jobs; backups and retention
-- `health`, `metrics`: whether there is progress, and what has been done
+- `health`, `metrics`: progress of the parts, and Prometheus metrics
 - `runtime`: event loop, garbage collector, thread switching
 """
 

@@ -1,4 +1,4 @@
-"""This process among others on one store: says that it lives, curates while it holds the role, hears of changes."""
+"""One process of several on a store: reports itself, holds the role of the curator, notices changes of the others."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether there is progress: what the watchdog, ``/healthz`` and ``/readyz`` are told.
 
-A process that answers is not a process that works. So nothing here says "I am alive" of itself: each part is asked when
-it last finished something.
+A process may answer requests while its work stands still. Progress is therefore measured by the time at which each part
+last finished something.
 """
 
 from __future__ import annotations

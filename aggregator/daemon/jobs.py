@@ -1,7 +1,7 @@
-"""What the daemon does again and again, each by itself and within a deadline of its own.
+"""Timed jobs of the daemon: each runs independently of the others and within its own deadline.
 
-None of them looks every second: polls sleep until something is due (`poll_loop`), views are folded when one has come,
-and the configuration file is watched.
+No job runs every second: the poll loop sleeps until a source is due (`poll_loop`), views are folded after one has been
+recorded, and the configuration file is watched.
 """
 
 from __future__ import annotations

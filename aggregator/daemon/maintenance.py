@@ -1,4 +1,4 @@
-"""Backups, retention, and a store that has to be mended. These functions block; they are called in a thread."""
+"""Backups, retention and repair of a damaged store. These functions block; call them in a thread."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What ``/metrics`` says. Only module that knows prometheus-client.
+"""Metrics for ``/metrics``. The only module that imports prometheus-client.
 
-Counters and histograms are raised where something happens; gauges are read from the daemon's parts, and from the store,
-when somebody asks. Names follow Prometheus' conventions: base units, ``_total`` for counters. docs/METRICS.md lists
-them all, and docs/alerts.yml and docs/dashboard.json use them (tests hold all three).
+Counters and histograms are updated where an event happens; gauges are read from the daemon's parts and the store when
+the metrics are requested. Names follow Prometheus' conventions: base units, ``_total`` for counters. docs/METRICS.md
+lists them all, and docs/alerts.yml and docs/dashboard.json use them (tests hold all three).
 """
 
 from __future__ import annotations

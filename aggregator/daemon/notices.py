@@ -1,6 +1,6 @@
-"""What readers and operators are told of this installation: the network is down, a backup took the store's place.
+"""Notices for readers and operators, such as: the network is down, a backup has replaced the store.
 
-Kept in ``notices.json`` beside the store, so that commands and the next start know them. Pages show them as a banner,
+They are stored in ``notices.json`` beside the store, for commands and for the next start. Pages show them as a banner,
 `aggregator status` in its first lines.
 """
 

@@ -1,4 +1,4 @@
-"""Where the daemon's work is measured: polls, requests, documents, and how its parts are doing."""
+"""Observers of polls, requests and parsed documents; they update the metrics and the health of the daemon."""
 
 from __future__ import annotations
 

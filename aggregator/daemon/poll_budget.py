@@ -1,4 +1,4 @@
-"""How often sources are asked, kept within ``[polling] budget`` while they change their ways."""
+"""Keeps the number of polls a day within ``[polling] budget`` while sources change how often they post."""
 
 from __future__ import annotations
 

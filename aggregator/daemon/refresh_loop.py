@@ -1,4 +1,4 @@
-"""When the lists are made anew: soon after items have come, and once in a while because time passes."""
+"""Decides when lists are refreshed: soon after new items, and at intervals because time passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new configuration takes the place of the old one, or does not: a file with an error changes nothing."""
+"""Reloads the configuration. A file with an error changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interpreter, set for a daemon of many threads. Only module that knows uvloop.
+"""Settings of the interpreter for a daemon with many threads. The only module that imports uvloop.
 
 **Garbage collection.** A full collection looks at every container in memory while all threads wait: 0.2 s with 25,000
 items in the index of curating, every ten seconds while news comes in, although nearly all of them stay for days. So

@@ -1,4 +1,4 @@
-"""The order of things from start to stop.
+"""Runs the daemon from start to stop.
 
 start   store (a damaged one is replaced by its newest good backup) → sources → web server → READY
 run     when it is due  claim sources, as many as there are free slots

@@ -1,4 +1,4 @@
-"""What hubs deliver: subscriptions are kept up, deliveries stored, polls told how far to trust them."""
+"""WebSub subscriber in the daemon: renews subscriptions, stores deliveries, tells polls how far to trust them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies made smaller: gzip always; Brotli and Zstandard where a module for them is installed.
+"""Compression of bodies: gzip always; Brotli and Zstandard where a module for them is installed.
 
 That is brotli, and compression.zstd (Python 3.14) or backports.zstd: the extra `compression`.
 """

@@ -1,4 +1,4 @@
-"""Lists that are made when they are asked for: the operator's own feeds, and the latest in a reader's order."""
+"""Lists that are computed on request: the operator's own feeds, and the latest in the order of a reader's interests."""
 
 from __future__ import annotations
 

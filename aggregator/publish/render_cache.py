@@ -1,4 +1,4 @@
-"""What has been rendered of single items, for the next list that holds them: work follows what has changed."""
+"""Cache of rendered entries of feeds and pages, so that only changed items are rendered again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an address of the site to its bytes: what the web server and static publishing share.
+"""Renders the address of a page or feed to bytes, for the web server and for static publishing.
 
 Blocks while it reads the store; may be used from any thread. Knows no requests: arguments in, `Rendered` out.
 """

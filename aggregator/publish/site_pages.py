@@ -1,4 +1,4 @@
-"""From an address of the site to its page: what each page is made of, read from the store.
+"""Renders the address of a page: reads from the store what the page shows.
 
 Blocks while it reads; may be used from any thread.
 """

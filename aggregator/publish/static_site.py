@@ -32,21 +32,21 @@ from aggregator.publish.markup import address, link, one_line
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Rendered, Rendering
 
-#: the list of our files, one path a line
+#: the name of the list of written files, one path a line
 LIST: Final = ".published"
-#: files that wait for the disk together, and how many at a time: many at once cost little more than one
+#: files that are synced to disk in one batch, and how many of them at a time
 _AT_ONCE: Final = 256
 _SYNCING: Final = 16
 _BATCH: Final = 200
 _OF_ITEM: Final = re.compile(r"(?P<kind>item|go)/(?P<id>[0-9a-z]+)/index\.html")
 
-#: an address and what makes its bytes
+#: an address, and the function that renders it
 _Page = tuple[str, Callable[[], Rendered]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a publication wrote."""
+    """Counts of one publication."""
 
     #: pages, feeds and the rest, without their compressed forms
     files: int = 0
@@ -85,7 +85,7 @@ def _made(make: Callable[[], Rendered]) -> Rendered | None:
 
 
 def _everything(site: Rendering, now: datetime) -> Iterator[_Page]:
-    # the stylesheet comes first: no page ever stands without it
+    # the stylesheet comes first, so that no page is without it
     for asset in site.pages.assets.values():
         yield asset.path, lambda asset=asset: Rendered(body=asset.body, content_type=asset.content_type)  # type: ignore[misc]
     stories: set[str] = set()
@@ -120,7 +120,7 @@ def _fixed(site: Rendering, now: datetime) -> Iterator[_Page]:
         yield root, partial(_ranking, site, None, section, now)
         for window in site.site.windows:
             yield f"{root}/{window}", partial(_ranking, site, window, section, now)
-    # last, when everything that it leads to is there
+    # last, when everything that it links to has been written
     yield "/", lambda: site.page(lambda pages: pages.front(), now=now)
 
 
@@ -236,7 +236,7 @@ def _estimate(site: Rendering) -> int:
 class StaticFiles:
     """One publication below `directory`, which is made if need be. All methods raise OSError where they cannot.
 
-    A context manager: what was not put into its place by then leaves no trace.
+    A context manager: on exit it removes temporary files that have not replaced their target.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -285,7 +285,7 @@ class StaticFiles:
         return len(stale)
 
     def _listed(self) -> set[str]:
-        """Our files, by their list; lines that lead out of the directory are nobody's."""
+        """The files of the list; lines that lead out of the directory are ignored."""
         place = self._directory / LIST
         lines = place.read_text("utf-8", "replace").splitlines() if place.is_file() else []
         return {line for line in lines if line and not line.startswith("/") and ".." not in line.split("/")}
@@ -334,7 +334,7 @@ class StaticFiles:
 
 
 def _sync(path: Path) -> None:
-    """Makes what a file holds, or the names in a directory, survive a power cut."""
+    """Syncs a file, or the names in a directory, to disk, so that they survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The health of the sources as a feed: an entry for each state a source is in, troubles first."""
+"""The health of the sources as a feed: an entry for the state of each source, failing ones first."""
 
 from __future__ import annotations
 

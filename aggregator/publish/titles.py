@@ -1,4 +1,4 @@
-"""What lists say of themselves: titles and descriptions, pure."""
+"""Titles and descriptions of lists. Pure."""
 
 from __future__ import annotations
 

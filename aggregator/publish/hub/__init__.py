@@ -1,12 +1,12 @@
-"""WebSub's sending side (w3.org/TR/websub): whoever wants to know is told when a feed has changed, within seconds.
+"""WebSub publisher (w3.org/TR/websub): notifies subscribers or a hub within seconds when a feed has changed.
 
-- `requests`: what somebody asks of the embedded hub, read and refused (pure)
-- `topics`: which feeds are told of, and whether one has changed
-- `messages`: what goes over the wire: challenges, signed bodies, announcements (pure)
-- `hub`: the order of things; with ``hub = "self"`` the embedded hub, else announcements to one of the operator's choice
+- `topics`: which feeds are topics, and whether one has changed
+- `protocol`: requests to the embedded hub, challenges, signed bodies and pings of other hubs (pure)
+- `hub`: finds changes and sends notifications; with ``hub = "self"`` to the subscribers of the embedded hub, else to
+  the hub that the operator has chosen
 
-Both are one thing: a list of those to be told, what each was last told of, and when to try again. It lies in the store,
-so that a change is told once, whatever stops in between.
+An external hub is stored like one more subscriber: what it was last notified of, and when to retry. The list is in the
+store, so that each change is notified once even if the process stops in between.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The order of things: who is to be told of what, and what became of it.
+"""Sends notifications of changed topics to subscribers, retries them, and verifies subscriptions.
 
-every second    has the store changed, or is a second try due?
-                  → for everybody on the list: is their topic another than they were told of?
-                  → tell them, a few at a time; what came of it goes back into the store
-on a request    checked, accepted, and verified with its callback before it counts
+every second    has the store changed, or is a retry due?
+                  → for each subscriber: has the topic changed since their last notification?
+                  → notify them, a few at a time, and store the results
+on a request    check and accept it; store the subscription once its callback has confirmed it
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from aggregator.publish.rendering import Rendered, Rendering
 _log = logging.getLogger(__name__)
 
 EMBEDDED: Final = "self"
-#: how many are told, or asked, at one time
+#: notifications and verifications that are sent at the same time
 _AT_ONCE: Final = 8
-#: requests that may wait for their callbacks
+#: requests that may wait for verification
 _MOST_WAITING: Final = 64
-#: subscribers of the embedded hub
+#: most subscribers of the embedded hub
 _MOST_SUBSCRIBERS: Final = 5000
-#: looking for changes may take at most this share of the time
+#: most of the time that the search for changes may take (a share)
 _SHARE: Final = 0.1
-#: how often it is looked whether a hub has been named
+#: seconds between two looks at the configuration while it names no hub
 _WITHOUT_HUB_S: Final = 30.0
 _GONE: Final = 410
-#: the first second try, growing threefold to the longest; a subscriber who fails that often is forgotten
+#: the first retry comes after `_RETRY`, each later one after three times as long, up to `_LONGEST_RETRY`; a subscriber
+#: with `_MOST_FAILURES` failures in a row is removed
 _RETRY: Final = timedelta(seconds=15)
 _LONGEST_RETRY: Final = timedelta(hours=1)
 _MOST_FAILURES: Final = 12
@@ -45,14 +46,14 @@ _MOST_FAILURES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """Somebody to be told, and of what."""
+    """A notification that is due: the subscriber, and the fingerprint of the topic."""
 
     subscriber: HubSubscriber
     fingerprint: str
 
 
 class Hub:
-    """Tells of changes. Lives on one event loop; `rendering` gives the site as it is configured now."""
+    """Notifies subscribers of changes. Runs on one event loop; `rendering` returns the site as it is configured now."""
 
     def __init__(self, *, rendering: Callable[[], Rendering], send: Send, clock: Callable[[], datetime]) -> None:
         self._rendering = rendering
@@ -62,29 +63,29 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._telling: set[tuple[str, str]] = set()
         self._waiting = 0
-        #: (generation of the store, hub of the configuration) when it was last looked at
+        #: (generation of the store, hub of the configuration) at the last look
         self._seen: tuple[int, str] | None = None
         self._retry_at: datetime | None = None
-        #: documents of the last round: many subscribers are given the same
+        #: documents of the last round, which many subscribers share
         self._documents: dict[str, tuple[str, Rendered | None]] = {}
 
     def start(self, *, every_s: float = 1.0) -> None:
-        """Looks for changes from now on, until `stop`."""
+        """Starts to look for changes; `stop` ends it."""
         self._begin(self._watch(every_s))
 
     async def stop(self) -> None:
-        """Ends at once: what was not told is told after the next start."""
+        """Stops at once; notifications that were not sent are sent after the next start."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def is_embedded(self) -> bool:
-        """Whether subscriptions are taken here."""
+        """Whether the embedded hub accepts subscriptions."""
         return self._rendering().site.hub == EMBEDDED
 
     async def ask(self, request: HubRequest) -> tuple[int, str]:
-        """The HTTP status for a request, and why if it is refused. StoreError.
+        """The HTTP status for a request, and the reason of a refusal. Raises StoreError.
 
         202: accepted; it counts once its callback has confirmed it.
         """
@@ -141,7 +142,7 @@ class Hub:
                 _log.warning("nobody told, the store cannot be read", extra={"why": error})
             except Exception:  # noqa: BLE001  # the edge of a job: a round that fails must not end those to come
                 _log.exception("round of the hub failed")
-            # without a hub there is nobody to tell, until a reload names one
+            # without a hub there are no subscribers until a reload names one
             shortest_s = every_s if self._rendering().site.hub else max(every_s, _WITHOUT_HUB_S)
             await asyncio.sleep(max(shortest_s, (clock() - began) * (1 / _SHARE - 1)))
 
@@ -162,7 +163,7 @@ class Hub:
                 self._begin(self._tell(each))
 
     def _due(self, site: Rendering, now: datetime) -> tuple[list[_Due], datetime | None]:
-        """Who is to be told now, and when the next second try is due."""
+        """The notifications that are due now, and when the next retry is due."""
         topics, due, later = Topics(site, now), [], []
         for subscriber in self._subscribers(site, topics, now):
             is_reader = subscriber.until is not None
@@ -176,7 +177,7 @@ class Hub:
         return due, min(later, default=None)
 
     def _subscribers(self, site: Rendering, topics: Topics, now: datetime) -> list[HubSubscriber]:
-        """Those on the list whom the configuration means; the others leave it once they may."""
+        """The subscribers that the configuration still allows; the others are removed."""
         store, hub = site.store, site.site.hub
         known = store.hub_subscribers()
         for subscriber in known:
@@ -186,7 +187,7 @@ class Hub:
         if hub == EMBEDDED:
             return [subscriber for subscriber in known if subscriber.until is not None and subscriber.until > now]
         announced = {subscriber.topic: subscriber for subscriber in known if subscriber.callback == hub}
-        # what is there when it is first looked at is not news
+        # the state at the first look is not a change
         first = [
             HubSubscriber(topic=topic, callback=hub, told=topics.mark(topic) or "")
             for topic in topics.all()
@@ -211,7 +212,7 @@ class Hub:
             self._seen = None  # it may have changed while it was being told
 
     async def _attempt(self, due: _Due) -> int:
-        """The status of the answer; 0 for none."""
+        """The HTTP status of the response; 0 if there was none."""
         subscriber = due.subscriber
         message = protocol.announcement(subscriber)
         if subscriber.until is not None:
@@ -234,7 +235,7 @@ class Hub:
         return known[1]
 
     def _note(self, due: _Due, status: int) -> None:
-        """What came of it: told, to be told again, or forgotten."""
+        """Stores the result of a notification: sent, to be retried, or the subscriber removed."""
         store, subscriber = self._rendering().store, due.subscriber
         if 200 <= status < 300:
             store.note_told(replace(subscriber, told=due.fingerprint, failures=0, retry_at=None))
@@ -257,6 +258,6 @@ class Hub:
 
 
 def retry_after(failures: int) -> timedelta:
-    """How long to wait after that many failures in a row."""
+    """The time to wait after that many failures in a row."""
     factor: int = 3 ** min(failures - 1, 9)
     return min(_RETRY * factor, _LONGEST_RETRY)

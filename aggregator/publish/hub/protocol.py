@@ -1,4 +1,4 @@
-"""What goes over the wire to subscribers and hubs. Pure but for the challenge, which nobody must be able to guess."""
+"""Messages to subscribers and hubs. Pure, except for the challenge, which is random."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One request to be sent."""
+    """An HTTP request to be sent."""
 
     method: str
     url: str
@@ -31,12 +31,12 @@ class Message:
 
 
 def challenge() -> str:
-    """A text that only the holder of the callback can have read."""
+    """A random text; only the owner of the callback can return it."""
     return secrets.token_urlsafe(32)
 
 
 def verification(request: HubRequest, challenge: str) -> Message:
-    """The question whether the callback's holder wants this (WebSub, 5.3)."""
+    """The request that verifies the intent of a subscriber at its callback (WebSub, 5.3)."""
     query = {"hub.mode": request.mode, "hub.topic": request.topic, "hub.challenge": challenge}
     if request.mode == "subscribe":
         query["hub.lease_seconds"] = str(int(request.lease.total_seconds()))
@@ -45,12 +45,12 @@ def verification(request: HubRequest, challenge: str) -> Message:
 
 
 def is_confirmed(challenge: str, status: int, body: bytes) -> bool:
-    """Whether the answer to a verification says yes: 2xx, and the challenge itself."""
+    """Whether a response to a verification confirms it: status 2xx, and the challenge as its body."""
     return 200 <= status < 300 and hmac.compare_digest(body.strip(), challenge.encode())
 
 
 def distribution(subscriber: HubSubscriber, made: Rendered) -> Message:
-    """A feed as it is now, for a subscriber of the embedded hub (WebSub, 7); signed if they gave a secret."""
+    """A feed as it is now, for a subscriber of the embedded hub (WebSub, 7); signed if there is a secret."""
     headers = {
         "Content-Type": made.content_type,
         "Link": ", ".join(f'<{url}>; rel="{relation}"' for url, relation in made.links),
@@ -61,12 +61,12 @@ def distribution(subscriber: HubSubscriber, made: Rendered) -> Message:
 
 
 def announcement(subscriber: HubSubscriber) -> Message:
-    """The news for a hub that one of our feeds has changed; hubs want it under one name or the other."""
+    """The ping to a hub that a feed has changed; it names the topic in both ways that hubs expect."""
     form = {"hub.mode": "publish", "hub.url": subscriber.topic, "hub.topic": subscriber.topic}
     return Message(method="POST", url=subscriber.callback, body=urlencode(form).encode(), headers=_FORM)
 
 
-#: of those who do not say
+#: of subscribers that do not ask for a length
 _LEASE: Final = timedelta(days=10)
 _SHORTEST: Final = timedelta(minutes=1)
 _LONGEST: Final = timedelta(days=30)
@@ -77,7 +77,7 @@ _CALLBACK: Final = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubRequest:
-    """A wish to be told of a topic, or no longer; it is granted once the callback has confirmed it."""
+    """A request to subscribe or unsubscribe; it takes effect once the callback has confirmed it."""
 
     mode: Literal["subscribe", "unsubscribe"]
     topic: str
@@ -87,7 +87,7 @@ class HubRequest:
 
 
 def read_request(form: Mapping[str, str]) -> HubRequest | str:
-    """The request that a form holds, or why it is refused."""
+    """The request in a form, or the reason why it is refused."""
     mode, topic, callback = (form.get(f"hub.{name}", "") for name in ("mode", "topic", "callback"))
     if mode not in ("subscribe", "unsubscribe"):
         return f"hub.mode is {mode[:40]!r}: expected subscribe or unsubscribe"

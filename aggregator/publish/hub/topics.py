@@ -1,4 +1,4 @@
-"""The feeds that are told of: the lists of the site, of its sections and sources, and the operator's own.
+"""Topics of the hub: the feeds of the site, of its sections and sources, and the operator's own feeds.
 
 Not those of related items and of searches: there is one for each item and for any words, each would have to be computed
 to see whether it has changed, and what is in them comes past in the others. Nor those of readers, whose addresses are
@@ -31,7 +31,7 @@ _Key = tuple[str | None, str | None, str]
 
 @dataclass(slots=True)
 class Topics:
-    """The topics as they stand at one moment; blocks while it reads, each list once."""
+    """The topics at one moment. Its methods block while they read the store, once for each list."""
 
     site: Rendering
     now: datetime
@@ -50,7 +50,7 @@ class Topics:
                 yield f"{self.site.site.url}{address(path)}.{suffix}"
 
     def fingerprint(self, topic: str) -> str | None:
-        """A text that changes when items come, go, move or are edited, not when they are counted; None: no topic."""
+        """A text that changes when items of the topic change, but not with their counts; None if it is no topic."""
         found = self._find(topic)
         if found is None:
             return None
@@ -59,15 +59,15 @@ class Topics:
         return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:32]
 
     def mark(self, topic: str) -> str | None:
-        """A fingerprint for a hub that is told of all topics: of a source, only whether it has brought anything new.
+        """A fingerprint for an external hub, which is notified of all topics; of a source, it changes with new items only.
 
-        What has been edited is told with the next new item: thousands of lists are not read for it.
+        Edits are notified with the next new item, so that thousands of lists need not be read.
         """
         key, _ = self._read(topic)
         return self.fingerprint(topic) if key is None or key[1] is None else self._sources().get(key[1])
 
     def document(self, topic: str) -> Rendered | None:
-        """The feed itself; None: no topic, or no longer."""
+        """The feed itself; None if the address is not, or no longer, a topic."""
         found = self._find(topic)
         return None if found is None else self.site.feed(*found)
 
@@ -77,7 +77,7 @@ class Topics:
         return None if listing is None else (listing, suffix)
 
     def _read(self, topic: str) -> tuple[_Key | None, str]:
-        """What an address names, and in which format; None: no feed of a kind that is told of."""
+        """The feed and format that an address names; None if it is no topic."""
         url = self.site.site.url
         match = _PATH.fullmatch(topic.removeprefix(url)) if topic.startswith(url) else None
         if match is None or match["suffix"] not in self.site.site.formats:

@@ -1,4 +1,4 @@
-"""A private instance: who has the token is let in, everybody else is asked for it."""
+"""Access to a private site: requests need its token, others are asked for it."""
 
 from __future__ import annotations
 

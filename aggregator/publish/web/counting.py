@@ -1,4 +1,4 @@
-"""What requests count: the facts of a request as they are judged, and what pages have shown."""
+"""Counting of requests: the facts by which a view is judged, and the items that pages have shown."""
 
 from __future__ import annotations
 

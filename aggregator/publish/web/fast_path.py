@@ -1,4 +1,4 @@
-"""Answers without the application: most requests are for bytes that have just been given to somebody else.
+"""Cached responses, served without the application: most requests are for bytes that were served a moment ago.
 
 Routing, handlers, middlewares and the response objects of aiohttp cost three times what parsing a request and writing
 an answer costs. So the heads of answers to plain GETs are remembered as they went out, by target and by what was

@@ -1,4 +1,4 @@
-"""Rendered answers: made when the data has changed, once for all who ask, and kept within a bound."""
+"""Cache of rendered responses: each is rendered once for all clients when the data has changed; its size is bounded."""
 
 from __future__ import annotations
 
@@ -24,85 +24,85 @@ __all__ = ["DutyCycleExecutor"]
 
 _log = logging.getLogger(__name__)
 
-#: making is mostly Python, which runs one thread at a time: more of them would only keep the loop waiting
+#: threads that render; Python runs one of them at a time, so that more of them would delay the event loop
 _MAKERS = 2
-#: what waits for the disk or for one row
+#: threads for calls that wait for the disk or read one row
 _CALLERS = 2
-#: an answer that was right so many times `freshness` ago is given while it is made anew
+#: a stale response is served for that many times `freshness` while it is rendered again
 _GRACE = 8
-#: and for so long while its turn has not come
+#: seconds that a stale response is served while its rendering is queued
 _GRACE_IN_LINE_S = 10.0
-#: of a core: what making ahead of being waited for may take
+#: share of a core that rendering in the background may take
 _RENEWING = 0.2
 
-#: what an answer costs beside its bytes: its key, its headers, how it is made
+#: memory of a response beside its body: key, headers, function that renders it
 _OVERHEAD_BYTES = 1_500
 
 T = TypeVar("T")
-#: reloads of the configuration, generation of the store
+#: (number of reloads of the configuration, generation of the store)
 _Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedResponse:
-    """A rendered answer with its validators."""
+    """A rendered response with its validators."""
 
     rendered: Rendered
-    #: the body in those content codings that somebody has asked for and that make it smaller
+    #: the body in the content codings that clients have asked for, where they make it smaller
     packed: Mapping[str, bytes]
-    #: those that somebody has asked for
+    #: the content codings that clients have asked for
     encodings_seen: frozenset[str]
-    #: strong, without quotes; that of a compressed representation has its coding behind it
+    #: strong, without quotes; a compressed representation appends its coding
     etag: str
-    #: since when the bytes are what they are, as far as this process knows
+    #: when the bytes last changed, as far as this process knows
     modified: datetime
-    #: the state of the data from which it was made
+    #: the state of the data from which it was rendered
     stamp: _Stamp
-    #: on the monotonic clock: when something that it says of ages will be another; None: never
+    #: on the monotonic clock: when one of the ages that it shows changes; None: never
     expires_s: float | None = None
 
     def is_expired(self) -> bool:
-        """Whether something that it says of ages is another by now."""
+        """Whether one of the ages that it shows has changed."""
         return self.expires_s is not None and time.monotonic() >= self.expires_s
 
     @property
     def size_bytes(self) -> int:
-        """What keeping it costs."""
+        """The memory that it takes in the cache, in bytes."""
         return len(self.rendered.body) + sum(map(len, self.packed.values())) + _OVERHEAD_BYTES
 
 
 class ResponseCache:
-    """The answers of one web server, by address."""
+    """The responses of one web server, by address."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="web")
-        #: makes what nobody waits for, one after the other
+        #: renders responses in the background, one after the other
         self._renewer = DutyCycleExecutor(_RENEWING, thread_name_prefix="web-renews")
-        #: neither is ever behind what is being made
+        #: these two are separate so that they never wait for a rendering
         self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="web-calls")
         self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
         self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
         self._size_bytes = 0
-        #: when each was last known to be what the store says, on the monotonic clock
+        #: on the monotonic clock: when each response was last known to be current
         self._right: dict[str, float] = {}
-        #: how each is made
+        #: the function that renders each response
         self._makes: dict[str, Callable[[], Rendered]] = {}
         self._making: dict[tuple[str, _Stamp], asyncio.Task[CachedResponse]] = {}
         self._packing: dict[tuple[str, str, str], asyncio.Task[CachedResponse]] = {}
         self._renewing: dict[str, asyncio.Task[CachedResponse]] = {}
         self._asking: asyncio.Task[tuple[int, float]] | None = None
-        #: the store's generation and when it was asked for
+        #: the generation of the store, and when it was read
         self._known: tuple[int, float] | None = None
-        #: what was right before then is not given once more
+        #: responses that were current before this time are not served stale
         self._changed = float("-inf")
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Runs something that blocks in one of the server's own threads."""
+        """The result of a blocking function, run in one of the server's threads."""
         return await asyncio.get_running_loop().run_in_executor(self._callers, function)
 
     async def get(self, key: str, make: Callable[[], Rendered], *, coding: str = "") -> CachedResponse:
-        """The answer under `key`, made anew if the data has changed since; many who ask at once wait for one making.
+        """The response for `key`, rendered again if the data has changed; concurrent requests share one rendering.
 
         It has been tried in this content `coding`: the first who asks for one waits for it, and from then on it is
         there as soon as the answer is.
@@ -122,7 +122,7 @@ class ResponseCache:
         return kept
 
     def fresh(self, key: str) -> CachedResponse | None:
-        """What `get` would give without waiting; None where it would have to ask the store or to make it."""
+        """The response that `get` would return without waiting; None if it would have to read the store or render."""
         kept, known = self._kept.get(key), self._known
         if kept is None:
             return None
@@ -136,12 +136,12 @@ class ResponseCache:
         return kept
 
     def changed(self) -> None:
-        """This server has itself changed what readers see: it shows with the next answer, not a moment later."""
+        """Tells the cache that this server has changed the data: no stale response is served afterwards."""
         self._known = self._asking = None
         self._changed = time.monotonic()
 
     def close(self) -> None:
-        """Lets go of the threads; what they are doing is finished."""
+        """Shuts the threads down; they finish what they are doing."""
         for pool in (self._makers, self._renewer, self._callers, self._asker):
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -151,7 +151,7 @@ class ResponseCache:
             renewing.add_done_callback(lambda _: self._renewing.pop(key, None))
 
     async def _current(self, key: str, make: Callable[[], Rendered], pool: Executor) -> CachedResponse:
-        """The answer as the store has it now; the one last made while the store cannot be read."""
+        """The current response; the last one rendered while the store cannot be read."""
         try:
             generation, asked = await self._generation()
             stamp = (self._services.epoch, generation)
@@ -169,7 +169,7 @@ class ResponseCache:
         return kept
 
     async def _generation(self) -> tuple[int, float]:
-        """The store's generation and when it was asked for."""
+        """The generation of the store, and when it was read."""
         known = self._known
         if known and self._is_young(known):
             return known
@@ -193,14 +193,14 @@ class ResponseCache:
         return time.monotonic() - known[1] < self._services.freshness.total_seconds()
 
     def _is_current(self, kept: CachedResponse) -> bool:
-        """Whether it was made from what the store says, as far as that is known and was asked for just now."""
+        """Whether it was rendered from the current data, by a generation that was read just now."""
         known = self._known
         if known is None or not self._is_young(known) or kept.stamp != (self._services.epoch, known[0]):
             return False
         return not kept.is_expired()
 
     def _was_right(self, key: str, kept: CachedResponse) -> bool:
-        """Whether it was what the store said so little ago that it may be given once more."""
+        """Whether it was current recently enough to be served stale."""
         grace_s = self._services.freshness.total_seconds() * _GRACE
         if key in self._renewing:
             grace_s = max(grace_s, _GRACE_IN_LINE_S)
@@ -245,7 +245,7 @@ class ResponseCache:
         return content
 
     def _keep(self, key: str, content: CachedResponse) -> None:
-        """Remembers a good answer and forgets those not asked for the longest while, until all fit."""
+        """Stores a successful response and evicts the least recently used ones until all fit."""
         former = self._kept.get(key)
         if former is not None and former.stamp > content.stamp:
             return  # one that was begun later was done earlier
@@ -267,7 +267,7 @@ class ResponseCache:
 
 
 def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
-    """A task whose error is not reported as lost when everybody who waited for it has hung up."""
+    """A task whose error is not logged as never retrieved when all clients that waited for it have gone."""
     task = asyncio.get_running_loop().create_task(coroutine)
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
     return task
@@ -293,8 +293,8 @@ def _content(made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: 
 class DutyCycleExecutor(ThreadPoolExecutor):
     """One thread that works for a share of the time.
 
-    Python runs one thread at a time. When readers open many items, the pages of all of them are made anew; done in one
-    go, that holds up every answer meanwhile, each time by as long as a thread may keep the interpreter.
+    Python runs one thread at a time. When readers open many items, all their pages are rendered again. Without pauses,
+    that delays every response by as long as a thread may hold the interpreter.
     """
 
     def __init__(self, share: float, *, thread_name_prefix: str = "") -> None:
@@ -303,7 +303,7 @@ class DutyCycleExecutor(ThreadPoolExecutor):
         self._rested_at_s = 0.0
 
     def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
-        """Runs it when its turn has come."""
+        """Queues a function; the thread rests between two of them."""
         return super().submit(self._run, partial(function, *args, **named))
 
     def _run(self, function: Callable[[], T]) -> T:
