@@ -1,4 +1,4 @@
-"""A listing as a feed, before it becomes Atom, RSS or JSON: the one place that decides what a feed says.
+"""A listing as a feed, independent of Atom, RSS or JSON: decides the content of every feed.
 
 Pure: the same listing and the same site give the same channel, and so the same bytes, whatever the time.
 """

@@ -1,4 +1,4 @@
-"""Atom 1.0 (RFC 4287) and RSS 2.0, made with feedgen. The only module that knows feedgen.
+"""Atom 1.0 (RFC 4287) and RSS 2.0, made with feedgen. The only module that imports feedgen.
 
 feedgen makes the head of a document, and each entry once, whatever the number of lists that hold it; what is kept of
 an entry is its bytes, which are joined to the head's.

@@ -1,4 +1,4 @@
-"""The Google Reader API, read side and read state, for readers that only synchronise.
+"""The Google Reader API for feed readers that synchronise: reading, read state and stars.
 
 There is no official description; this follows what FreshRSS, Miniflux and The Old Reader answer, and what their clients
 ask. A user is a reader of `aggregator readers`, the password is the token. Subscriptions are the lists of this site.

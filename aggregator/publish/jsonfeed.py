@@ -1,4 +1,4 @@
-"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), with an ``_aggregator`` object where it has no word.
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), with an ``_aggregator`` object for what it has no field for.
 
 What the object holds is described in docs/FEEDS.md.
 """

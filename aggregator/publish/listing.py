@@ -1,4 +1,4 @@
-"""One list, ready to be rendered: the value from which feeds, pages and commands are all made."""
+"""A list, ready to be rendered: the value from which feeds, pages and commands are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which items stand in each list, in which order, and what the list says of itself."""
+"""Makes the listings: which items each list has, in which order, with its title and description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text and HTML made fit for a feed: pure, and the last line of defence behind the cleaning at ingest."""
+"""Escapes and checks text and HTML for feeds, after the cleaning at ingest. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OPML 2.0: lists of feeds, in and out.
+"""Reads and writes OPML 2.0, the format of lists of feeds.
 
 Reading is done with expat alone. A document type declaration is cut off before anything in it is looked at: no entity
 is ever defined, so none can grow or reach for a file. A list that is damaged is mended where the damage is of a usual

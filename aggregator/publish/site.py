@@ -1,4 +1,4 @@
-"""What publishing needs to know of the configuration: one value, replaced whole when the configuration is reloaded."""
+"""The part of the configuration that publishing needs, as one value; a reload replaces it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views and likes: who counts, and once. No cookie for a view, no address kept.
+"""Counts views and likes: one view a visitor, item and day. It sets no cookie for a view and stores no address.
 
 A visitor is a keyed hash of address, user agent and item. Its key is random, lives in the state directory (mode 0600)
 for one UTC day and is destroyed with that day's hashes; a restart within the day counts nobody twice.

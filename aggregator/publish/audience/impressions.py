@@ -1,4 +1,4 @@
-"""How often items were shown to readers: pages that count as opened, times the places on them. Nobody is kept."""
+"""Impressions: how often items were shown on counted page views, weighted by place. Stores nothing of a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has been counted today: hashes that mean nothing tomorrow, and ceilings on what one network may give."""
+"""Visitors counted today, as hashes with a key that changes every day, and limits of views for each network."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Topics:
         return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:32]
 
     def mark(self, topic: str) -> str | None:
-        """A fingerprint for an external hub, which is notified of all topics; of a source, it changes with new items only.
+        """A fingerprint for an external hub, which is notified of all topics; a source's changes with new items only.
 
         Edits are notified with the next new item, so that thousands of lists need not be read.
         """

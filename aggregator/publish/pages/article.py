@@ -1,4 +1,4 @@
-"""An item on its own page: its text and pictures on our terms, its copies, and what it says to machines (JSON-LD)."""
+"""The page of an item: its text, pictures, attachments, copies, and linked data (JSON-LD)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages refer to: stylesheets under names that change with their content, icons, manifest, robots.txt."""
+"""Static files of the pages: stylesheets, whose names change with their content, icons, manifest, robots.txt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The template engine, set up so that nothing escapes it: autoescape on, an unknown name is an error."""
+"""The template engine: it escapes all text, and an unknown name is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error page says: what happened, and what to do now."""
+"""Texts of error pages: what happened, and what to do now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which language a text is shown as: what was declared, unless its script says otherwise. Pure."""
+"""The language in which a text is marked up: the declared one, unless the script of the text contradicts it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of lists as they stand on pages, rendered once for all pages that show the same.
+"""HTML blocks of lists, rendered once for all pages that show the same list.
 
 Ranking and Recommendation stand beside every article. While readers open items their pages are made anew each second,
 and three quarters of that was rendering the same twenty rows once more.

@@ -1,4 +1,4 @@
-"""Names of sources as readers say them: what a feed's title adds to the name of its paper is cut. Pure."""
+"""Short names of sources: cuts what a feed's title adds to the name of its publisher. Pure."""
 
 from __future__ import annotations
 

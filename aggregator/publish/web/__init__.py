@@ -1,4 +1,4 @@
-"""The web server: addresses of the site, conditional answers, counting. The only package that knows aiohttp.web.
+"""The web server: routes, conditional responses, counting. The only package that imports aiohttp.web.
 
 - `routes`, `opening`, `operating`: the addresses that show, that count, and that tell how the program is doing
 - `content`: answers are rendered once for each state of the store, in threads of their own, and kept

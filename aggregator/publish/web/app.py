@@ -1,4 +1,4 @@
-"""The application: routes, what every response carries, and what becomes of errors."""
+"""The application: routes, headers of every response, and error pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections of clients: a plain GET whose answer is known is answered at once, everything else is aiohttp's.
+"""Connections of clients: answers a plain GET from the cache if it can, and leaves all other requests to aiohttp.
 
 A connection hands its bytes to a protocol of aiohttp's server, made when it is first needed. Only data that is exactly
 one plain GET, while no request is being answered, is looked up in the fast path. Data of any other shape (a request in

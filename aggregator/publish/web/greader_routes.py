@@ -1,4 +1,4 @@
-"""The addresses of the Google Reader API, below ``/greader``."""
+"""Routes of the Google Reader API, below ``/greader``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses that count: an item's page, the way to the original, the like button."""
+"""Routes of items, whose requests are counted: page, redirect to the original, like button."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses for machines that look after the program: health and metrics."""
+"""Routes for monitoring: health and metrics."""
 
 from __future__ import annotations
 

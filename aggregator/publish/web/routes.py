@@ -1,4 +1,4 @@
-"""The addresses of the site that show something: pages, lists, feeds."""
+"""Routes of pages, lists and feeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server: sockets, limits against slow and many clients, a stop that does not cut answers short."""
+"""The server: sockets, limits for slow and for many clients, and a stop that lets responses finish."""
 
 from __future__ import annotations
 

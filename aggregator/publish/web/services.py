@@ -1,4 +1,4 @@
-"""What the web server is given: the parts it asks, and nothing else of the program."""
+"""The parts of the program that the web server uses."""
 
 from __future__ import annotations
 

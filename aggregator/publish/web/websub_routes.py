@@ -1,4 +1,4 @@
-"""The address under which hubs verify subscriptions of ours and deliver what is new (WebSub, subscriber's side)."""
+"""The callback at which hubs verify subscriptions and deliver documents (WebSub subscriber)."""
 
 from __future__ import annotations
 
