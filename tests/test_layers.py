@@ -59,6 +59,7 @@ KNOWN_BY = {
     "trafilatura": {"collect.parse.article"},
     "ftfy": {"collect.clean.text"},
     "uvloop": {"daemon.runtime"},
+    "apprise": {"daemon.notify"},
     "asyncinotify": {"daemon.reload"},
     "prometheus_client": {"daemon.metrics"},
     "numpy": {"curate.embeddings"},

@@ -41,6 +41,17 @@ def resolve(raw: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]) -
             yield ("sources", index, key), f"sources[{index}].{key}: {error}"
 
 
+def unreadable(raw: Mapping[str, Any], *, base: Path, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, str]]:
+    """The problem of a ``[mail] password_file`` that cannot be read."""
+    mail = raw.get("mail")
+    name = mail.get("password_file") if isinstance(mail, dict) else None
+    if isinstance(name, str) and name:
+        try:
+            read_secret(name, base, environ)
+        except ValueError as error:
+            yield ("mail", "password_file"), f"mail.password_file: {error}"
+
+
 def read_secret(name: str, base: Path, environ: Mapping[str, str]) -> str:
     """The first line of a file: a credential of systemd's, else below `base`. Raises ValueError with the reason."""
     text = _content(name, base, environ)

@@ -167,6 +167,7 @@ def parse(text: str, *, path: Path = Path("config.toml"), environ: Mapping[str, 
     where = layout(text)
     findings = [
         *secrets.resolve(raw, base=path.parent, environ=environ),
+        *secrets.unreadable(raw, base=path.parent, environ=environ),
         *validation.errors(raw, where, base=path.parent),
     ]
     found = [problem(at, message, file=file, layout=where) for at, message in findings]

@@ -224,6 +224,30 @@ class BackupTable(Table):
         return length
 
 
+class MailTable(Table):
+    """``[mail]``: the server that takes digests to be mailed."""
+
+    #: a host name; "": nothing is mailed
+    server: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]{0,253}$")] = ""
+    #: 0: the usual one for `tls`
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    user: str = ""
+    #: a file whose first line is the password, or a credential of systemd's
+    password_file: str = ""
+    sender: types.MailAddress | None = Field(default=None, alias="from")
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.server and self.sender is None:
+            raise ValueError("server needs a key 'from': the address that messages come from")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("user and password_file belong together: give both or none")
+        if self.user and self.tls == "none" and not types.is_this_machine(self.server):
+            raise ValueError('tls = "none" would send the password in the clear: use "starttls" or "tls"')
+        return self
+
+
 class SourceTable(Table):
     """One ``[[sources]]``: a feed that is followed."""
 
@@ -318,6 +342,27 @@ class FeedTable(Table):
     match: str | None = None
     size: Count = 20
     max_per_source: Count | None = None
+    #: makes it a digest
+    every: types.Duration | None = None
+    at: types.TimeOfDay | None = None
+    #: whom a digest is mailed to; addresses are nobody else's business
+    mail: types.MailAddresses = Field(default=(), repr=False)
+    #: addresses of Apprise's, which may hold secrets
+    notify: types.NotifyUrls = Field(default=(), repr=False)
+
+    @field_validator("every")
+    @classmethod
+    def _whole_days(cls, every: timedelta | None) -> timedelta | None:
+        if every is not None and (every % timedelta(days=1) or not 1 <= every.days <= 31):
+            raise ValueError('a digest is issued every so many whole days: "1d", "7d", at most "31d"')
+        return every
+
+    @model_validator(mode="after")
+    def _only_of_digests(self) -> Self:
+        given = [name for name in ("at", "mail", "notify") if getattr(self, name)]
+        if self.every is None and (given or self.at is not None):
+            raise ValueError(f'{", ".join(given) or "at"}: only a digest has that; give it every = "1d", too')
+        return self
 
     @field_validator("name")
     @classmethod
@@ -346,7 +391,10 @@ class FeedTable(Table):
     def own_feed(self, default_window: str) -> OwnFeed:
         """The OwnFeed of this table; ``ranking`` alone means the default window."""
         order = f"ranking:{default_window}" if self.order == "ranking" else self.order
-        return OwnFeed(**{**dict(self), "order": order, "title": self.title or self.name})
+        own = {name: value for name, value in self if name not in {"at", "mail", "notify"}}
+        if self.at is not None:
+            own["at"] = self.at
+        return OwnFeed(**{**own, "order": order, "title": self.title or self.name})
 
 
 class Configuration(Table):
@@ -363,6 +411,7 @@ class Configuration(Table):
     publish: PublishTable = PublishTable()
     retention: RetentionTable = RetentionTable()
     backup: BackupTable = BackupTable()
+    mail: MailTable = MailTable()
     sources: Annotated[tuple[SourceTable, ...], types.Tables] = ()
     subscriptions: Annotated[tuple[SubscriptionTable, ...], types.Tables] = ()
     rules: Annotated[tuple[RuleTable, ...], types.Tables] = ()

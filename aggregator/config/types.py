@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -114,6 +114,11 @@ def is_nobodys(contact: str) -> bool:
     return labels[-1] in _NOBODYS or (labels[-2:-1] == ["example"] and labels[-1] in {"com", "net", "org"})
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether a host is known to be this machine."""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
 def _site_url(text: str) -> str:
     parts = urlsplit(http_url(text))
     if parts.query or parts.fragment:
@@ -187,6 +192,29 @@ def _window(text: str) -> str:
     return text
 
 
+def _time_of_day(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f'{value!r} is not a time of the day: write "07:00" or "18:30"')
+    return time(int(found[1]), int(found[2]))
+
+
+def _mail_address(text: str) -> str:
+    """An e-mail address; the message does not show it, and a line break in it would be another header."""
+    if not re.fullmatch(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z.-]{1,64}@[0-9A-Za-z]([0-9A-Za-z.-]{0,250}[0-9A-Za-z])?", text):
+        raise ValueError('is not an e-mail address: write "reader@example.org"')
+    return text
+
+
+def _notify_url(text: str) -> str:
+    """An address of Apprise's, which may hold a secret: the message does not show it."""
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]*://[!-~]+", text):
+        raise ValueError('is not an address that Apprise knows: write e.g. "ntfy://ntfy.example.org/topic"')
+    return text
+
+
 def _sequence(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -195,6 +223,13 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     twice = [value for at, value in enumerate(values) if value in values[:at]]
     if twice:
         raise ValueError(f'"{twice[0]}" stands in the list twice')
+    return values
+
+
+def _silently_unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    """As `_unique`, of values that no message may show."""
+    if len(set(values)) < len(values):
+        raise ValueError("names one address twice")
     return values
 
 
@@ -228,6 +263,8 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 #: "": off
 FullText = Annotated[Literal["", "feed", "fetch"], BeforeValidator(_full_text)]
 DurationOrNever = Annotated[timedelta | None, BeforeValidator(_duration_or_never)]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Size = Annotated[int, BeforeValidator(_size)]
 
 
@@ -253,3 +290,9 @@ Window = Annotated[str, AfterValidator(_window)]
 Windows = Annotated[tuple[Window, ...], BeforeValidator(_sequence), AfterValidator(_unique)]
 Choices = (BeforeValidator(_sequence), AfterValidator(_unique))
 Tables = BeforeValidator(_sequence)
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_one_or_more), AfterValidator(_silently_unique)]
+NotifyUrls = Annotated[
+    tuple[Annotated[str, AfterValidator(_notify_url)], ...],
+    BeforeValidator(_one_or_more),
+    AfterValidator(_silently_unique),
+]

@@ -14,6 +14,7 @@ import typing
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path as Folder
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,6 +63,7 @@ def errors(raw: Mapping[str, Any], layout: Layout, *, base: Folder) -> Iterator[
     yield from _duplicate_feeds(raw, layout)
     yield from _unknown_windows(raw)
     yield from _crossed_intervals(raw)
+    yield from _unsendable_digests(raw)
 
 
 def warnings(settings: Configuration) -> Iterator[Finding]:
@@ -83,6 +85,10 @@ def warnings(settings: Configuration) -> Iterator[Finding]:
     if settings.related.vectors and find_encoder() is None:
         yield ("related", "vectors"), f"{HOW_TO_INSTALL}; until then English is compared by its words alone"
     yield from _no_extractor(settings)
+    if not find_spec("apprise"):
+        for index, feed in enumerate(settings.feeds):
+            if feed.notify:
+                yield ("feeds", index, "notify"), 'nobody is notified: pip install "feed-aggregator[notify]"'
     yield from _blocked(settings)
     yield from _impolite(settings)
     yield from _overspent(settings)
@@ -239,6 +245,18 @@ def _unknown_windows(raw: Mapping[str, Any]) -> Iterator[Finding]:
         kind, _, window = order.partition(":")
         if kind == "ranking" and window and window not in windows:
             yield ("feeds", index, "order"), _not_a_window(window, windows, f'feeds[{index}].order: "{order}"')
+
+
+def _unsendable_digests(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    mail = raw.get("mail")
+    if isinstance(mail, dict) and mail.get("server"):
+        return
+    for index, row in _rows(raw, "feeds"):
+        if row.get("mail"):
+            yield (
+                ("feeds", index, "mail"),
+                f"feeds[{index}].mail: a digest is mailed by [mail] server, which is not given",
+            )
 
 
 def _not_a_window(window: str, windows: list[str], where: str) -> str:
@@ -408,7 +426,7 @@ def _unknown(path: Path) -> str:
     if len(path) == 1:
         return f"unknown table or key '{key}'{_top_level_hint(key)}"
     model = _model(path[:-1])
-    known = list(model.model_fields) if model else []
+    known = key_names(model) if model else []
     if nearest(key, known):
         return f"unknown key '{key}' in {_table(path[:-1])}{did_you_mean(key, known)}"
     home = _home(key)
@@ -441,7 +459,12 @@ def _heading(table: str) -> str:
 
 def _fields(table: str) -> list[str]:
     model = _model((table,))
-    return list(model.model_fields) if model else []
+    return key_names(model) if model else []
+
+
+def key_names(model: type[BaseModel]) -> list[str]:
+    """The keys of a table as they are written."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model(path: Path) -> type[BaseModel] | None:

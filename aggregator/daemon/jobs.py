@@ -17,9 +17,11 @@ from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.config import Settings
+from aggregator.daemon.digests import Digests, in_a_thread
 from aggregator.daemon.fleet import FleetMember
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.maintenance import Backups, Ballast, retain
+from aggregator.daemon.notices import Notices
 from aggregator.daemon.refresh_loop import RefreshLoop
 from aggregator.daemon.websub import WebSub
 from aggregator.errors import StoreDamaged, StoreError
@@ -46,6 +48,7 @@ class Parts(Protocol):
     parser: TwoTierParsePool
     refresh_loop: RefreshLoop
     websub: WebSub
+    notices: Notices
     services: Services
     ballast: Ballast
     fetcher: Fetcher
@@ -71,6 +74,7 @@ class Jobs:
 
     def __init__(self, daemon: Parts) -> None:
         self._daemon = daemon
+        self._digests = Digests(daemon.store)
 
     def jobs(self) -> list[Job]:
         """All of them, with how often they are due and how long they may take."""
@@ -87,6 +91,11 @@ class Jobs:
                 Job(name="pace", every=15 * MINUTE, run=daemon.pace, deadline=MINUTE, delay=15 * MINUTE),
                 Job(name="lists", every=5 * MINUTE, run=self._refresh_lists, deadline=5 * MINUTE, delay=5 * SECOND),
             ]
+        if "curate" in daemon.roles:
+            jobs.append(
+                # the first run leaves some time for lists to be made of what came since the last stop
+                Job(name="digests", every=MINUTE, run=self._send_digests, deadline=10 * MINUTE, delay=20 * SECOND)
+            )
         if "serve" in daemon.roles:
             jobs += [
                 Job(name="views", every=5 * MINUTE, run=self.fold, deadline=30 * SECOND),
@@ -122,6 +131,16 @@ class Jobs:
 
     async def _roll(self) -> None:
         await asyncio.to_thread(self._daemon.services.audience.roll, now=self._daemon.clock())
+
+    async def _send_digests(self) -> None:
+        """Issues the digests that are due, and sends those that are not sent yet."""
+        daemon = self._daemon
+        site, lists = daemon.services.site, daemon.services.lists
+        if not any(feed.every for feed in site.feeds) or (daemon.member is not None and not daemon.member.curates):
+            return
+        settings = daemon.settings
+        unsent = await in_a_thread(lambda: self._digests.run(settings, site, lists, clock=daemon.clock))
+        daemon.notices.hold("digest-not-sent", unsent or None, now=daemon.clock())
 
     async def _retain(self) -> None:
         daemon = self._daemon

@@ -362,7 +362,7 @@ class Daemon:
         """Takes over what the lists of ``[[subscriptions]]`` name now."""
         await asyncio.to_thread(self.store.sync_sources, followed(self.settings), now=self.clock())
         log.info("a list of feeds has changed", extra={"sources": len(followed(self.settings))})
-        site = assemble.site(self.settings)
+        site = assemble.site(self.settings, self.store)
         self.services.reload(site=site, lists=Lists(self.store, site), pages=Pages(site))
         self.refresh_loop.refresher.options = assemble.curate_options(self.settings)
         self.refresh_loop.want()

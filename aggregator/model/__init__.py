@@ -63,6 +63,7 @@ from aggregator.model.fleet import ROLES, Process
 from aggregator.model.reading import (
     Activity,
     Copy,
+    Digest,
     Item,
     ItemState,
     Notice,
@@ -91,6 +92,7 @@ __all__ = [
     "Copy",
     "CountedFailure",
     "Curation",
+    "Digest",
     "Document",
     "Doubt",
     "Enclosure",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Literal
 
 from aggregator.model.documents import Upstream
@@ -30,6 +30,10 @@ class OwnFeed:
     match: str | None = None
     size: int = 20
     max_per_source: int | None = None
+    #: it is a digest, of whole days; None: it is the list as it is now
+    every: timedelta | None = None
+    #: when a digest is issued, in the time zone of the site
+    at: time = time(7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,10 +250,28 @@ class StoreStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What a digest held when it was issued. It never changes afterwards."""
+
+    #: the name of its ``[[feeds]]``
+    feed: str
+    #: the day on which it was due, in the time zone of the site: 2026-12-01
+    period: str
+    issued: datetime
+    title: str
+    #: its body, for feeds and mail
+    html: str
+    text: str
+    #: the items in it, in their order; none: there was nothing to tell, and it is neither shown nor sent
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something about this installation that its readers or its operator should know, e.g. that the network is down."""
 
-    #: stable: network-down, store-restored, store-replaced, second-daemon, polling-waits
+    #: stable: network-down, store-restored, store-replaced, second-daemon, polling-waits,
+    #: digest-not-sent
     code: str
     #: one sentence for a person
     message: str

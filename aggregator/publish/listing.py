@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from aggregator.model import Item, RelatedTier
+from aggregator.model import Digest, Item, RelatedTier
 
-#: stories: an entry is a story, told by one of its items · story: the reports of one story
-Kind = Literal["latest", "ranking", "recommended", "related", "search", "stories", "story"]
+#: stories: an entry is a story, told by one of its items · story: the reports of one story · digest: of one is an entry
+Kind = Literal["latest", "ranking", "recommended", "related", "search", "stories", "story", "digest"]
 #: a keyset cursor: (published, id) of the last item of the page before; the next page continues behind it
 Cursor = tuple[datetime, str]
 
@@ -64,10 +64,14 @@ class Listing:
     #: the earlier moment at which `Place.rank_before` holds; None: movement is not known
     compared_at: datetime | None = None
     basis: Literal["views", "signals", "mixed"] | None = None
+    #: what was issued, the newest first; of kind "digest" only
+    digests: tuple[Digest, ...] = ()
 
     @property
     def updated(self) -> datetime | None:
         """When anything in it last changed, from its data alone; None if it is empty."""
+        if self.kind == "digest":
+            return max((digest.issued for digest in self.digests), default=None)
         return max((max(place.item.updated, place.item.first_seen) for place in self.places), default=None)
 
 

@@ -14,6 +14,7 @@ from aggregator.errors import NotFound
 from aggregator.model import Activity, Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth, Story
 from aggregator.model.slug import slugify
 from aggregator.publish import titles
+from aggregator.publish.digests import issued_listing
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
 from aggregator.publish.own_lists import OwnLists, in_order
 from aggregator.publish.site import Site
@@ -70,7 +71,7 @@ class Lists:
         own = next((feed for feed in self.site.feeds if feed.name == name), None)
         if own is None or title:
             raise NotFound(f"there is no list called {name!r}")
-        return self.own(own)
+        return issued_listing(own, self._store) if own.every else self.own(own)
 
     def latest(self, *, section: str | None = None, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items, of the site or of one section (its name); `before` continues behind that place.
@@ -182,7 +183,7 @@ class Lists:
         )
 
     def own(self, feed: OwnFeed) -> Listing:
-        """A feed of the operator's own."""
+        """A feed of the operator's own as it is now; of a digest, what the next one would hold."""
         order, _, window = feed.order.partition(":")
         if order == "ranking":
             listing = self._own_computed(feed, ListKey(order="ranking", window=window, scope="feed", name=feed.name))
@@ -315,7 +316,7 @@ class Lists:
 
     def with_related(self, listing: Listing) -> Listing:
         """The same list, each item with what is related to it: what the feeds show below each entry."""
-        if listing.kind in ("related", "stories", "story"):
+        if listing.kind in ("related", "stories", "story", "digest"):
             return listing
         ids = tuple(place.item.id for place in listing.places)
         found = self._once(("related", ids), lambda: self._related_each(ids))

@@ -16,6 +16,7 @@ from aggregator.model import Item, Notice
 from aggregator.publish import opml
 from aggregator.publish.audience.impressions import items_of
 from aggregator.publish.channel import Channel, compose
+from aggregator.publish.digests import digest_channel
 from aggregator.publish.feeds import atom, rss
 from aggregator.publish.jsonfeed import json_feed
 from aggregator.publish.listing import Listing
@@ -75,6 +76,8 @@ class Rendering:
         self.check_format(suffix)
         if self.static:
             listing = replace(listing, next="")
+        if listing.kind == "digest":
+            return self._made(digest_channel(listing, self.site), suffix)
         return self._made(compose(self.lists.with_related(listing), self.site, self.cache), suffix)
 
     def status_feed(self, suffix: str, *, now: datetime) -> Rendered:

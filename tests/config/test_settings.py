@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -545,3 +545,57 @@ def test_sentence_vectors_that_are_not_installed_are_asked_for_in_vain() -> None
     assert not config.parse(SOURCE).related.vectors
     found = [message for message in warnings(asked) if "feed-aggregator[vectors]" in message]
     assert bool(found) == (find_encoder() is None)
+
+
+def digest_problems(feed: str, mail: str = "") -> list[str]:
+    text = f'[[sources]]\nurl = "https://example.org/feed.xml"\n{mail}\n[[feeds]]\nname = "m"\n{feed}\n'
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    return [str(problem) for problem in caught.value.problems]
+
+
+MAIL = '[mail]\nserver = "smtp.example.org"\nfrom = "a@example.org"'
+
+
+@pytest.mark.parametrize(
+    ("feed", "mail", "line", "words"),
+    [
+        ('every = "12h"', "", 6, "whole days"),
+        ('every = "40d"', "", 6, "whole days"),
+        ('every = "1d"\nat = "25:00"', "", 7, "not a time of the day"),
+        ('every = "1d"\nat = 7', "", 7, "not a time of the day"),
+        ('at = "07:00"', "", 4, "only a digest has that"),
+        ('every = "1d"\nmail = "zoe@example.org"', "", 7, "[mail] server"),
+        ('mail = "zoe@example.org"', MAIL, 6, "only a digest has that"),
+        ('every = "1d"\nmail = "zoe@example.org\\nBcc: x@example.org"', MAIL, 9, "not an e-mail address"),
+        ('every = "1d"\nnotify = ["topic"]', "", 7, "Apprise"),
+        ("", '[mail]\nserver = "smtp.example.org"', 3, "needs a key 'from'"),
+        ("", MAIL + '\nuser = "u"', 3, "belong together"),
+        ("", MAIL + '\nform = "x"', 6, "did you mean 'from'"),
+        ("", MAIL + '\nuser = "u"\npassword_file = "nowhere"', 7, "nowhere cannot be read"),
+        ("", MAIL + '\nuser = "u"\npassword_file = "pyproject.toml"\ntls = "none"', 3, "in the clear"),
+    ],
+)
+def test_a_digest_that_cannot_be_is_an_error_with_its_line(feed: str, mail: str, line: int, words: str) -> None:
+    problems = digest_problems(feed, mail)
+    assert any(f":{line}:" in problem and words in problem for problem in problems), problems
+    assert not any("zoe@example.org" in problem or "topic" in problem.partition("write")[0] for problem in problems)
+
+
+def test_a_digest_has_its_time_and_keeps_addresses_to_itself() -> None:
+    text = f'[[sources]]\nurl = "https://example.org/feed.xml"\n{MAIL}\n[[feeds]]\nname = "m"\nevery = "7d"\n'
+    settings = config.parse(text + 'at = 18:30:00\nmail = ["zoe@example.org"]\nnotify = "ntfy://example.org/topic"\n')
+    feed = settings.feeds[0]
+    assert (feed.mail, feed.notify) == (("zoe@example.org",), ("ntfy://example.org/topic",))
+    assert "example.org" not in repr(feed)
+    own = settings.own_feeds()[0]
+    assert (own.every, own.at) == (timedelta(days=7), time(18, 30))
+    assert config.parse(text).own_feeds()[0].at == time(7)
+    assert settings.mail.sender == "a@example.org"
+
+
+def test_notify_without_apprise_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.config.validation.find_spec", lambda _: None)
+    text = '[[sources]]\nurl = "https://example.org/feed.xml"\n[[feeds]]\nname = "m"\nevery = "1d"\nnotify = "ntfy://h/t"\n'
+    warned = [problem for problem in config.parse(text).warnings if "feed-aggregator[notify]" in problem.message]
+    assert [problem.line for problem in warned] == [6]

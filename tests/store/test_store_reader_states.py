@@ -54,3 +54,20 @@ def test_what_is_minted_stays(store: Store) -> None:
     assert len(minted) == 1
     assert store.mint("site/id", "another") in minted
     assert store.mint("something/else", "new") == "new"
+
+
+def test_minted_values_are_listed_by_prefix_and_can_be_taken_back(store: Store) -> None:
+    for name in ("digest/a/2026-01-02", "digest/a/2026-01-10", "digest/ab/2026-01-03", "digest-sent/a/x"):
+        assert store.mint(name, f"of {name}") == f"of {name}"
+    before = store.generation()
+    assert store.mint("digest/a/2026-01-02", "another") == "of digest/a/2026-01-02"
+    assert store.generation() == before, "nothing has changed"
+    assert store.minted("digest/a/", limit=0) == [
+        ("digest/a/2026-01-10", "of digest/a/2026-01-10"),
+        ("digest/a/2026-01-02", "of digest/a/2026-01-02"),
+    ]
+    assert [name for name, _ in store.minted("digest/a/", limit=1)] == ["digest/a/2026-01-10"]
+    store.unmint(["digest/a/2026-01-10", "unknown"])
+    assert [name for name, _ in store.minted("digest/", limit=0)] == ["digest/ab/2026-01-03", "digest/a/2026-01-02"]
+    assert store.generation() > before, "readers see the change"
+    assert store.mint("digest/a/2026-01-10", "again") == "again"

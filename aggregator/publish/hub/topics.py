@@ -55,7 +55,10 @@ class Topics:
         if found is None:
             return None
         listing, _ = found
-        lines = [listing.title, *(f"{place.item.id} {place.item.updated.isoformat()}" for place in listing.places)]
+        if listing.kind == "digest":
+            lines = [listing.title, *(digest.period for digest in listing.digests)]
+        else:
+            lines = [listing.title, *(f"{place.item.id} {place.item.updated.isoformat()}" for place in listing.places)]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:32]
 
     def mark(self, topic: str) -> str | None:

@@ -17,6 +17,12 @@ class ReadingStore(Protocol):
     def mint(self, name: str, value: str) -> str:
         """The value under this name; `value` is written there, durably, if there is none yet. Safe for many at once."""
 
+    def minted(self, prefix: str, *, limit: int) -> list[tuple[str, str]]:
+        """(name, value) of the minted values whose names begin with `prefix`, the greatest name first. limit 0: all."""
+
+    def unmint(self, names: Sequence[str]) -> None:
+        """Removes minted values, durably: they may be minted again. Unknown names are ignored."""
+
     def mark_items(
         self, token: str, ids: Sequence[str], *, read: bool | None = None, starred: bool | None = None, now: datetime
     ) -> int:

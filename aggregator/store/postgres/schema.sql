@@ -308,7 +308,7 @@ CREATE TABLE reader_states (
     PRIMARY KEY (reader_id, item_id)
 );
 CREATE INDEX reader_states_item ON reader_states(item_id);
--- Values that stay as they were first written: the authority of the ids of feeds, which digests have been sent.
+-- Values that stay as they were first written: the authority of the ids of feeds, digests and where they were sent.
 CREATE TABLE minted (
     name text COLLATE "C" PRIMARY KEY NOT NULL,
     value text COLLATE "C" NOT NULL

@@ -8,6 +8,7 @@ from datetime import datetime
 from aggregator.errors import NotFound
 from aggregator.model import ItemState
 from aggregator.store.sql import codec, item_loader
+from aggregator.store.sql.derived_columns import bump
 from aggregator.store.sql.engine import NO_LIMIT, Connection, Engine
 from aggregator.store.sql.ids import encode_id
 
@@ -34,12 +35,30 @@ class ReaderStates:
 
     def mint(self, name: str, value: str) -> str:
         """The value under this name; `value` is written there if there is none yet."""
+        insert = "INSERT INTO minted(name, value) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name"
 
         def run(connection: Connection) -> str:
-            connection.execute("INSERT INTO minted(name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
+            if connection.execute(insert, (name, value)).fetchone() is not None:
+                bump(connection)
             return str(connection.execute("SELECT value FROM minted WHERE name = ?", (name,)).fetchone()[0])
 
         return self._engine.write(run)
+
+    def minted(self, prefix: str, *, limit: int) -> list[tuple[str, str]]:
+        """(name, value) of the minted values whose names begin with `prefix`, the greatest name first. limit 0: all."""
+        query = "SELECT name, value FROM minted WHERE name >= ? AND name < ? ORDER BY name DESC LIMIT ?"
+        values = (prefix, _end(prefix), limit or NO_LIMIT)
+        rows = self._engine.read(lambda connection: connection.execute(query, values).fetchall())
+        return [(row["name"], row["value"]) for row in rows]
+
+    def unmint(self, names: Sequence[str]) -> None:
+        """Removes minted values: they may be minted again. Unknown names are ignored."""
+
+        def run(connection: Connection) -> None:
+            connection.executemany("DELETE FROM minted WHERE name = ?", [(name,) for name in names])
+            bump(connection)
+
+        self._engine.write(run)
 
     def mark_items(
         self, token: str, ids: Sequence[str], *, read: bool | None = None, starred: bool | None = None, now: datetime
@@ -75,3 +94,8 @@ class ReaderStates:
         """The ids of the items that a reader has starred, the last starred first. limit 0: all."""
         rows = self._engine.read(lambda connection: connection.execute(_STARRED, (token, limit or NO_LIMIT)).fetchall())
         return [encode_id(row["public_id"]) for row in rows]
+
+
+def _end(prefix: str) -> str:
+    """The least text that is greater than every text with this prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
