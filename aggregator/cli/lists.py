@@ -147,7 +147,7 @@ def _latest(store: Store, site: Site, section: str | None, limit: int | None) ->
     from aggregator.publish.lists import Lists
 
     if limit == 0:
-        whole = store.latest(Scope(section=section), limit=0)
+        whole = store.latest(Scope(section=section, in_latest=section is None), limit=0)
         return _with_places(Lists(store, site).latest(section=section, limit=1), map(_place, whole))
     return Lists(store, site).latest(section=section, limit=limit)
 

@@ -261,6 +261,7 @@ class SourceTable(Table):
     enabled: bool = True
     full_text: types.FullText = ""
     role: Literal["source", "signal"] = "source"
+    in_latest: bool = True
     #: headers of the operator's own; they may be secrets, and are sent to the origin of `url` only
     headers: types.RequestHeaders = Field(default={}, repr=False)
     cookie: types.HeaderValue | None = Field(default=None, repr=False)

@@ -32,6 +32,8 @@ class Subscription:
     full_text: bool = False
     #: signal: its links count as votes, its items are not shown
     role: Role = "source"
+    #: its items stand in the Latest of the site, not only in that of its section
+    in_latest: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,8 @@ class Scope:
     source_slug: str | None = None
     #: a language without region ("de"); detected ones count
     language: str | None = None
+    #: only items that a source with `in_latest` carries
+    in_latest: bool = False
     #: only items first seen at or after
     since: datetime | None = None
     #: only items published at or after

@@ -81,7 +81,11 @@ class Lists:
         return self.newest_of(Scope(section=section), limit=limit, before=before)
 
     def newest_of(self, scope: Scope, *, limit: int | None = None, before: Cursor | None = None) -> Listing:
-        """The newest items of a scope: as `latest`, for pages that show a part of it."""
+        """The newest items of a scope: as `latest`, for pages that show a part of it.
+
+        Those of the site leave out what only sources with `in_latest = false` carry.
+        """
+        scope = replace(scope, in_latest=scope.section is None)
         listing = Listing(
             kind="latest",
             title=titles.within("Latest", scope.section),

@@ -351,3 +351,20 @@ def test_poll_fetches_the_articles_of_a_source_that_asks_for_it(
     finally:
         store.close()
     assert paragraph in item.content_html
+
+
+def test_a_source_out_of_the_latest_stands_in_its_section(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.toml"
+
+    def listed(*arguments: str) -> set[str]:
+        capsys.readouterr()
+        assert run_command(["--config", str(config), "list", *arguments, "--json"]) == 0
+        return {json.loads(line)["title"] for line in capsys.readouterr().out.splitlines()}
+
+    with Origin() as origin:
+        urls = [origin.on(f"/{name}", Answer(body=rss(f"{name} speaks", feed=name))) for name in ("Quiet", "Busy")]
+        config.write_text(f"{config_text(*urls)}in_latest = false\n".replace('"World"', '"Wire"'))
+        assert run_command(["--config", str(config), "poll"]) == 0
+    for limit in ((), ("--limit", "0")):
+        assert listed("latest", *limit) == {"Quiet speaks"}
+        assert listed("latest", "--section", "Wire", *limit) == {"Quiet speaks", "Busy speaks"}

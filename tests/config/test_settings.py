@@ -71,7 +71,7 @@ def test_every_key_is_in_the_shipped_file() -> None:
     text = SHIPPED.read_text("utf-8")
     for name in set(Settings.model_fields) - {"path", "warnings"}:
         assert f"[{name}]" in text
-    for key in ("name", "interval", "weight", "enabled", "full_text", "role"):
+    for key in ("name", "interval", "weight", "enabled", "full_text", "role", "in_latest", "history"):
         assert f"\n#   {key} " in text
 
 
@@ -98,6 +98,7 @@ def test_values_arrive_in_the_types_the_program_uses() -> None:
         interval = "1h"
         weight = 2
         role = "signal"
+        in_latest = false
         [[sources]]
         url = "https://b.example/feed"
         section = "World"
@@ -119,7 +120,12 @@ def test_values_arrive_in_the_types_the_program_uses() -> None:
     assert settings.polling.timeout == timedelta(seconds=90)
     assert settings.retention.items is None
     assert settings.followed()[0] == Subscription(
-        url="https://a.example/feed", section="Arts", interval=timedelta(hours=1), weight=2.0, role="signal"
+        url="https://a.example/feed",
+        section="Arts",
+        interval=timedelta(hours=1),
+        weight=2.0,
+        role="signal",
+        in_latest=False,
     )
     assert settings.sections == ("World", "Deep")  # a signal source shows nothing
     assert settings.rules_compiled()[0].action.section == "Deep"
@@ -204,6 +210,8 @@ def test_settings_are_frozen() -> None:
         (SOURCE + "full_text = 'fetched'", "did you mean 'fetch'?"),
         (SOURCE + "full_text = 2", '3: sources[0].full_text: 2 is not "feed" (or true), "fetch" or false'),
         (SOURCE + "fulltext = true", "3: unknown key 'fulltext' in [[sources]]; did you mean 'full_text'?"),
+        (SOURCE + "in_latest = 'no'", '3: sources[0].in_latest: "no" must be true or false'),
+        (SOURCE + "in_lastest = false", "3: unknown key 'in_lastest' in [[sources]]; did you mean 'in_latest'?"),
         (SOURCE + "enabled = 'yes'", '3: sources[0].enabled: "yes" must be true or false'),
         (SOURCE + "role = 'signals'", "did you mean 'signal'?"),
         (SOURCE + "weight = 0", "greater than 0"),

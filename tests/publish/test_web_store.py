@@ -199,3 +199,20 @@ def test_parts_of_a_feed_name_each_other_and_the_feed_they_belong_to(tmp_path: P
         assert 'rel="next"' not in body
 
     play(tmp_path, story, site=replace(SITE, items=3, hub="https://hub.example/"))
+
+
+def test_a_source_out_of_the_latest_stands_everywhere_else(tmp_path: Path) -> None:
+    async def story(site: Site) -> None:
+        apart, *others = [one.subscription for one in site.store.sources(now=NOON)]
+        slug = next(one.ref.slug for one in site.store.sources(now=NOON) if one.subscription == apart)
+        site.store.sync_sources([replace(apart, in_latest=False), *others], now=NOON)
+        own = {item.id for item in site.store.latest(Scope(source_slug=slug), limit=0)}
+        all_ids = set(site.ids())
+        assert own
+        assert own < all_ids
+        latest = json.loads((await site.get("/feeds/latest.json"))[1])
+        assert {entry["id"].rpartition("/")[2].rpartition(":")[2] for entry in latest["items"]} == all_ids - own
+        of_source = json.loads((await site.get(f"/source/{slug}/latest.json"))[1])
+        assert len(of_source["items"]) == len(own)
+
+    play(tmp_path, story)

@@ -192,6 +192,24 @@ class TestSameAddress:
         poll(store, B, make_entry("9", link=LINK, title="copy"))
         assert (titles(store), only_item(store).sources) == (["copy"], 1)
 
+    def test_a_source_stays_out_of_the_latest_of_the_site(self, store: Store) -> None:
+        def configure(*, apart: bool) -> None:
+            busy = Subscription(url=A, section="Wire", in_latest=not apart)
+            store.sync_sources([busy, Subscription(url=B, section="World")], now=NOW)
+
+        configure(apart=True)
+        poll(store, A, make_entry("1", title="wire"), make_entry("2", link=LINK, title="Ferry adrift", text="Fog."))
+        poll(store, B, make_entry("8", title="world"))
+        assert titles(store, in_latest=True) == ["world"]
+        assert sorted(titles(store)) == ["Ferry adrift", "wire", "world"]
+        assert len(titles(store, section="Wire")) == 2
+        poll(store, B, make_entry("9", link=LINK, title="Ferry adrift", text="Fog."), at=NOW + HOUR)
+        assert sorted(titles(store, in_latest=True)) == ["Ferry adrift", "world"], "another source carries it"
+        generation = store.generation()
+        configure(apart=False)
+        assert sorted(titles(store, in_latest=True)) == ["Ferry adrift", "wire", "world"]
+        assert store.generation() > generation
+
     def test_a_signal_source_is_not_shown(self, store: Store) -> None:
         store.sync_sources([Subscription(url=A, role="signal"), Subscription(url=B)], now=NOW)
         poll(store, A, make_entry("1", link=LINK, title="signal"))

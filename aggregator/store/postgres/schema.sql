@@ -25,6 +25,7 @@ CREATE TABLE sources (
     enabled boolean NOT NULL,
     full_text boolean NOT NULL,
     role text COLLATE "C" NOT NULL,
+    in_latest boolean NOT NULL,
     fetch_url text COLLATE "C" NOT NULL,
     title text COLLATE "C" NOT NULL DEFAULT '',
     home text COLLATE "C",
@@ -59,6 +60,7 @@ CREATE TABLE sources (
 CREATE UNIQUE INDEX sources_url ON sources(url);
 CREATE UNIQUE INDEX sources_slug ON sources(slug);
 CREATE INDEX sources_host_due ON sources(host, due_at);
+CREATE INDEX sources_not_in_latest ON sources(id) WHERE NOT in_latest;
 
 -- Hosts: the unit of a lease. A host is claimed as a whole, so that it is never asked twice at a time.
 CREATE TABLE hosts (

@@ -61,6 +61,10 @@ SELECT coalesce(story_id, id) AS story, id FROM items WHERE shown AND (
     OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(?1))))
 ORDER BY published, public_id
 """
+#: by the source it is shown under, else by another one that carries it
+_IN_LATEST = """(i.source_id NOT IN (SELECT id FROM sources WHERE NOT in_latest) OR EXISTS (
+    SELECT 1 FROM entries e JOIN sources s ON s.id = e.source_id
+    WHERE e.item_id = i.id AND s.in_latest AND s.role = 'source' AND e.dropped IS NULL))"""
 _NEWEST_FIRST = "ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
 _RECENT = "FROM items WHERE shown AND published >= ?"
 _PLACES = """
@@ -260,6 +264,8 @@ def _conditions(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str,
     if scope.language is not None:
         where.append("i.language = ?")
         values.append(scope.language)
+    if scope.in_latest:
+        where.append(_IN_LATEST)
     if scope.since is not None:
         where.append("i.first_seen >= ?")
         values.append(codec.to_ms(scope.since))

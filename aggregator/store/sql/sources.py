@@ -17,12 +17,12 @@ FARTHEST_MS = 8 * 86_400_000
 #: a source that is overdue for longer was not polled because nothing was; caught up with at this pace
 _OVERDUE_MS, _PACE_MS = 600_000, 1_000
 
-_CONFIGURED = ("section", "name", "interval_ms", "weight", "enabled", "full_text", "role")
+_CONFIGURED = ("section", "name", "interval_ms", "weight", "enabled", "full_text", "role", "in_latest")
 
 
 def _columns(one: Subscription) -> tuple[object, ...]:
     interval = codec.span_ms(one.interval)
-    return one.section, one.name, interval, one.weight, one.enabled, one.full_text, one.role
+    return one.section, one.name, interval, one.weight, one.enabled, one.full_text, one.role, one.in_latest
 
 
 def take_over(connection: Connection, subscriptions: Sequence[Subscription], now_ms: int) -> SyncedSources:

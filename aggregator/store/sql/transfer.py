@@ -41,7 +41,18 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 }
 #: flags, which one engine keeps as 0 and 1
 FLAGS = frozenset(
-    {"configured", "enabled", "full_text", "error_permanent", "unstable_ids", "gone", "shown", "live", "tombstone"}
+    {
+        "configured",
+        "enabled",
+        "full_text",
+        "in_latest",
+        "error_permanent",
+        "unstable_ids",
+        "gone",
+        "shown",
+        "live",
+        "tombstone",
+    }
 )
 CHUNK = 1_000
 

@@ -15,6 +15,7 @@ CREATE TABLE sources (
     enabled INTEGER NOT NULL,
     full_text INTEGER NOT NULL,
     role TEXT NOT NULL,
+    in_latest INTEGER NOT NULL,
     fetch_url TEXT NOT NULL,
     title TEXT NOT NULL DEFAULT '',
     home TEXT,
@@ -49,6 +50,7 @@ CREATE TABLE sources (
 CREATE UNIQUE INDEX sources_url ON sources(url);
 CREATE UNIQUE INDEX sources_slug ON sources(slug);
 CREATE INDEX sources_host_due ON sources(host, due_at);
+CREATE INDEX sources_not_in_latest ON sources(id) WHERE NOT in_latest;
 
 -- Hosts: the unit of a lease. A host is claimed as a whole, so that it is never asked twice at a time.
 CREATE TABLE hosts (

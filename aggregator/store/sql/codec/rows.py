@@ -30,7 +30,7 @@ from aggregator.store.sql.engine import Row
 from aggregator.store.sql.ids import encode_id
 
 #: the columns of what the configuration says of a source
-_SUBSCRIBED = ("url", "section", "name", "interval_ms", "weight", "enabled", "full_text", "role")
+_SUBSCRIBED = ("url", "section", "name", "interval_ms", "weight", "enabled", "full_text", "role", "in_latest")
 
 
 def subscription(row: Row) -> Subscription:
@@ -48,13 +48,13 @@ SOURCE_COLUMNS = f"""s.id, s.slug, s.fetch_url, s.title, {", ".join(f"s.{name}" 
 def source(row: Row) -> Source:
     """The `SOURCE_COLUMNS` of a row, as a source is handed out to be polled. By place: every poll begins with it."""
     source_id, slug, fetch_url, title = row[:4]
-    info, etag, last_modified, revalidation, body_hash, rhythm = row[12:18]
-    error_count, error_since, last_poll, last_success = row[18:22]
-    moved_to, moved_since, moved_count, unstable_ids, gone_since = row[22:27]
+    info, etag, last_modified, revalidation, body_hash, rhythm = row[13:19]
+    error_count, error_since, last_poll, last_success = row[19:23]
+    moved_to, moved_since, moved_count, unstable_ids, gone_since = row[23:28]
     return Source(
         id=source_id,
         slug=slug,
-        subscription=_subscription(*row[4:12]),
+        subscription=_subscription(*row[4:13]),
         fetch_url=fetch_url,
         title=title,
         info=unpack_info(info),
@@ -83,6 +83,7 @@ def _subscription(  # noqa: PLR0917 - columns, by place
     enabled: int,
     full_text: int,
     role: Role,
+    in_latest: int,
 ) -> Subscription:
     return Subscription(
         url=url,
@@ -93,6 +94,7 @@ def _subscription(  # noqa: PLR0917 - columns, by place
         enabled=bool(enabled),
         full_text=bool(full_text),
         role=role,
+        in_latest=bool(in_latest),
     )
 
 
