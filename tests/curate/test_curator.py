@@ -123,16 +123,19 @@ def test_the_same_event_is_one_story_named_after_its_founder() -> None:
 
 
 def test_a_story_goes_on_for_days_but_not_after_silence() -> None:
-    says = ("fog and a broken steering gear", "a pilot who was asleep", "the owner of the line", "nobody at all")
+    # each day tells it in words of its own: texts that differ in a few words only fill in a template
+    told = {
+        0: ("Freighter aground at Harbour Town", "Tugs pull at the grain freighter, which lost its steering in fog."),
+        1: ("Pilot of stranded freighter was asleep", "The grain ship aground off Harbour Town had nobody awake."),
+        2: (
+            "Freighter off Harbour Town floats again",
+            "At high water tugs freed the grain ship; its pilot is held.",
+        ),
+        7: ("Freighter aground at Harbour Town again", "The grain ship that tugs had freed lost its steering in fog."),
+    }
 
     def day(number: int, item_id: str) -> ItemText:
-        lead = f"Tugs at Harbour Town pull at the grain freighter; blamed on day {number}: {says[number % 4]}."
-        return text(
-            item_id,
-            f"Freighter aground at Harbour Town: {says[number % 4]}",
-            lead,
-            published=NOON + timedelta(days=number),
-        )
+        return text(item_id, *told[number], published=NOON + timedelta(days=number))
 
     curations = decide_singly(seasoned(), [day(0, "a"), day(1, "b"), day(2, "c"), day(7, "d")])
     assert [join.story for curation in curations for join in curation.joins] == ["a", "a", "a", "d"]
