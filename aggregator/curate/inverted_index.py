@@ -89,8 +89,8 @@ LOOKED_AT_IN_ALL = 500
 WIDE_SHARE, WIDE_SEARCHED_BY, WIDE_LOOKED_AT, WIDE_LOOKED_AT_IN_ALL = 0.10, 32, 60, 400
 #: sharing one rare word is chance
 SHARED_AT_LEAST = 2
-#: an answer has no more than this many items
-LIKELIEST = 80
+#: an answer has no more than this many items, that of a wide search no more than these
+LIKELIEST, WIDE_LIKELIEST = 80, 40
 #: lengths are computed anew when a language has grown by this much since
 GROWTH = 1.2
 #: characters of the text that are compared word pair by word pair
@@ -260,10 +260,10 @@ class InvertedIndex:
     def rarest(self, document: Document, *, share: float = COMMON_SHARE) -> list[int]:
         """Its terms that at most this share of the items of its language have, rarest first."""
         ceiling = self.vocabulary.ceiling(document.language, share=share)
-        spread = self.vocabulary.spread
-        telling = [(held, term) for term in document.terms if (held := spread(term)) <= ceiling]
-        telling.sort()
-        return [term for _, term in telling]
+        spreads = self.vocabulary.spreads(document.terms)
+        return [
+            term for _, term in sorted(pair for pair in zip(spreads, document.terms, strict=True) if pair[0] <= ceiling)
+        ]
 
     def ask(self, document: Document, *, since: datetime, wide: bool = False) -> list[Hit]:
         """Items published since then that share rare terms with this one, the most telling share first.
@@ -272,8 +272,9 @@ class InvertedIndex:
         """
         shares, least = self._shares(document, wide=wide).items(), 1 if wide else SHARED_AT_LEAST
         ranked = [(share.real, number, share.imag) for number, share in shares if share.imag >= least]
-        if len(ranked) > LIKELIEST:
-            ranked = nlargest(LIKELIEST, ranked)
+        most = WIDE_LIKELIEST if wide else LIKELIEST
+        if len(ranked) > most:
+            ranked = nlargest(most, ranked)
         else:
             ranked.sort(reverse=True)
         hits = [Hit(self._numbered[number], round(terms), weight) for weight, number, terms in ranked]
@@ -281,14 +282,14 @@ class InvertedIndex:
 
     def _shares(self, document: Document, *, wide: bool) -> dict[int, complex]:
         """By number of an item: the weight of the terms it shares, and (the imaginary part) how many they are."""
-        idf, size = self.vocabulary.idf, self.vocabulary.size(document.language)
         found: dict[int, complex] = {}
         get = found.get
         at_most, left = (WIDE_LOOKED_AT, WIDE_LOOKED_AT_IN_ALL) if wide else (LOOKED_AT, LOOKED_AT_IN_ALL)
         rarest = self.rarest(document, share=WIDE_SHARE if wide else COMMON_SHARE)
-        searched = [(term, self._postings[term]) for term in rarest if term in self._postings]
-        for term, held in searched[: WIDE_SEARCHED_BY if wide else SEARCHED_BY]:
-            share = complex(idf(term, size) ** 2, 1.0)
+        searched = [term for term in rarest if term in self._postings][: WIDE_SEARCHED_BY if wide else SEARCHED_BY]
+        idfs = self.vocabulary.idfs(searched, self.vocabulary.size(document.language))
+        for term, idf in zip(searched, idfs, strict=True):
+            held, share = self._postings[term], complex(idf**2, 1.0)
             places = (held,) if isinstance(held, int) else held[-min(at_most, left) :]
             for number in places:
                 found[number] = get(number, 0j) + share

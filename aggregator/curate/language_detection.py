@@ -6,7 +6,9 @@ hundredth with the least has .14, Tagalog has 0 (CURATE.md 2). About 30 µs a te
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, islice
 
 from aggregator.curate.stopword_priors import commonest
 
@@ -29,7 +31,11 @@ CHECKED = frozenset({"de", "en", "es", "fr", "it", "pt", "vi"})
 #: what feeds write for "unknown", "several", "none"
 _UNDECLARED = frozenset({"und", "mul", "zxx"})
 _KNOWN = ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "pt", "ru", "tr", "uk", "vi", "zh")
-_FUNCTION = {language: frozenset(word for word, _ in list(commonest(language))[:FUNCTION_WORDS]) for language in _KNOWN}
+#: by word, the languages whose function word it is
+_FUNCTION: dict[str, tuple[str, ...]] = {}
+for _language in _KNOWN:
+    for _word, _ in islice(commonest(_language), FUNCTION_WORDS):
+        _FUNCTION[_word] = (*_FUNCTION.get(_word, ()), _language)
 
 
 def primary_subtag(language: str | None) -> str:
@@ -45,15 +51,12 @@ def detect(declared: str, words: Sequence[str]) -> str:
     """
     if len(words) < MIN_WORDS or (declared and declared not in CHECKED):
         return declared
-    own = _share(words, declared) if declared else 0.0
+    held = Counter(chain.from_iterable([_FUNCTION[word] for word in words if word in _FUNCTION]))
+    shares = {language: held[language] / len(words) for language in _KNOWN}
+    own = shares.get(declared, 0.0)
     if declared and own >= FOREIGN:
         return declared
-    (most, language), (following, _) = sorted(((_share(words, name), name) for name in _FUNCTION), reverse=True)[:2]
+    (most, language), (following, _) = sorted(((share, name) for name, share in shares.items()), reverse=True)[:2]
     if most >= (SHARE_AGAINST_DECLARED if declared else SHARE) and max(following, own) <= MAX_NEXT * most:
         return language
     return UNKNOWN if declared else ""
-
-
-def _share(words: Sequence[str], language: str) -> float:
-    function = _FUNCTION[language]
-    return sum(word in function for word in words) / len(words)

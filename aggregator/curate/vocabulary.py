@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from aggregator.curate.stopword_priors import commonest
@@ -107,9 +107,9 @@ class Vocabulary:
         size = self.size(language)
         return max(share * size, min(RARE_AT_MOST, max(2.0, YOUNG_SHARE * size)))
 
-    def spread(self, term: int) -> int:
-        """How many items hold the term."""
-        return self._spread[term]
+    def spreads(self, terms: Iterable[int]) -> Iterator[int]:
+        """How many items hold each of these terms."""
+        return map(self._spread.__getitem__, terms)
 
     def is_common(self, language: str, term: int) -> bool:
         """Whether a term tells nothing: a function word. Never in a language of which too little is known."""

@@ -18,7 +18,7 @@ def spread_after(items: int, later: timedelta) -> tuple[int, int]:
     for _ in range(items):
         vocabulary.count("xx", [term], at=NOON)
     vocabulary.count("yy", [], at=NOON + later)
-    return vocabulary.size("xx"), vocabulary.spread(term)
+    return vocabulary.size("xx"), next(vocabulary.spreads([term]))
 
 
 def test_a_quiet_language_keeps_what_it_knows() -> None:
