@@ -107,6 +107,17 @@ class RefreshLoop:
         """How far back new items are compared at least."""
         return self.cut_to or YOUNG
 
+    @property
+    def shortage(self) -> str | None:
+        """For operators: there are too many items for comparing all of the last two days; None: all are compared."""
+        if self.cut_to is None:
+            return None
+        hours, whole = self.cut_to / timedelta(hours=1), YOUNG / timedelta(hours=1)
+        return (
+            f"Too many items: new ones are compared with those of the last {hours:.0f} hours only, not of {whole:.0f}; "
+            "stories that are older may be told twice."
+        )
+
     def _judge(self, now: datetime) -> None:
         judging = self._judging
         if judging is not None:

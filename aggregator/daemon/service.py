@@ -309,7 +309,7 @@ class Daemon:
             self._signals.stop.set()
 
     def notice_others(self) -> None:
-        """Looks whether another daemon works on the same store, whether the network is there, and why polling waits."""
+        """Looks for other daemons on the same store, why polling waits, and whether there are too many items."""
         now, others, blocked = self.clock(), self.store.daemons(), self.poll_loop.blocked
         if others and not self._has_others:
             log.warning(
@@ -319,6 +319,7 @@ class Daemon:
         message = f"{others + 1} daemons use this store: stop all but one." if others else None
         self.notices.hold("second-daemon", message, now=now)
         self.notices.hold("polling-waits", f"Polling waits: {blocked}." if blocked else None, now=now)
+        self.notices.hold("too-many-items", self.refresh_loop.shortage, now=now)
 
     def _watch_network(self) -> None:
         """Says when the network goes down and when it is back; takes back failures counted before that was clear."""

@@ -273,7 +273,7 @@ class Notice:
     """Something about this installation that its readers or its operator should know, e.g. that the network is down."""
 
     #: stable: network-down, store-restored, store-replaced, second-daemon, polling-waits,
-    #: digest-not-sent
+    #: digest-not-sent, too-many-items
     code: str
     #: one sentence for a person
     message: str

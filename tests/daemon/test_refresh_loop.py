@@ -4,10 +4,12 @@ import asyncio
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from aggregator.daemon.notices import Notices, read_notices
 from aggregator.daemon.refresh_loop import PAUSE_AT_MOST, SHARE, RefreshLoop, backlog_pause_s, idle_s, pause_s
 from aggregator.errors import StoreUnavailable
 from aggregator.refresh import Refreshed, Refresher
@@ -75,6 +77,17 @@ def test_while_items_wait_it_goes_on_with_half_a_core() -> None:
     assert pauses[2] < pauses[1] == pauses[3] == 4.0
     assert backlog_pause_s(1.5) == 1.5
     assert loop.compared == timedelta(hours=30)
+
+
+def test_operators_are_told_where_two_days_are_too_many_items(tmp_path: Path) -> None:
+    loop, _, _ = asyncio.run(_some_runs())
+    notices = Notices(tmp_path, now=NOON, on_change=lambda _: None)
+    notices.hold("too-many-items", loop.shortage, now=NOON)
+    (told,) = read_notices(tmp_path)
+    assert "30 hours only, not of 48" in told.message
+    loop.cut_to = None
+    notices.hold("too-many-items", loop.shortage, now=NOON)
+    assert read_notices(tmp_path) == ()
 
 
 def test_lists_of_a_quiet_site_are_made_again_within_minutes() -> None:
