@@ -14,7 +14,6 @@ import typing
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path as Folder
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,7 +84,7 @@ def warnings(settings: Configuration) -> Iterator[Finding]:
     if settings.related.vectors and find_encoder() is None:
         yield ("related", "vectors"), f"{HOW_TO_INSTALL}; until then English is compared by its words alone"
     yield from _no_extractor(settings)
-    if not find_spec("apprise"):
+    if importlib.util.find_spec("apprise") is None:
         for index, feed in enumerate(settings.feeds):
             if feed.notify:
                 yield ("feeds", index, "notify"), 'nobody is notified: pip install "feed-aggregator[notify]"'

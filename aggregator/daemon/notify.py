@@ -5,6 +5,8 @@ Blocks; called in a thread of its own. Apprise is imported with the first notifi
 
 from __future__ import annotations
 
+import logging
+
 from aggregator.daemon.delivery import Refused, Undelivered
 from aggregator.model import Digest
 
@@ -22,6 +24,8 @@ def notify(digest: Digest, url: str) -> None:
         import apprise
     except ImportError as error:
         raise Refused(HOW_TO_INSTALL) from error
+    # its lines may name addresses, which may hold secrets; what happened is told without them
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     service = apprise.Apprise()
     if not service.add(url):
         raise Refused("Apprise does not know this kind of address")

@@ -603,7 +603,7 @@ def test_a_digest_has_its_time_and_keeps_addresses_to_itself() -> None:
 
 
 def test_notify_without_apprise_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.config.validation.find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     text = '[[sources]]\nurl = "https://example.org/feed.xml"\n[[feeds]]\nname = "m"\nevery = "1d"\nnotify = "ntfy://h/t"\n'
     warned = [problem for problem in config.parse(text).warnings if "feed-aggregator[notify]" in problem.message]
     assert [problem.line for problem in warned] == [6]
