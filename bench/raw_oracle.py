@@ -1,33 +1,54 @@
 """What a series of documents announces, read from their raw bytes: shares no parser and no threshold with the product.
 
+`identity.py` compares what was announced with it, `replay.py` what was stored.
 Entries are cut out by their tags, guid, address, title and date by theirs; a string is compared as its letters and
 digits.
 Two sightings are one entry if, in this order, they share
 
 - a guid, which never stands twice in a document; or guid (or address, without guids) and title;
-- title and time, to the minute, or title and path; or the last number of six or more digits of their addresses; where
-  they never stand in one document.
+- title and time, to the minute, or title and path with its query; or the last number of six or more digits, which is no
+  date, of their addresses; where they never stand in one document.
+
+Where the product was judged right, `explained.json` says so, once: series or document, kind, parts of titles, why.
 """
 
 from __future__ import annotations
 
+import gzip
 import html
+import json
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["RawOracle", "Sighting", "sighting"]
+__all__ = ["Comparison", "RawOracle", "Sighting", "compare", "sighting"]
 
-_ENTRY = re.compile(r"<(item|entry)\b[^>]*>(.*?)</\1\s*>", re.DOTALL)
+EXPLAINED = Path(__file__).with_name("explained.json")
+_ENTRY = re.compile(r"<((?:atom:|rss:|a:)?)(item|entry)\b[^>]*>(.*?)</\1\2\s*>", re.DOTALL | re.IGNORECASE)
+_SOURCE = re.compile(r"<source\b[^>]*>.*?</source\s*>", re.DOTALL)
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([\w-]+)""")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_MARKS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
 _NUMBER = re.compile(r"\d{6,}")
-_DATE = re.compile(r"(?:19|20)\d{6}")
+#: 20200506 and what follows it, or 050620
+_DATE = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|2\d)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +74,30 @@ class RawOracle:
     """Which sightings of all documents are one entry."""
 
     def __init__(self) -> None:
-        self._documents: list[set[Sighting]] = []
+        #: sightings with a digest of the whole entry: a live page has several under one guid, address and title
+        self._documents: list[set[tuple[Sighting, int]]] = []
         self._moments: dict[Sighting, datetime | None] = {}
         self._numbers: dict[Sighting, tuple[str, str] | None] = {}
         self._paths: dict[Sighting, str] = {}
         self._parent: dict[Sighting, Sighting] = {}
         self._by_key: dict[tuple[str, str], Sighting] = {}
+        self._by_page: dict[tuple[str, str], Sighting] = {}
 
     def add(self, body: bytes) -> None:
         """The entries of one document that are whole."""
-        found = set[Sighting]()
-        for _, text in _ENTRY.findall(_COMMENT.sub("", _decoded(body))):
-            guid = _field(text, "guid") or _field(text, "id")
-            link = _link(text) or (guid if guid.startswith("http") else "")
-            seen = sighting(guid, link, _field(text, "title"))
-            found.add(seen)
+        found = set[tuple[Sighting, int]]()
+        text = _decoded(body)
+        for guid, link, title, moment, digest in _of_json(text) if text.startswith("{") else _of_xml(text):
+            seen = sighting(guid, link, title)
+            if not any((seen.guid, seen.link, seen.title)):
+                continue  # nothing to know it by
+            found.add((seen, digest))
             if seen not in self._parent:
                 self._parent[seen] = seen
-                self._moments[seen] = _moment(text)
-                self._numbers[seen], self._paths[seen] = _number(link), urlsplit(link).path.rstrip("/")
+                self._moments[seen] = moment
+                self._numbers[seen], self._paths[seen] = _number(link), _path(link)
                 self._by_key.setdefault(seen.key, seen)
+                self._by_page.setdefault((seen.link, seen.title), seen)
         self._documents.append(found)
 
     def expected(self) -> Counter[Sighting]:
@@ -80,7 +105,7 @@ class RawOracle:
         self._unite()
         most: Counter[Sighting] = Counter()
         for found in self._documents:
-            most |= Counter(self.root(one) for one in found)
+            most |= Counter(self.root(one) for one, _ in found)
         return most
 
     def names(self) -> int:
@@ -91,11 +116,17 @@ class RawOracle:
         """The entry that somebody else has read like this; None if no document has it."""
         seen = sighting(guid, link, title)
         known = seen if seen in self._parent else self._by_key.get(seen.key)
+        known = known or self._by_page.get((seen.link, seen.title))
         if known is not None:
             return self.root(known)
-        # the title has been cut or repaired: what it is named by tells, where that names one entry
-        roots = {self.root(one) for one in self._parent if seen.key[0] and one.key[0] == seen.key[0]}
-        return roots.pop() if len(roots) == 1 else None
+        # the title has been cut or repaired, the address completed: one of them tells, where it tells of one entry
+        for name in ("guid", "link", "title"):
+            value = getattr(seen, name)
+            roots = {self.root(one) for one in self._parent if value and getattr(one, name) == value}
+            if len(roots) == 1:
+                return roots.pop()
+        relative = {self.root(one) for one in self._parent if one.link and seen.link.endswith(one.link)}
+        return relative.pop() if len(relative) == 1 else None
 
     def root(self, one: Sighting) -> Sighting:
         """The sighting that stands for its entry."""
@@ -129,7 +160,7 @@ class RawOracle:
     def _seen_together(self) -> dict[Sighting, set[int]]:
         seen: dict[Sighting, set[int]] = defaultdict(set)
         for number, found in enumerate(self._documents):
-            for one in found:
+            for one, _ in found:
                 seen[one].add(number)
         return seen
 
@@ -143,11 +174,84 @@ class RawOracle:
                 self._parent[self.root(one)] = self.root(other)
 
 
-def _counts(found: Iterable[Sighting], name: str) -> Iterable[tuple[str, int]]:
-    return Counter(value for one in found if (value := getattr(one, name))).items()
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where the product and the raw bytes disagree, and nobody has judged it yet."""
+
+    twice: list[Sighting]
+    lost: list[Sighting]
+    #: disagreements that were judged in favour of the product
+    explained: int
+    #: entries of the product that no document has, as the oracle reads them
+    unread: int
+    distinct: int
+
+
+def compare(name: str, truth: RawOracle, entries: Iterable[tuple[str | None, str | None, str]]) -> Comparison:
+    """What the product has of a series or document, as (guid, address, title), against what its bytes say."""
+    expected = truth.expected()
+    found = [truth.find(*entry) for entry in entries]
+    told = Counter(one for one in found if one is not None)
+    twice = [root for root, n in told.items() if n > expected[root]]
+    lost = [root for root in expected if root not in told]
+    left = {
+        kind: [one for one in some if not _explained(name, kind, one)]
+        for kind, some in (("twice", twice), ("lost", lost))
+    }
+    explained = len(twice) + len(lost) - len(left["twice"]) - len(left["lost"])
+    return Comparison(left["twice"], left["lost"], explained, found.count(None), len(expected))
+
+
+def _explained(name: str, kind: str, one: Sighting) -> bool:
+    """Whether this disagreement has been judged."""
+    return any(
+        row["series"] == name and row["kind"] == kind and any(title in one.title for title in row["titles"])
+        for row in _judged()
+    )
+
+
+@cache
+def _judged() -> list[dict[str, Any]]:
+    judged: list[dict[str, Any]] = json.loads(EXPLAINED.read_text(encoding="utf-8"))
+    return judged
+
+
+def _of_xml(text: str) -> Iterable[tuple[str, str, str, datetime | None, int]]:
+    """Guid, address, title and time of each entry, and a digest of its letters."""
+    for prefix, _, whole in _ENTRY.findall(_COMMENT.sub("", text)):
+        entry = _SOURCE.sub("", whole)
+        guid = _field(entry, f"{prefix}guid") or _field(entry, f"{prefix}id")
+        link = _link(entry, prefix) or (guid if guid.startswith("http") else "")
+        yield guid, link, _field(entry, f"{prefix}title"), _moment(entry, prefix), hash(_letters(entry))
+
+
+def _of_json(text: str) -> Iterable[tuple[str, str, str, datetime | None, int]]:
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return
+    for item in read.get("items", []):
+        link = str(item.get("url") or item.get("external_url") or "")
+        yield str(item.get("id") or ""), link, str(item.get("title") or ""), _time(str(item.get("date_published"))), 0
+
+
+def _counts(found: Iterable[tuple[Sighting, int]], name: str) -> Iterable[tuple[str, int]]:
+    return Counter(value for one, _ in found if (value := getattr(one, name))).items()
 
 
 def _decoded(body: bytes) -> str:
+    if body.startswith(b"\x1f\x8b"):
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError, zlib.error):
+            return ""
+    for mark, encoding in _MARKS.items():
+        if body.startswith(mark):
+            return body.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    return _unmarked(body).lstrip()
+
+
+def _unmarked(body: bytes) -> str:
     declared = _ENCODING.search(body[:200])
     if declared and declared[1].lower().startswith(b"utf-16") and b"\0" not in body[:100]:
         declared = None  # it says so, and is not
@@ -158,16 +262,19 @@ def _decoded(body: bytes) -> str:
 
 
 def _field(text: str, name: str) -> str:
-    found = re.search(rf"<{name}\b[^>]*(?<!/)>(.*?)</{name}\s*>", text, re.DOTALL)
+    found = re.search(rf"<{name}\b[^>]*(?<!/)>(.*?)</{name}\s*>", text, re.DOTALL | re.IGNORECASE)
     return _plain(found[1]) if found else ""
 
 
-def _link(text: str) -> str:
-    for tag in re.findall(r"<link\b[^>]*>", text):
+def _link(text: str, prefix: str) -> str:
+    original = _field(text, "feedburner:origLink")
+    if original.startswith("http"):
+        return original
+    for tag in re.findall(rf"<{prefix}link\b[^>]*>", text):
         address = re.search(r"""href=["']([^"']*)""", tag)
         if address and ("rel=" not in tag or "alternate" in tag):
             return html.unescape(address[1]).strip()
-    return _field(text, "link")
+    return _field(text, f"{prefix}link")
 
 
 def _plain(text: str) -> str:
@@ -175,20 +282,36 @@ def _plain(text: str) -> str:
     return re.sub(r"<[^>]*>", "", html.unescape(plain)).strip()
 
 
-def _moment(text: str) -> datetime | None:
-    claimed = next(filter(None, (_field(text, name) for name in ("pubDate", "published", "dc:date", "updated"))), "")
+def _moment(text: str, prefix: str) -> datetime | None:
+    names = (f"{prefix}pubDate", f"{prefix}published", "dc:date", f"{prefix}updated")
+    return _time(next(filter(None, (_field(text, name) for name in names)), ""))
+
+
+def _time(claimed: str) -> datetime | None:
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             found = read(claimed)
         except ValueError:
             continue
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        try:
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except OverflowError:
+            return None
     return None
+
+
+def _path(link: str) -> str:
+    try:
+        parts = urlsplit(link)
+        return parts._replace(scheme="", netloc="", fragment="").geturl().rstrip("/")
+    except ValueError:  # [ in a host
+        return ""
 
 
 def _number(link: str) -> tuple[str, str] | None:
     found = [number for number in _NUMBER.findall(link) if not (_DATE.match(number) or number.endswith("000"))]
-    return (urlsplit(link).netloc.removeprefix("www."), found[-1]) if found else None
+    host = re.match(r"(?:https?:)?//(?:www\.)?([^/?#]*)", link)
+    return (host[1] if host else "", found[-1]) if found else None
 
 
 def _bare(link: str) -> str:

@@ -4,8 +4,8 @@
 
 Every document of data/real is a source, every recorded series of data/timeseries/headlines is another that moves on by
 one snapshot with each poll: truncated answers, error pages and empty files included (of error pages in a row only the
-first three: the daemon backs off, as it should, and nobody wants to wait for that). What must come out is computed here
-from the same bytes with plain feedparser, and compared with what the store holds in the end.
+first three: the daemon backs off, as it should, and nobody wants to wait for that). What must come out is read from the
+same bytes by `raw_oracle`, which shares nothing with the product, and compared with what the store holds in the end.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ import urllib.parse
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import feedparser
+from raw_oracle import RawOracle, compare
 
-from aggregator.curate.identity import canonical_url
 from aggregator.model import Copy, Item, Scope
 from aggregator.store import open_store
 
@@ -66,16 +65,6 @@ class Publisher:
         body = self.snapshots[min(self.served, len(self.snapshots) - 1)]
         self.served += 1
         return body
-
-
-@dataclass(slots=True)
-class Expectation:
-    """What plain feedparser finds in all snapshots of one source."""
-
-    #: (guid, canonical link, title) of every entry
-    entries: set[tuple[str, str, str]] = field(default_factory=set)
-    #: how often a (link, title) stands in one snapshot at the most: so often it may be stored
-    most: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def load_publishers(data: Path, wanted: set[str], snapshots: int) -> tuple[list[Publisher], list[Publisher]]:
@@ -147,25 +136,6 @@ async def serve(publishers: Sequence[Publisher], ready: threading.Event, stop: t
     await asyncio.to_thread(stop.wait)
     for server in servers:
         server.close()
-
-
-def expect(publisher: Publisher) -> Expectation:
-    """What all complete entries of all its snapshots are, by plain feedparser."""
-    expectation = Expectation()
-    for body in publisher.snapshots:
-        headers = {"content-location": publisher.url}  # without it xml:base leaks from one entry into the next
-        source = io.BytesIO(body)
-        parsed = feedparser.parse(source, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
-        entries = parsed.get("entries", [])
-        whole = not parsed.get("bozo") or any(end in body.lower() for end in (b"</rss>", b"</feed>", b"</rdf"))
-        places = Counter[tuple[str, str]]()
-        for entry in entries if whole else entries[:-1]:
-            link = canonical_url(entry.get("feedburner_origlink") or entry.get("link") or "") or ""
-            title = " ".join(entry.get("title", "").split())
-            expectation.entries.add((entry.get("id") or "", link, title))
-            places[link, title] += 1
-        expectation.most |= places
-    return expectation
 
 
 def write_config(directory: Path, publishers: Sequence[Publisher]) -> Path:
@@ -250,47 +220,31 @@ def examine(config: Path, publishers: Sequence[Publisher]) -> int:
     for item in items:
         for copy in item.copies:
             held[copy.source.url].append(copy)
-    faults = 0
-    print(f"\n{'source':44} {'snapshots':>9} {'expected':>8} {'stored':>7} {'lost':>5} {'twice':>6}")
+    totals: Counter[str] = Counter()
+    columns = ("snapshots", "expected", "stored", "lost", "twice", "explained", "unread")
+    print(f"\n{'source':44}" + "".join(f"{column:>10}" for column in columns))
     for publisher in publishers:
-        expectation, copies = expect(publisher), held[publisher.url]
-        lost, twice = missing(expectation, copies), repeated(expectation, copies)
-        faults += len(lost) + len(twice)
-        if lost or twice or publisher.name.startswith("series"):
-            figures = (len(publisher.snapshots), len(expectation.entries), len(copies), len(lost), len(twice))
-            print(f"{publisher.name[-44:]:44} {'{:9} {:8} {:7} {:5} {:6}'.format(*figures)}")
-            for link in [*lost[:3], *twice[:3]]:
-                print(f"      {link[:110]}")
+        copies, truth = held[publisher.url], RawOracle()
+        for body in publisher.snapshots:
+            truth.add(body)
+        name = publisher.name.removeprefix("series/")
+        found = compare(name, truth, [(copy.entry_id, copy.url, copy.title) for copy in copies])
+        wrong = (len(found.lost), len(found.twice), found.explained, found.unread)
+        figures = (len(publisher.snapshots), found.distinct, len(copies), *wrong)
+        totals.update(dict(zip(columns, figures, strict=True)))
+        if found.lost or found.twice or publisher.name.startswith("series"):
+            print(f"{publisher.name[-44:]:44}" + "".join(f"{figure:10}" for figure in figures))
+            for kind, some in (("lost", found.lost), ("twice", found.twice)):
+                for sighting in some[:3]:
+                    print(f"      {kind}: {sighting}"[:160])
+    print(f"{'all':44}" + "".join(f"{totals[column]:10}" for column in columns))
+    faults = totals["lost"] + totals["twice"]
     several = Counter(item.sources for item in items)
     print(f"\n{stats.sources} sources, {stats.entries} entries, {stats.items} items, {stats.stories} stories", end="")
     print(f", {stats.size_bytes / 1e6:.0f} MB")
     print("items by number of sources:", dict(sorted(several.items())))
     print_merges(items)
     return faults
-
-
-def missing(expectation: Expectation, copies: Sequence[Copy]) -> list[str]:
-    """Entries of which nothing is stored: not the guid (feedparser makes an address of it), the link or the title.
-
-    Entries without all three can only be counted.
-    """
-    guids = {copy.entry_id for copy in copies}
-    links = {canonical_url(copy.url) for copy in copies if copy.url}
-    titles = {" ".join(copy.title.split()) for copy in copies}
-    lost = [
-        f"{guid} {link} {title}"
-        for guid, link, title in expectation.entries
-        if not ({guid, guid.rpartition("/")[2]} & guids or link in links or title in titles)
-    ]
-    nameless = [entry for entry in lost if not entry.strip()]
-    enough = len(copies) >= len(expectation.entries)
-    return sorted(set(lost) - set(nameless)) + ([] if enough else nameless)
-
-
-def repeated(expectation: Expectation, copies: Sequence[Copy]) -> list[str]:
-    """Links stored more often under one title than any snapshot has them."""
-    stored = Counter((canonical_url(copy.url) or "", " ".join(copy.title.split())) for copy in copies if copy.url)
-    return [link for (link, title), n in stored.items() if n > max(1, expectation.most[link, title])]
 
 
 def print_merges(items: Sequence[Item], most: int = 8) -> None:
@@ -322,12 +276,15 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--series", default="", help="only these, separated by commas")
     parser.add_argument("--snapshots", type=int, default=0, help="at most so many of each series; 0: all")
+    parser.add_argument("--documents", type=int, default=0, help="at most so many, spread over all; 0: all")
     parser.add_argument("--patience", type=float, default=1500, help="seconds")
     parser.add_argument("--keep", type=Path, help="work in this directory and leave it")
     arguments = parser.parse_args()
     documents, series = load_publishers(
         arguments.data, set(filter(None, arguments.series.split(","))), arguments.snapshots
     )
+    if arguments.documents:
+        documents = documents[:: -(-len(documents) // arguments.documents)]
     publishers = documents + series
     print(f"{len(documents)} documents, {len(series)} series with {sum(len(p.snapshots) for p in series)} snapshots")
     ready, stop = threading.Event(), threading.Event()

@@ -396,11 +396,14 @@ def test_an_unsafe_link_is_no_link(link: str) -> None:
     assert entry.link is None
 
 
-def test_the_original_behind_a_proxy_link_is_preferred() -> None:
-    original = "<feedburner:origLink>https://example.org/1</feedburner:origLink>"
-    items = f"<item><link>https://feeds.example/~r/1</link>{original}</item>"
+@pytest.mark.parametrize(
+    ("original", "link"),
+    [("https://example.org/1", "https://example.org/1"), ("5f0c-11-77aa", "https://feeds.example/~r/1")],
+)
+def test_the_original_behind_a_proxy_link_is_preferred_if_it_is_an_address(original: str, link: str) -> None:
+    items = f"<item><link>https://feeds.example/~r/1</link><feedburner:origLink>{original}</feedburner:origLink></item>"
     feed = parse(rss(items, attributes='xmlns:feedburner="http://rssnamespace.org/feedburner/ext/1.0"'))
-    assert feed.entries[0].link == "https://example.org/1"
+    assert feed.entries[0].link == link
 
 
 def test_a_note_without_title_gets_one_from_its_words() -> None:

@@ -425,6 +425,18 @@ def test_an_episode_that_moved_keeps_its_full_hour_but_not_its_notes() -> None:
     assert len(memory.announced) == 1
 
 
+@pytest.mark.parametrize(("hours", "notes", "announced"), [(-1, "Notes", 1), (1, "Notes", 2), (-1, "Others", 2)])
+def test_one_episode_with_a_new_guid_in_another_time_zone(hours: int, notes: str, announced: int) -> None:
+    """A bulletin or column with the words of the one before is later than that one, never earlier."""
+    memory = Memory()
+    rest = [story(100 + n, guid=f"g{n}") for n in range(4)]
+    at = NOW - timedelta(days=900, minutes=7)
+    for guid, text, moved_by in (("a", "Notes", 0), ("b", notes, hours)):
+        episode = story(1, guid=guid, link="https://show.example/", title="Low tide, part two")
+        memory.poll(replace(episode, text=text, published=at + timedelta(hours=moved_by)), *rest)
+    assert memory.announced.count("Low tide, part two") == announced
+
+
 def test_a_move_of_host_with_the_same_paths() -> None:
     memory = Memory()
     for host in ("old.example", "new.example"):

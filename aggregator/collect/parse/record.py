@@ -200,11 +200,12 @@ def _summary_and_content(record: Record) -> tuple[RawContent | None, RawContent 
 def _links(record: Record, files: tuple[RawFile, ...]) -> tuple[str, ...]:
     """FeedBurner's record of the original, the entry's link, its id if that is one, and at last its media file."""
     values, alternates = record.values, [link for link in record.links if link.rel in _ALTERNATE]
+    original = values.get("feedburner:origlink")
     return tuple(
         filter(
             None,
             (
-                values.get("feedburner:origlink"),
+                original if original and "://" in original else None,  # some write a guid there
                 values.get("link"),
                 *[link.href for link in alternates if link.type in _HTML_TYPES],
                 values.get("permalink"),

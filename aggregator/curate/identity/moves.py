@@ -4,6 +4,7 @@ A platform is left, a host changes, a headline is part of guid and address; read
 Here an entry is another one under new names only if that other one is gone from the document, and
 
 - it has the same title, and the same time (to the minute) or the same path on another host; or
+- it alone has that title and the same text, and says it is the older of the two; or
 - the same long number stands last in both addresses, and in both guids if there are any, on one host, within days; or
 - most of the document has moved: the titles are those of entries that are gone, and the texts are the same too, or the
   claimed time is before the other was first seen here.
@@ -96,6 +97,8 @@ def _by_title(
         certain = next(
             (one for one in others if _is_same_time(each, one, is_only=is_only) or _is_same_path(each, one)), None
         )
+        if certain is None and is_only and _is_set_back(each, others[0]):
+            certain = others[0]
         if certain is not None:
             claimed.add(certain.entry_id)
             likely.append((place, certain))
@@ -117,6 +120,12 @@ def _is_same_time(each: Candidate, entry: KnownEntry, *, is_only: bool) -> bool:
 
 def _is_same_text(each: Candidate, entry: KnownEntry) -> bool:
     return bool(each.parsed.text) and each.parsed.text_key == entry.text_key
+
+
+def _is_set_back(each: Candidate, entry: KnownEntry) -> bool:
+    """The same text, said to be older (another time zone): the next issue of a column is the later one."""
+    claimed = each.parsed.published
+    return claimed is not None and claimed < entry.published and _is_same_text(each, entry)
 
 
 def _is_same_path(each: Candidate, entry: KnownEntry) -> bool:
