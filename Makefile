@@ -40,10 +40,11 @@ $(VENV)-lowest/.ready: pyproject.toml constraints-build.txt constraints-lowest.t
 	$(VENV)-lowest/bin/pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
 	@touch $@
 
-# every test that reaches into a library; those of faults, politeness, real readers and browsers add nothing to that
-LOWEST = tests/cli tests/collect tests/config tests/curate tests/daemon tests/publish tests/store tests/test_daemon.py tests/test_schedule.py
+# what reaches into a library: commands, settings, store, parsing, cleaning, feeds and pages
+LOWEST = tests/cli tests/config tests/curate tests/store tests/test_schedule.py tests/daemon/test_metrics.py \
+	tests/collect/test_xml_reader.py tests/collect/test_articles.py tests/publish/test_feeds.py tests/publish/test_page_texts.py
 test-lowest: $(VENV)-lowest/.ready ## tests with the lowest versions of everything that pyproject.toml allows
-	$(VENV)-lowest/bin/pytest -q -n 2 -p no:cacheprovider --deselect tests/publish/test_pages_browser.py --deselect tests/publish/test_counting.py --deselect tests/collect/test_parse_real.py $(LOWEST)
+	$(VENV)-lowest/bin/pytest -q -n 2 -p no:cacheprovider $(LOWEST)
 
 faults: $(VENV)/.ready-dev ## every fault as a trial against the real daemon, the long ones too; writes the table of RELIABILITY.md
 	CI=1 $(BIN)/pytest -q -n 2 -m '' --write-faults tests/faults

@@ -196,7 +196,12 @@ def test_one_address_at_many_sources_in_many_processes_is_one_item(opened: Calla
 
     def work(number: int) -> None:
         lease = leases[number]
-        entries = [make_entry(f"{number} {page}", link=page) for page in (pages if number % 2 else pages[::-1])]
+        entries = [
+            make_entry(
+                f"{number} {page}", link=page, title=f"Harbour reopens after storm {page[-2:]}", text="Ferries sail."
+            )
+            for page in (pages if number % 2 else pages[::-1])
+        ]
         stores[number % 4].complete(lease, make_result(lease.sources[0].id, entries, at=NOW))
 
     with ThreadPoolExecutor(8) as threads:
