@@ -199,9 +199,8 @@ class ProgressBar:
     def __init__(self, what: str, *, total: int | None = None) -> None:
         columns = [SpinnerColumn(), TextColumn(what), TimeElapsedColumn()]
         bar = [BarColumn(), MofNCompleteColumn()] if total is not None else []
-        self._bar = RichProgress(
-            *columns, *bar, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-        )
+        self._shown = sys.stderr.isatty()
+        self._bar = RichProgress(*columns, *bar, console=Console(stderr=True), transient=True, disable=not self._shown)
         self._task = self._bar.add_task(what, total=total)
 
     def advance(self, by: int = 1) -> None:
@@ -213,11 +212,13 @@ class ProgressBar:
         self._bar.update(self._task, completed=done, total=total)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._shown:
+            self._bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.stop()
+        if self._shown:  # a bar that is not shown ends with an empty line before rich 15
+            self._bar.stop()
 
 
 class LogLines(logging.Formatter):
