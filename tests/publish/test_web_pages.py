@@ -139,8 +139,8 @@ def test_ages_on_a_page_grow_while_nothing_changes(tmp_path: Path) -> None:
         reads = store.reads
         assert (await client.open("/"))[1] == first
         assert store.reads - reads <= 1, "the generation at the most"
-        # made in its last millisecond: by the next request it has expired
-        now[0] = NOON - timedelta(milliseconds=1)
+        # made in its last microsecond: by the next request it has expired, however fast that comes
+        now[0] = NOON - timedelta(microseconds=1)
         client.services.epoch += 1
         assert b">4m</time>" in (await client.open("/"))[1]
         now[0] = NOON

@@ -104,12 +104,12 @@ class ResponseCache:
     async def get(self, key: str, make: Callable[[], Rendered], *, coding: str = "") -> CachedResponse:
         """The response for `key`, rendered again if the data has changed; concurrent requests share one rendering.
 
-        It has been tried in this content `coding`: the first who asks for one waits for it, and from then on it is
-        there as soon as the answer is.
+        The first client that asks for a content `coding` waits for the compression; later renderings of the response
+        are compressed in it from the beginning.
 
-        What was right a moment ago is given once more while the store is asked and the answer made anew: a page that
-        is asked for all the time keeps nobody waiting, and one that is asked for again after a while is not out of
-        date. While the store is unavailable the answer last made goes on being served; StoreError if there is none.
+        A response that was current a moment ago is served once more while it is rendered again, so that nobody waits
+        for a page that is requested all the time. While the store cannot be read, the last response is served; raises
+        StoreError if there is none.
         """
         kept = self.fresh(key)
         if kept is None:
@@ -184,7 +184,7 @@ class ResponseCache:
 
     def _learn(self, asking: asyncio.Task[tuple[int, float]]) -> None:
         if asking is not self._asking:
-            return  # something has changed since it was asked
+            return  # the data has changed since it was asked
         self._asking = None
         if not asking.cancelled() and asking.exception() is None:
             self._known = asking.result()
