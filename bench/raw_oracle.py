@@ -236,7 +236,7 @@ def _of_json(text: str) -> Iterable[tuple[str, str, str, datetime | None, int]]:
 
 
 def _counts(found: Iterable[tuple[Sighting, int]], name: str) -> Iterable[tuple[str, int]]:
-    return Counter(value for one, _ in found if (value := getattr(one, name))).items()
+    return Counter(value for one in {one for one, _ in found} if (value := getattr(one, name))).items()
 
 
 def _decoded(body: bytes) -> str:
