@@ -48,4 +48,4 @@ def test_what_one_publishes_the_other_has_within_seconds(tmp_path: Path) -> None
                 assert sorted(subscriber.titles()) == ["First", "Second"], "one item, whoever brings it"
                 assert polls(subscriber) == 3, "no poll has brought it"
                 status = subscriber.get("/status").body.decode()
-                assert "Push: 127.0.0.1 last told us" in status
+                assert "Push: 127.0.0.1 last delivered" in status
