@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from aggregator.collect.poll import Parser, Poller
     from aggregator.collect.push import HubClient, Subscriber
     from aggregator.publish.audience import Audience
-    from aggregator.publish.hub import Send
+    from aggregator.publish.hub.protocol import Send
     from aggregator.publish.rendering import Rendering
     from aggregator.publish.site import Site
     from aggregator.publish.web import Health, Services

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import Final
 
 from aggregator.model import Digest
-from aggregator.publish.digests import sent_prefix
+from aggregator.publish.own_feeds import sent_prefix
 from aggregator.store import Store
 
 __all__ = ["Channel", "Delivery", "Refused", "Undelivered", "Unknown"]

@@ -17,8 +17,8 @@ from aggregator.daemon import mailer, notify
 from aggregator.daemon.delivery import Channel, Delivery, Refused, Undelivered
 from aggregator.model import Digest, OwnFeed
 from aggregator.publish.channel import authority
-from aggregator.publish.digests import issue, newest, sent_prefix
 from aggregator.publish.lists import Lists
+from aggregator.publish.own_feeds import issue, newest, sent_prefix
 from aggregator.publish.site import Site
 from aggregator.store import Store
 

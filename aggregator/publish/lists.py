@@ -14,9 +14,8 @@ from aggregator.errors import NotFound
 from aggregator.model import Activity, Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth, Story
 from aggregator.model.slug import slugify
 from aggregator.publish import titles
-from aggregator.publish.digests import issued_listing
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
-from aggregator.publish.own_lists import OwnLists, in_order
+from aggregator.publish.own_feeds import OwnLists, in_order, issued_listing
 from aggregator.publish.site import Site
 from aggregator.store import Store
 

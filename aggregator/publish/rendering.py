@@ -14,19 +14,18 @@ from urllib.parse import quote
 from aggregator.errors import NotFound
 from aggregator.model import Item, Notice
 from aggregator.publish import opml
-from aggregator.publish.audience.impressions import items_of
+from aggregator.publish.audience import items_of
 from aggregator.publish.channel import Channel, compose
-from aggregator.publish.digests import digest_channel
-from aggregator.publish.feeds import atom, rss
-from aggregator.publish.jsonfeed import json_feed
+from aggregator.publish.diagnostics import status_channel
+from aggregator.publish.feeds import atom, json_feed, rss
 from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Lists
 from aggregator.publish.markup import address
+from aggregator.publish.own_feeds import digest_channel
 from aggregator.publish.pages import Page, Pages, catalogue
 from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
 from aggregator.publish.site_pages import SitePages
-from aggregator.publish.status_feed import status_channel
 from aggregator.store import Store
 
 Format = Literal["atom", "rss", "json"]

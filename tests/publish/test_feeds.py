@@ -19,8 +19,7 @@ from publishing import NOON, SITE, make_item, source
 from aggregator.model import Copy, Enclosure, Item
 from aggregator.publish import feeds
 from aggregator.publish.channel import ChannelEntry, authority, compose, slot_of, tag
-from aggregator.publish.feeds import render_atom, render_rss
-from aggregator.publish.jsonfeed import render_json
+from aggregator.publish.feeds import render_atom, render_json, render_rss
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.site import Site
 

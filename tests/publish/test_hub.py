@@ -23,9 +23,8 @@ from aggregator import assemble
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.guard import Guard
 from aggregator.model import HubSubscriber, Scope
-from aggregator.publish.hub import HubRequest, read_request
-from aggregator.publish.hub.hub import retry_after
-from aggregator.publish.hub.topics import Topics
+from aggregator.publish.hub import Topics, retry_after
+from aggregator.publish.hub.protocol import HubRequest, read_request
 from aggregator.publish.web import Services, create_app, serve
 from aggregator.store import Store
 

@@ -13,7 +13,7 @@ from publishing import BROWSER, NOON, MemoryStore
 from test_web import Client, filled, running
 
 from aggregator.errors import StoreUnavailable
-from aggregator.publish.audience.impressions import items_of
+from aggregator.publish.audience import items_of
 from aggregator.publish.rendering import Rendering
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.publish.listing import Place
-from aggregator.publish.pages.languages import shown_language
 from aggregator.publish.pages.search_page import SearchRequest, best_first, marked, query, snippet, terms
 from aggregator.publish.pages.source_names import HUES, label
+from aggregator.publish.pages.wording import shown_language
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from publishing import SITE, make_item
 
 from aggregator.model import Item
 from aggregator.publish.channel import compose
-from aggregator.publish.feeds import atom, rss
-from aggregator.publish.jsonfeed import json_feed
+from aggregator.publish.feeds import atom, json_feed, rss
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site

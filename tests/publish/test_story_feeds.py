@@ -16,7 +16,7 @@ from test_validity import check_atom, check_json, check_rss
 from test_web import running
 
 from aggregator.model import Item, OwnFeed
-from aggregator.publish import feeds, jsonfeed
+from aggregator.publish import feeds
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages, catalogue
@@ -53,7 +53,7 @@ def test_a_feed_of_one_story_does_not_take_the_items_from_others() -> None:
 def test_they_keep_the_rules_of_their_formats(kind: str) -> None:
     check_atom(feeds.atom(channel(kind, 1, 2)), len(channel(kind, 1, 2).slots))
     check_rss(feeds.rss(channel(kind, 1, 2)), len(channel(kind, 1, 2).slots))
-    check_json(jsonfeed.json_feed(channel(kind, 1, 2)), len(channel(kind, 1, 2).slots))
+    check_json(feeds.json_feed(channel(kind, 1, 2)), len(channel(kind, 1, 2).slots))
 
 
 @pytest.mark.parametrize("section", ["World", "Науч <b>", "日本"])

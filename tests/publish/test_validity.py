@@ -21,10 +21,10 @@ from lxml import etree
 from publishing import NOON, SITE, make_health, make_item, source
 
 from aggregator.model import Enclosure, Item, PollError
-from aggregator.publish import feeds, jsonfeed
+from aggregator.publish import feeds
 from aggregator.publish.channel import Channel, compose
+from aggregator.publish.diagnostics import status_channel
 from aggregator.publish.listing import Kind, Listing, Place
-from aggregator.publish.status_feed import status_channel
 
 HERE = Path(__file__).parent
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -150,7 +150,7 @@ def test_rss_keeps_the_rules_of_rss_2(channel: Channel) -> None:
 
 @EVERY
 def test_json_feeds_keep_the_rules_of_version_1_1(channel: Channel) -> None:
-    check_json(jsonfeed.json_feed(channel), len(channel.entries))
+    check_json(feeds.json_feed(channel), len(channel.entries))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_no_text_of_a_source_makes_a_feed_invalid(place: Place, kind: Kind, titl
         )  # fmt: skip
         check_atom(feeds.atom(channel), 2)
         check_rss(feeds.rss(channel), 2)
-        check_json(jsonfeed.json_feed(channel), 2)
+        check_json(feeds.json_feed(channel), 2)
 
 
 def test_every_member_of_our_own_is_described() -> None:

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from math import log2
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from aggregator.errors import StoreError
 from aggregator.model import View, utc
-from aggregator.publish.audience.impressions import Impressions
 from aggregator.publish.audience.view_policy import ItemRequest, refusal, refusal_in_log, same_origin
 from aggregator.publish.audience.visitors import (
     KEY_BYTES,
@@ -224,3 +227,40 @@ class Audience:
             return []
         whole = len(data) - len(data) % VISITOR_BYTES
         return [data[start : start + VISITOR_BYTES] for start in range(0, whole, VISITOR_BYTES)]
+
+
+#: links of a page to its items, in the order in which readers meet them
+_ITEM_LINK: Final = re.compile(r'href="/(?:[^":]*/)?(?:item|go)/([0-9a-z]{1,32})(?:[?#][^"]*)?"')
+#: of a page; what stands further down weighs next to nothing
+_MAX_PLACES: Final = 200
+
+
+def items_of(html: str) -> tuple[str, ...]:
+    """The ids of the items that a page links to, each once, in its order."""
+    return tuple(dict.fromkeys(match[1] for match in _ITEM_LINK.finditer(html)))[:_MAX_PLACES]
+
+
+@lru_cache(_MAX_PLACES)
+def weight(place: int) -> float:
+    """What a place, from 1, weighs: 1 / log2(1 + place), the discount of nDCG."""
+    return 1 / log2(1 + place)
+
+
+class Impressions:
+    """What has been shown and not been handed to the store yet. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._weights: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, ids: Sequence[str]) -> None:
+        """One page view, with these items in their order."""
+        with self._lock:
+            for place, item_id in enumerate(ids, start=1):
+                self._weights[item_id] += weight(place)  # type: ignore[assignment]  # a Counter adds floats as well
+
+    def take(self) -> dict[str, float]:
+        """What has been added, which is forgotten here."""
+        with self._lock:
+            taken, self._weights = self._weights, Counter()
+        return dict(taken)

@@ -21,16 +21,14 @@ from aggregator.model.redact import public_url
 from aggregator.publish import diagnostics
 from aggregator.publish.listing import Listing, Place, cursor_of, write_cursor
 from aggregator.publish.pages import article, catalogue, charts, search_page, status_page
+from aggregator.publish.pages.article import compose_story, coverage
 from aggregator.publish.pages.assets import Asset, Assets
-from aggregator.publish.pages.environment import make_environment
 from aggregator.publish.pages.errors import explain, nearest
 from aggregator.publish.pages.front import Run, Used, at_least, compose_front, compose_opening, numbered, reasons, runs
-from aggregator.publish.pages.languages import shown_language
-from aggregator.publish.pages.list_blocks import ListBlocks
 from aggregator.publish.pages.search_page import SearchRequest
 from aggregator.publish.pages.source_names import label
-from aggregator.publish.pages.story_page import compose_story, coverage
-from aggregator.publish.pages.wording import Ages, Clock, Wording
+from aggregator.publish.pages.templates import ListBlocks, make_environment
+from aggregator.publish.pages.wording import Ages, Clock, Wording, shown_language
 from aggregator.publish.site import Site
 
 __all__ = ["Asset", "Banner", "Frame", "Page", "Pages", "SearchRequest"]

@@ -17,8 +17,7 @@ from typing import Final
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.pages.languages import primary
-from aggregator.publish.pages.wording import Wording
+from aggregator.publish.pages.wording import Wording, primary
 
 __all__ = [
     "Desk",

@@ -1,8 +1,10 @@
 """The web server: routes, conditional responses, counting. The only package that imports aiohttp.web.
 
-- `routes`, `opening`, `operating`: the addresses that show, that count, and that tell how the program is doing
-- `content`: answers are rendered once for each state of the store, in threads of their own, and kept
-- `answer`: entity tags, 304, compression
+- `app`: the application, its access control, headers and error pages
+- `routes`, `item_routes`, `ops_routes`, `websub_routes`, `greader_routes`: the addresses
+- `response_cache`: responses are rendered once for each state of the store, in threads of their own, and kept
+- `http_response`: entity tags, 304, compression
+- `fast_path`, `connection`: repeated requests are answered without aiohttp's request objects
 - `server`: sockets and limits
 """
 

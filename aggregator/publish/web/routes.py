@@ -18,7 +18,6 @@ from aggregator.publish.pages.search_page import SearchRequest
 from aggregator.publish.pages.status_page import SORTS
 from aggregator.publish.rendering import Rendered, Rendering
 from aggregator.publish.site_pages import SitePages
-from aggregator.publish.web.counting import ShownCounter, item_request
 from aggregator.publish.web.fast_path import CACHEABLE, Cacheable
 from aggregator.publish.web.http_response import (
     FEED_CACHING,
@@ -31,6 +30,7 @@ from aggregator.publish.web.http_response import (
     redirect,
     site_path,
 )
+from aggregator.publish.web.item_routes import ShownCounter, item_request
 from aggregator.publish.web.response_cache import ResponseCache
 from aggregator.publish.web.services import Services
 

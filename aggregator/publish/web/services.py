@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aggregator.model import Notice
 from aggregator.publish.audience import Audience
-from aggregator.publish.hub import Send
+from aggregator.publish.hub.protocol import Send
 from aggregator.publish.lists import Lists
 from aggregator.publish.pages import Pages
 from aggregator.publish.render_cache import RenderCache

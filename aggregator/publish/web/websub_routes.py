@@ -9,7 +9,8 @@ from typing import Final
 from aiohttp import web
 
 from aggregator.errors import NotFound
-from aggregator.publish.hub import Hub, read_request
+from aggregator.publish.hub import Hub
+from aggregator.publish.hub.protocol import read_request
 from aggregator.publish.web.http_response import NO_CACHING
 from aggregator.publish.web.services import Deliveries
 

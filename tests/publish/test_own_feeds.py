@@ -16,11 +16,11 @@ from publishing import NOON, SITE, poll_again, sqlite_store
 from test_validity import check_atom, check_json, check_rss
 
 from aggregator.model import Digest, OwnFeed
-from aggregator.publish import feeds, jsonfeed
-from aggregator.publish.digests import KEPT, digest_channel, is_pending, issue, last_due, next_due
-from aggregator.publish.hub.topics import Topics
+from aggregator.publish import feeds
+from aggregator.publish.hub import Topics
 from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Lists
+from aggregator.publish.own_feeds import KEPT, digest_channel, is_pending, issue, last_due, next_due
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Rendering
 from aggregator.store import Store, open_store
@@ -159,7 +159,7 @@ def test_it_keeps_the_rules_of_its_formats_empty_too(store: Store) -> None:
         assert len(channel.slots) == count
         check_atom(feeds.atom(channel), count)
         check_rss(feeds.rss(channel), count, with_source=False)
-        check_json(jsonfeed.json_feed(channel), count)
+        check_json(feeds.json_feed(channel), count)
         issued(store, NOON)
         issued(store, NOON + timedelta(hours=2))
 
