@@ -29,7 +29,7 @@ FLAGS = (
     "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.*",  # nothing is asked of anybody: names lead nowhere
 )  # fmt: skip
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 def found() -> str | None:
