@@ -20,6 +20,7 @@ from aggregator.model import (
     FeedInfo,
     Item,
     ItemList,
+    ItemState,
     Listed,
     ListKey,
     ParsedEntry,
@@ -263,6 +264,9 @@ class MemoryStore:
         self.shown[item_id] = replace(item, likes=item.likes + 1)
         self.number += 1
         return True
+
+    def item_states(self, token: str, ids: Sequence[str]) -> Mapping[str, ItemState]:
+        return {}
 
     def record_opened(self, token: str, item_id: str, *, now: datetime) -> bool:
         self.opened_by.append((token, item_id))

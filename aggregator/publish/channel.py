@@ -250,8 +250,8 @@ def _told(item: Item, site: Site) -> _Told:
         summary=inert(shorten(item.text)),
         html="",
         origin=origin_of(item),
-        image_url=address(item.image_url) if item.image_url and site.images == "link" else None,
-        enclosures=tuple(map(_enclosure, item.enclosures)),
+        image_url=web_address(item.image_url) if site.images == "link" else None,
+        enclosures=tuple(filter(None, map(_enclosure, item.enclosures))),
         item_id=item.id,
         story=item.story,
         sources=tuple(dict.fromkeys(heading(copy.source.name) for copy in item.copies)),
@@ -259,8 +259,9 @@ def _told(item: Item, site: Site) -> _Told:
     return _Told(entry=entry, body=_body(item, site) + paragraph(one_line(item.source.name)) + _tail(item, site))
 
 
-def _enclosure(enclosure: Enclosure) -> Enclosure:
-    return replace(enclosure, url=address(enclosure.url), type=media_type(enclosure.type, enclosure.url))
+def _enclosure(enclosure: Enclosure) -> Enclosure | None:
+    url = web_address(enclosure.url)
+    return replace(enclosure, url=url, type=media_type(enclosure.type, url)) if url else None
 
 
 def _categories(item: Item) -> tuple[str, ...]:
@@ -274,7 +275,7 @@ def origin_of(item: Item) -> Origin:
     return Origin(
         name=heading(source.name),
         feed=address(public_url(source.url)),
-        home=address(source.home) if source.home else None,
+        home=web_address(source.home),
         updated=second(item.updated),
     )
 
@@ -289,7 +290,8 @@ def _body(item: Item, site: Site) -> str:
 
 
 def _tail(item: Item, site: Site) -> str:
-    others = {copy.source.name: copy.url for copy in item.copies if copy.source.id != item.source.id and copy.url}
+    copies = ((copy.source.name, web_address(copy.url)) for copy in item.copies if copy.source.id != item.source.id)
+    others = {name: url for name, url in copies if url}
     also = ", ".join(link(url, name) for name, url in sorted(others.items()))
     here = link(site.page(item.id), f"At {site.title}: who else carries it, what is related")
     return (f"<p>Also at: {also}</p>" if also else "") + f"<p>{here}</p>"

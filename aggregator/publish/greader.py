@@ -18,7 +18,7 @@ from aggregator.errors import NotFound
 from aggregator.model import Item, ItemState, Reader
 from aggregator.publish.channel import ChannelEntry, compose
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.markup import address
+from aggregator.publish.markup import address, heading, web_address
 from aggregator.publish.pages import catalogue
 from aggregator.publish.rendering import Rendering
 
@@ -69,8 +69,8 @@ class GoogleReader:
             "subscriptions": [
                 {
                     "id": f"feed{address(feed.path)}",
-                    "title": f"{feed.title} · {group.title}",
-                    "categories": [{"id": _LABEL + group.title, "label": group.title}],
+                    "title": heading(f"{feed.title} · {group.title}"),
+                    "categories": [{"id": _LABEL + heading(group.title), "label": heading(group.title)}],
                     "url": f"{site.url}{address(feed.path)}.{site.formats[0]}",
                     "htmlUrl": site.url + address(feed.page),
                     "iconUrl": f"{site.url}/favicon.svg",
@@ -81,7 +81,7 @@ class GoogleReader:
 
     def tags(self) -> dict[str, Any]:
         """``tag/list``: the star, and the folders."""
-        labels = dict.fromkeys(group.title for group, _ in self._feeds())
+        labels = dict.fromkeys(heading(group.title) for group, _ in self._feeds())
         return {"tags": [{"id": STARRED}, *({"id": _LABEL + label, "type": "folder"} for label in labels)]}
 
     def unread_counts(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class GoogleReader:
         if plain == STARRED:
             return store.items(store.starred(self.who.token, limit=_MAX_ITEMS))
         if plain.startswith(_LABEL):
-            feeds = [feed for group, feed in self._feeds() if group.title == plain.removeprefix(_LABEL)]
+            feeds = [feed for group, feed in self._feeds() if heading(group.title) == plain.removeprefix(_LABEL)]
             return list({item.id: item for feed in feeds for item in self._items(f"feed{feed.path}")}.values())
         kind, _, name = plain.removeprefix("feed/").rpartition("/")
         section = kind.removeprefix("section/") if kind.startswith("section/") else None
@@ -217,7 +217,7 @@ def _item(item: Item, entry: ChannelEntry, state: ItemState, stream: str) -> dic
         "canonical": [{"href": entry.original or entry.url}],
         "alternate": [{"href": entry.url, "type": "text/html"}],
         "categories": [*states, *(_LABEL + name for name in entry.categories)],
-        "origin": {"streamId": stream, "title": source.name, "htmlUrl": source.home or ""},
+        "origin": {"streamId": stream, "title": heading(source.name), "htmlUrl": web_address(source.home) or ""},
         "summary": {"direction": "ltr", "content": entry.html or entry.summary},
         "enclosure": [
             {"href": part.url, "type": part.type, "length": part.size_bytes or 0} for part in entry.enclosures

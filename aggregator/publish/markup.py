@@ -41,10 +41,12 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]{3,2000}", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+#: characters that are not seen; programs take them out of what they show
+_UNSEEN = "[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*"
 #: with what a tag, a comment or a declaration begins (HTML, 13.2.5.6 "tag open state"), closed or not
-_TAG_OPEN = re.compile("<(?=[a-zA-Z/!?])")
+_TAG_OPEN = re.compile(f"<(?={_UNSEEN}[a-zA-Z/!?])")
 #: a whole one, which is shown in a pair of guillemets
-_TAG = re.compile("<([a-zA-Z/!?][^<>]*)>")
+_TAG = re.compile(f"<({_UNSEEN}[a-zA-Z/!?][^<>]*)>")
 _REFERENCE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 #: titles and links stand below several entries, in several lists
 _REMEMBERED = 2048

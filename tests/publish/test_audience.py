@@ -441,7 +441,21 @@ def test_the_key_of_cookies_is_part_of_the_backup(store: Store, ids: list[str], 
 
 @pytest.mark.parametrize(
     "before",
-    ['prefs={"a":1}; ', "visitor=forged; ", "a b=c; ", "=; ;; ", 'x="un;closed; ', "visitor=; Visitor=x; "],
+    [
+        'prefs={"a":1}; ',
+        "visitor=forged; ",
+        "a b=c; ",
+        "=; ;; ",
+        'x="un;closed; ',
+        "visitor=; Visitor=x; ",
+        "[1,2]={}; é=ü; ",
+        'session="a\\"b; visitor=x"; ',
+        "\x7f=\x01; $Version=1; ",
+        "a=b,c=d; x; ",
+        "visitor=" + "A" * 43 + "; ",
+        "k=" + "v" * 4000 + "; ",
+        "expires=Wed, 01 Jan 2025 00:00:00 GMT; path=/; ",
+    ],
 )
 def test_a_like_is_found_behind_any_cookie_of_others(store: Store, ids: list[str], tmp_path: Path, before: str) -> None:
     audience = make(store, tmp_path)

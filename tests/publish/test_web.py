@@ -463,6 +463,26 @@ def test_a_like_leads_back_and_is_counted_once(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_a_like_is_known_in_whichever_cookie_line_it_stands(tmp_path: Path) -> None:
+    """A proxy that speaks HTTP/2 with browsers may pass cookies on in several lines."""
+
+    async def story(client: Client) -> None:
+        response, _ = await client.get("/item/item9/like", "POST", **SAME_ORIGIN)
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+        lines = [f"{name}: {value}" for name, value in SAME_ORIGIN.items()]
+        lines += ["Cookie: other=1", f"Cookie: {cookie}", "Cookie: theme=dark", "Host: x", "Content-Length: 0"]
+        host, port = client.server.addresses[0]
+        for request, expected in (("POST /item/item8/like", b" 303 "), ("GET /theme.css", b"dark")):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write("\r\n".join([f"{request} HTTP/1.1", *lines, "Connection: close", "", ""]).encode())
+            answer = await reader.read()
+            writer.close()
+            assert expected in answer
+            assert b"Set-Cookie" not in answer
+
+    play(tmp_path, story)
+
+
 def test_a_like_shows_with_the_next_page(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
         await client.open("/item/item9?liked")

@@ -1,8 +1,9 @@
 """Which requests are views, from the facts of one request. Pure.
 
 A list of what programs call themselves is never complete. So a live request must have what the browsers of people all
-send and hardly a program does: an Accept that names HTML, a User-Agent like a browser's, an Accept-Language. What
-programs with a browser's headers call themselves is looked up in a kept list (crawler-user-agents) and in one of ours.
+send and hardly a program does: an Accept that names HTML, an Accept-Language that names a language, and a User-Agent of
+a browser's form, with its engine and without the address of its maker. What programs with a browser's headers call
+themselves is looked up in a kept list (crawler-user-agents) and in one of ours.
 """
 
 from __future__ import annotations
@@ -43,7 +44,14 @@ class ItemRequest:
 
 #: browsers of people that do not call themselves Mozilla; the text browsers accept anything
 _TEXT_BROWSER = re.compile(r"(?:w3m|lynx|links|elinks|edbrowse|retawq|netrik|felinks)[/ (]", re.IGNORECASE)
-_BROWSER = re.compile(r"Mozilla/\d|Opera/\d|Dillo/\d|NetSurf/\d", re.IGNORECASE)
+#: the others name the engine that shows the page, or one that it is like
+_BROWSER = re.compile(
+    r"Opera/\d|Dillo/\d|NetSurf/\d|"
+    r"Mozilla/\d.*(?:Gecko/\d|AppleWebKit/|Safari/|Chrome/|Firefox/|Trident/|MSIE\s\d|KHTML/|Servo/|Ladybird/|NetSurf/)",
+    re.IGNORECASE,
+)
+#: what crawlers say where a browser names its platform, and where somebody can complain of them
+_MADE_BY = re.compile(r"\bcompatible;(?!\s*(?:MSIE|Konqueror))|https?:/|\bwww\.|mailto:|\w@[\w-]+\.", re.IGNORECASE)
 
 #: words in a User-Agent that no browser of a person has; our own list, by what they do, beside the kept one
 _PROGRAMS = re.compile(
@@ -53,7 +61,7 @@ _PROGRAMS = re.compile(
     | snippet | pinterest/ | flipboardproxy | vkshare | quora\slink | outbrain | google-read-aloud
     | monitor | uptime | pingdom | statuscake | site24x7 | check_http | nagios | zabbix | blackbox | health-?check
     | lighthouse | pagespeed | gtmetrix | validator | linkcheck | dead-?link
-    | headless | phantomjs | puppeteer | playwright | selenium
+    | headless | phantomjs | puppeteer | playwright | selenium | cypress | jsdom | htmlunit | splash | webdriver
     | \bcurl | \bwget | httpie | python | aiohttp | httpx | urllib | go-http-client | java/ | okhttp | http_?client
     | libwww(?!-fm) | \blwp | mechanize | node-fetch | undici | axios | \bgot\b | superagent | guzzle | \bphp\b | ruby
     | faraday | \bperl | winhttp | powershell | insomnia | postman | \bdart: | reqwest | hyper/ | libcurl | cfnetwork
@@ -69,6 +77,10 @@ _PROGRAMS = re.compile(
 #: request headers that say "nobody is looking yet"
 _PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})
 _AHEAD = re.compile("prefetch|prerender|preview|instant")
+#: HTML, unless it is said that it is not taken (RFC 9110, 12.4.2)
+_HTML = re.compile(r"text/html(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
+#: of a person; "*" is what libraries send
+_LANGUAGE = re.compile("[a-z]")
 
 
 def refusal(request: ItemRequest) -> str | None:
@@ -99,25 +111,32 @@ def _is_browser(user_agent: str) -> bool:
     # cached because both lists try every word at every character: the same few agents come all day
     if not (_BROWSER.match(user_agent) or _TEXT_BROWSER.match(user_agent)):
         return False
-    return _PROGRAMS.search(user_agent) is None and not is_crawler(user_agent)
+    if _MADE_BY.search(user_agent) or _PROGRAMS.search(user_agent):
+        return False
+    return not is_crawler(user_agent)
 
 
 def _refusal(request: ItemRequest) -> str | None:
     if request.method != "GET":
         return "method"
-    if not is_browser(request.user_agent) or not request.header("accept-language"):
+    if not is_browser(request.user_agent) or not _LANGUAGE.search(request.header("accept-language")):
+        return "program"
+    # RFC 9110: 10.1.2, a person does not say who runs the program; 14.2, a page is not opened in pieces
+    if request.header("from") or request.header("range"):
         return "program"
     if not _PURPOSES.isdisjoint(request.headers) and any(_AHEAD.search(request.header(name)) for name in _PURPOSES):
         return "prefetch"
     if not _is_navigation(request):
         return "sub-resource"
     accept = request.header("accept")
-    is_html = "text/html" in accept or (accept == "*/*" and _TEXT_BROWSER.match(request.user_agent))
+    is_html = _HTML.search(accept) or (accept == "*/*" and _TEXT_BROWSER.match(request.user_agent))
     return None if is_html else "sub-resource"
 
 
 def _is_navigation(request: ItemRequest) -> bool:
     """Whether the browser shows the answer as a page of its own, as far as Fetch Metadata tells (https only)."""
+    if request.header("x-requested-with") == "xmlhttprequest":
+        return False
     return request.header("sec-fetch-dest") in {"", "document"} and request.header("sec-fetch-mode") in {"", "navigate"}
 
 

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from aggregator.model import duration
 from aggregator.model.slug import slugify
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.markup import address
+from aggregator.publish.markup import address, web_address
 from aggregator.publish.pages import article, search_page, source_names
 from aggregator.publish.pages.assets import Assets
 from aggregator.publish.pages.wording import Ages, Wording, is_rtl, primary, shown_language
@@ -112,6 +112,8 @@ def _addresses(site: Site, *, static: bool) -> dict[str, object]:
         # a file server knows no queries
         "language_path": lambda code: path(f"/{code}/" if static else f"/?lang={code}"),
         "host": lambda url: (urlsplit(url).hostname or url).removeprefix("www."),
+        # cleaned when it was collected; nothing else is ever a link, whatever it says
+        "web": lambda url: web_address(url) or "",
         "bare": lambda url: url.removeprefix("https://").removeprefix("http://").rstrip("/"),
     }
 

@@ -60,9 +60,14 @@ def read_headers(lines: bytes) -> Mapping[str, str] | None:
     for line in lines.decode("utf-8", "surrogateescape").split("\r\n")[:-1]:
         name, _, value = line.partition(":")
         key, text = name.lower(), value.strip(" \t")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        headers[key] = f"{headers[key]}{separator(key)}{text}" if key in headers else text
     is_plain = _NOT_PLAIN.isdisjoint(headers) and headers.get("connection", "keep-alive").lower() == "keep-alive"
     return MappingProxyType(headers) if is_plain else None
+
+
+def separator(header: str) -> str:
+    """What joins the lines of a header that stands there twice: RFC 9110, 5.3; of cookies RFC 9113, 8.2.3."""
+    return "; " if header == "cookie" else ", "
 
 
 class Answers(Protocol):

@@ -14,7 +14,7 @@ from aggregator.model import Item
 from aggregator.publish.audience import ItemRequest, refusal
 from aggregator.publish.markup import address
 from aggregator.publish.rendering import Rendered
-from aggregator.publish.web.connection import PlainRequest, peer_of, read_headers
+from aggregator.publish.web.connection import PlainRequest, peer_of, read_headers, separator
 from aggregator.publish.web.fast_path import CACHEABLE, Cacheable, Counting
 from aggregator.publish.web.http_response import NO_CACHING, PAGE_CACHING, answer, asked_coding, redirect
 from aggregator.publish.web.response_cache import ResponseCache
@@ -170,8 +170,7 @@ def _item_request(method: str, headers: tuple[tuple[bytes, bytes], ...], peer: s
     joined: dict[str, str] = {}
     for name, value in headers:
         key, text = _name(name), value.decode("utf-8", "surrogateescape")
-        # a header that stands there twice is one, with a comma (RFC 9110, 5.3)
-        joined[key] = f"{joined[key]}, {text}" if key in joined else text
+        joined[key] = f"{joined[key]}{separator(key)}{text}" if key in joined else text
     return ItemRequest(method=method, peer=peer or "", headers=joined)
 
 

@@ -241,7 +241,7 @@ class Routes:
         Pages are the same for everybody: the choice is a cookie that only this answer depends on.
         """
         # by hand: the standard library gives up at the first cookie that it cannot read, which may be another program's
-        found = _THEME_COOKIE.search(request.headers.get("Cookie", ""))
+        found = _THEME_COOKIE.search("; ".join(request.headers.getall("Cookie", ())))
         chosen = THEMES.get(found[1], b"") if found else b""
         headers = {"Cache-Control": THEME_CACHING, "Vary": "Cookie", "Content-Type": "text/css; charset=utf-8"}
         return web.Response(body=chosen, headers=headers)
