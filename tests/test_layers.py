@@ -49,7 +49,7 @@ KNOWN_BY = {
     "sqlite_utils": {"store.sqlite"},
     "pydantic": {"config"},
     "tomlkit": {"config"},
-    "babel": {"publish.pages", "collect.clean.month_names"},
+    "babel": {"publish.pages", "publish.messages", "collect.clean.month_names"},
     "jinja2": {"publish.pages"},
     "markupsafe": {"publish.pages"},
     "click": {"cli"},

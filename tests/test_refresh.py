@@ -168,7 +168,7 @@ def test_recommendation_does_not_repeat_ranking(store: Store) -> None:
     )
     assert ranking
     assert recommended
-    assert not set(ranking) & set(recommended)
+    assert not set(ranking[: OPTIONS.ranking_size]) & set(recommended)
 
 
 def test_sections_hold_their_own_items_and_an_empty_one_an_empty_list(store: Store) -> None:
@@ -192,7 +192,8 @@ def test_ranking_follows_the_views_and_can_be_asked_for_any_time(store: Store) -
     assert kept.basis == "mixed"
     before = refresher.ranking("1d", at=NOON + timedelta(minutes=30))
     assert [(place.item_id, place.views) for place in before.places[:1]] == [(one, 3)]
-    assert refresher.ranking("1d", at=later).places == kept.places
+    assert refresher.ranking("1d", at=later).places == kept.places[: OPTIONS.ranking_size]
+    assert len(kept.places) > OPTIONS.ranking_size
     assert len(refresher.ranking("1d", at=later, section="Science", size=0).places) > 0
     assert places(store, ListKey(order="ranking", window="1h"))[0] == other
 
@@ -273,9 +274,10 @@ def test_a_readers_latest_are_in_their_order_once_there_is_one(store: Store) -> 
 def test_options_may_change_between_runs(store: Store) -> None:
     refresher = Refresher(store, OPTIONS)
     refresher.run(NOON)
-    refresher.options = CurateOptions(ranking_size=2, recommendation_size=1)
+    refresher.options = CurateOptions(ranking_size=2, ranking_depth=3, recommendation_size=1)
     refresher.run(NOON + timedelta(minutes=1))
-    assert len(places(store, ListKey(order="ranking", window="1d"))) == 2
+    assert len(places(store, ListKey(order="ranking", window="1d"))) == 3
+    assert len(refresher.ranking("1d", at=NOON).places) == 2
     assert len(places(store, ListKey(order="recommended"))) == 1
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from html import escape
 from urllib.parse import urlsplit
 
 from aggregator.model import Enclosure, Item
@@ -31,6 +32,7 @@ from aggregator.publish.markup import (
     web_address,
 )
 from aggregator.publish.markup import without_images as strip_images
+from aggregator.publish.messages import messages
 from aggregator.publish.render_cache import RenderCache, same_but_counts
 from aggregator.publish.site import Site
 
@@ -215,7 +217,7 @@ def _entry(place: Place, rank: int, listing: Listing, site: Site, cache: RenderC
         url=f"{site.url}/story/{item.story}"
         if listing.kind == "stories"
         else entry_url(site, item, reader=listing.reader),
-        html=told.body + links_block("Related", related),
+        html=told.body + links_block(messages(site.language).gettext("Related"), related),
         related=related,
         views=place.views,
         rank=rank if listing.kind in ORDERED else None,
@@ -293,8 +295,10 @@ def _tail(item: Item, site: Site) -> str:
     copies = ((copy.source.name, web_address(copy.url)) for copy in item.copies if copy.source.id != item.source.id)
     others = {name: url for name, url in copies if url}
     also = ", ".join(link(url, name) for name, url in sorted(others.items()))
-    here = link(site.page(item.id), f"At {site.title}: who else carries it, what is related")
-    return (f"<p>Also at: {also}</p>" if also else "") + f"<p>{here}</p>"
+    say = messages(site.language)
+    told = say.gettext("At %(site)s: who else carries it, what is related") % {"site": site.title}
+    here = f"<p>{link(site.page(item.id), told)}</p>"
+    return (f"<p>{escape(say.gettext('Also at:'))} {also}</p>" if also else "") + here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,8 @@ from aggregator.model import SourceHealth
 from aggregator.model.redact import public_url
 from aggregator.publish.channel import NEVER, Channel, ChannelEntry, Origin, slot_of, tag
 from aggregator.publish.markup import address, heading
+from aggregator.publish.messages import N_
 from aggregator.publish.site import Site
-
-
-def N_(message: str) -> str:  # noqa: N802 - the name that gettext's tools know
-    """Marks a message for translation and returns it unchanged; `pages.wording.Wording.gettext` translates it."""
-    return message
-
 
 STATES = {
     "new": N_("Not polled yet"),

@@ -15,6 +15,7 @@ from aggregator.model import Activity, Item, ItemList, ListKey, OwnFeed, Reader,
 from aggregator.model.slug import slugify
 from aggregator.publish import titles
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
+from aggregator.publish.messages import messages
 from aggregator.publish.own_feeds import OwnLists, in_order, issued_listing
 from aggregator.publish.site import Site
 from aggregator.store import Store
@@ -37,6 +38,7 @@ class Lists:
     def __init__(self, store: Store, site: Site) -> None:
         self._store = store
         self.site = site
+        self._say = messages(site.language)
         self._own = OwnLists(store, site)
         #: the lists of the site and its sections stand on every page; by the state of the store they were read in
         self._read: dict[Hashable, tuple[int, Any]] = {}
@@ -70,7 +72,7 @@ class Lists:
         own = next((feed for feed in self.site.feeds if feed.name == name), None)
         if own is None or title:
             raise NotFound(f"there is no list called {name!r}")
-        return issued_listing(own, self._store) if own.every else self.own(own)
+        return issued_listing(own, self._store, language=self.site.language) if own.every else self.own(own)
 
     def latest(self, *, section: str | None = None, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items, of the site or of one section (its name); `before` continues behind that place.
@@ -87,8 +89,8 @@ class Lists:
         scope = replace(scope, in_latest=scope.section is None)
         listing = Listing(
             kind="latest",
-            title=titles.within("Latest", scope.section),
-            description=titles.LATEST,
+            title=titles.within(self._say.gettext("Latest"), scope.section),
+            description=self._say.gettext(titles.LATEST),
             path=_path(scope.section, "latest"),
             page=f"/section/{slugify(scope.section)}" if scope.section else "/latest",
             places=(),
@@ -126,8 +128,9 @@ class Lists:
         health = self.health(slug, now=now)
         listing = Listing(
             kind="latest",
-            title=f"Latest · {health.ref.name}",
-            description=f"Items from {health.ref.name}, by the time they were published.",
+            title=titles.within(self._say.gettext("Latest"), health.ref.name),
+            description=self._say.gettext("Items from %(source)s, by the time they were published.")
+            % {"source": health.ref.name},
             path=f"/source/{slug}/latest",
             page=f"/source/{slug}",
             places=(),
@@ -140,12 +143,16 @@ class Lists:
             return health
         raise NotFound(f"there is no source called {slug!r}")
 
-    def ranking(self, window: str | None = None, *, section: str | None = None) -> Listing:
-        """The most viewed items of a window (None: the default one). NotFound: no such window."""
+    def ranking(self, window: str | None = None, *, section: str | None = None, whole: bool = False) -> Listing:
+        """The most viewed items of a window (None: the default one). NotFound: no such window.
+
+        `whole`: all places that are kept, for the page of the ranking; else as many as its feed has.
+        """
         window = self.site.window if window is None else window
         if window not in self.site.windows:
             raise NotFound(f"there is no ranking over {window!r}; there are {', '.join(self.site.windows)}")
-        return self._once(_key("ranking", window, section), lambda: self._ranking(window, section))
+        size = None if whole else self.site.ranking_size
+        return self._once((_key("ranking", window, section), size), lambda: self._ranking(window, section, size))
 
     def recommended(self, *, section: str | None = None) -> Listing:
         """What is worth reading now, of the site or of one section (its name)."""
@@ -176,8 +183,8 @@ class Lists:
         related = self._store.related(item.id, limit=self.site.related_size if limit is None else limit)
         return Listing(
             kind="related",
-            title=f"Related to “{item.title}”",
-            description="Items on the same subject, most related first; not the item itself, its copies or its story.",
+            title=self._say.gettext("Related to “%(title)s”") % {"title": item.title},
+            description=self._say.gettext(titles.RELATED),
             path=f"/item/{item.id}/related",
             page=f"/item/{item.id}",
             places=tuple(
@@ -194,21 +201,25 @@ class Lists:
             listing = self._own_computed(feed, ListKey(order="recommended", scope="feed", name=feed.name))
         else:
             listing = self._own_read(feed)
-        restriction = f" Only items that match {feed.match}." if feed.match else ""
+        only = self._say.gettext("Only items that match %(rule)s.") % {"rule": feed.match}
+        restriction = f" {only}" if feed.match else ""
         return replace(listing, title=feed.title, description=listing.description + restriction)
 
     def _own_computed(self, feed: OwnFeed, key: ListKey) -> Listing:
         computed = self._store.get_list(key)
         listing = self.computed(computed, kind=key.order, path=f"/feeds/{feed.name}")
-        about = titles.about_ranking(key.window, computed) if key.window else titles.RECOMMENDED_OWN
+        if key.window:
+            about = titles.about_ranking(key.window, computed, self._say)
+        else:
+            about = self._say.gettext(titles.RECOMMENDED_OWN)
         return replace(listing, description=about, window=key.window)
 
     def _own_read(self, feed: OwnFeed) -> Listing:
         if feed.order == "related":
             listing = self.computed(None, kind="related", path=f"/feeds/{feed.name}")
-            return replace(listing, description=titles.RELATED_OWN, places=self._own.related(feed))
+            return replace(listing, description=self._say.gettext(titles.RELATED_OWN), places=self._own.related(feed))
         listing = self.computed(None, kind="latest", path=f"/feeds/{feed.name}")
-        return replace(listing, description=titles.LATEST, places=self._own.latest(feed))
+        return replace(listing, description=self._say.gettext(titles.LATEST), places=self._own.latest(feed))
 
     def search(
         self, text: str, *, limit: int | None = None, scope: Scope | None = None, before: Cursor | None = None
@@ -217,8 +228,8 @@ class Lists:
         query = urlencode({"q": text})
         listing = Listing(
             kind="search",
-            title=f"Search: {text}",
-            description=f"Items that contain all of: {text}. Newest first.",
+            title=self._say.gettext("Search: %(words)s") % {"words": text},
+            description=self._say.gettext("Items that contain all of: %(words)s. Newest first.") % {"words": text},
             path="/search",
             query=query,
             page=f"/search?{query}",
@@ -264,12 +275,18 @@ class Lists:
         if listing.kind == "recommended":
             key = ListKey(order="recommended", scope="reader", name=token)
             learnt = self.computed(self._store.get_list(key), kind="recommended", path="")
-            listing = replace(listing, title=f"Recommended for {who.name}", places=learnt.places or listing.places)
+            listing = replace(
+                listing,
+                title=self._say.gettext("Recommended for %(name)s") % {"name": who.name},
+                places=learnt.places or listing.places,
+            )
         elif name == "latest":
             order = self._store.get_list(ListKey(order="latest", scope="reader", name=token))
-            listing = replace(listing, title=f"Latest for {who.name}", next="")
+            listing = replace(listing, title=self._say.gettext("Latest for %(name)s") % {"name": who.name}, next="")
             if order is not None and order.places:
-                listing = replace(listing, description=titles.LATEST_OWN, places=in_order(listing.places, order))
+                listing = replace(
+                    listing, description=self._say.gettext(titles.LATEST_OWN), places=in_order(listing.places, order)
+                )
         return replace(listing, path=f"/r/{quote(token)}/{name}", page="/", reader=token, next="")
 
     def who(self, token: str) -> Reader:
@@ -289,8 +306,8 @@ class Lists:
         found = [story for story in self._store.stories(min_sources=2, limit=self.site.items) if story.publishers > 1]
         return Listing(
             kind="stories",
-            title="Stories",
-            description="Stories that several publishers carry, the most recently reported first.",
+            title=self._say.gettext("Stories"),
+            description=self._say.gettext(titles.STORIES),
             path="/feeds/stories",
             page="/feeds/stories",
             places=tuple(
@@ -310,8 +327,8 @@ class Lists:
             raise NotFound(f"there is no story {story_id!r}")
         return Listing(
             kind="story",
-            title=f"Story: {story.items[-1].title}",
-            description="Who reports what of one story, newest first.",
+            title=self._say.gettext("Story: %(title)s") % {"title": story.items[-1].title},
+            description=self._say.gettext(titles.STORY),
             path=f"/story/{story.id}",
             page=f"/story/{story.id}",
             places=_places(list(reversed(story.items))),
@@ -348,14 +365,18 @@ class Lists:
         path = _path(title, name)
         own = {feed.name: feed.title for feed in self.site.feeds}
         if name == "latest":
-            return titles.within("Latest", title), path, f"/section/{slugify(title)}" if title else "/latest"
+            return (
+                titles.within(self._say.gettext("Latest"), title),
+                path,
+                f"/section/{slugify(title)}" if title else "/latest",
+            )
         if name == "recommended":
-            return titles.within("Recommended", title), path, path
+            return titles.within(self._say.gettext("Recommended"), title), path, path
         if name == "ranking" or name.startswith("ranking-"):
             window = name.removeprefix("ranking").removeprefix("-") or self.site.window
-            return titles.within(f"Most viewed in {titles.span(window)}", title), path, path
+            return titles.within(titles.most_viewed(window, self._say), title), path, path
         if name == "stories":
-            return "Stories", path, path
+            return self._say.gettext("Stories"), path, path
         return own[name], path, path
 
     def _part(self, listing: Listing, scope: Scope, *, limit: int | None, before: Cursor | None) -> Listing:
@@ -399,20 +420,26 @@ class Lists:
         self._values[name] = (period, counted)
         return counted
 
-    def _ranking(self, window: str, section: str | None) -> Listing:
+    def _ranking(self, window: str, section: str | None, size: int | None) -> Listing:
         computed = self._store.get_list(_key("ranking", window, section))
+        if computed is not None:
+            computed = replace(computed, places=computed.places[:size])
         listing = self.computed(computed, kind="ranking", path=_path(section, f"ranking-{window}"))
         return replace(
             listing,
-            title=titles.within(f"Most viewed in {titles.span(window)}", section),
-            description=titles.about_ranking(window, computed),
+            title=titles.within(titles.most_viewed(window, self._say), section),
+            description=titles.about_ranking(window, computed, self._say),
             window=window,
         )
 
     def _recommended(self, section: str | None) -> Listing:
         computed = self._store.get_list(_key("recommended", None, section))
         listing = self.computed(computed, kind="recommended", path=_path(section, "recommended"))
-        return replace(listing, title=titles.within("Recommended", section), description=titles.RECOMMENDED)
+        return replace(
+            listing,
+            title=titles.within(self._say.gettext("Recommended"), section),
+            description=self._say.gettext(titles.RECOMMENDED),
+        )
 
     def _section(self, slug: str | None) -> str | None:
         if slug is None:

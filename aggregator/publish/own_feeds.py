@@ -21,6 +21,7 @@ from aggregator.model import Digest, Item, ItemList, OwnFeed, Scope
 from aggregator.publish.channel import Channel, ChannelEntry, compose, entry_url, second, slot_of, tag
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.markup import heading, link, paragraph, shorten
+from aggregator.publish.messages import Messages, messages
 from aggregator.publish.site import Site
 from aggregator.store import Store
 
@@ -105,10 +106,10 @@ def _of_period(listing: Listing, feed: OwnFeed, start: datetime) -> tuple[Place,
 def write(feed: OwnFeed, places: Sequence[Place], *, site: Site, due: datetime, now: datetime) -> Digest:
     """The digest of these places."""
     day = due.astimezone(site.timezone).date()
-    rows, lines = [], []
+    rows, lines, say = [], [], messages(site.language)
     for rank, place in enumerate(places, start=1):
         item = place.item
-        url, title, facts = entry_url(site, item), heading(item.title), _facts(place)
+        url, title, facts = entry_url(site, item), heading(item.title), _facts(place, say)
         lead = shorten(item.text, _LEAD)
         rows.append(f"<li>{link(url, title)}<br>{escape(facts)}{paragraph(lead)}</li>")
         lines.append(f"{rank}. {title}\n   {facts}\n   {url}\n")
@@ -123,24 +124,29 @@ def write(feed: OwnFeed, places: Sequence[Place], *, site: Site, due: datetime, 
     )
 
 
-def _facts(place: Place) -> str:
+def _facts(place: Place, say: Messages) -> str:
     """Its source and why it stands there: "BBC News · 6 sources · 41 readers"."""
-    item = place.item
+    item, views = place.item, place.views or 0
     facts = [heading(item.source.name)]
-    facts += [f"{item.sources} sources"] if item.sources > 1 else []
-    facts += [f"{place.views} reader{'s' if place.views > 1 else ''}"] if place.views else []
+    if item.sources > 1:
+        facts.append(say.ngettext("%(num)s source", "%(num)s sources", item.sources) % {"num": item.sources})
+    if views:
+        facts.append(say.ngettext("%(num)s reader", "%(num)s readers", views) % {"num": views})
     return " · ".join(facts)
 
 
-def issued_listing(feed: OwnFeed, store: Store) -> Listing:
-    """The digests of a feed that were issued, the newest first; its places are the items of the newest."""
+def issued_listing(feed: OwnFeed, store: Store, *, language: str) -> Listing:
+    """The digests of a feed that were issued, the newest first; its places are the items of the newest.
+
+    `language`: that of the site.
+    """
     found = [read(value) for _, value in store.minted(_prefix(feed.name), limit=KEPT)]
     digests = tuple(digest for digest in found if digest.items)
     items = store.items(digests[0].items) if digests else []
     return Listing(
         kind="digest",
         title=feed.title,
-        description=f"A digest {_how_often(feed)}: one entry for each.",
+        description=_how_often(feed, messages(language)),
         path=f"/feeds/{feed.name}",
         page=f"/feeds/{feed.name}",
         places=tuple(Place(item=item) for item in items),
@@ -175,9 +181,14 @@ def _entry(digest: Digest, site: Site) -> ChannelEntry:
     )
 
 
-def _how_often(feed: OwnFeed) -> str:
+def _how_often(feed: OwnFeed, say: Messages) -> str:
     days = feed.every.days if feed.every else 1
-    return f"{'every day' if days == 1 else f'every {days} days'} at {feed.at:%H:%M}"
+    told = say.ngettext(
+        "A digest every day at %(time)s: one entry for each.",
+        "A digest every %(num)s days at %(time)s: one entry for each.",
+        days,
+    )
+    return told % {"num": days, "time": f"{feed.at:%H:%M}"}
 
 
 def _prefix(feed: str) -> str:

@@ -15,6 +15,7 @@ from aggregator.errors import NotFound
 from aggregator.model import Item, Notice, Scope, SearchCounts, SourceRef, duration
 from aggregator.publish.listing import Cursor, Listing, Place
 from aggregator.publish.lists import Lists
+from aggregator.publish.messages import N_, SOURCE_LANGUAGE
 from aggregator.publish.pages import Banner, Frame, Page, Pages
 from aggregator.publish.pages.search_page import SearchRequest, best_first, query
 from aggregator.publish.site import Site
@@ -107,7 +108,7 @@ class SitePages:
     def ranking(self, window: str | None = None, *, section: str | None = None) -> Page:
         """``/ranking``, ``/ranking/<window>`` and those below a section (its slug)."""
         name = self._section(section) if section is not None else None
-        listing = self.lists.with_coverage(self.lists.ranking(window, section=name))
+        listing = self.lists.with_coverage(self.lists.ranking(window, section=name, whole=True))
         views = None
         if listing.since and listing.until and listing.basis != "signals":
             views = self.store.views_by_section(since=listing.since, until=listing.until)
@@ -245,6 +246,8 @@ class SitePages:
                 title=words.gettext("This machine seems to be offline."),
                 text=words.gettext("No source can be reached. It tries again every minute.") + " " + since,
             )
+        if notice.code in _NOTICES and words.language != SOURCE_LANGUAGE:
+            return Banner(title=words.gettext(_NOTICES[notice.code]), text=since)
         return Banner(title=notice.message, text=since)
 
     def _start(self, *, is_empty: bool) -> Banner | None:
@@ -304,6 +307,17 @@ class SitePages:
         if not latest.next or self.static:
             return None
         return f"{page}{'&' if '?' in page else '?'}before={latest.next}"
+
+
+#: notices, by code, for pages in other languages: their messages are in English, with details for the operator
+_NOTICES: Final = {
+    "store-restored": N_("The store was damaged; its newest good backup has taken its place."),
+    "store-replaced": N_("The store was damaged and has been started anew."),
+    "second-daemon": N_("A second instance works on the same store."),
+    "polling-waits": N_("Polling waits: nothing new comes in at the moment."),
+    "digest-not-sent": N_("A digest could not be sent."),
+    "too-many-items": N_("There are more items than this machine can compare."),
+}
 
 
 def _is_in(item: Item, language: str) -> bool:

@@ -1,38 +1,27 @@
-"""Titles and descriptions of lists. Pure."""
+"""Titles and descriptions of lists, in the language of the site. Pure."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
-from aggregator.curate.windows import the_last
-from aggregator.model import ItemList
+from aggregator.model import ItemList, duration
+from aggregator.publish.messages import N_, Messages
 
 _BASIS: Final = {
-    "views": "Ordered by the number of different readers, each counted once a day, who opened each item in {time}.",
-    "signals": (
-        "Nobody has opened an item in {time} yet, so other signals stand in: how many publishers carry the story, "
+    "views": N_("Ordered by the number of different readers, each counted once a day, who opened each item %(time)s."),
+    "signals": N_(
+        "Nobody has opened an item %(time)s yet, so other signals stand in: how many publishers carry the story, "
         "links to it from other sources, and what the feeds themselves report."
     ),
-    "mixed": (
-        "Ordered by the number of different readers, each counted once a day, who opened each item in {time}; behind "
+    "mixed": N_(
+        "Ordered by the number of different readers, each counted once a day, who opened each item %(time)s; behind "
         "those that were opened, other signals stand in: publishers carrying the story, links from other sources, "
         "what the feeds report."
     ),
 }
-
-
-def span(window: str) -> str:
-    """A window in words: ``1d`` → "the last 24 hours", ``7d`` → "the last 7 days"; any other text as it is."""
-    try:
-        return the_last(window)
-    except ValueError:
-        return window
-
-
-def window_label(name: str) -> str:
-    """A ranking's window as a label: ``1 hour``, ``24 hours``, ``7 days``."""
-    label = span(name).removeprefix("the last ")
-    return label if label[:1].isdigit() or label == name else f"1 {label}"
+_DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
 
 
 def within(title: str, section: str | None) -> str:
@@ -40,17 +29,44 @@ def within(title: str, section: str | None) -> str:
     return f"{title} · {section}" if section else title
 
 
-def about_ranking(window: str, computed: ItemList | None) -> str:
+def in_window(window: str, say: Messages) -> str:
+    """A window in words: ``1d`` → "in the last 24 hours", ``7d`` → "in the last 7 days". ValueError for no window."""
+    length = duration(window)
+    if length > _DAY and not length % _DAY:
+        number, told = length // _DAY, say.ngettext("in the last day", "in the last %(num)s days", length // _DAY)
+    elif not length % _HOUR:
+        number, told = length // _HOUR, say.ngettext("in the last hour", "in the last %(num)s hours", length // _HOUR)
+    else:
+        number = round(length / timedelta(minutes=1))
+        told = say.ngettext("in the last minute", "in the last %(num)s minutes", number)
+    return told % {"num": number}
+
+
+def most_viewed(window: str, say: Messages) -> str:
+    """The title of a ranking over a window."""
+    return say.gettext("Most viewed %(time)s") % {"time": in_window(window, say)}
+
+
+def about_ranking(window: str, computed: ItemList | None, say: Messages) -> str:
     """One sentence for a ranking: by what count, over which time, and what stands in for it."""
-    return _BASIS[computed.basis if computed else "signals"].format(time=span(window))
+    told = _BASIS[computed.basis if computed else "signals"]
+    return say.gettext(told) % {"time": in_window(window, say)}
 
 
-LATEST = "Items by the time they were published, one for each article, whatever the number of sources."
-LATEST_OWN = "The newest items; what is most like what you have opened through your own feeds stands first."
-RECOMMENDED = (
+LATEST: Final = N_("Items by the time they were published, one for each article, whatever the number of sources.")
+LATEST_OWN: Final = N_("The newest items; what is most like what you have opened through your own feeds stands first.")
+RECOMMENDED: Final = N_(
     "Worth reading now: fresh items that are opened more than is usual for their source, that many publishers carry, "
     "or whose source posts rarely, on different subjects; nothing that stands in the ranking."
 )
 #: of a feed of the operator's own, whose readers may not see the ranking
-RECOMMENDED_OWN = RECOMMENDED.partition(";")[0] + "."
-RELATED_OWN = "On the same subjects as the newest items that match, most related first; not those items themselves."
+RECOMMENDED_OWN: Final = N_(
+    "Worth reading now: fresh items that are opened more than is usual for their source, that many publishers carry, "
+    "or whose source posts rarely, on different subjects."
+)
+RELATED: Final = N_("Items on the same subject, most related first; not the item itself, its copies or its story.")
+RELATED_OWN: Final = N_(
+    "On the same subjects as the newest items that match, most related first; not those items themselves."
+)
+STORIES: Final = N_("Stories that several publishers carry, the most recently reported first.")
+STORY: Final = N_("Who reports what of one story, newest first.")

@@ -58,17 +58,23 @@ class ListBuilder:
     def rankings(self, windows: Sequence[str]) -> Iterator[ItemList]:
         """The most viewed of the site and of each section, in each of these windows."""
         for scope, index in self._scopes():
-            yield from (self.ranking(index, window, scope=scope) for window in windows)
+            yield from (self.ranking(index, window, scope=scope, size=self.ranking_depth) for window in windows)
 
     def recommendations(self, shown: Mapping[ListKey, frozenset[str]]) -> Iterator[ItemList]:
         """What is worth reading of the site and of each section, without the stories `shown` in its Ranking."""
         for key, index in self._scopes():
             yield self.recommended(key, index, exclude_stories=shown.get(key, frozenset()))
 
+    @property
+    def ranking_depth(self) -> int:
+        """How many places of the rankings of the site and its sections are kept."""
+        return max(self.options.ranking_size, self.options.ranking_depth)
+
     def stories_of(self, ranking: ItemList) -> frozenset[str]:
-        """The stories of which an item stands in a list."""
+        """The stories of which an item stands in the part of a ranking that is shown beside recommendations."""
         items = self.snapshot.candidate_set.running_totals.items
-        return frozenset(items[place.item_id].story for place in ranking.places if place.item_id in items)
+        shown = ranking.places[: self.options.ranking_size]
+        return frozenset(items[place.item_id].story for place in shown if place.item_id in items)
 
     def _scopes(self) -> Iterator[tuple[ListKey, TimeIndex]]:
         """The site and each section: the key of its recommendation, and its items."""

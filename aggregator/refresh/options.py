@@ -26,6 +26,8 @@ class CurateOptions:
     #: the one whose Ranking is shown beside the Recommendation
     window: str = "1d"
     ranking_size: int = 8
+    #: places of a ranking that are kept: its own page shows more of them than its feed and other pages
+    ranking_depth: int = 20
     recommendation_size: int = 8
     max_per_source: int = 2
     sections: tuple[str, ...] = ()

@@ -96,7 +96,9 @@ class Refresher:
             return replace(done, lists=lists)
 
     def ranking(self, window: str, *, at: datetime, section: str | None = None, size: int | None = None) -> ItemList:
-        """The most viewed as of `at`, computed from the recorded views and stored nowhere; `size` 0: all.
+        """The most viewed as of `at`, computed from the recorded views and stored nowhere.
+
+        `size` 0: all places; None: as many as its feed has.
 
         Raises ValueError for a window that cannot be read.
         """
@@ -104,7 +106,10 @@ class Refresher:
         builder = ListBuilder(snapshot=snapshot, options=self.options, vector=_no_terms)
         scope = ListKey(order="ranking", window=window, scope="section" if section else "site", name=section or "")
         index = snapshot.candidate_set.index(section_of(section) if section else SITE)
-        return builder.ranking(index, window, scope=scope, size=size)
+        if size is not None:
+            return builder.ranking(index, window, scope=scope, size=size)
+        kept = builder.ranking(index, window, scope=scope, size=builder.ranking_depth)
+        return replace(kept, places=kept.places[: self.options.ranking_size])
 
     def placements(self, item_id: str, *, now: datetime) -> list[Placement]:
         """Where an item stands now among all that could be listed, in every list of the site and of its section."""

@@ -9,8 +9,10 @@ from publishing import NOON, READER, SITE, MemoryStore, make_item, source
 
 from aggregator.errors import NotFound
 from aggregator.model import ItemList, Listed, ListKey, OwnFeed
+from aggregator.publish.channel import compose
 from aggregator.publish.lists import Lists
-from aggregator.publish.titles import span
+from aggregator.publish.messages import messages
+from aggregator.publish.titles import in_window
 
 
 def computed(key: ListKey, *ids: str, basis: Any = "views") -> ItemList:
@@ -223,15 +225,27 @@ def test_more_sources_than_one_are_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "words"),
+    ("window", "words", "german"),
     [
-        ("1h", "the last hour"),
-        ("6h", "the last 6 hours"),
-        ("1d", "the last 24 hours"),
-        ("30d", "the last 30 days"),
-        ("1w", "the last 7 days"),
-        ("odd", "odd"),
+        ("1h", "in the last hour", "in der letzten Stunde"),
+        ("6h", "in the last 6 hours", "in den letzten 6 Stunden"),
+        ("1d", "in the last 24 hours", "in den letzten 24 Stunden"),
+        ("30d", "in the last 30 days", "in den letzten 30 Tagen"),
+        ("1w", "in the last 7 days", "in den letzten 7 Tagen"),
+        ("90m", "in the last 90 minutes", "in den letzten 90 Minuten"),
     ],
 )
-def test_windows_in_words(window: str, words: str) -> None:
-    assert span(window) == words
+def test_windows_in_words(window: str, words: str, german: str) -> None:
+    assert in_window(window, messages("en")) == in_window(window, messages("xx")) == words
+    assert in_window(window, messages("de-AT")) == german
+
+
+def test_lists_are_titled_in_the_language_of_the_site() -> None:
+    store = MemoryStore([make_item(1), make_item(2)]).store()
+    german = Lists(store, replace(SITE, language="de"))
+    assert german.named("ranking", section="world").title == "Meistgelesen in den letzten 24 Stunden · World"
+    assert german.named("recommended").title == german.heading("recommended")[0] == "Empfohlen"
+    assert german.latest().description.startswith("Einträge nach der Zeit")
+    assert german.related("item1").title == "Verwandt mit „Title 1“"
+    channel = compose(german.latest(), german.site)
+    assert "Bei The Test: wer es noch bringt" in channel.entries[0].html

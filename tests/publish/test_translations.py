@@ -15,8 +15,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from test_pages import EVERY, FRAME, PAGES, Read, article, front
 
+from aggregator.publish.messages import catalogues
 from aggregator.publish.pages import Pages
-from aggregator.publish.pages.wording import Wording, catalogues
+from aggregator.publish.pages.wording import Wording
 
 PACKAGE = Path(__file__).parents[2] / "aggregator"
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2), "N_": None}
@@ -70,7 +71,7 @@ def lacking(language: str) -> Iterator[str]:
             yield f"{source[0]!r} is not translated"
         elif len(source) > 1 and len(told) != held.num_plurals:
             yield f"{source[0]!r} has {len(told)} forms"
-        elif any(placeholders(text) != placeholders(source[-1]) for text in told):
+        elif any(placeholders(text) not in (*map(placeholders, source),) for text in told):
             yield f"{source[0]!r} has other placeholders"
 
 

@@ -343,7 +343,7 @@ class Pages:
             others=others,
             same_source=same,
             copies=article.other_copies(item),
-            joined=article.join_reasons(item),
+            joined=article.join_reasons(item, self.words),
             changed=changed,
             spark=self._views_chart(hourly_views),
             related_path=related.path,

@@ -6,15 +6,16 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
 
-from aggregator.curate.explanations import why_joined
 from aggregator.model import Copy, Enclosure, Item, SourceRef
+from aggregator.publish.messages import N_
+from aggregator.publish.pages.wording import Wording
 from aggregator.publish.site import Site
 
 #: one <img …> of sanitised HTML, whose attribute values are always quoted
@@ -100,33 +101,56 @@ def other_copies(item: Item) -> list[Copy]:
     return copies
 
 
-def join_reasons(item: Item) -> list[tuple[Copy, str]]:
+def join_reasons(item: Item, words: Wording) -> list[tuple[Copy, str]]:
     """(copy, why it is this item), the first that carried it before the others; empty if there is only one.
 
     A source stands there once for each different reason.
     """
     if len(item.copies) < 2:
         return []
-    return list(_told(item))[:MAX_JOIN_REASONS]
+    return list(_told(item, words))[:MAX_JOIN_REASONS]
 
 
-def _told(item: Item) -> Iterator[tuple[Copy, str]]:
+def _told(item: Item, words: Wording) -> Iterator[tuple[Copy, str]]:
     ordered = sorted(item.copies, key=lambda copy: (copy.rule != "first", copy.first_seen))
     first = ordered[0]
     said: set[tuple[int, str]] = set()
     for copy in ordered:
-        why = _why(copy, first if len(ordered) == 2 else None)
+        why = _why(copy, first if len(ordered) == 2 else None, words)
         if (copy.source.id, why) not in said:
             said.add((copy.source.id, why))
             yield copy, why
 
 
-def _why(copy: Copy, other: Copy | None) -> str:
+def _why(copy: Copy, other: Copy | None, words: Wording) -> str:
     """`other`: the one copy that it can have been compared with; None where there are several."""
-    why = why_joined(copy.rule, copy.figures)
-    if copy.rule == "near-duplicate" and other is not None and other.source.id != copy.source.id:
-        return why.replace("the same text", f"the same text as at {other.source.name}", 1)
-    return why
+    if copy.rule in _RULES:
+        return words.gettext(_RULES[copy.rule])
+    why = words.gettext("the same text")
+    if other is not None and other.source.id != copy.source.id:
+        why = words.gettext("the same text as at %(source)s") % {"source": other.source.name}
+    return ", ".join([why, *_alike(copy.figures, words)])
+
+
+#: rules that are sure; the others compare texts, and give figures
+_RULES = {
+    "first": N_("the first that carried it"),
+    "canonical-url": N_("the same address, without what only tracks readers"),
+}
+#: of which figures a page tells; `aggregator explain` tells all of them
+_FIGURES = {
+    "containment": N_("%(num)s %% of the shorter one's word pairs stand in the other"),
+    "titles": N_("titles %(num)s %% alike"),
+    "order": N_("%(num)s %% of their words in the same order"),
+}
+
+
+def _alike(figures: Mapping[str, float], words: Wording) -> Iterator[str]:
+    for name, told in _FIGURES.items():
+        if name in figures:
+            yield words.gettext(told) % {"num": words.number(round(100 * figures[name]))}
+    if figures.get("same_numbers"):
+        yield words.gettext("the same numbers")
 
 
 def linked_data(item: Item, site: Site) -> Markup:

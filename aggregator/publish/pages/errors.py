@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from http import HTTPStatus
 
 from aggregator.model.slug import slugify
-from aggregator.publish.diagnostics import N_
+from aggregator.publish.messages import N_
 from aggregator.publish.pages.wording import Wording
 from aggregator.publish.site import Site
 
@@ -21,6 +21,8 @@ TEXTS = {
         N_("There is no such page"),
         N_("The address may be mistyped. The search finds every item that is kept."),
     ),
+    408: (N_("This took too long"), N_("The request did not arrive in time. Try again.")),
+    413: (N_("This is too large"), N_("What was sent is larger than what is taken here.")),
     405: (N_("This cannot be done here"), N_("The address exists, but it can only be read.")),
     410: (
         N_("This item has been removed"),
@@ -41,16 +43,16 @@ MISSING = {
     "source": N_("There is no source “%(name)s”"),
     "story": N_("There is no such story"),
     "item": N_("There is no such item"),
+    "ranking": N_("There is no ranking over this time"),
+    "feeds": N_("There is no such feed"),
+    "r": N_("There is no reader with this address"),
 }
 
 
 def explain(status: int, words: Wording, *, path: str = "") -> tuple[str, str]:
     """A heading and one or two sentences for an HTTP status, of 404 for the kind of thing that `path` named."""
     if status not in TEXTS:
-        try:
-            return HTTPStatus(status).phrase, ""
-        except ValueError:
-            return words.gettext("Something went wrong"), ""
+        return words.gettext("Something went wrong"), ""
     title, text = map(words.gettext, TEXTS[status])
     kind, _, rest = path.strip("/").partition("/")
     if status == HTTPStatus.NOT_FOUND and kind in MISSING and rest:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Push, SourceHealth
 from aggregator.publish import diagnostics
-from aggregator.publish.diagnostics import N_
+from aggregator.publish.messages import N_
 from aggregator.publish.pages.charts import Chart, chart
 from aggregator.publish.pages.source_names import label
 from aggregator.publish.pages.wording import Wording

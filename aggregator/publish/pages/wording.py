@@ -1,34 +1,28 @@
 """The words of the pages in one language, and the language that a text from outside is marked with.
 
-Messages are gettext catalogues, numbers and dates are Babel's (CLDR). A catalogue is
-``locale/<language>/LC_MESSAGES/messages.po``; it is read as it is, so that there is nothing to compile. Messages are
-English in the source, marked with ``gettext``, ``plural`` or `messages.N_`.
+Messages are those of `publish.messages`, numbers and dates are Babel's (CLDR).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import gettext as gettext_module
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
-from importlib.resources import files
-from io import BytesIO
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, dates, numbers
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
-__all__ = ["DAY", "HOUR", "MINUTE", "Ages", "Clock", "Wording", "catalogues", "is_rtl", "primary", "shown_language"]
+from aggregator.publish.messages import SOURCE_LANGUAGE, catalogues, messages
+
+__all__ = ["DAY", "HOUR", "MINUTE", "Ages", "Clock", "Wording", "is_rtl", "primary", "shown_language"]
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: from here on an age says nothing: the month does
 _AGED = 60 * DAY
-#: the language of the source, and the region whose dates it takes where none is said
-_SOURCE = "en"
+#: the region whose dates a language takes where none is said
 _LOCALES = {"en": "en_GB"}
 WORDS_A_MINUTE = 230
 #: (unit, from so many of it on): 47 hours, then 2 days
@@ -43,10 +37,10 @@ class Wording:
 
     def __init__(self, language: str, zone: ZoneInfo) -> None:
         primary = language.partition("-")[0].lower()
-        self.language = language if primary == _SOURCE or primary in catalogues() else _SOURCE
+        self.language = language if primary == SOURCE_LANGUAGE or primary in catalogues() else SOURCE_LANGUAGE
         self.zone = zone
         self.locale = _locale(self.language)
-        translations = _translations(self.language.partition("-")[0].lower())
+        translations = messages(self.language)
         self.gettext: Callable[[str], str] = translations.gettext
         self.ngettext: Callable[[str, str, int], str] = translations.ngettext
 
@@ -187,26 +181,6 @@ class Clock(Ages):
         if self.now - moment >= _AGED:
             return dates.format_skeleton("yMMM", local, locale=self.wording.locale)
         return f"{local:%H:%M}" if local.date() == today.date() else self.wording.short_date(local.date())
-
-
-@cache
-def catalogues() -> frozenset[str]:
-    """The languages that the pages have been translated to, by primary subtag."""
-    folder = files("aggregator.publish").joinpath("locale")
-    return frozenset(entry.name for entry in folder.iterdir() if entry.joinpath("LC_MESSAGES", "messages.po").is_file())
-
-
-@cache
-def _translations(language: str) -> gettext_module.NullTranslations:
-    if language == _SOURCE:
-        return gettext_module.NullTranslations()
-    place = files("aggregator.publish").joinpath("locale", language, "LC_MESSAGES", "messages.po")
-    with place.open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    compiled = BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return gettext_module.GNUTranslations(compiled)
 
 
 def _locale(language: str) -> Locale:
