@@ -177,6 +177,9 @@ class MemoryStore:
         found = [item for item in found if all(word in item.title.lower() for word in words.lower().split())]
         return found[:limit] if limit else found
 
+    def search_titles(self, words: str, *, limit: int, scope: Scope = EVERYTHING) -> list[tuple[str, str]]:
+        return [(item.id, item.title) for item in self.search(words, limit=limit, scope=scope)]
+
     def search_counts(self, words: str, *, scope: Scope = EVERYTHING) -> SearchCounts:
         found = self.search(words, limit=0, scope=scope)
         sections, sources = Counter(item.section for item in found), Counter(item.source.id for item in found)

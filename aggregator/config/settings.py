@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -242,11 +243,19 @@ def _source_changes(old: Subscription, new: Subscription) -> Iterator[str]:
             yield f"would change {key} of {public_url(new.url)}{values}"
 
 
+def base_path(url: str) -> str:
+    """The path of the address of a site, below which its routes stand; "" for the root."""
+    return urlsplit(url).path.rstrip("/")
+
+
 def _table_changes(name: str, old: Table, new: Table) -> Iterator[str]:
     for key, after in new:
         before = getattr(old, key)
         if before != after:
-            note = " (needs a restart)" if f"{name}.{key}" in _NEEDS_RESTART else ""
+            needs_restart = f"{name}.{key}" in _NEEDS_RESTART or (
+                f"{name}.{key}" == "site.url" and base_path(before) != base_path(after)
+            )
+            note = " (needs a restart)" if needs_restart else ""
             values = "" if SECRET_KEY.search(key) else f" from {_shown(before)} to {_shown(after)}"
             yield f"would change {name}.{key}{values}{note}"
 

@@ -16,6 +16,7 @@ except ImportError:  # Linux only: elsewhere the file is looked at every two sec
 
 from aggregator import config
 from aggregator.config import Settings
+from aggregator.config.settings import base_path
 from aggregator.daemon.metrics import Metrics
 from aggregator.errors import ConfigError, StoreError
 from aggregator.model.redact import public_url
@@ -127,6 +128,10 @@ def keep_fixed(old: Settings, new: Settings) -> Settings:
     if new.server.listen != old.server.listen:
         log.warning("needs a restart: [server] listen", extra={"now": old.server.listen, "after": new.server.listen})
         fixed["server"] = new.server.model_copy(update={"listen": old.server.listen})
+    if base_path(new.site.url) != base_path(old.site.url):
+        # routes stand below it: links under another would lead nowhere
+        log.warning("needs a restart: the path in [site] url", extra={"now": old.site.url, "after": new.site.url})
+        fixed["site"] = new.site.model_copy(update={"url": old.site.url})
     return new.model_copy(update=fixed)
 
 

@@ -5,6 +5,7 @@ Pure: the same listing and the same site give the same channel, and so the same 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,6 +53,7 @@ __all__ = [
 #: what an empty feed says of its last change: constant, so that its bytes are, and plausible to validators
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 _ICON = "/favicon.svg"
+_MAIL = re.compile(r"(?:mailto:)?([\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)", re.ASCII | re.IGNORECASE)
 
 
 def compose(listing: Listing, site: Site, cache: RenderCache | None = None) -> Channel:
@@ -70,6 +72,7 @@ def compose(listing: Listing, site: Site, cache: RenderCache | None = None) -> C
         icon=site.url + _ICON,
         hub=_hub(site) if is_topic(listing) else "",
         version=site.version,
+        contact_mail=_mail(site.contact),
         kind=listing.kind,
         window=listing.window,
         basis=listing.basis,
@@ -77,6 +80,12 @@ def compose(listing: Listing, site: Site, cache: RenderCache | None = None) -> C
         after=listing.after,
         next=listing.next,
     )
+
+
+def _mail(contact: str) -> str:
+    """The e-mail address that somebody is reached at; "" for an address of another kind."""
+    found = _MAIL.fullmatch(contact.strip())
+    return found[1] if found else ""
 
 
 def is_topic(listing: Listing) -> bool:
@@ -383,6 +392,8 @@ class Channel:
     #: WebSub hub; "" for none
     hub: str = ""
     version: str = ""
+    #: the e-mail address that the operator is reached at; "" for none
+    contact_mail: str = ""
     kind: str = "latest"
     window: str | None = None
     basis: str | None = None

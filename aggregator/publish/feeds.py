@@ -71,7 +71,7 @@ def atom(channel: Channel, cache: RenderCache | None = None) -> bytes:
     feed.subtitle(channel.description)
     feed.icon(channel.icon)
     _feed_links(feed, channel, "atom", "application/atom+xml")
-    return _joined(bytes(feed.atom_str()), b"</feed>", _entries(channel, _AtomEntry, cache))
+    return _joined(bytes(feed.atom_str()), b"</feed>", _entries(channel, _AtomEntry, cache), channel)
 
 
 def rss(channel: Channel, cache: RenderCache | None = None) -> bytes:
@@ -80,7 +80,7 @@ def rss(channel: Channel, cache: RenderCache | None = None) -> bytes:
     feed.description(channel.description)
     feed.docs("https://www.rssboard.org/rss-specification")
     _feed_links(feed, channel, "rss", "application/rss+xml")
-    return _joined(bytes(feed.rss_str()), b"</channel>", _entries(channel, _RssEntry, cache))
+    return _joined(bytes(feed.rss_str()), b"</channel>", _entries(channel, _RssEntry, cache), channel)
 
 
 def _generator(channel: Channel) -> Any:
@@ -158,10 +158,9 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen ships no types
             # below an element that declares them, an entry declares no namespaces of its own
             parent = etree.Element("parent", nsmap=_NAMESPACES)
             parent.append(self._build())
-            written: bytes = etree.tostring(parent, encoding="UTF-8")
+            return _within(parent)
         except (ValueError, TypeError) as error:  # feedgen's and lxml's words for text that cannot be XML
             raise RenderError(f"entry {self.value.id}: {error}") from error
-        return written[written.index(b">") + 1 : written.rindex(b"</parent>")]
 
     def _fill(self) -> None:
         value = self.value
@@ -267,10 +266,30 @@ def _podcast(element: Any, value: ChannelEntry) -> None:
         xml_elem(f"{{{_ITUNES}}}image", element, href=value.image_url)
 
 
-def _joined(head: bytes, end: bytes, entries: Iterable[bytes]) -> bytes:
+def _joined(head: bytes, end: bytes, entries: Iterable[bytes], channel: Channel) -> bytes:
     """A document without entries, and its entries in front of the tag that ends them."""
     before, _, _ = head.rpartition(end)
-    return b"".join((before, *entries, head[len(before) :]))
+    made = tuple(entries)
+    show = _show(channel) if any(b"<itunes:" in entry for entry in made) else b""
+    return b"".join((before, show, *made, head[len(before) :]))
+
+
+def _show(channel: Channel) -> bytes:
+    """What podcast directories ask of a feed with episodes (itunes namespace); nobody is named without an address."""
+    parent = etree.Element("parent", nsmap=_NAMESPACES)
+    xml_elem(f"{{{_ITUNES}}}category", parent, text="News")
+    xml_elem(f"{{{_ITUNES}}}explicit", parent).text = "false"
+    if channel.contact_mail:
+        owner = xml_elem(f"{{{_ITUNES}}}owner", parent)
+        xml_elem(f"{{{_ITUNES}}}name", owner).text = channel.title.rpartition(" – ")[2]
+        xml_elem(f"{{{_ITUNES}}}email", owner).text = channel.contact_mail
+    return _within(parent)
+
+
+def _within(parent: Any) -> bytes:
+    """What stands in an element, without the element."""
+    written: bytes = etree.tostring(parent, encoding="UTF-8")
+    return written[written.index(b">") + 1 : written.rindex(b"</parent>")]
 
 
 def _entries(channel: Channel, kind: type[_Entry], cache: RenderCache | None) -> Iterable[bytes]:

@@ -17,7 +17,7 @@ from aggregator.publish.listing import Cursor, Listing, Place
 from aggregator.publish.lists import Lists
 from aggregator.publish.messages import N_, SOURCE_LANGUAGE
 from aggregator.publish.pages import Banner, Frame, Page, Pages
-from aggregator.publish.pages.search_page import SearchRequest, best_first, query
+from aggregator.publish.pages.search_page import SearchRequest, best_first, best_titles, query
 from aggregator.publish.site import Site
 from aggregator.store import Store
 
@@ -31,8 +31,9 @@ _FRONT_LATEST: Final = 150
 _FOLDED: Final = 240
 _PER_SOURCE_PAGE: Final = 20
 _PER_SEARCH_PAGE: Final = 25
-#: of a search that puts the best first: hits that are compared
-_COMPARED: Final = 500
+#: of a search that puts the best first: hits whose titles are compared, and of the best of them whose texts are
+_COMPARED: Final = 20_000
+_READ: Final = 200
 #: stories of several publishers that are looked at for a page, and how old they may be
 _COVERED: Final = 24
 _COVERED_REACH: Final = 2 * DAY
@@ -146,11 +147,9 @@ class SitePages:
         if not asked.words:
             return self.pages.search(self.frame(), asked=asked, results=None)
         scope = self._scope(asked, sources)
-        size = _COMPARED if asked.order == "rank" else _PER_SEARCH_PAGE
-        found = self.lists.search(asked.words, limit=size, scope=scope, before=before)
-        results = replace(found, places=found.places[:_PER_SEARCH_PAGE])
+        results = self.lists.search(asked.words, limit=_PER_SEARCH_PAGE, scope=scope, before=before)
         if asked.order == "rank":
-            results = replace(results, places=best_first(found.places, asked.words)[:_PER_SEARCH_PAGE], next="")
+            results = replace(results, places=self._best_first(asked.words, scope), next="")
         counts = self.store.search_counts(asked.words, scope=scope)
         return self.pages.search(
             self.frame(),
@@ -286,6 +285,12 @@ class SitePages:
         if language:
             listing = replace(listing, places=tuple(p for p in listing.places if _is_in(p.item, language)))
         return self.lists.with_coverage(listing)
+
+    def _best_first(self, words: str, scope: Scope) -> tuple[Place, ...]:
+        """The hits that answer a search best, the best first."""
+        titles = self.store.search_titles(words, limit=_COMPARED, scope=scope)
+        items = self.store.items(best_titles(titles, words)[:_READ])
+        return best_first([Place(item=item) for item in items], words)[:_PER_SEARCH_PAGE]
 
     def _scope(self, asked: SearchRequest, sources: Iterable[SourceRef]) -> Scope:
         """The scope of a search; filters that mean nothing here are left out."""

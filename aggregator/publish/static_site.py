@@ -28,7 +28,7 @@ from aggregator.model import Item, Scope
 from aggregator.model.slug import slugify
 from aggregator.publish.compress import codings, pack
 from aggregator.publish.listing import Cursor
-from aggregator.publish.markup import address, link, one_line
+from aggregator.publish.markup import link, one_line, web_address
 from aggregator.publish.pages import Pages
 from aggregator.publish.rendering import Rendered, Rendering
 
@@ -199,7 +199,7 @@ def _former(site: Rendering, target: StaticFiles) -> Iterator[_Page]:
 
 def _go(site: Rendering, item: Item) -> Rendered:
     """A page that leads on to the original."""
-    return _leading_to(address(item.url) if item.url else site.site.page(item.id), site, item)
+    return _leading_to(web_address(item.url) or site.site.page(item.id), site, item)
 
 
 def _moved(site: Rendering, item: Item) -> Rendered:

@@ -53,6 +53,21 @@ def test_tables() -> None:
     ]
 
 
+def test_another_path_of_the_site_needs_a_restart_and_another_host_does_not() -> None:
+    site = '[site]\nurl = "http://127.0.0.1:8080"\n[server]'
+    old = config.parse(OLD.replace("[server]", site))
+
+    def change(url: str) -> list[str]:
+        return config.diff(old, config.parse(OLD.replace("[server]", site.replace("http://127.0.0.1:8080", url))))
+
+    assert change("https://news.example") == [
+        'would change site.url from "http://127.0.0.1:8080" to "https://news.example"'
+    ]
+    assert change("https://example.org/news") == [
+        'would change site.url from "http://127.0.0.1:8080" to "https://example.org/news" (needs a restart)'
+    ]
+
+
 def test_rules() -> None:
     assert _changes(('title ~ "a"', 'title ~ "x"')) == ["would add 1 rule", "would drop 1 rule"]
     assert _changes(('"a"', '"z"'), ('"b"', '"a"'), ('"z"', '"b"')) == ["would reorder the rules"]

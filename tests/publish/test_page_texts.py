@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.publish.listing import Place
-from aggregator.publish.pages.search_page import SearchRequest, best_first, marked, query, snippet, terms
+from aggregator.publish.pages.search_page import SearchRequest, best_first, best_titles, marked, query, snippet, terms
 from aggregator.publish.pages.source_names import HUES, label
 from aggregator.publish.pages.wording import shown_language
 
@@ -116,6 +116,14 @@ def test_the_best_match_has_the_words_in_its_title() -> None:
 
     places = [found(1, "Other", "tide tide"), found(2, "The tide", "x"), found(3, "Else", "tide " + "long " * 200)]
     assert [place.item.id for place in best_first(places, "tide")] == ["k0002", "k0001", "k0003"]
+
+
+def test_the_titles_of_all_hits_are_compared_however_old_they_are() -> None:
+    hits = [(f"new{n}", "The Tide went out") for n in range(600)]
+    hits += [("old", "TIDE gauges of 1890"), ("old", "Another title of it"), ("older", "Tide gauge")]
+    assert best_titles(hits, "gauge tide")[:3] == ["old", "older", "new0"]
+    assert len(best_titles(hits, "gauge tide")) == 602
+    assert best_titles([], "x") == []
 
 
 def test_a_search_is_narrowed_by_its_address() -> None:

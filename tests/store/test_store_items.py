@@ -351,6 +351,13 @@ class TestSearch:
         first = store.search("tide", limit=2)
         behind = store.search("tide", limit=9, before=(first[-1].published, first[-1].id))
         assert [item.title for item in (*first, *behind)] == found()
+        assert [title for _, title in store.search_titles("tide", limit=9)] == found()
+        assert [title for _, title in store.search_titles("tide", limit=9, scope=Scope(section="Arts"))] == ["Tide 9"]
+        assert [item_id for item_id, _ in store.search_titles("tide", limit=9)] == [
+            item.id for item in store.search("tide", limit=9)
+        ]
+        assert len(store.search_titles("tide", limit=2)) == 2
+        assert store.search_titles('"', limit=9) == []
         counts = store.search_counts("tide")
         one, other = source_id(store, A), source_id(store, B)
         assert (counts.items, counts.is_capped) == (4, False)

@@ -37,7 +37,7 @@ __all__ = [
 SECONDS: Final = 3
 BRIEFS: Final = 9
 DESK_BRIEFS: Final = 3
-LATEST: Final = 10
+LATEST: Final = 8
 #: sections that are shown with all their places; of more each shows fewer, and so many at most
 FULL_DESKS: Final = 9
 MAX_DESKS: Final = 18

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from aggregator.publish.listing import Place
 from aggregator.publish.pages.source_names import label
 from aggregator.publish.pages.wording import Wording
 
-__all__ = ["SearchRequest", "best_first", "marked", "query", "snippet", "tallies", "terms"]
+__all__ = ["SearchRequest", "best_first", "best_titles", "marked", "query", "snippet", "tallies", "terms"]
 
 #: letters of an excerpt, and how many of them may stand before the first hit
 SNIPPET: Final = 180
@@ -90,6 +90,16 @@ def snippet(text: str, words: Sequence[str], *, limit: int = SNIPPET) -> Markup:
         cut = (head if len(head) > limit // 2 else cut).rstrip(" ,;:.–—-")
     before, behind = "…" if start else "", "…" if end < len(text) else ""
     return marked(f"{before}{cut}{behind}", words)
+
+
+def best_titles(titles: Iterable[tuple[str, str]], words: str) -> list[str]:
+    """The ids of these (id, title), each once: those with most of the words in a title first, else as they are."""
+    asked = terms(words)
+    best: dict[str, int] = {}
+    for item_id, title in titles:
+        folded = "".join(_folded(title)[0])
+        best[item_id] = max(best.get(item_id, 0), sum(term in folded for term in asked))
+    return sorted(best, key=best.__getitem__, reverse=True)
 
 
 def best_first(places: Sequence[Place], words: str) -> tuple[Place, ...]:

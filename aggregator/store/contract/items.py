@@ -28,6 +28,9 @@ class ItemStore(Protocol):
     ) -> list[Item]:
         """Items that contain all the words, newest first. Any text is a valid query. `before` as in `latest`."""
 
+    def search_titles(self, words: str, *, limit: int, scope: Scope = ...) -> list[tuple[str, str]]:
+        """(id, title) of what `search` finds, newest first, a row for each title that an item has: cheap for many."""
+
     def search_counts(self, words: str, *, scope: Scope = ...) -> SearchCounts:
         """Where the items of `search` stand, counted among the entries that were stored last."""
 

@@ -127,6 +127,18 @@ class Items:
 
         return self._engine.read(run)
 
+    def search_titles(self, words: str, *, limit: int, scope: Scope = _EVERYTHING) -> list[tuple[str, str]]:
+        """(id, title) of what `search` finds, newest first, a row for each title that an item has: cheap for many."""
+        where, values = _conditions(scope, None)
+        query = f"SELECT DISTINCT i.public_id, f.title, i.published {_FOUND} AND {where} {_NEWEST_FIRST}"
+
+        def run(connection: Connection) -> list[tuple[str, str]]:
+            entries = connection.find_words(words, limit)
+            rows = connection.execute(query, (json.dumps(entries), *values, limit))
+            return [(encode_id(row[0]), row[1] or "") for row in rows]
+
+        return self._engine.read(run)
+
     def search_counts(self, words: str, *, scope: Scope = _EVERYTHING) -> SearchCounts:
         """Where the items of `search` stand, counted among the entries that were stored last."""
         where, values = _conditions(scope, None)
