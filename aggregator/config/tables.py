@@ -239,6 +239,8 @@ class MailTable(Table):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.server.count(":") == 1:
+            raise ValueError("server is a host name or an address alone: the port has a key of its own, 'port'")
         if self.server and self.sender is None:
             raise ValueError("server needs a key 'from': the address that messages come from")
         if bool(self.user) != bool(self.password_file):

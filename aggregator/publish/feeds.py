@@ -269,9 +269,9 @@ def _podcast(element: Any, value: ChannelEntry) -> None:
 def _joined(head: bytes, end: bytes, entries: Iterable[bytes], channel: Channel) -> bytes:
     """A document without entries, and its entries in front of the tag that ends them."""
     before, _, _ = head.rpartition(end)
-    made = tuple(entries)
-    show = _show(channel) if any(b"<itunes:" in entry for entry in made) else b""
-    return b"".join((before, show, *made, head[len(before) :]))
+    made = b"".join(entries)
+    show = _show(channel) if b"<itunes:" in made else b""
+    return b"".join((before, show, made, head[len(before) :]))
 
 
 def _show(channel: Channel) -> bytes:

@@ -29,7 +29,7 @@ _MUCH: Final = 5_000
 #: stories that are remembered for other pages of the same state of the store
 _MAX_STORIES: Final = 4_000
 #: readings that are kept: on a page stand up to a dozen lists, and a feed is asked for in three formats at once
-_MAX_READ: Final = 64
+_MAX_READ: Final = 128
 
 
 class Lists:
@@ -338,6 +338,12 @@ class Lists:
         """The same list, each item with what is related to it: what the feeds show below each entry."""
         if listing.kind in ("related", "stories", "story", "digest"):
             return listing
+        # asked once for each format: the same list is filled in once
+        key = ("filled in", listing.path, listing.query, listing.after)
+        of, filled = self._once(key, lambda: (listing, self._filled_in(listing)))
+        return filled if of is listing or of == listing else self._filled_in(listing)
+
+    def _filled_in(self, listing: Listing) -> Listing:
         ids = tuple(place.item.id for place in listing.places)
         found = self._once(("related", ids), lambda: self._related_each(ids))
         places = (replace(place, related=related) for place, related in zip(listing.places, found, strict=True))

@@ -578,6 +578,7 @@ MAIL = '[mail]\nserver = "smtp.example.org"\nfrom = "a@example.org"'
         ('every = "1d"\nmail = "zoe@example.org\\nBcc: x@example.org"', MAIL, 9, "not an e-mail address"),
         ('every = "1d"\nnotify = ["topic"]', "", 7, "Apprise"),
         ("", '[mail]\nserver = "smtp.example.org"', 3, "needs a key 'from'"),
+        ("", '[mail]\nserver = "127.0.0.1:2525"\nfrom = "a@b.example"', 3, "the port has a key of its own"),
         ("", MAIL + '\nuser = "u"', 3, "belong together"),
         ("", MAIL + '\nform = "x"', 6, "did you mean 'from'"),
         ("", MAIL + '\nuser = "u"\npassword_file = "nowhere"', 7, "nowhere cannot be read"),
