@@ -44,7 +44,9 @@ _HISTORY = "http://purl.org/syndication/history/1.0"
 #: described in docs/FEEDS.md
 _OWN = "urn:aggregator:feed:1"
 _ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
-_NAMESPACES = {"media": _MEDIA, "dc": _DC, "agg": _OWN, "fh": _HISTORY, "itunes": _ITUNES}
+_CONTENT = "http://purl.org/rss/1.0/modules/content/"
+#: with the prefixes that everybody writes: some readers know elements by them
+_NAMESPACES = {"media": _MEDIA, "dc": _DC, "agg": _OWN, "fh": _HISTORY, "itunes": _ITUNES, "content": _CONTENT}
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 #: pictures that podcast players take for a cover
 _COVER = re.compile(r"\.(?:jpe?g|png)(?:\?|$)", re.IGNORECASE)

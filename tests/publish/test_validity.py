@@ -79,6 +79,14 @@ def channels() -> list[Channel]:
 EVERY = pytest.mark.parametrize("channel", channels(), ids=lambda channel: channel.kind)
 
 
+@EVERY
+def test_elements_carry_the_prefixes_that_readers_look_for(channel: Channel) -> None:
+    """sfeed and others know an element by ``content:encoded``, not by the namespace that the prefix stands for."""
+    documents = [feeds.atom(channel), feeds.rss(channel)]
+    assert all(not re.search(rb"\bns\d+:", document) for document in documents)
+    assert b"<content:encoded>" in documents[1]
+
+
 @cache
 def atom_grammar() -> Any:
     return etree.RelaxNG(etree.parse(HERE / "atom.rng"))
