@@ -20,11 +20,13 @@ from aggregator.model import duration
 from aggregator.model.slug import slugify
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.markup import address, web_address
+from aggregator.publish.messages import messages
 from aggregator.publish.pages import article, search_page, source_names
 from aggregator.publish.pages.assets import Assets
 from aggregator.publish.pages.wording import Ages, Wording, is_rtl, primary, shown_language
 from aggregator.publish.render_cache import RenderCache, same_but_counts
 from aggregator.publish.site import Site
+from aggregator.publish.titles import in_window
 
 FORMAT_NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 MEDIA_TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
@@ -78,6 +80,7 @@ def _of_words(words: Wording) -> dict[str, object]:
         "duration": words.duration,
         "window": lambda window: words.window(duration(window)),
         "short_window": lambda window: words.short_window(duration(window)),
+        "in_window": lambda window: in_window(window, messages(words.language)),
         "long_date": lambda moment: words.long_date(words.local(moment).date()),
         "short_time": words.short,
         "weekday_time": words.weekday_time,
