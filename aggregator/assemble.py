@@ -32,7 +32,7 @@ from aggregator.store import PollChanges, Store, is_postgresql, open_store
 if TYPE_CHECKING:
     from aggregator.collect.articles import ArticleReader
     from aggregator.collect.cadence import Policy
-    from aggregator.collect.fetch import Fetcher, SupportsGet
+    from aggregator.collect.fetch import Fetcher, SharedSlots, SupportsGet
     from aggregator.collect.guard import Guard
     from aggregator.collect.parse import TwoTierParsePool
     from aggregator.collect.poll import Parser, Poller
@@ -74,12 +74,23 @@ def user_agent(settings: Settings) -> str:
     return f"aggregator/{__version__} (feed reader{f'; +{contact}' if contact else ''})"
 
 
-def fetcher(settings: Settings, clock: Clock) -> Fetcher:
-    """The way to the web, within ``[polling]``'s limits."""
-    return _fetcher(settings, guard(settings), clock)
+def fetcher(settings: Settings, clock: Clock, slots: SharedSlots | None = None) -> Fetcher:
+    """The way to the web, within ``[polling]``'s limits; `slots` are those of `address_slots`."""
+    return _fetcher(settings, guard(settings), clock, slots)
 
 
-def _fetcher(settings: Settings, guard: Guard, clock: Clock, *, max_hops: int = 10) -> Fetcher:
+def address_slots(settings: Settings, store: Store, clock: Clock) -> SharedSlots | None:
+    """Slots for each address that all processes on a store of many share; None where there is one process."""
+    if not is_postgresql(settings.store.url):
+        return None
+    from aggregator.collect.fetch import StoredSlots
+
+    return StoredSlots(store, clock)
+
+
+def _fetcher(
+    settings: Settings, guard: Guard, clock: Clock, slots: SharedSlots | None, *, max_hops: int = 10
+) -> Fetcher:
     from aggregator.collect.fetch import Fetcher, FetchLimits
 
     polling = settings.polling
@@ -92,7 +103,7 @@ def _fetcher(settings: Settings, guard: Guard, clock: Clock, *, max_hops: int = 
         max_size_bytes=polling.max_size,
         max_hops=max_hops,
     )
-    return Fetcher(limits, guard, user_agent(settings), clock=clock)
+    return Fetcher(limits, guard, user_agent(settings), clock=clock, slots=slots)
 
 
 def guard(settings: Settings) -> Guard:
@@ -165,7 +176,7 @@ def poller(
         relax=relax,
         own_headers=lambda source: own.get(source.subscription.url),
         history=lambda source: histories.get(source.subscription.url),
-        articles=_articles(settings, fetched, clock) if fetched else None,
+        articles=_articles(settings, fetched, clock, address_slots(settings, store, clock)) if fetched else None,
     )
 
 
@@ -182,14 +193,14 @@ def is_pushed(settings: Settings) -> Callable[[Source], bool]:
     return lambda source: source.subscription.url not in fetched
 
 
-def _articles(settings: Settings, fetched: frozenset[str], clock: Clock) -> ArticleReader:
+def _articles(settings: Settings, fetched: frozenset[str], clock: Clock, slots: SharedSlots | None) -> ArticleReader:
     from aggregator.collect.articles import ArticleReader
     from aggregator.collect.guard import Guard
 
     return ArticleReader(
         lambda source: source.subscription.url in fetched,
-        public_fetcher=lambda: _fetcher(settings, Guard(), clock),
-        own_fetcher=lambda: _fetcher(settings, guard(settings), clock, max_hops=0),
+        public_fetcher=lambda: _fetcher(settings, Guard(), clock, slots),
+        own_fetcher=lambda: _fetcher(settings, guard(settings), clock, slots, max_hops=0),
     )
 
 
@@ -198,14 +209,15 @@ def base(settings: Settings) -> str:
     return settings.site.url.rstrip("/")
 
 
-def hubs(settings: Settings, clock: Clock) -> HubClient:
+def hubs(settings: Settings, clock: Clock, store: Store) -> HubClient:
     """The way to the hubs of others: the guard as for feeds, limits as for a short talk (COLLECT 1.4)."""
     from aggregator.collect.fetch import Fetcher, FetchLimits
     from aggregator.collect.push import HubClient
 
     short = timedelta(seconds=5)
     limits = FetchLimits(total=3 * short, resolve=short, connect=short, silence=short)
-    return HubClient(Fetcher(limits, guard(settings), user_agent(settings), clock=clock))
+    slots = address_slots(settings, store, clock)
+    return HubClient(Fetcher(limits, guard(settings), user_agent(settings), clock=clock, slots=slots))
 
 
 def subscriber(
@@ -221,7 +233,7 @@ def subscriber(
 
     return Subscriber(
         store,
-        hubs(settings, clock),
+        hubs(settings, clock, store),
         parser,
         judge(settings),
         base=base(settings),

@@ -99,7 +99,8 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
 
     done: list[PollOutcome] = []
     left = set(wanted)
-    fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
+    slots = assemble.address_slots(settings, store, Context.now)
+    fetcher, parser = assemble.fetcher(settings, Context.now, slots), assemble.parser()
     with ProgressBar("polling", total=len(wanted)) as progress:
 
         def on_polled(polled: PollOutcome) -> None:

@@ -26,7 +26,7 @@ from typing import Any
 
 from aggregator import __version__, assemble, config
 from aggregator.clock import SteadyClock
-from aggregator.collect.fetch import Fetcher
+from aggregator.collect.fetch import Fetcher, SharedSlots
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
 from aggregator.daemon.fleet import FleetMember, this_process
@@ -91,7 +91,7 @@ class Daemon:
         self.clock = SteadyClock()
         self.metrics = Metrics()
         self.parser = assemble.parser()
-        self.fetcher = assemble.fetcher(settings, self.clock)
+        self.fetcher = assemble.fetcher(settings, self.clock, self._slots(settings))
         self.refresh_loop = self._new_refresh_loop()
         self.websub = WebSub(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
         self.poll_budget = PollBudget(store, self.clock, lambda: self.settings)
@@ -384,11 +384,14 @@ class Daemon:
             self.poll_loop.pause(error)
 
     def _replace_fetching(self, new: Settings) -> None:
-        former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock)
+        former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock, self._slots(new))
         self.poller = self.poll_loop.poller = self._poller(new)
         self.poll_loop.slots, self.poll_loop.per_host = new.polling.concurrency, new.polling.per_host
         self.poll_loop.lease = lease_length(new.polling.timeout)
         self._background(self._retire(former), "retire fetcher")
+
+    def _slots(self, settings: Settings) -> SharedSlots | None:
+        return assemble.address_slots(settings, self.store, self.clock)
 
     async def _retire(self, former: Fetcher) -> None:
         await self.poll_loop.settled()

@@ -29,7 +29,7 @@ class WebSub:
         self.subscriber = assemble.subscriber(
             settings, store=store, parser=parser, clock=clock, on_delivered=on_delivered
         )
-        self._clock = clock
+        self._clock, self._store = clock, store
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -51,7 +51,7 @@ class WebSub:
         await self.subscriber.take_over(
             judge=assemble.judge(settings),
             base=assemble.base(settings),
-            hubs=assemble.hubs(settings, self._clock),
+            hubs=assemble.hubs(settings, self._clock, self._store),
             is_pushed=assemble.is_pushed(settings),
         )
 

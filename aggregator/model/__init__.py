@@ -59,7 +59,7 @@ from aggregator.model.documents import (
     ParsedFeed,
     Upstream,
 )
-from aggregator.model.fleet import ROLES, Process
+from aggregator.model.fleet import ROLES, AddressSlot, LeftSlot, Process
 from aggregator.model.reading import (
     Activity,
     Copy,
@@ -87,6 +87,7 @@ __all__ = [
     "UNCOUNTED",
     "UNTITLED",
     "Activity",
+    "AddressSlot",
     "Candidate",
     "ConditionalState",
     "Copy",
@@ -106,6 +107,7 @@ __all__ = [
     "ItemText",
     "KnownEntry",
     "Lease",
+    "LeftSlot",
     "ListKey",
     "Listed",
     "Mark",

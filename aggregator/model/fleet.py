@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-__all__ = ["ROLES", "Process"]
+__all__ = ["ROLES", "AddressSlot", "LeftSlot", "Process"]
 
 #: what a process can do: poll sources; curate, one process at a time; serve pages and feeds
 ROLES = ("collect", "curate", "serve")
@@ -25,3 +25,23 @@ class Process:
     seen: datetime | None = None
     #: the role that it holds by lease; None: none
     holds: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSlot:
+    """The answer to a process that wants to send a request to an address."""
+
+    #: under which the slot is held and given back; None: another process has it, or the gap has not passed
+    token: int | None = None
+    #: how long to wait at the most before asking again
+    wait: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftSlot:
+    """A slot that is given back."""
+
+    address: str
+    token: int
+    #: how long nobody may ask this address from now on
+    rest: timedelta

@@ -19,7 +19,7 @@ from aggregator.store.copying import copy, rows_of
 from aggregator.store.sql.transfer import FLAGS, TABLES
 
 #: made anew in the copy, or of the processes that work on a store just now
-NOT_COPIED = {"changes", "counters", "folded", "roles", "processes"}
+NOT_COPIED = {"changes", "counters", "folded", "roles", "processes", "address_slots"}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from store_values import NOW, A, follow, make_entry, poll
 
 from aggregator.errors import LostRole
-from aggregator.model import Curation, Process
+from aggregator.model import AddressSlot, Curation, LeftSlot, Process
 from aggregator.store import Store
 
 LEASE = timedelta(seconds=20)
@@ -100,3 +100,47 @@ def test_who_lives(store: Store) -> None:
     assert all(one.seen is not None for one in store.processes())
     store.remove_process("b")
     assert [one.id for one in store.processes()] == ["a"]
+
+
+def slots(store: Store, *take: str, leave: tuple[LeftSlot, ...] = (), hold_s: float = 60) -> dict[str, AddressSlot]:
+    return dict(store.exchange_slots(take=take, leave=leave, hold=timedelta(seconds=hold_s), now=NOW))
+
+
+def test_one_process_has_the_slot_of_an_address(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert slots(one, "192.0.2.1")["192.0.2.1"].token is not None
+    answer = slots(other, "192.0.2.1", "192.0.2.2")
+    assert answer["192.0.2.1"].token is None
+    assert timedelta(0) < answer["192.0.2.1"].wait <= timedelta(seconds=60)
+    assert answer["192.0.2.2"].token is not None
+
+
+def test_a_slot_that_is_left_rests_and_is_taken_by_another(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    token = slots(one, "192.0.2.1")["192.0.2.1"].token
+    assert token is not None
+    slots(one, leave=(LeftSlot(address="192.0.2.1", token=token, rest=timedelta(seconds=30)),))
+    resting = slots(other, "192.0.2.1")["192.0.2.1"]
+    assert resting.token is None
+    assert timedelta(0) < resting.wait <= timedelta(seconds=31)
+    other._engine.write(lambda connection: connection.execute("UPDATE address_slots SET free_at = 0"))  # type: ignore[attr-defined]
+    taken = slots(other, "192.0.2.1")["192.0.2.1"].token
+    assert taken is not None
+    # who had it before gives back nothing of another's
+    slots(one, leave=(LeftSlot(address="192.0.2.1", token=token, rest=timedelta(0)),))
+    assert slots(one, "192.0.2.1")["192.0.2.1"].token is None
+
+
+def test_a_slot_of_a_dead_process_ends(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert slots(one, "192.0.2.1", hold_s=0)["192.0.2.1"].token is not None
+    assert slots(other, "192.0.2.1")["192.0.2.1"].token is not None
+
+
+def test_a_lease_without_a_fence_is_of_one_at_a_time(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    assert one.hold_lease("hub", holder="one", lease=LEASE, now=NOW)
+    assert one.hold_lease("hub", holder="one", lease=LEASE, now=NOW)
+    assert not other.hold_lease("hub", holder="other", lease=LEASE, now=NOW)
+    one.release_role("hub", holder="one")
+    assert other.hold_lease("hub", holder="other", lease=LEASE, now=NOW)

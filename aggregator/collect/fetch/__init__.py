@@ -7,6 +7,7 @@
 - `urls`: what is asked for, and the way through redirects (pure)
 - `dialer`: names into addresses, each shown to the guard before it is connected to
 - `throttle`: requests to one address take turns, whatever names they are for
+- `shared_slots`: the same among several processes, by way of the store
 - `deadline`: how long all of it may take, and each wait
 - `headers`: what headers mean for caching, back-off and links (pure)
 - `content_encoding`: bounded decompression (pure)
@@ -16,6 +17,8 @@
 from __future__ import annotations
 
 from aggregator.collect.fetch.client import Fetcher
+from aggregator.collect.fetch.shared_slots import StoredSlots
+from aggregator.collect.fetch.throttle import SharedSlots
 from aggregator.collect.fetch.types import (
     CacheHeaders,
     FetchLimits,
@@ -38,5 +41,7 @@ __all__ = [
     "PrefetchedResponse",
     "Reply",
     "Response",
+    "SharedSlots",
+    "StoredSlots",
     "SupportsGet",
 ]

@@ -23,7 +23,7 @@ from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING, DecodedBo
 from aggregator.collect.fetch.deadline import Deadline
 from aggregator.collect.fetch.dialer import Dialer, GuardedResolver, LookUp
 from aggregator.collect.fetch.http1 import HeaderFields, TruncatedBody
-from aggregator.collect.fetch.throttle import AddressThrottle, Slot
+from aggregator.collect.fetch.throttle import AddressThrottle, SharedSlots, Slot
 from aggregator.collect.fetch.types import REPLY_BYTES, FetchLimits, Hop, NotModified, OwnHeaders, Reply, Response
 from aggregator.collect.fetch.urls import MAX_URL, Redirect, RedirectChain, address, origin
 from aggregator.collect.guard import Guard, is_private
@@ -69,7 +69,8 @@ class Fetcher:
     """Fetches; holds the connections that are kept alive between requests. To be used within one event loop.
 
     No cookies, no referrer, no credentials but those in the URL itself, no proxy of the environment. `clock` gives the
-    date of answers that carry none, `look_up` resolves names in place of the system.
+    date of answers that carry none, `look_up` resolves names in place of the system. With `slots`, requests to one
+    address take turns among all processes that share them.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Fetcher:
         *,
         clock: Callable[[], datetime] | None = None,
         look_up: LookUp | None = None,
+        slots: SharedSlots | None = None,
     ) -> None:
         self._limits = limits
         self._total_s = limits.total.total_seconds()
@@ -89,7 +91,7 @@ class Fetcher:
         self._user_agent = user_agent
         self._clock = clock
         self._look_up = look_up
-        self._throttle = AddressThrottle(longest=limits.total)
+        self._throttle = AddressThrottle(longest=limits.total, shared=slots)
         self._connections: Connections | None = None
 
     async def get(
@@ -109,13 +111,22 @@ class Fetcher:
             raise self._too_late() from None
 
     async def send(
-        self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        takes_turns: bool = False,
     ) -> Reply:
-        """One request as it is and what the server says to it: any status, no redirects. Raises FetchError."""
+        """One request as it is and what the server says to it: any status, no redirects. Raises FetchError.
+
+        `takes_turns`: with all other requests to its address, as those of `get` do.
+        """
         fields = {"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
         try:
             with self._deadline() as deadline:
-                return await self._converse(method, address(url), fields, body, deadline)
+                return await self._converse(method, address(url), fields, body, deadline, takes_turns=takes_turns)
         except TimeoutError:
             raise self._too_late() from None
 
@@ -126,23 +137,36 @@ class Fetcher:
             await connections.close()
 
     async def _converse(
-        self, method: str, url: URL, fields: Mapping[str, str], body: bytes, deadline: Deadline
+        self,
+        method: str,
+        url: URL,
+        fields: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+        *,
+        takes_turns: bool,
     ) -> Reply:
         self._guard.check_port(url.port or 0)
         try:
             asked = request(method, url, fields, body)
-            answer = await self._opened().exchange(asked, deadline, silence_s=self._silence_s)
-            try:
-                return Reply(
-                    status=answer.status,
-                    body=await _beginning(answer),
-                    retry_after=headers.retry_after(answer.headers, self._clock() if self._clock else None),
-                    location=headers.plain(answer.headers.get("Location"), longest=MAX_URL),
-                )
-            finally:
-                answer.end()
+            if not takes_turns or is_private(asked.origin.host.rstrip(".")):
+                return await self._reply(asked, deadline)
+            async with self._turn(asked.origin, deadline, counts=False) as slot:
+                return await self._reply(asked, deadline, slot)
         except errors.TRANSPORT_ERRORS as error:
             raise errors.classify(error, str(url.host)) from error
+
+    async def _reply(self, asked: Request, deadline: Deadline, turn: Slot | None = None) -> Reply:
+        answer = await self._opened().exchange(asked, deadline, silence_s=self._silence_s, turn=turn)
+        try:
+            return Reply(
+                status=answer.status,
+                body=await _beginning(answer),
+                retry_after=headers.retry_after(answer.headers, self._clock() if self._clock else None),
+                location=headers.plain(answer.headers.get("Location"), longest=MAX_URL),
+            )
+        finally:
+            answer.end()
 
     async def _follow(self, chain: RedirectChain, question: _Question, deadline: Deadline) -> Response | NotModified:
         while isinstance(answer := await self._ask(chain, question, deadline), Redirect):
@@ -159,7 +183,7 @@ class Fetcher:
             if is_private(asked.origin.host.rstrip(".")):  # its final dot is no part of it
                 return await self._visit(asked, chain, sent, deadline)
             async with self._turn(asked.origin, deadline, counts=bool(chain.hops)) as slot:
-                return await self._visit(asked, chain, sent, deadline, on_sent=slot.sent)
+                return await self._visit(asked, chain, sent, deadline, turn=slot)
         except errors.TRANSPORT_ERRORS as error:
             raise errors.classify(error, str(chain.url.host)) from error
 
@@ -169,9 +193,9 @@ class Fetcher:
         chain: RedirectChain,
         sent: Validators,
         deadline: Deadline,
-        on_sent: Callable[[], None] = lambda: None,
+        turn: Slot | None = None,
     ) -> Response | NotModified | Redirect:
-        answer = await self._opened().exchange(asked, deadline, silence_s=self._silence_s, sent=on_sent)
+        answer = await self._opened().exchange(asked, deadline, silence_s=self._silence_s, turn=turn)
         try:
             return await self._take(answer, chain, sent)
         finally:

@@ -14,7 +14,7 @@ import ssl
 from base64 import b64encode
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 from yarl import URL
 
@@ -44,6 +44,16 @@ class Origin(NamedTuple):
     secure: bool
     host: str
     port: int
+
+
+class Turn(Protocol):
+    """When a request may be sent."""
+
+    async def ready(self) -> None:
+        """Returns when it may be sent now."""
+
+    def sent(self) -> None:
+        """It is on its way."""
 
 
 class Request(NamedTuple):
@@ -279,24 +289,27 @@ class Connections:
         self._closed = False
 
     async def exchange(
-        self, asked: Request, deadline: Deadline, *, silence_s: float, sent: Callable[[], None] = lambda: None
+        self, asked: Request, deadline: Deadline, *, silence_s: float, turn: Turn | None = None
     ) -> Answer:
-        """The head of the answer to `asked`; `sent` is called once it is on its way. Raises OSError, ProtocolError."""
+        """The head of the answer to `asked`, which is sent in its turn. Raises OSError, ProtocolError."""
         if (connection := self.kept(asked.origin)) is not None:
             try:
-                return await self._answer(asked, connection, deadline, silence_s, sent)
+                return await self._answer(asked, connection, deadline, silence_s, turn)
             except OSError as error:
                 if connection.answered or asked.method != "GET" or isinstance(error, Silence):
                     raise
         connection = await self.opened(asked.origin, deadline)
-        return await self._answer(asked, connection, deadline, silence_s, sent)
+        return await self._answer(asked, connection, deadline, silence_s, turn)
 
     async def _answer(
-        self, asked: Request, connection: Connection, deadline: Deadline, silence_s: float, sent: Callable[[], None]
+        self, asked: Request, connection: Connection, deadline: Deadline, silence_s: float, turn: Turn | None
     ) -> Answer:
         try:
+            if turn is not None:
+                await turn.ready()
             connection.ask(asked, deadline, silence_s=silence_s)
-            sent()
+            if turn is not None:
+                turn.sent()
             return Answer(await connection.head(), connection, self.let_go)
         except BaseException:
             connection.break_off()

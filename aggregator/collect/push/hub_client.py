@@ -38,7 +38,7 @@ class HubClient:
     async def _post(self, hub: str, body: bytes) -> None:
         """As RFC 9110 15.4.8 asks: the same request to wherever a 307 or 308 leads."""
         for _ in range(_MAX_HOPS + 1):
-            reply = await self._fetcher.send("POST", hub, body=body, headers=_FORM)
+            reply = await self._fetcher.send("POST", hub, body=body, headers=_FORM, takes_turns=True)
             if reply.status not in _ELSEWHERE or not reply.location:
                 break
             hub = urljoin(hub, reply.location)

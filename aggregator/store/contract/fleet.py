@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from aggregator.model import Process
+from aggregator.model import AddressSlot, LeftSlot, Process
 
 __all__ = ["FleetStore"]
 
@@ -24,6 +24,9 @@ class FleetStore(Protocol):
         process has taken the role, such a write raises LostRole and changes nothing, however late it comes.
         """
 
+    def hold_lease(self, name: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
+        """As `hold_role`, for work of which it is enough that hardly ever two processes do it: nothing is fenced."""
+
     def release_role(self, role: str, *, holder: str) -> None:
         """Gives a role back at once, so that another process need not wait for the lease to end."""
 
@@ -35,3 +38,12 @@ class FleetStore(Protocol):
 
     def processes(self) -> Sequence[Process]:
         """The processes that were heard of, by id, with the roles that they hold by lease."""
+
+    def exchange_slots(
+        self, *, take: Collection[str], leave: Collection[LeftSlot], hold: timedelta, now: datetime
+    ) -> Mapping[str, AddressSlot]:
+        """Gives slots back, and takes those at the addresses `take`, each of which one process has at a time.
+
+        A slot that is not given back is free after `hold`. A slot under another token than that of its holder is left
+        as it is. Slots outlive a crash of the server.
+        """

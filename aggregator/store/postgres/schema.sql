@@ -338,6 +338,13 @@ CREATE TABLE processes (
     started bigint NOT NULL,
     seen bigint NOT NULL
 );
+-- Who may send a request to which address now. A row is changed twice a request: room is left for it on its page.
+CREATE TABLE address_slots (
+    address text COLLATE "C" PRIMARY KEY,
+    token bigint NOT NULL,
+    held_until bigint NOT NULL,
+    free_at bigint NOT NULL
+) WITH (fillfactor = 50);
 
 -- WebSub: who subscribes at our hub, and our subscriptions at the hubs of sources.
 CREATE TABLE hub_subscribers (

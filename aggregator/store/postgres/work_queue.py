@@ -11,6 +11,8 @@ __all__ = ["Work"]
 class Work(shared.Work):
     """`WorkStore` whose claim passes over hosts that somebody else is claiming just now."""
 
+    #: the server may crash while those who have claimed go on: a claim that is lost would be given to another one
+    _claims_last = True
     _due_hosts = f"{shared.DUE_HOSTS} FOR UPDATE SKIP LOCKED"
     #: a join with a subquery of each host: as `IN (…)` PostgreSQL would join everything with everything
     _due_sources = f"""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from aggregator.errors import LostRole
-from aggregator.model import Process
+from aggregator.model import AddressSlot, LeftSlot, Process
 from aggregator.store.sql import codec
 from aggregator.store.sql.engine import Connection, Engine
 
@@ -39,6 +39,21 @@ _PROCESSES = """
 SELECT p.id, p.roles, p.host, p.version, p.started, p.seen, r.name AS held
 FROM processes p LEFT JOIN roles r ON r.holder = p.id AND r.until >= p.seen ORDER BY p.id
 """
+#: takes the slots that are free, in one order, so that no two processes wait for each other's
+_TAKE_SLOTS = """
+INSERT INTO address_slots(address, token, held_until, free_at)
+SELECT value, 1, CAST(?1 AS bigint), 0 FROM json_each(?2) WHERE TRUE
+ON CONFLICT(address) DO UPDATE SET token = address_slots.token + 1, held_until = excluded.held_until
+WHERE address_slots.held_until <= ?3 AND address_slots.free_at <= ?3
+RETURNING address, token
+"""
+_SLOTS_FREE_AT = """
+SELECT address, greatest(held_until, free_at) FROM address_slots
+WHERE address IN (SELECT value FROM json_each(?))
+"""
+_LEAVE_SLOT = "UPDATE address_slots SET held_until = 0, free_at = ? WHERE address = ? AND token = ?"
+#: an address that was not asked for so long is forgotten
+SLOT_FORGOTTEN_MS = 3_600_000
 
 
 class Fleet:
@@ -50,16 +65,24 @@ class Fleet:
 
     def hold_role(self, role: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
         """Takes a role that nobody holds, or renews it; False while somebody else holds it."""
+        token = self._hold(role, holder, lease, now)
+        self._fence = (role, holder, token or 0)
+        return token is not None
+
+    def hold_lease(self, name: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
+        """As `hold_role`, without a fence."""
+        return self._hold(name, holder, lease, now) is not None
+
+    def _hold(self, name: str, holder: str, lease: timedelta, now: datetime) -> int | None:
+        """The fencing token; None while somebody else holds it."""
 
         def run(connection: Connection) -> int | None:
             now_ms = connection.now_ms(codec.to_ms(now))
-            asked = (role, holder, now_ms + (codec.span_ms(lease) or 0), now_ms)
+            asked = (name, holder, now_ms + (codec.span_ms(lease) or 0), now_ms)
             row = connection.execute(_HOLD, asked).fetchone()
             return None if row is None else int(row[0])
 
-        token = self._engine.write(run)
-        self._fence = (role, holder, token or 0)
-        return token is not None
+        return self._engine.write(run)
 
     def release_role(self, role: str, *, holder: str) -> None:
         """Gives a role back at once."""
@@ -74,6 +97,7 @@ class Fleet:
             roles, started = json.dumps(process.roles), codec.to_ms(process.started)
             connection.execute(_REPORT, (process.id, roles, process.host, process.version, started, now_ms))
             connection.execute("DELETE FROM processes WHERE seen < ?", (now_ms - FORGOTTEN_MS,))
+            connection.execute("DELETE FROM address_slots WHERE free_at < ?", (now_ms - SLOT_FORGOTTEN_MS,))
 
         self._engine.write(run, lasting=False)
 
@@ -96,6 +120,32 @@ class Fleet:
             )
             for row in rows
         ]
+
+    def exchange_slots(
+        self, *, take: Collection[str], leave: Collection[LeftSlot], hold: timedelta, now: datetime
+    ) -> Mapping[str, AddressSlot]:
+        """Gives slots back and takes others; of each address in `take`, the slot or how long to wait."""
+        wanted = sorted(set(take))
+        left = sorted(leave, key=lambda slot: slot.address)
+
+        def run(connection: Connection) -> dict[str, AddressSlot]:
+            now_ms = connection.now_ms(codec.to_ms(now))
+            rows = [(now_ms + (codec.span_ms(slot.rest) or 0) + 1, slot.address, slot.token) for slot in left]
+            connection.executemany(_LEAVE_SLOT, rows)
+            if not wanted:
+                return {}
+            asked = (now_ms + (codec.span_ms(hold) or 0), json.dumps(wanted), now_ms)
+            taken = dict(connection.execute(_TAKE_SLOTS, asked).fetchall())
+            busy = json.dumps([address for address in wanted if address not in taken])
+            free_at = dict(connection.execute(_SLOTS_FREE_AT, (busy,)).fetchall())
+            return {
+                address: AddressSlot(token=taken[address])
+                if address in taken
+                else AddressSlot(wait=timedelta(milliseconds=max(free_at.get(address, 0) - now_ms, 0)))
+                for address in wanted
+            }
+
+        return self._engine.write(run, lasting=bool(wanted))
 
     def _write_in_role(self, run: Callable[[Connection], T]) -> T:
         """A write of the role that this store holds. Raises LostRole, and changes nothing, if it holds it no more."""

@@ -65,6 +65,8 @@ class Work:
     #: of `DUE_HOSTS` and the sources of these hosts, what an engine runs best
     _due_hosts = DUE_HOSTS
     _due_sources = _DUE_SOURCES
+    #: whether a claim must outlive a crash of the engine: not where that ends whoever has claimed as well
+    _claims_last = False
 
     def sync_sources(
         self, subscriptions: Sequence[Subscription], *, now: datetime, catch_up: bool = False
@@ -111,7 +113,7 @@ class Work:
             return _leased(connection, rows[:limit], until, now_ms)
 
         # a disk that turns for each claim would have all slots wait for it
-        return self._engine.write(run, lasting=False) if limit > 0 else []
+        return self._engine.write(run, lasting=self._claims_last) if limit > 0 else []
 
     def give_back(self, lease: Lease, *, now: datetime) -> None:
         """Ends a lease; what was not completed of it is due at once."""

@@ -321,6 +321,13 @@ CREATE TABLE processes (
     started INTEGER NOT NULL,
     seen INTEGER NOT NULL
 ) STRICT;
+-- Who may send a request to which address now.
+CREATE TABLE address_slots (
+    address TEXT PRIMARY KEY,
+    token INTEGER NOT NULL,
+    held_until INTEGER NOT NULL,
+    free_at INTEGER NOT NULL
+) STRICT;
 
 -- WebSub: who subscribes at our hub, and our subscriptions at the hubs of sources.
 CREATE TABLE hub_subscribers (
