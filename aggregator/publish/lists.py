@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Final, Literal
 from urllib.parse import quote, urlencode
 
 from aggregator.errors import NotFound
-from aggregator.model import Activity, Item, ItemList, ListKey, OwnFeed, Reader, Scope, SourceHealth, Story
+from aggregator.model import Activity, Item, ItemList, ListKey, ListScope, OwnFeed, Reader, Scope, SourceHealth, Story
 from aggregator.model.slug import slugify
 from aggregator.publish import titles
 from aggregator.publish.listing import Cursor, Kind, Listing, Place, cursor_of, write_cursor
 from aggregator.publish.messages import messages
 from aggregator.publish.own_feeds import OwnLists, in_order, issued_listing
+from aggregator.publish.render_cache import ReadCache
 from aggregator.publish.site import Site
 from aggregator.store import Store
 
-T = TypeVar("T")
 #: of how many items of a source, and over which time, its own ranking is made
 _SOURCE_ITEMS: Final = 200
 _SOURCE_REACH: Final = timedelta(days=30)
-#: from so many items on they are not counted with each change
-_MUCH: Final = 5_000
 #: stories that are remembered for other pages of the same state of the store
 _MAX_STORIES: Final = 4_000
-#: readings that are kept: on a page stand up to a dozen lists, and a feed is asked for in three formats at once
-_MAX_READ: Final = 128
 
 
 class Lists:
@@ -40,11 +35,8 @@ class Lists:
         self.site = site
         self._say = messages(site.language)
         self._own = OwnLists(store, site)
-        #: the lists of the site and its sections stand on every page; by the state of the store they were read in
-        self._read: dict[Hashable, tuple[int, Any]] = {}
-        self._lock = threading.Lock()
-        #: what is counted now and then, by name, with what it was counted for
-        self._values: dict[str, tuple[int, Any]] = {}
+        #: the lists of the site and its sections stand on every page
+        self._read = ReadCache(store.generation)
         #: stories by id, as of one state of the store
         self._stories: dict[str, Story | None] = {}
         self._stories_of = -1
@@ -54,7 +46,7 @@ class Lists:
 
         `section` is a slug; `before` continues the latest. NotFound: no such list or section.
         """
-        return self._once(("named", name, section, before), lambda: self._named(name, section, before))
+        return self._read.once(("named", name, section, before), lambda: self._named(name, section, before))
 
     def _named(self, name: str, section: str | None, before: Cursor | None) -> Listing:
         title = self._section(section)
@@ -103,7 +95,7 @@ class Lists:
         def read() -> Item | None:
             return next(iter(self._store.latest(Scope(), limit=1)), None)
 
-        return self._cached("newest", self._store.generation(), read)
+        return self._read.once("newest", read)
 
     def activity(self, *, since: datetime, now: datetime) -> Activity:
         """What was published since then, counted; of many items at most ten seconds old."""
@@ -112,7 +104,7 @@ class Lists:
             activity = self._store.activity(since=since)
             return activity, activity.items
 
-        return self._counted("activity", read, now=now, every_s=10)
+        return self._read.counted("activity", read, now=now, every_s=10)
 
     def languages(self, *, since: datetime, now: datetime) -> dict[str, int]:
         """How many items there are in each language; of many at most ten minutes old."""
@@ -121,7 +113,7 @@ class Lists:
             languages = self._store.languages(since=since)
             return languages, sum(languages.values())
 
-        return self._counted("languages", read, now=now, every_s=600)
+        return self._read.counted("languages", read, now=now, every_s=600)
 
     def source(self, slug: str, *, now: datetime, limit: int | None = None, before: Cursor | None = None) -> Listing:
         """The newest items of one source. NotFound: there is no such source."""
@@ -143,20 +135,25 @@ class Lists:
             return health
         raise NotFound(f"there is no source called {slug!r}")
 
-    def ranking(self, window: str | None = None, *, section: str | None = None, whole: bool = False) -> Listing:
+    def ranking(
+        self, window: str | None = None, *, section: str | None = None, language: str = "", whole: bool = False
+    ) -> Listing:
         """The most viewed items of a window (None: the default one). NotFound: no such window.
 
-        `whole`: all places that are kept, for the page of the ranking; else as many as its feed has.
+        Of the site, of a section (its name), or of what is in a language (its primary subtag). `whole`: all places that
+        are kept, for the page of the ranking; else as many as its feed has.
         """
         window = self.site.window if window is None else window
         if window not in self.site.windows:
             raise NotFound(f"there is no ranking over {window!r}; there are {', '.join(self.site.windows)}")
         size = None if whole else self.site.ranking_size
-        return self._once((_key("ranking", window, section), size), lambda: self._ranking(window, section, size))
+        key = _key("ranking", window, section, language)
+        return self._read.once((key, size), lambda: self._ranking(key, section, size))
 
-    def recommended(self, *, section: str | None = None) -> Listing:
-        """What is worth reading now, of the site or of one section (its name)."""
-        return self._once(_key("recommended", None, section), lambda: self._recommended(section))
+    def recommended(self, *, section: str | None = None, language: str = "") -> Listing:
+        """What is worth reading now, of the site, of one section (its name) or in one language (its primary subtag)."""
+        key = _key("recommended", None, section, language)
+        return self._read.once(key, lambda: self._recommended(key, section))
 
     def computed(self, computed: ItemList | None, *, kind: Kind, path: str) -> Listing:
         """A list that was computed and kept, with its items as they are now; empty if it never was."""
@@ -340,12 +337,12 @@ class Lists:
             return listing
         # asked once for each format: the same list is filled in once
         key = ("filled in", listing.path, listing.query, listing.after)
-        of, filled = self._once(key, lambda: (listing, self._filled_in(listing)))
+        of, filled = self._read.once(key, lambda: (listing, self._filled_in(listing)))
         return filled if of is listing or of == listing else self._filled_in(listing)
 
     def _filled_in(self, listing: Listing) -> Listing:
         ids = tuple(place.item.id for place in listing.places)
-        found = self._once(("related", ids), lambda: self._related_each(ids))
+        found = self._read.once(("related", ids), lambda: self._related_each(ids))
         places = (replace(place, related=related) for place, related in zip(listing.places, found, strict=True))
         return replace(listing, places=tuple(places))
 
@@ -392,44 +389,13 @@ class Lists:
         following = write_cursor(cursor_of(items[-1])) if size and len(items) == size else ""
         return replace(listing, places=_places(items), after=write_cursor(before), next=following)
 
-    def _once(self, key: Hashable, read: Callable[[], T]) -> T:
-        """A list as it was read for another page or in another format, if nothing has changed since."""
-        generation = self._store.generation()
-        with self._lock:
-            known = self._read.pop(key, None)
-        if known is None or known[0] != generation:
-            known = (generation, read())
-        with self._lock:
-            self._read[key] = known
-            while len(self._read) > _MAX_READ:
-                del self._read[next(iter(self._read))]
-        return cast("T", known[1])
-
-    def _cached(self, name: str, stamp: int, read: Callable[[], T]) -> T:
-        """What was read for the same stamp, or is read now."""
-        known = self._values.get(name)
-        if known is None or known[0] != stamp:
-            known = self._values[name] = (stamp, read())
-        return cast("T", known[1])
-
-    def _counted(self, name: str, read: Callable[[], tuple[T, int]], *, now: datetime, every_s: int) -> T:
-        """What was counted: anew with each state of the store while it is little, else every so often."""
-        period = int(now.timestamp() // every_s)
-        known = self._values.get(name)
-        if known is not None and known[0] == period and known[1][1] > _MUCH:
-            return cast("T", known[1][0])
-        value, _ = self._cached(f"{name} now", self._store.generation(), lambda: self._values_of(name, period, read))
-        return value
-
-    def _values_of(self, name: str, period: int, read: Callable[[], tuple[T, int]]) -> tuple[T, int]:
-        counted = read()
-        self._values[name] = (period, counted)
-        return counted
-
-    def _ranking(self, window: str, section: str | None, size: int | None) -> Listing:
-        computed = self._store.get_list(_key("ranking", window, section))
+    def _ranking(self, key: ListKey, section: str | None, size: int | None) -> Listing:
+        window = key.window or self.site.window
+        computed = self._store.get_list(key)
         if computed is not None:
             computed = replace(computed, places=computed.places[:size])
+        elif key.scope == "language":
+            return _in_language(self.ranking(window, whole=True), key.name, size)
         listing = self.computed(computed, kind="ranking", path=_path(section, f"ranking-{window}"))
         return replace(
             listing,
@@ -438,8 +404,10 @@ class Lists:
             window=window,
         )
 
-    def _recommended(self, section: str | None) -> Listing:
-        computed = self._store.get_list(_key("recommended", None, section))
+    def _recommended(self, key: ListKey, section: str | None) -> Listing:
+        computed = self._store.get_list(key)
+        if computed is None and key.scope == "language":
+            return _in_language(self.recommended(), key.name, None)
         listing = self.computed(computed, kind="recommended", path=_path(section, "recommended"))
         return replace(
             listing,
@@ -472,8 +440,19 @@ class Lists:
         return tuple(places.values())
 
 
-def _key(order: Literal["ranking", "recommended"], window: str | None, section: str | None) -> ListKey:
-    return ListKey(order=order, window=window, scope="section" if section else "site", name=section or "")
+def _key(order: Literal["ranking", "recommended"], window: str | None, section: str | None, language: str) -> ListKey:
+    scope: ListScope = "section" if section else "language" if language else "site"
+    return ListKey(order=order, window=window, scope=scope, name=section or language)
+
+
+def is_in(item: Item, language: str) -> bool:
+    """Whether an item is in a language (its primary subtag); "" is any."""
+    return not language or (item.language or "").partition("-")[0] == language
+
+
+def _in_language(listing: Listing, language: str, size: int | None) -> Listing:
+    """What of a list of the site is in a language: until the language has a list of its own."""
+    return replace(listing, places=tuple(place for place in listing.places if is_in(place.item, language))[:size])
 
 
 def _path(section: str | None, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from aggregator.errors import NotFound
 from aggregator.model import Item, Notice, Scope, SearchCounts, SourceRef, duration
 from aggregator.publish.listing import Cursor, Listing, Place
-from aggregator.publish.lists import Lists
+from aggregator.publish.lists import Lists, is_in
 from aggregator.publish.messages import N_, SOURCE_LANGUAGE
 from aggregator.publish.pages import Banner, Frame, Page, Pages
 from aggregator.publish.pages.search_page import SearchRequest, best_first, best_titles, query
@@ -72,8 +72,8 @@ class SitePages:
         return self.pages.front(
             frame,
             latest=self._latest(Scope(language=language or None), _FRONT_LATEST),
-            ranking=self._in_language(self.lists.ranking(), language),
-            recommended=self._in_language(self.lists.recommended(), language),
+            ranking=self.lists.with_coverage(self.lists.ranking(language=language)),
+            recommended=self.lists.with_coverage(self.lists.recommended(language=language)),
             sections=[listing for listing in sections if listing.places],
             covered=self._covered(language=language),
             activity=activity,
@@ -278,13 +278,8 @@ class SitePages:
             for story in stories
             if self.now - story.newest < _COVERED_REACH and story.publishers > 1
         ]
-        kept = [face for face in faces if section in (None, face.section) and _is_in(face, language)]
+        kept = [face for face in faces if section in (None, face.section) and is_in(face, language)]
         return self.lists.covered(kept)
-
-    def _in_language(self, listing: Listing, language: str) -> Listing:
-        if language:
-            listing = replace(listing, places=tuple(p for p in listing.places if _is_in(p.item, language)))
-        return self.lists.with_coverage(listing)
 
     def _best_first(self, words: str, scope: Scope) -> tuple[Place, ...]:
         """The hits that answer a search best, the best first."""
@@ -323,7 +318,3 @@ _NOTICES: Final = {
     "digest-not-sent": N_("A digest could not be sent."),
     "too-many-items": N_("There are more items than this machine can compare."),
 }
-
-
-def _is_in(item: Item, language: str) -> bool:
-    return not language or (item.language or "").partition("-")[0] == language

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import os
 import shutil
+import signal
 import sqlite3
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -175,3 +179,85 @@ def test_newsboat_synchronises_with_it(tmp_path: Path) -> None:
         assert {title[:7] for title in titles if title.startswith("Paper")} == {"Paper 1", "Paper 2", "Paper 3"}
 
     play(tmp_path, story)
+
+
+#: RSS Guard's settings: ask for articles as soon as it has started
+RSS_GUARD = "[main]\nfirst_run=false\n[feeds]\nfeeds_update_on_startup=true\nfeeds_update_on_startup_delay=3\n"
+
+
+@pytest.mark.skipif(
+    shutil.which("rssguard") is None or os.environ.get("READERS") != "all", reason="needs rssguard and READERS=all"
+)
+@pytest.mark.timeout(180)
+def test_rss_guard_synchronises_with_it(tmp_path: Path) -> None:
+    """A program with windows, on no screen; its account is written into its database, as its dialogue would."""
+
+    async def story(account: Account) -> None:
+        home = tmp_path / "home"
+        (home / "config").mkdir(parents=True)
+        (home / "config" / "config.ini").write_text(RSS_GUARD)
+        (home / "config" / "key.private").write_text(str(KEY))
+        database = home / "database" / "database.db"
+
+        def rows(query: str) -> list[Any]:
+            with closing(sqlite3.connect(database, timeout=20)) as opened:
+                return opened.execute(query).fetchall()
+
+        async with rss_guard(home):
+            await until(lambda: database.exists() and bool(rows("SELECT 1 FROM sqlite_master WHERE name = 'Messages'")))
+        about = {"service": 1024, "username": "ann", "password": sealed(TOKEN), "batch_size": 100}
+        about["url"] = f"http://127.0.0.1:{account.port}/greader"
+        with closing(sqlite3.connect(database)) as opened, opened:
+            opened.execute("DELETE FROM Accounts")
+            opened.execute(
+                "INSERT INTO Accounts(type, proxy_type, proxy_port, custom_data) VALUES ('greader', 0, 0, ?)",
+                (json.dumps(about),),
+            )
+        async with rss_guard(home):  # the first time it takes the list of feeds
+            await until(lambda: bool(rows("SELECT 1 FROM Feeds")))
+        async with rss_guard(home):
+            shown = {item.title for item in account.store.latest(Scope(), limit=0)}
+            await until(lambda: {title for (title,) in rows("SELECT title FROM Messages")} == shown)
+        assert len(rows("SELECT custom_id FROM Messages")) == len(set(rows("SELECT custom_id FROM Messages")))
+
+    play(tmp_path, story)
+
+
+KEY = 1_234_567_890_123_456_789
+
+
+def sealed(text: str) -> str:
+    """A password as RSS Guard keeps it (SimpleCrypt with a checksum, CRC-16 of ISO 3309)."""
+    checksum = 0xFFFF
+    for byte in text.encode():
+        checksum ^= byte
+        for _ in range(8):
+            checksum = checksum >> 1 ^ (0x8408 if checksum & 1 else 0)
+    plain = b"\7" + struct.pack(">H", ~checksum & 0xFFFF) + text.encode()
+    written, last = bytearray(), 0
+    for place, byte in enumerate(plain):
+        last ^= byte ^ (KEY >> (8 * (place % 8))) & 0xFF
+        written.append(last)
+    return base64.b64encode(bytes([3, 2]) + written).decode()
+
+
+@asynccontextmanager
+async def rss_guard(home: Path) -> AsyncIterator[None]:
+    """The program while it runs."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1", "HOME": str(home)}
+    with (home / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            "rssguard", "--data", str(home), stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            await process.wait()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for it, as long as the test may take."""
+    while not holds():  # noqa: ASYNC110 - the database of another program tells nobody
+        await asyncio.sleep(0.2)

@@ -240,6 +240,24 @@ def test_windows_in_words(window: str, words: str, german: str) -> None:
     assert in_window(window, messages("de-AT")) == german
 
 
+def test_a_language_has_lists_of_its_own_and_until_then_what_the_site_has_in_it() -> None:
+    items = [make_item(n, language="de-AT" if n % 2 else "en") for n in range(1, 41)]
+    store = MemoryStore(items)
+    every = [item.id for item in items]
+    key = ListKey(order="ranking", window="1d")
+    places = tuple(Listed(item_id=item_id, score=1.0, views=1, reasons=()) for item_id in every)
+    store.lists[str(key)] = replace(computed(key), places=places)
+    lists = Lists(store.store(), SITE)
+    assert [place.item.id for place in lists.ranking(language="de").places] == every[::2][:8]
+    assert len(lists.ranking().places) == 8
+    assert lists.ranking(language="fr").places == ()
+    own = ListKey(order="ranking", window="1d", scope="language", name="de")
+    store.lists[str(own)] = computed(own, "item3", "item1")
+    store.number += 1
+    assert [place.item.id for place in lists.ranking(language="de").places] == ["item3", "item1"]
+    assert lists.recommended(language="de").places == ()
+
+
 def test_lists_are_titled_in_the_language_of_the_site() -> None:
     store = MemoryStore([make_item(1), make_item(2)]).store()
     german = Lists(store, replace(SITE, language="de"))
