@@ -51,6 +51,13 @@ _REFERENCE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-
 #: titles and links stand below several entries, in several lists
 _REMEMBERED = 2048
 _IMAGE = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
+#: -800x450.jpg, /800x450/ (WordPress and others) · resize=800,450 · w=800, width=800 · the BBC's /standard/800/
+_PICTURE_SIZES = (
+    re.compile(r"[-_/](\d{2,4})x(\d{2,4})(?=[-_./]|$)"),
+    re.compile(r"[?&](?:resize|fit|size|dimensions)=(\d{2,4})(?:%2C|,|x|\*)(\d{2,4})(?=&|$)", re.IGNORECASE),
+    re.compile(r"[?&](?:w|wid|width|imwidth)=(\d{2,4})(?=&|$)"),
+    re.compile(r"//ichef\.[^/]+/(?:[a-z_]+/)+(\d{2,4})/"),
+)
 _RTL = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "ps", "sd", "ug", "ur", "yi"})
 
 
@@ -120,6 +127,25 @@ def web_address(url: str | None) -> str | None:
     """`address` of what a browser may be sent to; None for anything but http and https."""
     written = address(url) if url else ""
     return written if written.lower().startswith(("http://", "https://")) else None
+
+
+@lru_cache(_REMEMBERED)
+def picture_size(url: str) -> tuple[int | None, int | None]:
+    """Width and height of a picture in pixels, as far as its address tells: most that are scaled by a server do.
+
+    No picture is requested for it: that would be a request to a publisher for each item, for something that only helps
+    to choose among pictures.
+    """
+    for pattern in _PICTURE_SIZES:
+        if found := pattern.search(url):
+            width, height = (int(number) if number else None for number in (*found.groups(), None)[:2])
+            return (width or None, height or None)
+    return None, None
+
+
+def is_wide(url: str | None, width: int) -> bool:
+    """Whether there is a picture at this address that is not known to be narrower."""
+    return bool(url) and (picture_size(url or "")[0] or width) >= width
 
 
 def language_tag(text: str | None) -> str | None:

@@ -263,7 +263,7 @@ def test_lists_are_titled_in_the_language_of_the_site() -> None:
     german = Lists(store, replace(SITE, language="de"))
     assert german.named("ranking", section="world").title == "Meistgelesen in den letzten 24 Stunden · World"
     assert german.named("recommended").title == german.heading("recommended")[0] == "Empfohlen"
-    assert german.latest().description.startswith("Einträge nach der Zeit")
+    assert german.latest().description.startswith("Artikel nach der Zeit")
     assert german.related("item1").title == "Verwandt mit „Title 1“"
     channel = compose(german.latest(), german.site)
     assert "Bei The Test: wer es noch bringt" in channel.entries[0].html

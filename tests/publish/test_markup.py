@@ -15,12 +15,14 @@ from aggregator.publish.markup import (
     direction,
     heading,
     inert,
+    is_wide,
     language_tag,
     legal,
     link,
     links_block,
     media_type,
     one_line,
+    picture_size,
     shorten,
     without_images,
 )
@@ -108,6 +110,32 @@ def test_links_are_escaped() -> None:
 )
 def test_titles_read_the_same_whether_they_are_taken_for_html_or_not(text: str, expected: str) -> None:
     assert heading(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "size"),
+    [
+        ("https://x.example/a/boat-150x100.jpg", (150, 100)),
+        ("https://x.example/img/1280x720/boat.webp", (1280, 720)),
+        ("https://x.example/boat.jpg?resize=770%2C513&quality=80", (770, 513)),
+        ("https://x.example/boat.jpg?fit=770,513", (770, 513)),
+        ("https://x.example/boat.jpg?quality=85&width=140", (140, None)),
+        ("https://ichef.bbci.co.uk/ace/standard/240/cpsprodpb/1/boat.jpg", (240, None)),
+        ("https://x.example/2026/1200/boat.jpg", (None, None)),
+        ("https://x.example/boat-0x90210.jpg", (None, None)),
+        ("https://x.example/boat.jpg?w=00", (None, None)),
+    ],
+)
+def test_the_size_of_a_picture_is_read_from_its_address(url: str, size: tuple[int | None, int | None]) -> None:
+    assert picture_size(url) == size
+
+
+def test_a_picture_counts_as_wide_unless_it_is_known_to_be_narrow() -> None:
+    assert is_wide("https://x.example/boat.jpg", 640)
+    assert is_wide("https://x.example/boat-640x360.jpg", 640)
+    assert not is_wide("https://x.example/boat-639x360.jpg", 640)
+    assert not is_wide(None, 1)
+    assert not is_wide("", 1)
 
 
 def test_what_is_no_media_type_and_no_language_is_not_passed_on() -> None:

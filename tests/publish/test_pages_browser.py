@@ -211,7 +211,8 @@ def test_a_picture_that_does_not_come_takes_no_room() -> None:
         assert silent == 0
         assert told > 12
 
-    look({"/text": article(1, summary_html=html), "/front": pictured(DEAD), "/there": pictured("/favicon.svg")}, story)
+    there = pictured("https://here.example/a.svg").replace("https://here.example/a.svg", "/favicon.svg")
+    look({"/text": article(1, summary_html=html), "/front": pictured(DEAD), "/there": there}, story)
 
 
 @needs_chromium

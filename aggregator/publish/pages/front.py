@@ -17,6 +17,7 @@ from typing import Final
 
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
+from aggregator.publish.markup import is_wide
 from aggregator.publish.pages.wording import Wording, primary
 
 __all__ = [
@@ -49,6 +50,9 @@ BRIEFS_OF_ONE_SOURCE: Final = 3
 #: what a lead with a picture and at least so many letters of text weighs
 WHOLE: Final = 3.0
 LEDE_LETTERS: Final = 60
+#: pixels that a picture has at least to be shown large or small, where its size is known
+LEAD_WIDTH: Final = 640
+CARD_WIDTH: Final = 160
 #: how far back a section is shown; of an older one its newest item alone
 DESK_REACH: Final = timedelta(hours=48)
 #: what a lead in another language than the site's weighs
@@ -186,8 +190,8 @@ def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, langu
     if lead is not None:
         sources[lead.item.source.id] += 1
         used.add(lead)
-    fit = [place for place in free if place.item.image_url and place.others]
-    pictured = [place for place in free if place.item.image_url and not place.others]
+    fit = [place for place in free if is_wide(place.item.image_url, CARD_WIDTH) and place.others]
+    pictured = [place for place in free if is_wide(place.item.image_url, CARD_WIDTH) and not place.others]
     seconds = used.take([*fit, *pictured, *free], SECONDS, per_source=OF_ONE_SOURCE, seen=sources)
     lines = used.take(free, briefs, per_source=BRIEFS_OF_ONE_SOURCE)
     return Opening(lead=lead, seconds=seconds, briefs=lines)
@@ -242,7 +246,7 @@ def _weight(place: Place, now: datetime, language: str) -> float:
     item = place.item
     age = max(now - item.published, timedelta())
     understood = 1.0 if primary(item.language or language) == primary(language) else FOREIGN
-    whole = WHOLE if item.image_url and len(item.text) >= LEDE_LETTERS else 1.0
+    whole = WHOLE if is_wide(item.image_url, LEAD_WIDTH) and len(item.text) >= LEDE_LETTERS else 1.0
     return float((len(place.others) + 1) * understood * whole * 0.5 ** (age / HALF_LIFE))
 
 
@@ -253,7 +257,9 @@ def _desks(sections: Sequence[tuple[str, Listing, int | None]], used: Used, *, n
         free = [place for place in recent or listing.places[:1] if place not in used]
         if not free:
             continue
-        lead = used.add(next((place for place in free[: size + 1] if place.item.image_url), free[0]))
+        lead = used.add(
+            next((place for place in free[: size + 1] if is_wide(place.item.image_url, CARD_WIDTH)), free[0])
+        )
         seen = Counter({lead.item.source.id: 1})
         briefs = used.take(free, size, per_source=OF_ONE_SOURCE, seen=seen)
         briefs += used.take(free, size - len(briefs))

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from aggregator.model import duration
 from aggregator.model.slug import slugify
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.markup import address, web_address
+from aggregator.publish.markup import address, is_wide, web_address
 from aggregator.publish.messages import messages
 from aggregator.publish.pages import article, search_page, source_names
 from aggregator.publish.pages.assets import Assets
@@ -64,6 +64,7 @@ def make_environment(site: Site, words: Wording, assets: Assets, *, static: bool
     environment.filters.update(
         tongue=partial(_tongue, words.language),
         rtl=is_rtl,
+        is_wide=is_wide,
         isolated=_isolated,
         label=source_names.label,
         excerpt=article.excerpt,
