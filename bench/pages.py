@@ -236,6 +236,14 @@ def read_around(readers: int = 60, opens: int = 700) -> None:
     time.sleep(4)
 
 
+#: down the page and back, so that pictures that wait for that are loaded
+SCROLL = """(async () => {
+  for (let y = 0; y < document.documentElement.scrollHeight; y += 600) {
+    scrollTo(0, y);
+    await new Promise(done => setTimeout(done, 40));
+  }
+  scrollTo(0, 0);
+})()"""
 TITLES = "[...document.querySelectorAll(\"main a[href*='/item/']\")]"
 #: different items whose titles stand whole in the window
 COUNT = f"""new Set({TITLES}.filter(a => {{
@@ -278,6 +286,7 @@ async def take(chromium: Chromium, shots: Path, only: str) -> None:
         for width in (390, 768, 1280, 1680):
             for dark in (False, True):
                 page = await chromium.open(SITE + path, width=width, height=900, dark=dark)
+                await page.run(SCROLL)
                 await asyncio.sleep(0.3)
                 (shots / f"{name}-{width}{'-dark' if dark else ''}.png").write_bytes(await page.shot())
                 await page.close()
