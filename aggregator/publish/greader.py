@@ -19,7 +19,7 @@ from aggregator.model import Item, ItemState, Reader
 from aggregator.publish.channel import ChannelEntry, compose
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.markup import address, heading, web_address
-from aggregator.publish.pages import catalogue
+from aggregator.publish.pages import feed_links
 from aggregator.publish.rendering import Rendering
 
 READING_LIST: Final = "user/-/state/com.google/reading-list"
@@ -139,9 +139,9 @@ class GoogleReader:
         ids = [item.id for item in self._items(stream) if until is None or item.first_seen <= until]
         return self.rendering.store.mark_items(self.who.token, ids, read=True, now=now)
 
-    def _feeds(self) -> Iterator[tuple[catalogue.FeedGroup, catalogue.FeedLink]]:
+    def _feeds(self) -> Iterator[tuple[feed_links.FeedGroup, feed_links.FeedLink]]:
         rendering = self.rendering
-        for group in catalogue.groups(rendering.site, rendering.pages.words, ()):
+        for group in feed_links.groups(rendering.site, rendering.pages.words, ()):
             yield from ((group, feed) for feed in group.feeds if feed.path not in _NOT_ITEMS)
 
     def _items(self, stream: str) -> list[Item]:

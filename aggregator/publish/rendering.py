@@ -22,7 +22,7 @@ from aggregator.publish.listing import Listing
 from aggregator.publish.lists import Lists
 from aggregator.publish.markup import address
 from aggregator.publish.own_feeds import digest_channel
-from aggregator.publish.pages import Page, Pages, catalogue
+from aggregator.publish.pages import Page, Pages, feed_links
 from aggregator.publish.render_cache import RenderCache
 from aggregator.publish.site import Site
 from aggregator.publish.site_pages import SitePages
@@ -140,7 +140,7 @@ class Rendering:
                 f"{site.url}{address(feed.path)}.{suffix}{query}",
                 site.url + address(feed.page),
             )
-            for group in catalogue.groups(site, self.pages.words, ())
+            for group in feed_links.groups(site, self.pages.words, ())
             for feed in group.feeds
         ]
         return Rendered(body=opml.render_feeds(rows, site), content_type=_OPML)

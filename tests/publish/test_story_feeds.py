@@ -19,7 +19,7 @@ from aggregator.model import Item, OwnFeed
 from aggregator.publish import feeds
 from aggregator.publish.channel import Channel, compose
 from aggregator.publish.lists import Lists
-from aggregator.publish.pages import Pages, catalogue
+from aggregator.publish.pages import Pages, feed_links
 
 
 def report(number: int) -> Item:
@@ -67,7 +67,7 @@ def test_opml_offers_what_the_page_offers_once_and_in_one_spelling(tmp_path: Pat
             addresses = [row.get("xmlUrl", "") for row in ET.fromstring(opml).iter("outline") if row.get("xmlUrl")]
             assert len(addresses) == len(set(addresses))
             assert all(address.isascii() for address in addresses)
-            assert len(addresses) == sum(len(group.feeds) for group in catalogue.groups(site, Pages(site).words, ()))
+            assert len(addresses) == sum(len(group.feeds) for group in feed_links.groups(site, Pages(site).words, ()))
             for address in addresses:
                 path = address.removeprefix(site.url)
                 assert f'{path}"'.encode() in page, path

@@ -20,7 +20,7 @@ from aggregator.model import Activity, Item, Push, SearchCounts, SourceHealth, S
 from aggregator.model.redact import public_url
 from aggregator.publish import diagnostics
 from aggregator.publish.listing import Listing, Place, cursor_of, write_cursor
-from aggregator.publish.pages import article, catalogue, charts, search_page, status_page
+from aggregator.publish.pages import article, charts, feed_links, search_page, status_page
 from aggregator.publish.pages.article import compose_story, coverage
 from aggregator.publish.pages.assets import Asset, Assets
 from aggregator.publish.pages.errors import explain, nearest
@@ -361,8 +361,8 @@ class Pages:
 
     def feeds(self, frame: Frame, *, sources: Sequence[SourceHealth] = ()) -> Page:
         """``/feeds``: all output feeds, in every configured format; of `sources` the feeds of their items."""
-        main = catalogue.main_feeds(self.site, self.words)
-        groups = list(catalogue.groups(self.site, self.words, sources))
+        main = feed_links.main_feeds(self.site, self.words)
+        groups = list(feed_links.groups(self.site, self.words, sources))
         return self._render("feeds.html", frame, main=main, groups=groups)
 
     def status(
