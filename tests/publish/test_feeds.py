@@ -413,3 +413,16 @@ def test_no_entry_leads_anywhere_but_to_the_web(url: str) -> None:
         site = replace(SITE, entry_link=link)
         for render in (render_atom, render_rss, render_json):
             assert url.encode() not in render(listing(make_item(1, url=url)), site)
+
+
+def test_entries_of_one_second_have_times_of_their_own_that_stay() -> None:
+    items = [make_item(number, updated=NOON) for number in range(1, 40)]
+
+    def times(*shown: Item) -> dict[str | None, str | None]:
+        entries = ET.fromstring(render_atom(listing(*shown), SITE)).iter(f"{ATOM}entry")
+        return {entry.findtext(f"{ATOM}id"): entry.findtext(f"{ATOM}updated") for entry in entries}
+
+    whole = times(*items)
+    assert len(set(whole.values())) == len(items)
+    assert {moment[:19] for moment in whole.values() if moment} == {NOON.isoformat()[:19]}
+    assert times(*reversed(items[5:9])).items() <= whole.items()
