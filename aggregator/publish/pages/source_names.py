@@ -38,6 +38,8 @@ _AT_END: Final = re.compile(
     r"(?:articles?|news|posts?|stories|headlines|entries|updates)$|\s+top\s+stories$",
     re.IGNORECASE,
 )
+#: the last part of the address of a feed
+_FEED_FILE: Final = re.compile(r"(?:rss|feed|atom)[\w.-]*|[\w.-]+\.(?:xml|rss|rdf|atom)")
 _DOMAIN: Final = re.compile(r"^([\w-]{2,})\.(?:com|org|net)$", re.IGNORECASE)
 
 
@@ -82,8 +84,12 @@ def _is_of_host(part: str, source: SourceRef) -> bool:
 
 
 def _is_section_of(title: str, source: SourceRef) -> bool:
-    """Whether the title is only that of a section: ``California`` of ``https://www.latimes.com/california``."""
-    last = (source.home or "").rstrip("/").rpartition("/")[2].casefold()
+    """Whether the title is only that of a section: ``California`` of ``https://www.latimes.com/california``.
+
+    Some feeds name themselves as the page that they belong to: ``https://www.latimes.com/california/rss2.0.xml``.
+    """
+    parts = (source.home or "").rstrip("/").casefold().split("/")
+    last = parts[-2] if len(parts) > 4 and _FEED_FILE.fullmatch(parts[-1]) else parts[-1]
     return last == title.casefold().replace(" ", "-") and last not in _host(source)
 
 
