@@ -258,6 +258,7 @@ def curate_options(settings: Settings) -> CurateOptions:
         recommendation_size=settings.recommendation.size,
         max_per_source=settings.recommendation.max_per_source,
         sections=sections(settings),
+        languages=tuple(settings.site.languages),
         feeds=settings.own_feeds(),
         thresholds=Thresholds(**dict(settings.stories)),
         encoder=find_encoder() if settings.related.vectors else None,

@@ -178,6 +178,40 @@ def test_sections_hold_their_own_items_and_an_empty_one_an_empty_list(store: Sto
     assert places(store, ListKey(order="ranking", window="1d", scope="section", name="Culture")) == []
 
 
+GERMAN = (
+    ("Der Hafen bleibt bis zum Frühjahr geschlossen", "Die Fischer warten seit Wochen, weil das Eis nicht weicht."),
+    ("Warum die Züge im Norden wieder fahren", "Nach dem Sturm sind die Gleise frei, sagt der Betreiber am Abend."),
+    ("Ein Chor singt auf der brennenden Fähre", "Niemand wurde verletzt, und die Gäste blieben bis zum Schluss."),
+)
+
+
+def test_a_language_has_lists_of_its_own(store: Store) -> None:
+    [lease] = store.claim(now=NOON, limit=1, lease=timedelta(minutes=5), force=True, only=frozenset({url(4)}))
+    entries = [entry(lease.sources[0], f"de-{n}", *told, minutes=n) for n, told in enumerate(GERMAN)]
+    spoken = tuple(replace(one, parsed=replace(one.parsed, language="de-AT")) for one in entries)
+    result = PollResult(
+        source_id=lease.sources[0].id,
+        outcome="new",
+        polled_at=NOON,
+        next_poll=NOON + timedelta(hours=1),
+        entries=spoken,
+    )
+    store.complete(lease, result)
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    german = {item.id for item in store.search("die", limit=9)}
+    assert len(german) == len(GERMAN)
+    ranked = ListKey(order="ranking", window="1d", scope="language", name="de")
+    for item_id in german:
+        open_by(store, item_id, 1)
+    refresher.run(NOON + timedelta(seconds=30))
+    assert set(places(store, ranked)) == german
+    assert set(places(store, replace(ranked, name="en"))).isdisjoint(german)
+    assert places(store, replace(ranked, name="en"))
+    assert places(store, ListKey(order="recommended", scope="language", name="en"))
+    assert places(store, replace(ranked, name="fr")) == []
+
+
 def test_ranking_follows_the_views_and_can_be_asked_for_any_time(store: Store) -> None:
     refresher = Refresher(store, OPTIONS)
     refresher.run(NOON)

@@ -20,7 +20,17 @@ from aggregator.curate.popularity import Field, ViewTotals, score_upper_bound
 from aggregator.curate.running_totals import RunningTotals, moment_of, shown
 from aggregator.model import Candidate
 
-__all__ = ["SITE", "Block", "CachedIterator", "CandidateSet", "Key", "TimeIndex", "section_of", "time_index_of"]
+__all__ = [
+    "SITE",
+    "Block",
+    "CachedIterator",
+    "CandidateSet",
+    "Key",
+    "TimeIndex",
+    "language_of",
+    "section_of",
+    "time_index_of",
+]
 
 #: a block that is larger is cut in two
 LARGEST = 64
@@ -294,6 +304,8 @@ def time_index_of(items: Iterable[Candidate], counts: Mapping[str, Mapping[str, 
 
 
 NO_DIFFERENCES: Mapping[str, tuple[str, str]] = {}
+#: a language has lists of its own from this share of the candidates on, if there are two of them
+LANGUAGE_SHARE = 0.03
 #: the name of the index that has them all
 SITE = ""
 
@@ -301,6 +313,11 @@ SITE = ""
 def section_of(name: str) -> str:
     """The name of a section's index."""
     return f"/section/{name}"
+
+
+def language_of(language: str | None) -> str:
+    """The name of a language's index: without region, as readers choose it."""
+    return f"/language/{(language or '').partition('-')[0].lower()}"
 
 
 class CandidateSet:
@@ -346,13 +363,28 @@ class CandidateSet:
         prefix = section_of("")
         return sorted(name.removeprefix(prefix) for name, index in self._indexes.items() if name.startswith(prefix))
 
+    def languages(self) -> list[str]:
+        """The languages that a good part of the candidates are in; none where one is enough for all."""
+        prefix, least = language_of(None), LANGUAGE_SHARE * len(self)
+        found = [
+            name.removeprefix(prefix)
+            for name, index in self._indexes.items()
+            if name.startswith(prefix) and name != prefix and len(index) >= least
+        ]
+        return sorted(found) if len(found) > 1 else []
+
     # --- changes --------------------------------------------------------------------------
     def put(self, item: Candidate) -> None:
         """A new candidate, or one that has changed."""
         self.drop(item.item_id)
         self.rate(item.source_id, item.source_rate)
         self.running_totals.put(item)
-        stands = self._member_of[item.item_id] = (SITE, section_of(item.section), *self._feeds(item))
+        stands = self._member_of[item.item_id] = (
+            SITE,
+            section_of(item.section),
+            language_of(item.language),
+            *self._feeds(item),
+        )
         worth = score_upper_bound(item)
         for name in stands:
             self._indexes[name].put(item, worth=worth, rate=item.source_rate)

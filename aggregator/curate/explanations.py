@@ -30,7 +30,7 @@ def list_name(key: str) -> str:
     scope, _, name = rest.partition("/")
     order, _, window = order.partition(":")
     title = {"ranking": "Ranking", "recommended": "Recommendation"}.get(order, order)
-    title += {"section": f" of {name}", "feed": f" of the feed {name}"}.get(scope, "")
+    title += {"section": f" of {name}", "language": f" in {name}", "feed": f" of the feed {name}"}.get(scope, "")
     return f"{title}, {the_last(window)}" if window else title
 
 

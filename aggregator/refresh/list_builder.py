@@ -1,6 +1,6 @@
 """Builds every list from a snapshot (`ListBuilder`) and writes those in which readers see a change (`ListUpdater`).
 
-Lists of the site, of its sections, of the operator's own feeds and of readers.
+Lists of the site, of its sections and languages, of the operator's own feeds and of readers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from aggregator.curate.candidate_index import SITE, TimeIndex, section_of
+from aggregator.curate.candidate_index import SITE, TimeIndex, language_of, section_of
 from aggregator.curate.curator import Curator
 from aggregator.curate.profile import Profile, Vector, learn
 from aggregator.curate.ranking import most_viewed, rank
@@ -56,18 +56,18 @@ class ListBuilder:
     vector: Callable[[str], Vector]
 
     def rankings(self, windows: Sequence[str]) -> Iterator[ItemList]:
-        """The most viewed of the site and of each section, in each of these windows."""
+        """The most viewed of the site, of each section and of each language, in each of these windows."""
         for scope, index in self._scopes():
             yield from (self.ranking(index, window, scope=scope, size=self.ranking_depth) for window in windows)
 
     def recommendations(self, shown: Mapping[ListKey, frozenset[str]]) -> Iterator[ItemList]:
-        """What is worth reading of the site and of each section, without the stories `shown` in its Ranking."""
+        """What is worth reading of the site, each section and language, without the stories `shown` in its Ranking."""
         for key, index in self._scopes():
             yield self.recommended(key, index, exclude_stories=shown.get(key, frozenset()))
 
     @property
     def ranking_depth(self) -> int:
-        """How many places of the rankings of the site and its sections are kept."""
+        """How many places of the rankings of the site, its sections and languages are kept."""
         return max(self.options.ranking_size, self.options.ranking_depth)
 
     def stories_of(self, ranking: ItemList) -> frozenset[str]:
@@ -77,11 +77,16 @@ class ListBuilder:
         return frozenset(items[place.item_id].story for place in shown if place.item_id in items)
 
     def _scopes(self) -> Iterator[tuple[ListKey, TimeIndex]]:
-        """The site and each section: the key of its recommendation, and its items."""
+        """The site, each section, each language: the key of its recommendation, and its items."""
         candidate_set = self.snapshot.candidate_set
         yield ListKey(order="recommended"), candidate_set.index(SITE)
         for section in dict.fromkeys((*self.options.sections, *candidate_set.sections())):
             yield ListKey(order="recommended", scope="section", name=section), candidate_set.index(section_of(section))
+        for language in dict.fromkeys((*self.options.languages, *candidate_set.languages())):
+            yield (
+                ListKey(order="recommended", scope="language", name=language),
+                candidate_set.index(language_of(language)),
+            )
 
     def ranking(
         self,

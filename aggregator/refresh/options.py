@@ -31,6 +31,8 @@ class CurateOptions:
     recommendation_size: int = 8
     max_per_source: int = 2
     sections: tuple[str, ...] = ()
+    #: those that have lists of their own whether or not much is in them, as ``[site] languages`` has them
+    languages: tuple[str, ...] = ()
     feeds: tuple[OwnFeed, ...] = ()
     #: how alike is the same; new items are decided by it
     thresholds: Thresholds = field(default_factory=Thresholds)

@@ -12,7 +12,7 @@ from curating import NOON, candidate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.curate.candidate_index import LARGEST, SITE, Block, CandidateSet, TimeIndex, section_of
+from aggregator.curate.candidate_index import LARGEST, SITE, Block, CandidateSet, TimeIndex, language_of, section_of
 from aggregator.curate.popularity import Field, favour, survey
 from aggregator.curate.profile import Profile
 from aggregator.curate.ranking import rank
@@ -247,3 +247,27 @@ def test_an_item_that_is_put_again_stands_once() -> None:
     assert len(candidate_set) == len(candidate_set.index(SITE)) == 0
     assert candidate_set.sections() == []
     assert candidate_set.counts["1d"] == {"i1": 3}, "readers of what is no candidate are readers of the site"
+
+
+def test_a_language_has_an_index_and_lists_of_its_own_from_a_share_on() -> None:
+    candidates = CandidateSet({"1d": timedelta(days=1)}, now=NOON)
+
+    def put(number: int, language: str | None) -> None:
+        candidates.put(candidate(f"i{number}", language=language, published=NOON - timedelta(minutes=number)))
+
+    for number in range(97):
+        put(number, "en-GB" if number % 2 else "en")
+    assert candidates.languages() == []
+    put(97, "de")
+    put(98, "de-AT")
+    put(99, None)
+    assert candidates.languages() == []
+    put(100, "DE")
+    put(101, "de")
+    assert candidates.languages() == ["de", "en"]
+    assert len(candidates.index(language_of("en-US"))) == 97
+    assert len(candidates.index(language_of("de"))) == 4
+    put(101, "fr")
+    assert len(candidates.index(language_of("de"))) == 3
+    candidates.drop("i97")
+    assert candidates.languages() == []
