@@ -209,6 +209,9 @@ def test_a_language_has_lists_of_its_own(store: Store) -> None:
     assert set(places(store, replace(ranked, name="en"))).isdisjoint(german)
     assert places(store, replace(ranked, name="en"))
     assert places(store, ListKey(order="recommended", scope="language", name="en"))
+    assert store.get_list(replace(ranked, name="fr")) is None
+    refresher.options = replace(OPTIONS, languages=("fr",))
+    refresher.run(NOON + timedelta(minutes=1))
     assert places(store, replace(ranked, name="fr")) == []
 
 
