@@ -355,6 +355,7 @@ def audience(settings: Settings, store: Store, *, on_view: Callable[[], None] = 
         site_url=settings.site.url,
         trusted_proxies=tuple(str(network) for network in settings.server.trusted_proxies),
         on_view=on_view,
+        has_others=is_postgresql(settings.store.url),
     )
 
 

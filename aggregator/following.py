@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aggregator.collect.fetch import SupportsGet
     from aggregator.config.tables import SubscriptionTable
 
-__all__ = ["feed_lists", "followed", "refresh_feed_lists", "sections"]
+__all__ = ["feed_lists", "followed", "lists_folder", "refresh_feed_lists", "sections"]
 
 
 def followed(settings: Settings) -> tuple[Subscription, ...]:
@@ -56,7 +56,7 @@ def feed_lists(settings: Settings) -> Iterator[tuple[SubscriptionTable, FeedList
     from aggregator.collect import feed_lists
 
     for table in settings.subscriptions:
-        yield table, feed_lists.load(_folder(settings), table.opml)
+        yield table, feed_lists.load(lists_folder(settings), table.opml)
 
 
 async def refresh_feed_lists(settings: Settings, fetcher: SupportsGet, clock: Callable[[], datetime]) -> bool:
@@ -73,10 +73,11 @@ async def refresh_feed_lists(settings: Settings, fetcher: SupportsGet, clock: Ca
     for table, kept in list(feed_lists(settings)):
         if table.enabled and kept.is_due(clock()):
             new = await lists.refresh(kept, fetcher, read, now=clock(), jitter=random.random())  # noqa: S311 - no secret
-            await asyncio.to_thread(lists.save, _folder(settings), new)
+            await asyncio.to_thread(lists.save, lists_folder(settings), new)
             changed |= new.feeds != kept.feeds
     return changed
 
 
-def _folder(settings: Settings) -> Path:
+def lists_folder(settings: Settings) -> Path:
+    """Where lists are kept, a file each."""
     return state_dir(settings) / "subscriptions"

@@ -48,7 +48,8 @@ def curator(store: Running) -> str | None:
     """The process that holds the role."""
     with psycopg.connect(store_url(store)) as connection:
         row = connection.execute(
-            "SELECT holder FROM aggregator.roles WHERE until > extract(epoch FROM clock_timestamp()) * 1000"
+            "SELECT holder FROM aggregator.roles"
+            " WHERE name = 'curate' AND until > extract(epoch FROM clock_timestamp()) * 1000"
         ).fetchone()
     return row[0] if row else None
 

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from daemon_process import Running, config_text, free_port, start
+from fleet_harness import NAMES, publisher, seen
 
-HERE = Path(__file__).parent
-#: names on loopback addresses, and children that fail where the coverage of the parent does not reach them
-NAMES = {"PYTHONPATH": os.pathsep.join([str(HERE / "loopback_names"), os.environ.get("PYTHONPATH", "")])}
 ADDRESSES = [f"127.77.0.{number}" for number in (1, 2, 3)]
 GAP_S = 0.25
-
-
-@contextlib.contextmanager
-def publisher(**how: Any) -> Iterator[int]:
-    """A watching publisher that runs meanwhile; its port."""
-    port = how.setdefault("port", free_port())
-    command = [sys.executable, str(HERE / "watching_publisher.py"), json.dumps(how)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield port
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def seen(host: str, port: int) -> dict[str, Any]:
-    """What the publisher has seen."""
-    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=30)) as connection:
-        connection.request("GET", "/state")
-        return dict(json.loads(connection.getresponse().read()))
 
 
 def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, postgres_url: str) -> None:

@@ -31,7 +31,7 @@ MAY_KNOW = {
     "refresh": {"curate", "model", "errors", "store"},
 }
 #: the places where concrete parts are built and put together
-SHELL = {"assemble", "following", "daemon", "cli", "demo", "__main__", ""}
+SHELL = {"assemble", "following", "applied", "daemon", "cli", "demo", "__main__", ""}
 
 #: third-party package → the only module (or folder of that name) that knows it
 KNOWN_BY = {

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("maintenance:backup", "Write a verified copy of the store."),
     "restore": ("maintenance:restore", "Replace the store by a backup."),
     "completion": ("completion:completion", "Print the completion script of a shell."),
+    "apply": ("apply:apply", "Make this configuration the one of all processes."),
     "copy": ("copy:copy", "Copy a store to another engine or place."),
     "demo": ("run:demo", "Run an offline demonstration with invented papers and readers."),
 }

@@ -94,6 +94,7 @@ def count(context: Context, access_log: Path) -> None:
     """
     from aggregator import assemble
     from aggregator.publish.access_log import count_log, refuse_other_formats
+    from aggregator.store import is_postgresql
 
     settings = context.settings
     with context.store() as store, ProgressBar("counting lines", total=0) as progress:
@@ -103,6 +104,7 @@ def count(context: Context, access_log: Path) -> None:
                 access_log,
                 store,
                 state_dir=assemble.state_dir(settings),
+                has_others=is_postgresql(settings.store.url),
                 site_url=settings.site.url,
                 now=context.now(),
                 progress=lambda lines: progress.at(lines, lines),

@@ -35,8 +35,11 @@ def poll(context: Context, names: tuple[str, ...], everything: bool) -> int:
     With SOURCEs (addresses or names): only those, due or not. Not polled even then: hosts that have asked us to wait,
     and public servers that were polled less than ten minutes ago. The exit code is 1 if a source failed.
     """
+    from aggregator.applied import effective
+
     settings = context.settings
     with context.store(create=True) as store:
+        settings = effective(settings, store, now=context.now()).settings
         asyncio.run(_refresh_lists(settings))
         store.sync_sources(followed(settings), now=context.now())
         named = {_address(settings, name) for name in names}

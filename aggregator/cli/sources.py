@@ -170,8 +170,13 @@ def _take_over(context: Context, url: str, answer: Response) -> None:
 
     Without a store that can be written to, the daemon polls it when it is due.
     """
+    from aggregator.store import is_postgresql
+
     with contextlib.suppress(StoreError):
         fresh = Context(config=context.path)
+        if is_postgresql(fresh.settings.store.url):
+            note("`aggregator apply` makes all processes on the store follow it")
+            return
         with fresh.store(create=_may_create(fresh.settings)) as store:
             store.sync_sources(followed(fresh.settings), now=fresh.now())
             asyncio.run(_complete(fresh.settings, store, url, answer))

@@ -90,7 +90,7 @@ def status(context: Context, as_json: bool, limit: int) -> None:
 def _process_cells(process: Process, zone: ZoneInfo) -> list[object]:
     """A process of the fleet as a row of `_PROCESS_COLUMNS`."""
     roles = ", ".join(process.roles)
-    return [process.id, roles, process.holds or "", local(process.started, zone), local(process.seen, zone)]
+    return [process.id, roles, ", ".join(process.holds), local(process.started, zone), local(process.seen, zone)]
 
 
 def _explain(sources: Sequence[SourceHealth], zone: ZoneInfo) -> None:

@@ -15,12 +15,15 @@ from aggregator.errors import StoreError
 from aggregator.model import Process
 from aggregator.store import Store
 
-__all__ = ["CURATE", "FleetMember", "this_process"]
+__all__ = ["ASK_HUBS", "CURATE", "TELL_SUBSCRIBERS", "FleetMember", "this_process"]
 
 log = logging.getLogger(__name__)
 
 #: the role that one process has at a time
 CURATE = "curate"
+#: what one collector does for all, asking hubs and fetching lists of feeds; and one server, telling subscribers
+ASK_HUBS, TELL_SUBSCRIBERS = "hubs", "subscribers"
+_LEASES = {"collect": ASK_HUBS, "serve": TELL_SUBSCRIBERS}
 #: how long the role is held without being renewed, and how often it is renewed
 LEASE = timedelta(seconds=20)
 RENEW = timedelta(seconds=5)
@@ -57,6 +60,12 @@ class FleetMember:
         self._generation: int | None = None
         self._renewed_s = -LEASE.total_seconds()
         self.curates = False
+        #: names of `_LEASES` that are held, and when they were last renewed
+        self._held_s: dict[str, float] = {}
+
+    def does(self, name: str) -> bool:
+        """Whether this is the process that does `name` for all."""
+        return time.monotonic() - self._held_s.get(name, -LEASE.total_seconds()) < LEASE.total_seconds()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -80,7 +89,8 @@ class FleetMember:
         """Gives the role back and says that this process has ended."""
         await self._set_role(curates=False)
         try:
-            await asyncio.to_thread(self._store.release_role, CURATE, holder=self._process.id)
+            for name in (CURATE, *_LEASES.values()):
+                await asyncio.to_thread(self._store.release_role, name, holder=self._process.id)
             await asyncio.to_thread(self._store.remove_process, self._process.id)
         except StoreError as error:
             log.warning("the role ends with its lease", extra={"why": error})
@@ -93,6 +103,11 @@ class FleetMember:
             if held:
                 self._renewed_s = began_s
             await self._set_role(curates=held)
+        for role, name in _LEASES.items():
+            if role in self._process.roles and await asyncio.to_thread(
+                self._store.hold_lease, name, holder=self._process.id, lease=LEASE, now=now
+            ):
+                self._held_s[name] = began_s
 
     async def _set_role(self, *, curates: bool) -> None:
         if curates != self.curates:

@@ -13,12 +13,13 @@ from datetime import timedelta
 from typing import Protocol
 
 from aggregator import assemble, sdnotify
+from aggregator.applied import share_lists
 from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.config import Settings
 from aggregator.daemon.digests import Digests, in_a_thread
-from aggregator.daemon.fleet import FleetMember
+from aggregator.daemon.fleet import ASK_HUBS, FleetMember
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.maintenance import Backups, Ballast, retain
 from aggregator.daemon.notices import Notices
@@ -62,6 +63,9 @@ class Parts(Protocol):
     async def pace(self) -> None:
         """Looks whether polls keep within the budget."""
 
+    def does(self, name: str) -> bool:
+        """Whether this process does what one does for all."""
+
     def mend(self, damage: StoreDamaged) -> None:
         """The store is damaged: starts again with a backup."""
 
@@ -87,7 +91,7 @@ class Jobs:
         ]
         if "collect" in daemon.roles:
             jobs += [
-                Job(name="push", every=30 * SECOND, run=daemon.websub.tick, deadline=10 * MINUTE, delay=5 * SECOND),
+                Job(name="push", every=30 * SECOND, run=self._ask_hubs, deadline=10 * MINUTE, delay=5 * SECOND),
                 Job(name="pace", every=15 * MINUTE, run=daemon.pace, deadline=MINUTE, delay=15 * MINUTE),
                 Job(name="lists", every=5 * MINUTE, run=self._refresh_lists, deadline=5 * MINUTE, delay=5 * SECOND),
             ]
@@ -123,10 +127,20 @@ class Jobs:
         else:
             daemon.notice_others()
 
+    async def _ask_hubs(self) -> None:
+        """Asks hubs for what is due, or reads what another collector has asked them for."""
+        daemon = self._daemon
+        await (daemon.websub.tick() if daemon.does(ASK_HUBS) else daemon.websub.subscriber.start())
+
     async def _refresh_lists(self) -> None:
         """Requests the lists of ``[[subscriptions]]`` that are due, and follows what they name."""
         daemon = self._daemon
-        if await refresh_feed_lists(daemon.settings, daemon.fetcher, daemon.clock):
+        if not daemon.does(ASK_HUBS):
+            return
+        changed = await refresh_feed_lists(daemon.settings, daemon.fetcher, daemon.clock)
+        if daemon.member is not None and daemon.settings.subscriptions:
+            await asyncio.to_thread(share_lists, daemon.settings, daemon.store, now=daemon.clock())
+        if changed:
             await daemon.follow()
 
     async def _roll(self) -> None:

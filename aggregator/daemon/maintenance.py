@@ -19,7 +19,7 @@ from aggregator.clock import wall
 from aggregator.config import Settings
 from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable
 from aggregator.sdnotify import Notifier
-from aggregator.store import Store, list_copies, recover, sweep, verify_copy
+from aggregator.store import FleetStore, Store, list_copies, recover, sweep, verify_copy
 
 log = logging.getLogger(__name__)
 
@@ -169,11 +169,19 @@ def retain(store: Store, length: timedelta | None, now: datetime) -> int:
     return removed
 
 
+#: the name of the mark in a shared store
+_MARK = "mark"
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigMark:
-    """Remembers beside the store with which rules and limits it was used last; they may change while nothing runs."""
+    """Remembers with which rules and limits the store was used last; they may change while nothing runs.
+
+    Beside the store, or in one that several machines share.
+    """
 
     path: Path
+    shared: FleetStore | None = None
 
     def has_rules_of(self, settings: Settings) -> bool:
         """Whether the verdicts in the store are those of these settings."""
@@ -195,16 +203,24 @@ class ConfigMark:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.path.read_text("utf-8"))
+            if self.shared is not None:
+                document = self.shared.documents(_MARK).get(_MARK)
+                found = json.loads(document.text if document else "{}")
+            else:
+                found = json.loads(self.path.read_text("utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
     def _write(self, changed: dict[str, object]) -> None:
         """OSError is logged: what is not remembered is done once more after the next start."""
+        text = json.dumps({**self._read(), **changed})
         try:
-            self.path.write_text(json.dumps({**self._read(), **changed}), "utf-8")
-        except OSError as error:
+            if self.shared is not None:
+                self.shared.put_document(_MARK, text, now=wall(), announced=False)
+            else:
+                self.path.write_text(text, "utf-8")
+        except (OSError, StoreError) as error:
             log.warning("not remembered", extra={"path": self.path, "why": error})
 
 

@@ -19,17 +19,18 @@ import socket
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pyexpat import EXPAT_VERSION
 from typing import Any
 
 from aggregator import __version__, assemble, config
+from aggregator.applied import Effective, effective, take_lists, versions
 from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher, SharedSlots
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
-from aggregator.daemon.fleet import FleetMember, this_process
+from aggregator.daemon.fleet import TELL_SUBSCRIBERS, FleetMember, this_process
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.jobs import Jobs
 from aggregator.daemon.maintenance import (
@@ -50,7 +51,7 @@ from aggregator.daemon.refresh_loop import RefreshLoop
 from aggregator.daemon.reload import Reload, keep_fixed
 from aggregator.daemon.runtime import Signals
 from aggregator.daemon.websub import WebSub
-from aggregator.errors import AggregatorError, StoreDamaged, StoreError, StoreUnavailable
+from aggregator.errors import AggregatorError, ConfigError, StoreDamaged, StoreError, StoreUnavailable
 from aggregator.following import followed
 from aggregator.model import ROLES
 from aggregator.publish.audience import Audience
@@ -142,10 +143,15 @@ class Daemon:
             deliveries=self.websub.subscriber,
         )
         self.services.observe_response = self.metrics.response_duration.observe
-        self.config_mark = ConfigMark(assemble.state_dir(settings) / "config.mark")
+        self.config_mark = ConfigMark(
+            assemble.state_dir(settings) / "config.mark", shared=store if is_postgresql(settings.store.url) else None
+        )
         directory = assemble.state_dir(settings)
         self.notices = Notices(directory, now=self.clock(), on_change=self.services.put_notices)
         self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
+        self.services.tells = lambda: self.does(TELL_SUBSCRIBERS)
+        #: what the file of this machine says, and the versions of what is shared with others that were seen last
+        self._local, self._versions = settings, dict[str, int]()
         self._web: WebServer | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -175,7 +181,9 @@ class Daemon:
             store, told = opened
             mended = told or mended
             try:
-                daemon = cls(settings, store, notifier=notifier, signals=signals, roles=roles)
+                applied = await asyncio.to_thread(effective, settings, store, now=datetime.now(UTC))
+                daemon = cls(applied.settings, store, notifier=notifier, signals=signals, roles=roles)
+                daemon.tell_differences(settings, applied)
                 if mended:
                     daemon.notices.put("store-restored", mended, now=daemon.clock())
                 # each turn closes the sockets it serves on
@@ -262,6 +270,7 @@ class Daemon:
 
         def on_change() -> None:
             self.refresh_loop.want()
+            self._background(self._look_at_shared(), "configuration")
 
         return FleetMember(self.store, process, clock=self.clock, on_role=on_role, on_change=on_change)
 
@@ -272,6 +281,9 @@ class Daemon:
             log.info("temporary file removed", extra={"path": path})
         try:
             await asyncio.to_thread(self.store.enter, "daemon", now=now)
+            if self.member is not None:
+                self._versions = await asyncio.to_thread(versions, self.store)
+                await asyncio.to_thread(take_lists, self.settings, self.store)
             await asyncio.to_thread(self.store.sync_sources, followed(self.settings), now=now, catch_up=True)
             if (limits := self.config_mark.limits(self.settings)) is not None:
                 await self._retry_mended(limits)
@@ -300,6 +312,33 @@ class Daemon:
             await asyncio.to_thread(self.store.fold_views)
         except StoreError as error:
             log.warning("views wait for the next start", extra={"why": error})
+
+    def does(self, name: str) -> bool:
+        """Whether this process does what one does for all: alone, or by a lease."""
+        return self.member is None or self.member.does(name)
+
+    def tell_differences(self, local: Settings, applied: Effective) -> None:
+        """Says where the file of this machine is not what is applied; it changes nothing until it is applied."""
+        self._local = local
+        where = f"{local.path} is not the applied configuration (version {applied.version})"
+        for line in applied.differences:
+            log.warning(where, extra={"applying": line})
+        message = f"{where}: `aggregator apply` makes it so." if applied.differences else None
+        self.notices.hold("config-differs", message, now=self.clock())
+
+    async def _look_at_shared(self) -> None:
+        """Follows a configuration, or a list of feeds, that another process has written."""
+        if (found := await asyncio.to_thread(versions, self.store)) == self._versions:
+            return
+        former, self._versions = self._versions, found
+        if former.get("config.toml", 0) not in {0, found.get("config.toml", 0)}:
+            try:
+                await self._take_over(self._local)
+            except ConfigError as error:
+                for problem in error.problems:
+                    log.warning("the applied configuration cannot be followed here", extra={"problem": problem})
+        if await asyncio.to_thread(take_lists, self.settings, self.store):
+            await self.follow()
 
     def mend(self, damage: StoreDamaged) -> None:
         """The store is damaged, or its file is not there any more: everything is built again on what can be had."""
@@ -338,9 +377,11 @@ class Daemon:
             due = now + timedelta(minutes=1)
             self._background(asyncio.to_thread(self.store.take_back, counted, due=due), "take back")
 
-    async def _take_over(self, new: Settings) -> None:
-        """Replaces what depends on the settings. StoreError: nothing has been replaced."""
-        old, new = self.settings, keep_fixed(self.settings, new)
+    async def _take_over(self, local: Settings) -> None:
+        """Replaces what depends on the settings. StoreError, ConfigError: nothing has been replaced."""
+        applied = await asyncio.to_thread(effective, local, self.store, now=self.clock())
+        self.tell_differences(local, applied)
+        old, new = self.settings, keep_fixed(self.settings, applied.settings)
         for line in config.diff(old, new):
             log.info("configuration changed", extra={"change": line.removeprefix("would ")})
         await asyncio.to_thread(self.store.sync_sources, followed(new), now=self.clock())

@@ -60,7 +60,7 @@ from aggregator.model.documents import (
     ParsedFeed,
     Upstream,
 )
-from aggregator.model.fleet import ROLES, AddressSlot, LeftSlot, Process
+from aggregator.model.fleet import ROLES, AddressSlot, LeftSlot, Process, SharedDocument
 from aggregator.model.reading import (
     Activity,
     Copy,
@@ -133,6 +133,7 @@ __all__ = [
     "RelatedTier",
     "Scope",
     "SearchCounts",
+    "SharedDocument",
     "Source",
     "SourceHealth",
     "SourceRef",

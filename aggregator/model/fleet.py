@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-__all__ = ["ROLES", "AddressSlot", "LeftSlot", "Process"]
+__all__ = ["ROLES", "AddressSlot", "LeftSlot", "Process", "SharedDocument"]
 
 #: what a process can do: poll sources; curate, one process at a time; serve pages and feeds
 ROLES = ("collect", "curate", "serve")
@@ -23,8 +23,8 @@ class Process:
     started: datetime
     #: when it was last heard of; now, for a report
     seen: datetime | None = None
-    #: the role that it holds by lease; None: none
-    holds: str | None = None
+    #: what it does for all, by lease: ``curate``, ``hubs`` (asks them), ``subscribers`` (tells them)
+    holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +45,13 @@ class LeftSlot:
     token: int
     #: how long nobody may ask this address from now on
     rest: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedDocument:
+    """A text that all processes on a store go by, such as the applied configuration."""
+
+    #: 1, 2, … each time it was written
+    version: int
+    text: str
+    at: datetime

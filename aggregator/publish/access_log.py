@@ -29,9 +29,17 @@ from urllib.parse import urlsplit
 
 from aggregator.errors import AggregatorError
 from aggregator.model import View, utc
-from aggregator.publish.audience import VIEW_CEILINGS, refusal_in_log
-from aggregator.publish.audience.visitors import KeyRing, Ledger, append_private, day_start, parse_address, visitor_hash
-from aggregator.store import AudienceStore
+from aggregator.publish.audience import VIEW_CEILINGS, CountingStore, refusal_in_log
+from aggregator.publish.audience.visitors import (
+    KeyRing,
+    Keys,
+    Ledger,
+    SharedKeyRing,
+    append_private,
+    day_start,
+    parse_address,
+    visitor_hash,
+)
 
 __all__ = ["Counted", "Hit", "count_log", "parse_line", "refuse_other_formats"]
 
@@ -83,20 +91,22 @@ class Counted:
 
 def count_log(
     log: Path,
-    store: AudienceStore,
+    store: CountingStore,
     *,
     state_dir: Path,
     site_url: str,
     now: datetime,
     progress: Callable[[int], None] | None = None,
     chunk_lines: int = CHUNK_LINES,
+    has_others: bool = False,
 ) -> Counted:
     """Counts the views in an access log that have not been counted before.
 
-    `progress` is told the lines read so far; `chunk_lines` are counted in one transaction. A last line without its end
-    is left for the next time. Raises OSError where the log cannot be read, StoreError where the store cannot count.
+    `progress` is told the lines read so far; `chunk_lines` are counted in one transaction; `has_others` as `Audience`
+    has it. A last line without its end is left for the next time. Raises OSError where the log cannot be read,
+    StoreError where the store cannot count.
     """
-    keys = KeyRing(state_dir)
+    keys: Keys = SharedKeyRing(store) if has_others else KeyRing(state_dir)
     counted = Counted()
     with _exclusive(state_dir), _open(log) as lines:
         first = lines.readline()
@@ -165,7 +175,7 @@ def parse_time(text: str) -> datetime:
 class _Reader:
     """Turns lines into views, once for each visitor, item and day of this log."""
 
-    def __init__(self, keys: KeyRing, *, base: str, now: datetime, counted: Counted, step: int) -> None:
+    def __init__(self, keys: Keys, *, base: str, now: datetime, counted: Counted, step: int) -> None:
         self._keys, self._base, self._now, self._counted, self._step = keys, base, utc(now), counted, step
         self._days: dict[date, tuple[bytes, Ledger]] = {}
 

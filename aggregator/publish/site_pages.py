@@ -316,5 +316,6 @@ _NOTICES: Final = {
     "second-daemon": N_("A second instance works on the same store."),
     "polling-waits": N_("Polling waits: nothing new comes in at the moment."),
     "digest-not-sent": N_("A digest could not be sent."),
+    "config-differs": N_("The configuration of this machine is not the applied one."),
     "too-many-items": N_("There are more items than this machine can compare."),
 }

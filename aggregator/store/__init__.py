@@ -71,7 +71,7 @@ def open_store(url: str, *, base: Path, create: bool = True) -> Store:
             raise StoreUnusable(
                 '[store] url: PostgreSQL needs psycopg: pip install "feed-aggregator[postgresql]"'
             ) from error
-        return PostgresStore.open(url, create=create)
+        return PostgresStore.open(url, folder=base.absolute(), create=create)
     from aggregator.store.sqlite import SqliteStore
 
     return SqliteStore.open(_sqlite_path(url, base), create=create)

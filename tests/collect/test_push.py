@@ -496,7 +496,7 @@ def test_subscriptions_survive_a_restart(tmp_path: Path) -> None:
             clock=lambda: scene.now,
         )
         await again.start()
-        assert again.expects(scene.push.token)
+        assert await again.expects(scene.push.token)
         await again.tick()
         assert len(scene.hub.asked) == 1
 

@@ -264,7 +264,8 @@ def test_the_days_secrets_are_private_and_destroyed_at_midnight(store: Store, id
     audience.view(opened(), ids[0], now=NOON)
     audience.like(liking(), ids[0], now=NOON)
     files = sorted(path.name for path in (tmp_path / "state").iterdir())
-    assert files == ["visitors-2026-11-23.key", "visitors-2026-11-23.likes"]
+    assert files == ["visitors-2026-11-23.key"]
+    assert len(store.minted("likes/2026-11-23/", limit=0)) == 1
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in (tmp_path / "state").iterdir())
     key = (tmp_path / "state" / "visitors-2026-11-23.key").read_bytes()
     tomorrow = NOON + timedelta(days=1)
@@ -273,7 +274,30 @@ def test_the_days_secrets_are_private_and_destroyed_at_midnight(store: Store, id
     assert files == ["visitors-2026-11-24.key"]
     assert (tmp_path / "state" / "visitors-2026-11-24.key").read_bytes() != key
     assert store.visitors(NOON - timedelta(days=9)) == set()
+    assert store.minted("likes/", limit=0) == []
     assert counts(store) == {ids[0]: 1}
+
+
+def test_servers_on_one_store_share_the_days_key_and_destroy_it_at_midnight(
+    store: Store, ids: list[str], tmp_path: Path
+) -> None:
+    one, other = make(store, tmp_path, has_others=True), make(store, tmp_path, has_others=True)
+    assert one.view(opened(), ids[0], now=NOON)
+    assert one.like(liking(), ids[0], now=NOON).counted
+    other.view(opened(), ids[0], now=NOON)
+    assert not other.like(liking(), ids[0], now=NOON).counted
+    assert counts(store) == {ids[0]: 1}
+    tomorrow = NOON + timedelta(days=1)
+    one.roll(now=tomorrow)
+    other.roll(now=NOON)  # a clock that is behind destroys no key that is needed
+    assert {name for name, _ in store.minted("visitors/key/", limit=0)} >= {"visitors/key/2026-11-24"}
+    assert not any("2026-11-23" in name for name, _ in store.minted("likes/", limit=0))
+    one.roll(now=tomorrow)
+    assert [name for name, _ in store.minted("visitors/key/", limit=0)][-1] == "visitors/key/2026-11-24"
+    assert list((tmp_path / "state").glob("*")) == []
+    assert one.view(opened(), ids[0], now=tomorrow)
+    other.view(opened(), ids[0], now=tomorrow)
+    assert counts(store) == {ids[0]: 2}
 
 
 def test_rolling_within_the_day_forgets_nobody(store: Store, ids: list[str], tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ def test_who_lives(store: Store) -> None:
     store.report_process(process("b", "serve"), now=NOW)
     assert hold(store, "a")
     assert [(one.id, one.roles, one.holds) for one in store.processes()] == [
-        ("a", ("collect", "curate"), "curate"),
-        ("b", ("serve",), None),
+        ("a", ("collect", "curate"), ("curate",)),
+        ("b", ("serve",), ()),
     ]
     assert all(one.seen is not None for one in store.processes())
     store.remove_process("b")
@@ -144,3 +144,20 @@ def test_a_lease_without_a_fence_is_of_one_at_a_time(pair: tuple[Store, Store]) 
     assert not other.hold_lease("hub", holder="other", lease=LEASE, now=NOW)
     one.release_role("hub", holder="one")
     assert other.hold_lease("hub", holder="other", lease=LEASE, now=NOW)
+
+
+def test_a_document_has_versions_and_one_writer_at_a_time(pair: tuple[Store, Store]) -> None:
+    one, other = pair
+    before = one.generation()
+    assert one.put_document("config.toml", "a", now=NOW, expected=0) == 1
+    assert other.put_document("config.toml", "b", now=NOW, expected=0) is None
+    assert other.put_document("config.toml", "c", now=NOW, expected=1) == 2
+    assert one.put_document("config.toml", "d", now=NOW, expected=1) is None
+    assert one.put_document("config.toml", "e", now=NOW) == 3
+    assert one.put_document("lists/x", "f", now=NOW) == 1
+    assert {name: (doc.version, doc.text) for name, doc in other.documents("c").items()} == {"config.toml": (3, "e")}
+    assert one.generation() > before
+    after = one.generation()
+    assert one.put_document("mark", "f", now=NOW, announced=False) == 1
+    assert one.put_document("new", "f", now=NOW, expected=4) is None
+    assert other.generation() == after

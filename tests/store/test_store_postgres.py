@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.resources import files
@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store_values import NOW, A, B, follow, lease_of, make_entry, make_result, poll
 
-from aggregator.errors import StoreUnusable
+from aggregator.errors import StoreUnavailable, StoreUnusable
 from aggregator.model import Population, Scope, Subscription, View
 from aggregator.store import Store, open_store
 from aggregator.store.postgres.search import to_tsquery, to_tsvector
+from aggregator.store.postgres.view_spool import ViewSpool
 from aggregator.store.sql.ids import search_query, search_words
 
 TYPES = {"INTEGER": {"bigint", "boolean"}, "TEXT": {"text"}, "REAL": {"double precision"}, "BLOB": {"bytea"}}
@@ -212,3 +213,32 @@ def test_one_address_at_many_sources_in_many_processes_is_one_item(opened: Calla
     assert stores[0].stats().entries == len(feeds) * len(pages)
     for store in stores:
         store.close()
+
+
+def test_views_wait_for_a_server_that_is_away_and_outlive_the_process(tmp_path: Path) -> None:
+    sent: list[tuple[int, int, bytes]] = []
+    is_away = True
+
+    def send(rows: Sequence[tuple[int, int, bytes]]) -> None:
+        if is_away:
+            raise StoreUnavailable("away")
+        sent.extend(rows)
+
+    dead = ViewSpool(tmp_path, send)
+    dead.append([(1, 2, b"a"), (3, 4, b"")])
+    with pytest.raises(StoreUnavailable):
+        dead.flush()
+    dead.append([(5, 6, b"c")])
+    dead.close()  # the server is still away: the file stays
+    (left,) = tmp_path.glob("*.spool")
+    with left.open("ab") as file:
+        file.write(b"7 8 cut")
+    is_away = False
+    alive = ViewSpool(tmp_path, send)
+    alive.append([(9, 9, b"z")])
+    alive.flush()
+    assert sent == [(9, 9, b"z")]
+    assert alive.adopt() == 1
+    assert sorted(sent) == [(1, 2, b"a"), (3, 4, b""), (5, 6, b"c"), (9, 9, b"z")]
+    alive.close()
+    assert list(tmp_path.iterdir()) == []

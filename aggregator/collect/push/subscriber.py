@@ -67,14 +67,14 @@ class Subscriber:
         self._sources: dict[int, Source] = {}
 
     async def start(self) -> None:
-        """Reads what is kept: hubs may call before the first round."""
+        """Reads what is kept: hubs may call before the first round. Another process may have changed it since."""
         kept = await asyncio.to_thread(self._store.pushes)
         self._pushes = {push.token: push for push in kept}
         await self._read_sources()
 
     async def tick(self) -> None:
         """One round: whatever is to be asked of hubs now, one after the other."""
-        await self._read_sources()
+        await self.start()
         steps = list(
             subscription_state.plan(
                 list(self._sources.values()), list(self._pushes.values()), base=self.base, now=self._clock()
@@ -111,6 +111,7 @@ class Subscriber:
 
     async def confirm(self, token: str, asked: Mapping[str, str]) -> str | None:
         """What to answer a hub that asks back (WebSub 5.3), or that has denied (5.2); None: we have asked nothing."""
+        await self.start()  # a renewal may have been asked for by another process
         push = self._pushes.get(token)
         if push is None or asked.get("hub.topic") != push.topic:
             return None
@@ -125,9 +126,9 @@ class Subscriber:
             return challenge
         return None
 
-    def expects(self, token: str) -> bool:
+    async def expects(self, token: str) -> bool:
         """Whether anything may be delivered under this address."""
-        push = self._pushes.get(token)
+        push = await self._known(token)
         return push is not None and push.state in {"asked", "active"}
 
     async def receive(self, token: str, *, signature: str | None, content_type: str | None, body: bytes) -> bool:
@@ -135,7 +136,9 @@ class Subscriber:
 
         One that is not signed as agreed is taken as well, and thrown away: whoever guesses learns nothing.
         """
-        push = self._pushes.get(token)
+        push = await self._known(token)
+        if push is not None and push.source_id not in self._sources:
+            await self._read_sources()
         source = self._sources.get(push.source_id) if push else None
         if push is None or source is None:
             return True
@@ -172,6 +175,15 @@ class Subscriber:
                 await self._keep(replace(push, delivered_at=None))
 
     # --- the parts ---
+
+    async def _known(self, token: str) -> Push | None:
+        """The subscription with this token as it is kept now: another process may have made, changed or ended it."""
+        push = await asyncio.to_thread(self._store.push, token)
+        if push is None:
+            self._pushes.pop(token, None)
+        else:
+            self._pushes[token] = push
+        return push
 
     def _of(self, source_id: int) -> list[Push]:
         return [push for push in self._pushes.values() if push.source_id == source_id and push.state == "active"]

@@ -1,7 +1,8 @@
 """Counts views and likes: one view a visitor, item and day. It sets no cookie for a view and stores no address.
 
 A visitor is a keyed hash of address, user agent and item. Its key is random, lives in the state directory (mode 0600)
-for one UTC day and is destroyed with that day's hashes; a restart within the day counts nobody twice.
+or in the database that several servers share, for one UTC day, and is destroyed with that day's hashes; a restart
+within the day counts nobody twice.
 
 A like is remembered by a signed cookie that scripts cannot read; how many likes and views of one item one address and
 one network can give in a day is bounded.
@@ -28,13 +29,12 @@ from aggregator.model import View, utc
 from aggregator.publish.audience.view_policy import ItemRequest, refusal, refusal_in_log, same_origin
 from aggregator.publish.audience.visitors import (
     KEY_BYTES,
-    VISITOR_BYTES,
     Address,
     Ceilings,
     KeyRing,
     Ledger,
     Proxies,
-    append_private,
+    SharedKeyRing,
     day_start,
     liker,
     new_visitor,
@@ -46,7 +46,16 @@ from aggregator.publish.audience.visitors import (
 )
 from aggregator.store import AudienceStore, ReadingStore
 
-__all__ = ["Audience", "Ceilings", "ItemRequest", "LikeAnswer", "refusal", "refusal_in_log", "same_origin"]
+__all__ = [
+    "Audience",
+    "Ceilings",
+    "CountingStore",
+    "ItemRequest",
+    "LikeAnswer",
+    "refusal",
+    "refusal_in_log",
+    "same_origin",
+]
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +93,8 @@ class Audience:
     """Counts views and likes. Every method may be called from any thread.
 
     `site_url` is where readers reach the site (likes must come from there). `trusted_proxies` are addresses or networks
-    whose ``X-Forwarded-For`` is believed; ValueError for one that is neither.
+    whose ``X-Forwarded-For`` is believed; ValueError for one that is neither. `has_others`: other servers count on
+    the same store, so that the keys are kept there instead of in `state_dir`.
     """
 
     def __init__(
@@ -97,10 +107,11 @@ class Audience:
         view_ceilings: Ceilings = VIEW_CEILINGS,
         like_ceilings: Ceilings = LIKE_CEILINGS,
         on_view: Callable[[], None] = lambda: None,
+        has_others: bool = False,
     ) -> None:
         self._store = store
         self._on_view = on_view
-        self._keys = KeyRing(state_dir)
+        self._keys = SharedKeyRing(store) if has_others else KeyRing(state_dir)
         self._site_url = site_url
         self._proxies = Proxies(trusted_proxies)
         self._view_ceilings, self._like_ceilings = view_ceilings, like_ceilings
@@ -174,13 +185,26 @@ class Audience:
             if today.ledger.full(trace):
                 return LikeAnswer(counted=False, refused=429)
             visitor = known or new_visitor()
-            if not self._store.like(item_id, visitor=liker(visitor), now=utc(now)):
+            if not self._like_once(item_id, visitor, f"{_trace_prefix(today.day)}{trace.hex()}", known, now):
                 return LikeAnswer(counted=False)
             today.ledger.add(trace)
-            with contextlib.suppress(OSError):  # the like is stored; its trace only matters to a restart today
-                append_private(self._keys.day_file(today.day, "likes"), trace, sync=False)
         cookie = None if known else write_cookie(signing_key, visitor, site_url=self._site_url)
         return LikeAnswer(counted=True, set_cookie=cookie)
+
+    def _like_once(self, item_id: str, visitor: bytes, trace: str, known: bytes | None, now: datetime) -> bool:
+        """Stores a like and its trace, which one server writes; False: it was given before, at whichever server."""
+        own = secrets.token_hex(8)
+        is_first = self._store.mint(trace, own) == own
+        if known is None and not is_first:
+            return False
+        counted = False
+        try:
+            counted = self._store.like(item_id, visitor=liker(visitor), now=utc(now))
+        finally:
+            if is_first and not counted:
+                with contextlib.suppress(StoreError):
+                    self._store.unmint([trace])
+        return counted
 
     def roll(self, *, now: datetime) -> None:
         """Destroys what belongs to former days: keys, visitors, ceilings. To be called after midnight UTC."""
@@ -188,6 +212,8 @@ class Audience:
             today = self._view_day(now).day
             self._like_day(now)
             self._keys.destroy_all_but(today)
+        former = _trace_prefix(today)
+        self._store.unmint([name for name, _ in self._store.minted(_TRACES, limit=0) if name < former])
         self._store.forget_visitors(day_start(today))
 
     def _signing_key(self) -> bytes:
@@ -212,7 +238,7 @@ class Audience:
         return self._views
 
     def _like_day(self, now: datetime) -> _Day:
-        """Today's traces of likes; read from their file when the day is new to this process."""
+        """Today's traces of likes; read from the store when the day is new to this process."""
         day = utc(now).date()
         if self._likes is None or self._likes.day != day:
             self._likes = _Day(day, self._keys.of_day(day), self._like_ceilings)
@@ -221,12 +247,16 @@ class Audience:
         return self._likes
 
     def _read_traces(self, day: date) -> list[bytes]:
-        try:
-            data = self._keys.day_file(day, "likes").read_bytes()
-        except FileNotFoundError:
-            return []
-        whole = len(data) - len(data) % VISITOR_BYTES
-        return [data[start : start + VISITOR_BYTES] for start in range(0, whole, VISITOR_BYTES)]
+        prefix = _trace_prefix(day)
+        return [bytes.fromhex(name.removeprefix(prefix)) for name, _ in self._store.minted(prefix, limit=0)]
+
+
+#: under which the traces of likes are kept for their day
+_TRACES = "likes/"
+
+
+def _trace_prefix(day: date) -> str:
+    return f"{_TRACES}{day.isoformat()}/"
 
 
 #: links of a page to its items, in the order in which readers meet them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import os
@@ -11,15 +12,17 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from socket import AF_INET, inet_pton
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from aggregator.errors import StoreUnavailable
+from aggregator.errors import StoreError, StoreUnavailable
+from aggregator.store import ReadingStore
 
 #: stands for the address of whoever connects by a unix socket
 UNIX_PEER = "unix"
@@ -102,6 +105,54 @@ class Ledger:
         self._seen.discard(visitor[:8])
         self._hosts[visitor[8:12]] -= 1
         self._networks[visitor[12:16]] -= 1
+
+
+class Keys(Protocol):
+    """The random keys that visitors are hashed with."""
+
+    def permanent(self, name: str) -> bytes:
+        """A key that stays: made the first time it is asked for. Raises StoreUnavailable where it cannot be kept."""
+
+    def of_day(self, day: date) -> bytes:
+        """The key of one day."""
+
+    def destroy_all_but(self, day: date) -> None:
+        """Destroys the keys of former days."""
+
+
+class SharedKeyRing:
+    """The keys in the store, for servers on several machines: whoever asks first makes a key, all others read it."""
+
+    _DAY = "visitors/key/"
+
+    def __init__(self, store: ReadingStore) -> None:
+        self._store = store
+        #: keys of days, so that a view asks the store for one once a day
+        self._held: dict[date, bytes] = {}
+
+    def permanent(self, name: str) -> bytes:
+        """A key that stays. Raises StoreError."""
+        return bytes.fromhex(self._store.mint(f"key/{name}", secrets.token_hex(KEY_BYTES)))
+
+    def of_day(self, day: date) -> bytes:
+        """The key of one day; one of our own where the store cannot be reached: a view must not fail for it."""
+        if day not in self._held:
+            key = secrets.token_bytes(KEY_BYTES)
+            with contextlib.suppress(StoreError):
+                key = bytes.fromhex(self._store.mint(f"{self._DAY}{day.isoformat()}", key.hex()))
+            self._held[day] = key
+        return self._held[day]
+
+    def destroy_all_but(self, day: date) -> None:
+        """Destroys the keys of former days, here and in the store, and has the next one before it is needed.
+
+        The key of a later day is another server's whose clock is ahead.
+        """
+        for held in [one for one in self._held if one < day]:
+            del self._held[held]
+        former = f"{self._DAY}{day.isoformat()}"
+        self._store.unmint([name for name, _ in self._store.minted(self._DAY, limit=0) if name < former])
+        self.of_day(day + timedelta(days=1))
 
 
 class KeyRing:

@@ -70,8 +70,16 @@ class _Due:
 class Hub:
     """Notifies subscribers of changes. Runs on one event loop; `rendering` returns the site as it is configured now."""
 
-    def __init__(self, *, rendering: Callable[[], Rendering], send: Send, clock: Callable[[], datetime]) -> None:
-        self._rendering = rendering
+    def __init__(
+        self,
+        *,
+        rendering: Callable[[], Rendering],
+        send: Send,
+        clock: Callable[[], datetime],
+        tells: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`tells`: whether this is the process that notifies; others take subscriptions only."""
+        self._rendering, self._tells = rendering, tells
         self._send = send
         self._clock = clock
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -163,7 +171,7 @@ class Hub:
 
     async def _look(self) -> None:
         site = self._rendering()
-        if not site.site.hub:
+        if not site.site.hub or not self._tells():
             return
         now = self._clock()
         seen = await asyncio.to_thread(site.store.generation), site.site.hub

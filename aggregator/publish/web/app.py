@@ -108,7 +108,7 @@ def _below(base: str, routes: list[web.RouteDef]) -> list[web.RouteDef]:
 def _hub(services: Services, now: Callable[[], datetime]) -> Hub | None:
     if services.send is None:
         return None
-    return Hub(rendering=services.rendering, send=services.send, clock=now)
+    return Hub(rendering=services.rendering, send=services.send, clock=now, tells=services.is_teller)
 
 
 def _headers(site: Site, response: web.StreamResponse) -> dict[str, str]:

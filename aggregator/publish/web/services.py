@@ -39,7 +39,7 @@ class Deliveries(Protocol):
     async def confirm(self, token: str, asked: Mapping[str, str]) -> str | None:
         """What to answer a hub that asks whether it was us; None: it was not."""
 
-    def expects(self, token: str) -> bool:
+    async def expects(self, token: str) -> bool:
         """Whether anything may be delivered under this address."""
 
     async def receive(self, token: str, *, signature: str | None, content_type: str | None, body: bytes) -> bool:
@@ -63,6 +63,8 @@ class Services:
     health: Callable[[], Health]
     #: the way out, for the WebSub hub; None: nobody is told of changes
     send: Send | None = None
+    #: whether this server notifies subscribers, where several serve one site
+    tells: Callable[[], bool] = lambda: True
     #: whoever takes what other sites' hubs say; None: nobody
     deliveries: Deliveries | None = None
     #: the program's own metrics in Prometheus' text format
@@ -79,6 +81,10 @@ class Services:
     notices: tuple[Notice, ...] = ()
     #: what has been rendered of single items
     cache: RenderCache = field(default_factory=RenderCache)
+
+    def is_teller(self) -> bool:
+        """Whether this server notifies subscribers now."""
+        return self.tells()
 
     def reload(self, *, site: Site, lists: Lists, pages: Pages) -> None:
         """Takes over a new configuration, between two requests."""

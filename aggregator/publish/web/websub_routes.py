@@ -46,7 +46,7 @@ class PushRoutes:
     async def deliver(self, request: web.Request) -> web.Response:
         """``POST /push/<token>``: 202 at once; 410 where nothing is expected (any more), 413, 408, 503 as they say."""
         deliveries, token = self._given(), request.match_info["token"]
-        if not deliveries.expects(token):
+        if not await deliveries.expects(token):
             return _said(410)
         if self._room.locked():
             return _said(503)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from aggregator.model import AddressSlot, LeftSlot, Process
+from aggregator.model import AddressSlot, LeftSlot, Process, SharedDocument
 
 __all__ = ["FleetStore"]
 
@@ -46,4 +46,18 @@ class FleetStore(Protocol):
 
         A slot that is not given back is free after `hold`. A slot under another token than that of its holder is left
         as it is. Slots outlive a crash of the server.
+        """
+
+    def documents(self, prefix: str) -> Mapping[str, SharedDocument]:
+        """The shared documents whose names begin with `prefix`, by name."""
+
+    def document_versions(self, prefix: str) -> Mapping[str, int]:
+        """Only their versions."""
+
+    def put_document(
+        self, name: str, text: str, *, now: datetime, expected: int | None = None, announced: bool = True
+    ) -> int | None:
+        """Writes a document; its new version. None, and nothing has changed: its version is not `expected` (0: new).
+
+        `announced`: the generation of the store is raised, so that all processes look at it.
         """

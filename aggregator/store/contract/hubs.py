@@ -39,6 +39,9 @@ class PushStore(Protocol):
     def pushes(self) -> list[Push]:
         """All subscriptions at hubs, of whatever state, by token."""
 
+    def push(self, token: str) -> Push | None:
+        """The subscription with this token; None if there is none."""
+
     def put_push(self, push: Push) -> None:
         """Keeps this subscription, in the place of the one with its token."""
 

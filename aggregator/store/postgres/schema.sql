@@ -338,6 +338,13 @@ CREATE TABLE processes (
     started bigint NOT NULL,
     seen bigint NOT NULL
 );
+-- Texts that all processes go by: the applied configuration, lists of feeds.
+CREATE TABLE documents (
+    name text COLLATE "C" PRIMARY KEY,
+    version bigint NOT NULL,
+    document text COLLATE "C" NOT NULL,
+    at bigint NOT NULL
+);
 -- Who may send a request to which address now. A row is changed twice a request: room is left for it on its page.
 CREATE TABLE address_slots (
     address text COLLATE "C" PRIMARY KEY,

@@ -10,6 +10,7 @@ from aggregator.errors import StoreUnusable
 from aggregator.model import StoreStats
 from aggregator.store.postgres import migrations, work_queue
 from aggregator.store.postgres.engine import Engine
+from aggregator.store.postgres.view_spool import ViewSpool
 from aggregator.store.postgres.views import Views
 from aggregator.store.sql import codec, item_loader, retention, stats
 from aggregator.store.sql.audience import Audience
@@ -35,16 +36,20 @@ class PostgresStore(
 
     _engine: Engine
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
+        self._spool = ViewSpool(folder, self._record)
         self._item_cache, self._related_cache = item_loader.caches()
         self._handed = {}
         self._doubts = {}
         self._handed_lock = threading.Lock()
 
     @classmethod
-    def open(cls, url: str, *, create: bool) -> PostgresStore:
-        """The store at `url`, migrated to the current schema. StoreUnusable where a person must act."""
+    def open(cls, url: str, *, folder: Path, create: bool) -> PostgresStore:
+        """The store at `url`, migrated to the current schema. StoreUnusable where a person must act.
+
+        `folder`: where views wait for the server for a moment.
+        """
         engine = Engine(url)
         try:
             _check_version(engine.server_version)
@@ -52,7 +57,7 @@ class PostgresStore(
         except BaseException:
             engine.close()
             raise
-        return cls(engine)
+        return cls(engine, folder)
 
     def stats(self) -> StoreStats:
         """Sizes and counts."""
@@ -81,6 +86,7 @@ class PostgresStore(
 
     def enter(self, kind: str, *, now: datetime) -> int:  # noqa: ARG002 - the contract of an engine for one machine
         """Always 0: any number of processes poll from here side by side, and leases of those that ended run out."""
+        self._spool.adopt()
         return 0
 
     def daemons(self) -> int:
@@ -93,6 +99,7 @@ class PostgresStore(
 
     def close(self) -> None:
         """Lets go of all connections. May be called twice."""
+        self._spool.close()
         self._engine.close()
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from aggregator.errors import StoreError
 from aggregator.model import View
 from aggregator.store.postgres.engine import Engine
+from aggregator.store.postgres.view_spool import Row, ViewSpool
 from aggregator.store.sql import codec
 from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.derived_columns import bump
@@ -45,14 +46,20 @@ class Views:
     """The part of `AudienceStore` that records and counts views."""
 
     _engine: Engine
+    _spool: ViewSpool
 
     def record_views(self, views: Sequence[View]) -> None:
-        """Records views; a crash of the server may lose the last ones, ``kill -9`` of this process none."""
+        """Records views: neither ``kill -9`` of this process nor a crash of the server loses one."""
         if rows := list(_rows(views)):
-            self._engine.write(lambda connection: connection.executemany(_RECORD, rows), lasting=False)
+            self._spool.append(rows)
+
+    def _record(self, rows: Sequence[Row]) -> None:
+        """What the spool sends."""
+        self._engine.write(lambda connection: connection.executemany(_RECORD, rows))
 
     def visitors(self, day_start: datetime) -> set[tuple[str, bytes]]:
         """(item id, visitor) of the views recorded since then, folded or not."""
+        self._spool.flush()
         query = (
             "SELECT i.public_id, v.visitor FROM visitors v JOIN items i ON i.id = v.item_id WHERE v.at >= ?1"
             " UNION SELECT public_id, visitor FROM pending_views WHERE at >= ?1"
@@ -63,6 +70,7 @@ class Views:
 
     def fold_views(self) -> int:
         """Moves what `record_views` recorded into the counts, exactly once; how many views were counted."""
+        self._spool.flush()
         return self._engine.write(_fold)
 
     def forget_visitors(self, before: datetime) -> None:

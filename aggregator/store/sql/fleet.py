@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from aggregator.errors import LostRole
-from aggregator.model import AddressSlot, LeftSlot, Process
+from aggregator.model import AddressSlot, LeftSlot, Process, SharedDocument
 from aggregator.store.sql import codec
+from aggregator.store.sql.derived_columns import bump
 from aggregator.store.sql.engine import Connection, Engine
 
 __all__ = ["Fence", "Fleet"]
@@ -37,7 +38,7 @@ ON CONFLICT(id) DO UPDATE SET roles = excluded.roles, host = excluded.host, vers
 """
 _PROCESSES = """
 SELECT p.id, p.roles, p.host, p.version, p.started, p.seen, r.name AS held
-FROM processes p LEFT JOIN roles r ON r.holder = p.id AND r.until >= p.seen ORDER BY p.id
+FROM processes p LEFT JOIN roles r ON r.holder = p.id AND r.until >= p.seen ORDER BY p.id, r.name
 """
 #: takes the slots that are free, in one order, so that no two processes wait for each other's
 _TAKE_SLOTS = """
@@ -52,6 +53,13 @@ SELECT address, greatest(held_until, free_at) FROM address_slots
 WHERE address IN (SELECT value FROM json_each(?))
 """
 _LEAVE_SLOT = "UPDATE address_slots SET held_until = 0, free_at = ? WHERE address = ? AND token = ?"
+_PUT_DOCUMENT = """
+INSERT INTO documents(name, version, document, at) SELECT ?1, 1, ?2, CAST(?3 AS bigint)
+WHERE CAST(?4 AS bigint) IS NULL OR ?4 = 0 OR EXISTS (SELECT 1 FROM documents WHERE name = ?1)
+ON CONFLICT(name) DO UPDATE SET version = documents.version + 1, document = excluded.document, at = excluded.at
+WHERE CAST(?4 AS bigint) IS NULL OR documents.version = ?4
+RETURNING version
+"""
 #: an address that was not asked for so long is forgotten
 SLOT_FORGOTTEN_MS = 3_600_000
 
@@ -108,6 +116,9 @@ class Fleet:
     def processes(self) -> Sequence[Process]:
         """The processes that were heard of, by id, with the roles that they hold by lease."""
         rows = self._engine.read(lambda connection: connection.execute(_PROCESSES).fetchall())
+        holds: dict[str, list[str]] = {}
+        for row in rows:
+            holds.setdefault(row["id"], []).extend([row["held"]] if row["held"] else [])
         return [
             Process(
                 id=row["id"],
@@ -116,9 +127,9 @@ class Fleet:
                 version=row["version"],
                 started=codec.from_ms(row["started"]),
                 seen=codec.from_ms(row["seen"]),
-                holds=row["held"],
+                holds=tuple(holds[row["id"]]),
             )
-            for row in rows
+            for row in {row["id"]: row for row in rows}.values()
         ]
 
     def exchange_slots(
@@ -146,6 +157,35 @@ class Fleet:
             }
 
         return self._engine.write(run, lasting=bool(wanted))
+
+    def documents(self, prefix: str) -> Mapping[str, SharedDocument]:
+        """The shared documents whose names begin with `prefix`."""
+        query = "SELECT name, version, document, at FROM documents WHERE name >= ? AND name < ? ORDER BY name"
+        asked = (prefix, prefix + "\U0010ffff")
+        rows = self._engine.read(lambda connection: connection.execute(query, asked).fetchall())
+        return {
+            row["name"]: SharedDocument(version=row["version"], text=row["document"], at=codec.from_ms(row["at"]))
+            for row in rows
+        }
+
+    def document_versions(self, prefix: str) -> Mapping[str, int]:
+        """The versions of the shared documents whose names begin with `prefix`."""
+        query = "SELECT name, version FROM documents WHERE name >= ? AND name < ?"
+        asked = (prefix, prefix + "\U0010ffff")
+        return self._engine.read(lambda connection: dict(connection.execute(query, asked).fetchall()))
+
+    def put_document(
+        self, name: str, text: str, *, now: datetime, expected: int | None = None, announced: bool = True
+    ) -> int | None:
+        """Writes a document as its next version, if its version is `expected`."""
+
+        def run(connection: Connection) -> int | None:
+            row = connection.execute(_PUT_DOCUMENT, (name, text, codec.to_ms(now), expected)).fetchone()
+            if row is not None and announced:
+                bump(connection)
+            return None if row is None else int(row[0])
+
+        return self._engine.write(run)
 
     def _write_in_role(self, run: Callable[[Connection], T]) -> T:
         """A write of the role that this store holds. Raises LostRole, and changes nothing, if it holds it no more."""

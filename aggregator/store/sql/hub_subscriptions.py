@@ -41,6 +41,12 @@ class Pushes:
         query = "SELECT * FROM pushes ORDER BY token"
         return self._engine.read(lambda connection: [_push(row) for row in connection.execute(query)])
 
+    def push(self, token: str) -> Push | None:
+        """The subscription with this token."""
+        query = "SELECT * FROM pushes WHERE token = ?"
+        row = self._engine.read(lambda connection: connection.execute(query, (token,)).fetchone())
+        return None if row is None else _push(row)
+
     def put_push(self, push: Push) -> None:
         """Keeps this subscription, in the place of the one with its token."""
         row = [_value(push, name) for name in _COLUMNS]

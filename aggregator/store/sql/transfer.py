@@ -36,6 +36,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "opened": ("reader_id", "item_id"),
     "reader_states": ("reader_id", "item_id"),
     "minted": ("name",),
+    "documents": ("name",),
     "hub_subscribers": ("topic", "callback"),
     "pushes": ("token",),
 }

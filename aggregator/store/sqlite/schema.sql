@@ -321,6 +321,13 @@ CREATE TABLE processes (
     started INTEGER NOT NULL,
     seen INTEGER NOT NULL
 ) STRICT;
+-- Texts that all processes go by: the applied configuration, lists of feeds.
+CREATE TABLE documents (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
 -- Who may send a request to which address now.
 CREATE TABLE address_slots (
     address TEXT PRIMARY KEY,
