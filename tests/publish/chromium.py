@@ -13,6 +13,7 @@ import asyncio
 import base64
 import itertools
 import json
+import os
 import shutil
 import signal
 import tempfile
@@ -139,7 +140,13 @@ async def browser() -> AsyncIterator[Chromium]:
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         nowhere = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
-            program, *FLAGS, f"--user-data-dir={profile}", stdout=nowhere, stderr=nowhere, start_new_session=True
+            program,
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            stdout=nowhere,
+            stderr=nowhere,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": profile},  # else it leaves a folder there each time
         )
         try:
             address = await _debugger(Path(profile) / "DevToolsActivePort")
