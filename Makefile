@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test test-lowest faults systemd memory check format replay reports fuzz readers vectors tools messages bench docs dist deb constraints clean
+.PHONY: help run demo test test-lowest faults fleet systemd memory check format replay reports fuzz readers vectors tools messages bench docs dist deb constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test-lowest: $(VENV)-lowest/.ready ## tests with the lowest versions of everythi
 
 faults: $(VENV)/.ready-dev ## every fault as a trial against the real daemon, the long ones too; writes the table of RELIABILITY.md
 	CI=1 $(BIN)/pytest -q -n 2 -m '' --write-faults tests/faults
+
+fleet: $(VENV)/.ready-dev ## several processes on one PostgreSQL, killed at random; writes the table of RELIABILITY.md (needs PostgreSQL, nginx)
+	$(BIN)/python bench/fleet_trial.py --kills 100 --write
 
 systemd: $(VENV)/.ready-dev ## the service in a booted Debian: install, reload, watchdog, kill, upgrade, restore, remove (root)
 	tests/systemd/boot.sh

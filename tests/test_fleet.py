@@ -97,6 +97,11 @@ def test_a_dead_curator_is_replaced_and_status_says_who_lives(begin: Start) -> N
     assert done.returncode == 0
     (line,) = [line for line in done.stdout.splitlines() if f"-{second.process.pid}-" in line]
     assert line.split("\t")[1].strip() == "collect, curate, serve"
+    metrics = second.get("/metrics").body.decode()
+    assert f"-{second.process.pid}-" in metrics
+    assert 'holds="curate,hubs,subscribers",process=' in metrics
+    page = second.get("/status").body.decode()
+    assert '<th scope="row">collect, curate, serve</th><td>curate, hubs, subscribers</td>' in page
 
 
 def test_roles_need_an_engine_for_many(tmp_path: Path) -> None:

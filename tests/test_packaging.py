@@ -91,6 +91,7 @@ def test_the_wheel_has_what_an_installed_user_needs(wheel: Path) -> None:
     for wanted in (
         *("share/aggregator/config.toml", "share/aggregator/constraints.txt"),
         *("share/aggregator/systemd/aggregator.service", "share/aggregator/systemd/aggregator.socket"),
+        "share/aggregator/systemd/aggregator@.service",
         *("share/man/man1/aggregator.1", "share/bash-completion/completions/aggregator"),
         *("share/zsh/site-functions/_aggregator", "share/fish/vendor_completions.d/aggregator.fish"),
         *("share/doc/aggregator/CONFIGURATION.md", "share/doc/aggregator/OPERATING.md"),

@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from aggregator import __version__
+from aggregator.applied import Effective
+from aggregator.config import Settings
+from aggregator.daemon.notices import Notices
 from aggregator.errors import StoreError
 from aggregator.model import Process
 from aggregator.store import Store
 
-__all__ = ["ASK_HUBS", "CURATE", "TELL_SUBSCRIBERS", "FleetMember", "this_process"]
+__all__ = ["ASK_HUBS", "CURATE", "TELL_SUBSCRIBERS", "FleetMember", "tell_differences", "this_process"]
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,15 @@ def this_process(roles: tuple[str, ...], *, started: datetime) -> Process:
     host = socket.gethostname()
     name = f"{host}-{os.getpid()}-{os.urandom(3).hex()}"
     return Process(id=name, roles=roles, host=host, version=__version__, started=started)
+
+
+def tell_differences(notices: Notices, local: Settings, applied: Effective, *, now: datetime) -> None:
+    """Says where the file of this machine is not what is applied; it changes nothing until it is applied."""
+    where = f"{local.path} is not the applied configuration (version {applied.version})"
+    for line in applied.differences:
+        log.warning(where, extra={"applying": line})
+    message = f"{where}: `aggregator apply` makes it so." if applied.differences else None
+    notices.hold("config-differs", message, now=now)
 
 
 class FleetMember:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from aggregator import __version__
 from aggregator.errors import StoreError
-from aggregator.model import StoreStats
+from aggregator.model import Process, StoreStats
 from aggregator.store import Store
 
 #: makes a block that is measured: `Histogram.time`
@@ -134,6 +134,8 @@ class StoreGauges(Collector):
     stats: StoreStats | None = None
     states: Mapping[str, int] = field(default_factory=dict)
     overdue_s: float = 0.0
+    #: processes on the store, and how long ago each was heard of
+    processes: Sequence[tuple[Process, float]] = ()
     _read_s: float = float("-inf")
 
     async def read(self, store: Store, now: datetime) -> None:
@@ -160,11 +162,33 @@ class StoreGauges(Collector):
             "aggregator_poll_overdue_seconds", "How long the oldest due poll has been waiting.", value=self.overdue_s
         )
         yield overdue
+        if self.processes:
+            yield from self._of_fleet()
         if self.stats is not None:
             for name, (attribute, text) in _OF_STORE.items():
                 yield GaugeMetricFamily(name, text, value=getattr(self.stats, attribute))
 
+    def _of_fleet(self) -> Iterator[Metric]:
+        heard = GaugeMetricFamily(
+            "aggregator_process_heard_seconds",
+            "How long ago a process on the same PostgreSQL store was heard of; what it does, what it does for all.",
+            labels=["process", "roles", "holds"],
+        )
+        started = GaugeMetricFamily(
+            "aggregator_process_start_seconds",
+            "When a process on the store was started (Unix time).",
+            labels=["process"],
+        )
+        for process, age_s in self.processes:
+            heard.add_metric([process.id, ",".join(process.roles), ",".join(process.holds)], age_s)
+            started.add_metric([process.id], process.started.timestamp())
+        yield heard
+        yield started
+
     def _count(self, store: Store, now: datetime) -> None:
+        self.processes = [
+            (one, max((now - one.seen).total_seconds(), 0.0)) for one in store.processes() if one.seen is not None
+        ]
         self.stats, self.states = store.stats(), store.states(now=now)
         due = store.next_due(now=now)
         self.overdue_s = max(0.0, (now - due).total_seconds()) if due else 0.0

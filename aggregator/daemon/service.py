@@ -25,12 +25,12 @@ from pyexpat import EXPAT_VERSION
 from typing import Any
 
 from aggregator import __version__, assemble, config
-from aggregator.applied import Effective, effective, take_lists, versions
+from aggregator.applied import effective, take_lists, versions
 from aggregator.clock import SteadyClock
 from aggregator.collect.fetch import Fetcher, SharedSlots
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
-from aggregator.daemon.fleet import TELL_SUBSCRIBERS, FleetMember, this_process
+from aggregator.daemon.fleet import TELL_SUBSCRIBERS, FleetMember, tell_differences, this_process
 from aggregator.daemon.health import HealthCheck
 from aggregator.daemon.jobs import Jobs
 from aggregator.daemon.maintenance import (
@@ -151,7 +151,7 @@ class Daemon:
         self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
         self.services.tells = lambda: self.does(TELL_SUBSCRIBERS)
         #: what the file of this machine says, and the versions of what is shared with others that were seen last
-        self._local, self._versions = settings, dict[str, int]()
+        self.local, self._versions = settings, dict[str, int]()
         self._web: WebServer | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,7 +183,8 @@ class Daemon:
             try:
                 applied = await asyncio.to_thread(effective, settings, store, now=datetime.now(UTC))
                 daemon = cls(applied.settings, store, notifier=notifier, signals=signals, roles=roles)
-                daemon.tell_differences(settings, applied)
+                daemon.local = settings
+                tell_differences(daemon.notices, settings, applied, now=daemon.clock())
                 if mended:
                     daemon.notices.put("store-restored", mended, now=daemon.clock())
                 # each turn closes the sockets it serves on
@@ -317,15 +318,6 @@ class Daemon:
         """Whether this process does what one does for all: alone, or by a lease."""
         return self.member is None or self.member.does(name)
 
-    def tell_differences(self, local: Settings, applied: Effective) -> None:
-        """Says where the file of this machine is not what is applied; it changes nothing until it is applied."""
-        self._local = local
-        where = f"{local.path} is not the applied configuration (version {applied.version})"
-        for line in applied.differences:
-            log.warning(where, extra={"applying": line})
-        message = f"{where}: `aggregator apply` makes it so." if applied.differences else None
-        self.notices.hold("config-differs", message, now=self.clock())
-
     async def _look_at_shared(self) -> None:
         """Follows a configuration, or a list of feeds, that another process has written."""
         if (found := await asyncio.to_thread(versions, self.store)) == self._versions:
@@ -333,7 +325,7 @@ class Daemon:
         former, self._versions = self._versions, found
         if former.get("config.toml", 0) not in {0, found.get("config.toml", 0)}:
             try:
-                await self._take_over(self._local)
+                await self._take_over(self.local)
             except ConfigError as error:
                 for problem in error.problems:
                     log.warning("the applied configuration cannot be followed here", extra={"problem": problem})
@@ -380,7 +372,8 @@ class Daemon:
     async def _take_over(self, local: Settings) -> None:
         """Replaces what depends on the settings. StoreError, ConfigError: nothing has been replaced."""
         applied = await asyncio.to_thread(effective, local, self.store, now=self.clock())
-        self.tell_differences(local, applied)
+        self.local = local
+        tell_differences(self.notices, local, applied, now=self.clock())
         old, new = self.settings, keep_fixed(self.settings, applied.settings)
         for line in config.diff(old, new):
             log.info("configuration changed", extra={"change": line.removeprefix("would ")})

@@ -198,6 +198,7 @@ class SitePages:
             pushes=pushes,
             unheard=not pushes and bool(self.store.subscribable()),
             activity=self.lists.activity(since=self.now - DAY, now=self.now),
+            processes=[one for one in self.store.processes() if one.seen is not None],
             sort=sort,
         )
 

@@ -16,7 +16,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
-from aggregator.model import Activity, Item, Push, SearchCounts, SourceHealth, SourceRef, StoreStats, Story, duration
+from aggregator.model import (
+    Activity,
+    Item,
+    Process,
+    Push,
+    SearchCounts,
+    SourceHealth,
+    SourceRef,
+    StoreStats,
+    Story,
+    duration,
+)
 from aggregator.model.redact import public_url
 from aggregator.publish import diagnostics
 from aggregator.publish.listing import Listing, Place, cursor_of, write_cursor
@@ -373,6 +384,7 @@ class Pages:
         pushes: Sequence[Push] = (),
         unheard: bool = False,
         activity: Activity | None = None,
+        processes: Sequence[Process] = (),
         sort: str = "",
     ) -> Page:
         """``/status``: how every source is doing, who pushes its items, and what to do about those that fail.
@@ -389,7 +401,7 @@ class Pages:
         )
         note = self.words.gettext(status_page.UNHEARD) if unheard else ""
         expires = frame.now + timedelta(minutes=1)
-        return self._render("status.html", frame, expires=expires, board=board, unheard=note)
+        return self._render("status.html", frame, expires=expires, board=board, unheard=note, processes=processes)
 
     def about(self, frame: Frame, *, stats: StoreStats, ranking: Listing, sources: int) -> Page:
         """``/about``: how views are counted and lists computed, with today's windows and figures."""
