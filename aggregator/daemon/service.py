@@ -27,7 +27,7 @@ from typing import Any
 from aggregator import __version__, assemble, config
 from aggregator.applied import effective, take_lists, versions
 from aggregator.clock import SteadyClock
-from aggregator.collect.fetch import Fetcher, SharedSlots
+from aggregator.collect.fetch import Fetcher
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
 from aggregator.daemon.fleet import TELL_SUBSCRIBERS, FleetMember, tell_differences, this_process
@@ -92,7 +92,7 @@ class Daemon:
         self.clock = SteadyClock()
         self.metrics = Metrics()
         self.parser = assemble.parser()
-        self.fetcher = assemble.fetcher(settings, self.clock, self._slots(settings))
+        self.fetcher = assemble.fetcher(settings, self.clock, assemble.address_slots(settings, store, self.clock))
         self.refresh_loop = self._new_refresh_loop()
         self.websub = WebSub(settings, store, self.parser, clock=self.clock, on_delivered=self._stored)
         self.poll_budget = PollBudget(store, self.clock, lambda: self.settings)
@@ -146,8 +146,7 @@ class Daemon:
         self.config_mark = ConfigMark(
             assemble.state_dir(settings) / "config.mark", shared=store if is_postgresql(settings.store.url) else None
         )
-        directory = assemble.state_dir(settings)
-        self.notices = Notices(directory, now=self.clock(), on_change=self.services.put_notices)
+        self.notices = Notices(assemble.state_dir(settings), now=self.clock(), on_change=self.services.put_notices)
         self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
         self.services.tells = lambda: self.does(TELL_SUBSCRIBERS)
         #: what the file of this machine says, and the versions of what is shared with others that were seen last
@@ -418,14 +417,12 @@ class Daemon:
             self.poll_loop.pause(error)
 
     def _replace_fetching(self, new: Settings) -> None:
-        former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock, self._slots(new))
+        slots = assemble.address_slots(new, self.store, self.clock)
+        former, self.fetcher = self.fetcher, assemble.fetcher(new, self.clock, slots)
         self.poller = self.poll_loop.poller = self._poller(new)
         self.poll_loop.slots, self.poll_loop.per_host = new.polling.concurrency, new.polling.per_host
         self.poll_loop.lease = lease_length(new.polling.timeout)
         self._background(self._retire(former), "retire fetcher")
-
-    def _slots(self, settings: Settings) -> SharedSlots | None:
-        return assemble.address_slots(settings, self.store, self.clock)
 
     async def _retire(self, former: Fetcher) -> None:
         await self.poll_loop.settled()
