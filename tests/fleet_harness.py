@@ -156,7 +156,7 @@ class Fleet:
         return [running.tracebacks for running in self.processes.values() if running.tracebacks]
 
 
-def until(look: Any, what: str, *, patience_s: float = 90.0) -> Any:
+def until(look: Any, what: str, *, patience_s: float = 240.0) -> Any:
     """The first true answer of `look`, errors of a connection aside."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+import pytest
 from daemon_process import Running, config_text, free_port, start
 from fleet_harness import NAMES, publisher, seen
 
@@ -12,6 +13,7 @@ ADDRESSES = [f"127.77.0.{number}" for number in (1, 2, 3)]
 GAP_S = 0.25
 
 
+@pytest.mark.timeout(600)
 def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, postgres_url: str) -> None:
     """24 names on 3 addresses, one of them redirecting to another address; answers take up to 0.4 s."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
@@ -34,7 +36,7 @@ def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, postgres_
                 state = seen(ADDRESSES[0], port)
                 return len(state["names"]) == 24 and sum(p["visits"] for p in state["addresses"].values()) >= 120
 
-            collectors[0].wait_for(enough, "120 requests to all names", patience_s=100)
+            collectors[0].wait_for(enough, "120 requests to all names", patience_s=400)
             state = seen(ADDRESSES[0], port)
         finally:
             for running in collectors:

@@ -149,7 +149,7 @@ class Daemon:
         self.notices = Notices(assemble.state_dir(settings), now=self.clock(), on_change=self.services.put_notices)
         self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
         self.services.tells = lambda: self.does(TELL_SUBSCRIBERS)
-        #: what the file of this machine says, and the versions of what is shared with others that were seen last
+        #: what the file of this machine says; the versions of what is shared that were seen last
         self.local, self._versions = settings, dict[str, int]()
         self._web: WebServer | None = None
         self._loops: list[asyncio.Task[None]] = []

@@ -52,6 +52,7 @@ _SLOTS_FREE_AT = """
 SELECT address, greatest(held_until, free_at) FROM address_slots
 WHERE address IN (SELECT value FROM json_each(?))
 """
+_FORGET_SLOTS = "DELETE FROM address_slots WHERE free_at < ?1 AND held_until < ?1"
 _LEAVE_SLOT = "UPDATE address_slots SET held_until = 0, free_at = ? WHERE address = ? AND token = ?"
 _PUT_DOCUMENT = """
 INSERT INTO documents(name, version, document, at) SELECT ?1, 1, ?2, CAST(?3 AS bigint)
@@ -105,7 +106,7 @@ class Fleet:
             roles, started = json.dumps(process.roles), codec.to_ms(process.started)
             connection.execute(_REPORT, (process.id, roles, process.host, process.version, started, now_ms))
             connection.execute("DELETE FROM processes WHERE seen < ?", (now_ms - FORGOTTEN_MS,))
-            connection.execute("DELETE FROM address_slots WHERE free_at < ?", (now_ms - SLOT_FORGOTTEN_MS,))
+            connection.execute(_FORGET_SLOTS, (now_ms - SLOT_FORGOTTEN_MS,))
 
         self._engine.write(run, lasting=False)
 
