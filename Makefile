@@ -31,7 +31,7 @@ demo: $(VENV)/.ready ## a small newsroom with readers, offline
 
 # --- developing it ------------------------------------------------------------
 test: $(VENV)/.ready-dev ## all tests
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 4 --dist worksteal
 
 $(VENV)-lowest/.ready: pyproject.toml constraints-build.txt constraints-lowest.txt
 	$(PYTHON) -m venv $(VENV)-lowest

@@ -93,7 +93,8 @@ class RefreshLoop:
                 continue
             await self._pause(pause_s(used_s))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), idle_s(used_s))
+                async with asyncio.timeout(idle_s(used_s)):  # `wait_for` of Python 3.11 loses a cancellation here
+                    await self._wanted.wait()
 
     def _run(self, now: datetime) -> None:
         self._waiting = False
