@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,15 +98,16 @@ def feed(number: int, items: int) -> bytes:
 class Daemon:
     """The daemon under measurement."""
 
-    def __init__(self, folder: Path, size: Size, feeds: int) -> None:
-        self.port = feeds + 1
+    def __init__(self, folder: Path, urls: Mapping[str, str], port: int) -> None:
+        """`urls`: by the address of a source, how often it is polled."""
+        self.port = port
         sources = "".join(
-            f'[[sources]]\nurl = "http://{host(number)}:{feeds}/{number}.xml"\nsection = "Section {number % 5}"\n'
-            for number in range(size.sources)
+            f'[[sources]]\nurl = "{url}"\nsection = "Section {number % 5}"\ninterval = "{interval}"\n'
+            for number, (url, interval) in enumerate(urls.items())
         )
         (folder / "config.toml").write_text(
             f'[site]\nurl = "http://127.0.0.1:{self.port}"\n[server]\nlisten = "127.0.0.1:{self.port}"\n'
-            '[polling]\nmin_interval = "6h"\nmax_interval = "12h"\nallow_private_addresses = ["127.0.0.0/8"]\n'
+            '[polling]\nmin_interval = "1s"\nmax_interval = "12h"\nallow_private_addresses = ["127.0.0.0/8"]\n'
             + sources
         )
         self._log = (folder / "log").open("wb")
@@ -176,7 +178,8 @@ def measure(size: Size, *, idle_s: float, port: int) -> dict[str, float]:
     found: dict[str, float] = {}
     server = Feeds(size, port)
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(Path(folder), size, port)
+        urls = {f"http://{host(number)}:{port}/{number}.xml": "6h" for number in range(size.sources)}
+        daemon = Daemon(Path(folder), urls, port + 1)
         try:
             while not daemon.metric("aggregator_uptime_seconds"):
                 time.sleep(0.2)
