@@ -1,6 +1,6 @@
 """How long today's news wait while a large import is being worked on.
 
-    python -m bench.backlog [--items 250000]
+    python bench/backlog.py [--items 250000]
 
 A store holds so many items of the last 30 days about which nothing has been decided, as after an import of thousands of
 sources. The real daemon starts on it and follows eight papers on loopback that publish today's news. Printed beside
@@ -25,10 +25,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from memory import Daemon
+from store import NOW, PER_FEED, WORDS, entry, result
+
 from aggregator.model import Subscription
 from aggregator.store import open_store
-from bench.memory import Daemon
-from bench.store import NOW, PER_FEED, WORDS, entry, result
 
 #: seconds until today's news stand in the lists, whatever waits behind
 TARGET_S = 5.0
