@@ -25,6 +25,7 @@ from aggregator.model import (
     ListKey,
     ParsedEntry,
     PollResult,
+    Process,
     Push,
     Reader,
     RelatedItem,
@@ -130,7 +131,7 @@ class MemoryStore:
         self.shown = {item.id: item for item in items}
         self.merged: dict[str, str] = {}
         self.removed: set[str] = set()
-        self.minted: dict[str, str] = {}
+        self.values: dict[str, str] = {}
         self.lists: dict[str, ItemList] = {}
         self.related_ids: dict[str, list[str]] = {}
         self.views: list[View] = []
@@ -190,7 +191,15 @@ class MemoryStore:
         yield from [one for one in found if one and one.publishers >= min_sources][: limit or None]
 
     def mint(self, name: str, value: str) -> str:
-        return self.minted.setdefault(name, value)
+        return self.values.setdefault(name, value)
+
+    def minted(self, prefix: str, *, limit: int) -> list[tuple[str, str]]:
+        found = sorted(((name, value) for name, value in self.values.items() if name.startswith(prefix)), reverse=True)
+        return found[:limit] if limit else found
+
+    def unmint(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.values.pop(name, None)
 
     def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
         pass
@@ -240,6 +249,9 @@ class MemoryStore:
 
     def pushes(self) -> list[Push]:
         return self.pushed
+
+    def processes(self) -> list[Process]:
+        return []
 
     def subscribable(self) -> list[Source]:
         return []
