@@ -88,7 +88,7 @@ class Running:
         return before[before.rfind("\n", 0, -1) + 1 :] + trace + behind[:5000] if trace else ""
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             connection.request(method, path, headers=dict(headers or {}))
             answer = connection.getresponse()
@@ -177,7 +177,7 @@ def daemon(directory: Path, text: str | None = None, **how: Any) -> Iterator[Run
         if running.process.poll() is None:
             running.process.terminate()
             try:
-                running.process.wait(timeout=15)
+                running.process.wait(timeout=PATIENCE_S)
             except subprocess.TimeoutExpired:
                 running.process.kill()
                 running.process.wait()
@@ -191,7 +191,7 @@ def command(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

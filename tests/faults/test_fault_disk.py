@@ -139,6 +139,7 @@ def test_a_start_without_permission(tmp_path: Path, figure: Figure) -> None:
     figure("exit 78; the message names path and user")
 
 
+@pytest.mark.faults
 @pytest.mark.fault("F6", "EIO from fdatasync and pwrite64 (injected by strace)")
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
 @pytest.mark.timeout(400)
@@ -176,6 +177,7 @@ def test_input_output_errors(tmp_path: Path, figure: Figure, call: str) -> None:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.faults
 @pytest.mark.fault("F8", "another process holds the write lock for 20 s")
 @pytest.mark.timeout(400)
 def test_a_locked_store(tmp_path: Path, figure: Figure) -> None:

@@ -97,6 +97,7 @@ def states(running: Running) -> set[str]:
     return {row["state"] for row in rows(running.config, "status")}
 
 
+@pytest.mark.faults
 @pytest.mark.fault("F15, F14", "the whole network is down (a network namespace), then back")
 @pytest.mark.timeout(600)
 def test_without_a_network(tmp_path: Path, figure: Figure) -> None:
