@@ -30,7 +30,7 @@ demo: $(VENV)/.ready ## a small newsroom with readers, offline
 	$(BIN)/aggregator demo
 
 # --- developing it ------------------------------------------------------------
-test: $(VENV)/.ready-dev ## all tests
+test: $(VENV)/.ready-dev ## all tests; RANDOM=1: other examples of the property tests each time
 	$(BIN)/pytest -q -n 4 --dist worksteal
 
 $(VENV)-lowest/.ready: pyproject.toml constraints-build.txt constraints-lowest.txt

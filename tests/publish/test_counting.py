@@ -13,6 +13,7 @@ import chromium
 import pytest
 from publishing import BROWSER, NOON, MemoryStore, make_item
 from test_web import Client, filled, raw, running
+from test_web_renewing import Clock as Steady
 from test_web_renewing import shown
 
 from aggregator.publish.audience import Audience
@@ -160,6 +161,8 @@ def test_the_shortcut_says_what_the_handler_says(tmp_path: Path, path: str, enco
 
 
 def test_what_has_changed_is_not_given_again(tmp_path: Path) -> None:
+    steady = Steady()
+
     async def story(client: Client, clock: Clock) -> None:
         await warm(client, clock, "/")
         item = client.store.shown["item9"]
@@ -167,13 +170,13 @@ def test_what_has_changed_is_not_given_again(tmp_path: Path) -> None:
         client.store.number += 1
         _, body = await client.open("/")
         assert b"Edited" not in body, "within the time that answers are kept"
-        await asyncio.sleep(0.25)
+        steady.passes(0.25)
         _, body = await client.open("/")
         assert b"Edited" not in body, "it is being made anew"
         await shown(client, "Edited")
         client.store.number += 1
         client.store.shown["item9"] = replace(item, title="A while later")
-        await asyncio.sleep(1.7)
+        steady.passes(1.7)
         _, body = await client.open("/")
         assert b"A while later" in body, "what was right some time ago only is not given"
         client.store.shown["item9"] = replace(item, title="Reloaded")
@@ -181,7 +184,7 @@ def test_what_has_changed_is_not_given_again(tmp_path: Path) -> None:
         _, body = await client.open("/")
         assert b"Reloaded" in body
 
-    play(tmp_path, story, freshness=timedelta(seconds=0.2))
+    play(tmp_path, story, freshness=timedelta(seconds=0.2), monotonic=steady)
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,9 @@ class CachedResponse:
     #: on the monotonic clock: when one of the ages that it shows changes; None: never
     expires_s: float | None = None
 
-    def is_expired(self) -> bool:
+    def is_expired(self, now_s: float) -> bool:
         """Whether one of the ages that it shows has changed."""
-        return self.expires_s is not None and time.monotonic() >= self.expires_s
+        return self.expires_s is not None and now_s >= self.expires_s
 
     @property
     def size_bytes(self) -> int:
@@ -138,7 +138,7 @@ class ResponseCache:
     def changed(self) -> None:
         """Tells the cache that this server has changed the data: no stale response is served afterwards."""
         self._known = self._asking = None
-        self._changed = time.monotonic()
+        self._changed = self._services.monotonic()
 
     def close(self) -> None:
         """Shuts the threads down; they finish what they are doing."""
@@ -156,7 +156,7 @@ class ResponseCache:
             generation, asked = await self._generation()
             stamp = (self._services.epoch, generation)
             kept = self._kept.get(key)
-            if kept is None or kept.stamp != stamp or kept.is_expired():
+            if kept is None or kept.stamp != stamp or kept.is_expired(self._services.monotonic()):
                 kept = await asyncio.shield(self._make_once(key, stamp, make, pool))
             if key in self._kept:
                 self._right[key] = max(asked, self._right.get(key, asked))
@@ -174,7 +174,7 @@ class ResponseCache:
         if known and self._is_young(known):
             return known
         if self._asking is None:
-            self._asking = asking = _task(self._ask(time.monotonic()))
+            self._asking = asking = _task(self._ask(self._services.monotonic()))
             asking.add_done_callback(self._learn)
         return await asyncio.shield(self._asking)
 
@@ -190,14 +190,14 @@ class ResponseCache:
             self._known = asking.result()
 
     def _is_young(self, known: tuple[int, float]) -> bool:
-        return time.monotonic() - known[1] < self._services.freshness.total_seconds()
+        return self._services.monotonic() - known[1] < self._services.freshness.total_seconds()
 
     def _is_current(self, kept: CachedResponse) -> bool:
         """Whether it was rendered from the current data, by a generation that was read just now."""
         known = self._known
         if known is None or not self._is_young(known) or kept.stamp != (self._services.epoch, known[0]):
             return False
-        return not kept.is_expired()
+        return not kept.is_expired(self._services.monotonic())
 
     def _was_right(self, key: str, kept: CachedResponse) -> bool:
         """Whether it was current recently enough to be served stale."""
@@ -205,8 +205,8 @@ class ResponseCache:
         if key in self._renewing:
             grace_s = max(grace_s, _GRACE_IN_LINE_S)
         right = self._right.get(key, float("-inf"))
-        is_young = time.monotonic() - right < grace_s
-        return is_young and right >= self._changed and kept.stamp[0] == self._services.epoch
+        is_young = self._services.monotonic() - right < grace_s
+        return is_young and right > self._changed and kept.stamp[0] == self._services.epoch
 
     def _make_once(
         self, key: str, stamp: _Stamp, make: Callable[[], Rendered], pool: Executor
@@ -221,9 +221,25 @@ class ResponseCache:
         former = self._kept.get(key)
         now = self._services.clock()
         loop = asyncio.get_running_loop()
-        content = await loop.run_in_executor(pool, lambda: _content(make(), former, stamp, now))
+        content = await loop.run_in_executor(pool, lambda: self._content(make(), former, stamp, now))
         self._keep(key, content)
         return content
+
+    def _content(self, made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: datetime) -> CachedResponse:
+        etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
+        expires_s = None if made.expires is None else self._services.monotonic() + (made.expires - now).total_seconds()
+        if former is not None and former.etag == etag and former.rendered == made:
+            return replace(former, rendered=made, stamp=stamp, expires_s=expires_s)
+        tried = frozenset[str]() if former is None else former.encodings_seen
+        return CachedResponse(
+            rendered=made,
+            packed=pack(made.body, tried),
+            encodings_seen=tried,
+            etag=etag,
+            modified=now.astimezone(UTC).replace(microsecond=0),
+            stamp=stamp,
+            expires_s=expires_s,
+        )
 
     def _pack_once(self, key: str, content: CachedResponse, coding: str) -> asyncio.Task[CachedResponse]:
         asked = (key, content.etag, coding)
@@ -271,23 +287,6 @@ def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
     task = asyncio.get_running_loop().create_task(coroutine)
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
     return task
-
-
-def _content(made: Rendered, former: CachedResponse | None, stamp: _Stamp, now: datetime) -> CachedResponse:
-    etag = hashlib.sha256(made.content_type.encode() + b"\n" + made.body).hexdigest()[:24]
-    expires_s = None if made.expires is None else time.monotonic() + (made.expires - now).total_seconds()
-    if former is not None and former.etag == etag and former.rendered == made:
-        return replace(former, rendered=made, stamp=stamp, expires_s=expires_s)
-    tried = frozenset[str]() if former is None else former.encodings_seen
-    return CachedResponse(
-        rendered=made,
-        packed=pack(made.body, tried),
-        encodings_seen=tried,
-        etag=etag,
-        modified=now.astimezone(UTC).replace(microsecond=0),
-        stamp=stamp,
-        expires_s=expires_s,
-    )
 
 
 class DutyCycleExecutor(ThreadPoolExecutor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,6 +61,8 @@ class Services:
     pages: Pages
     audience: Audience
     clock: Callable[[], datetime]
+    #: the seconds that age what has been rendered
+    monotonic: Callable[[], float] = time.monotonic
     health: Callable[[], Health]
     #: the way out, for the WebSub hub; None: nobody is told of changes
     send: Send | None = None
