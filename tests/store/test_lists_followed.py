@@ -29,7 +29,11 @@ FEEDS = (
     OwnFeed(name="all", title="All", order="ranking:7d", max_per_source=1),
 )
 OPTIONS = CurateOptions(
-    windows={window: span(window) for window in ("1h", "1d", "7d")}, ranking_size=4, recommendation_size=4, feeds=FEEDS
+    windows={window: span(window) for window in ("1h", "1d", "7d")},
+    ranking_size=4,
+    ranking_depth=4,
+    recommendation_size=4,
+    feeds=FEEDS,
 )
 
 
