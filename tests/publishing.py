@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +28,6 @@ from aggregator.model import (
     ListKey,
     ParsedEntry,
     PollResult,
-    Process,
     Push,
     Reader,
     RelatedItem,
@@ -125,7 +127,7 @@ def make_health(ref: SourceRef, **changes: Any) -> SourceHealth:
 
 
 class MemoryStore:
-    """As much of the contract as publishing reads, over a handful of values."""
+    """What pages and feeds read, over a handful of values; all else of the contract is that of a real, empty store."""
 
     def __init__(self, items: Sequence[Item] = ()) -> None:
         self.shown = {item.id: item for item in items}
@@ -146,6 +148,20 @@ class MemoryStore:
     def store(self) -> Store:
         """Itself, as the store it plays."""
         return cast("Store", self)
+
+    def __getattr__(self, name: str) -> Any:
+        # what is added to the contract answers as it does where nothing is stored
+        if name.startswith("_") or not hasattr(Store, name):
+            raise AttributeError(f"the contract of the store has no {name!r}")
+        return getattr(self._empty, name)
+
+    @cached_property
+    def _empty(self) -> Store:
+        folder = tempfile.TemporaryDirectory(prefix="aggregator-empty-")
+        empty = open_store("sqlite:empty.db", base=Path(folder.name))
+        weakref.finalize(self, folder.cleanup)  # the last first
+        weakref.finalize(self, empty.close)
+        return empty
 
     def generation(self) -> int:
         self._check()
@@ -192,14 +208,6 @@ class MemoryStore:
 
     def mint(self, name: str, value: str) -> str:
         return self.values.setdefault(name, value)
-
-    def minted(self, prefix: str, *, limit: int) -> list[tuple[str, str]]:
-        found = sorted(((name, value) for name, value in self.values.items() if name.startswith(prefix)), reverse=True)
-        return found[:limit] if limit else found
-
-    def unmint(self, names: Sequence[str]) -> None:
-        for name in names:
-            self.values.pop(name, None)
 
     def add_impressions(self, weights: Mapping[str, float], *, at: datetime) -> None:
         pass
@@ -249,9 +257,6 @@ class MemoryStore:
 
     def pushes(self) -> list[Push]:
         return self.pushed
-
-    def processes(self) -> list[Process]:
-        return []
 
     def subscribable(self) -> list[Source]:
         return []
