@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import urlsplit, urlunsplit
@@ -41,12 +41,16 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]{3,2000}", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-#: characters that are not seen; programs take them out of what they show
-_UNSEEN = "[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*"
-#: with what a tag, a comment or a declaration begins (HTML, 13.2.5.6 "tag open state"), closed or not
-_TAG_OPEN = re.compile(f"<(?={_UNSEEN}[a-zA-Z/!?])")
+#: characters that are not seen (Default_Ignorable_Code_Point, Cc, Cf); programs take them out of what they show
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+#: with what a tag, a comment or a declaration begins (HTML, 13.2.5.6 "tag open state"), closed or not; programs may
+#: leave out what is not ASCII, or read a letter there (NFKC)
+_TAG_OPEN = re.compile("<+(?=[a-zA-Z/!?\x7f-\U0010ffff])")
 #: a whole one, which is shown in a pair of guillemets
-_TAG = re.compile(f"<({_UNSEEN}[a-zA-Z/!?][^<>]*)>")
+_TAG = re.compile("<([a-zA-Z/!?\x7f-\U0010ffff][^<>]*)>")
 _REFERENCE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 #: titles and links stand below several entries, in several lists
 _REMEMBERED = 2048
@@ -84,7 +88,7 @@ def inert(text: str) -> str:
     like a character reference is the character, and every ``<`` with which a tag could begin is a single guillemet.
     """
     text = legal(_decoded(text))
-    return _TAG_OPEN.sub("‹", _TAG.sub(r"‹\1›", text))
+    return _TAG_OPEN.sub(lambda match: "‹" * len(match[0]), _TAG.sub(r"‹\1›", text))
 
 
 def _decoded(text: str) -> str:
@@ -92,12 +96,17 @@ def _decoded(text: str) -> str:
 
     Those without a semicolon are left alone ("&copy", in addresses), unless a tag would come out of them.
     """
-    while (once := _REFERENCE.sub(lambda match: unescape(match[0]), text)) != text:
+    text = _settled(text, lambda once: _REFERENCE.sub(lambda match: unescape(match[0]), once))
+    tags = len(_TAG_OPEN.findall(text))
+    deep = (_settled(seen, unescape) for seen in (text, _UNSEEN.sub("", text)))
+    return next((read for read in deep if len(_TAG_OPEN.findall(read)) > tags), text)
+
+
+def _settled(text: str, step: Callable[[str], str]) -> str:
+    """`text` after as many steps as change it."""
+    while (once := step(text)) != text:
         text = once
-    deep = text
-    while (once := unescape(deep)) != deep:
-        deep = once
-    return deep if len(_TAG_OPEN.findall(deep)) > len(_TAG_OPEN.findall(text)) else text
+    return text
 
 
 def address(url: str) -> str:

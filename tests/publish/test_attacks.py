@@ -102,10 +102,16 @@ WRITTEN: Final[dict[str, Callable[[str], str]]] = {
     "soft hyphen": lambda text: text.replace("<", "<\xad"),
     "no width": lambda text: text.replace("<", "\u200d<\u200b\ufeff"),
     "marks of direction": lambda text: text.replace("<", "<\u202e\u2066"),
+    "letters that are not seen": lambda text: text.replace("<", "<\u034f\u3164\ufff9\x9f\U000e0041"),
+    "within the reference": lambda text: text.replace("<", "&l\u2060t\xad;"),
+    "numbers within": lambda text: text.replace("<", "&#\u200b6\u034f0;"),
     "after words": lambda text: f"5 < 6 && 7 > 3 {text} <3",
 }
-#: what programs take out of a text before they show it: it stands for nothing, or reorders
-UNSEEN: Final = re.compile("[\x00-\x1f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+#: what programs take out of a text before they show it: it stands for nothing, or reorders, or has no letter
+UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 ATTACKS: Final = [
     pytest.param(make(live), id=f"{name} {n}") for n, live in enumerate(LIVE) for name, make in WRITTEN.items()
 ]
@@ -114,10 +120,11 @@ SOME: Final = [attack for n, attack in enumerate(ATTACKS) if n % 7 == 0]
 
 
 def as_shown(text: str) -> Iterator[str]:
-    """The text as readers take it: at once, decoded once or more often, and without what is not seen."""
+    """The text as readers take it: at once, decoded once or more often, without what is not seen, or in ASCII only."""
     for _ in range(6):
         yield text
         yield UNSEEN.sub("", text)
+        yield text.encode("ascii", "ignore").decode()
         text = unescape(text)
 
 

@@ -178,6 +178,13 @@ ATTACKS = [
     '"><img src=x onerror=alert(1)>',
     "' <x onclick=alert(1)>click",
     "&NewLine;<a&Tab;href=javascript:alert(1)>",
+    "&lt;&lt;img src=x onerror=alert(1)//",
+    "&lt;&sol;title&gt;<script>alert(1)</script>",
+    "&ampamp;lt;script>alert(1)//",
+    "&" * 40 + "lt;script>alert(1)</script>",
+    "&amp" * 40 + "lt;img src=x onerror=alert(1)>",
+    "&nvlt;script>alert(1)</script>",
+    "<%2fscript><3 <b",
 ]
 
 
@@ -211,6 +218,7 @@ def test_no_composition_of_tags_and_references_holds_a_tag(parts: list[str]) -> 
         ("Using <b>bold</b>", "Using ‹b›bold‹/b›"),
         ("Vec<u8> or List<String", "Vec‹u8› or List‹String"),
         ("Q&amp;A", "Q&A"),
+        ("<速報> x <- y, a<=b", "‹速報› x <- y, a<=b"),
         ("http://x.example/?a=1&copy=2&lt=3", "http://x.example/?a=1&copy=2&lt=3"),
     ],
 )

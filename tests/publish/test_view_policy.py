@@ -237,6 +237,30 @@ MORE_PROGRAMS: list[tuple[str, str, dict[str, str]]] = [
     (WINDOWS, CHROME_HTML, {"accept-language": "*"}),
 ]  # fmt: skip
 
+#: a third: nearly what a browser sends, and browsers that somebody else steers
+NEARLY: list[tuple[str, str, dict[str, str]]] = [
+    *((WINDOWS, accept, {**ENGLISH}) for accept in (
+        "", "text/*", "*/*", "text/htmlx", "application/xhtml+xml,*/*", "text/html ; q=0", "text/html;level=1;q=0.000", "TEXT/HTML;Q=0, */*",
+    )),
+    *((WINDOWS, CHROME_HTML, {"accept-language": language}) for language in (
+        "*;q=0.5", "en;q=0", "*, de;q=0.0", "null", "undefined", "none", "en US", ";q=1", "-",
+    )),
+    *((WINDOWS, CHROME_HTML, {**ENGLISH, **headers}) for headers in (
+        {"x-requested-with": "fetch"}, {"x-purpose": ": preview"}, {"sec-purpose": "prerender"}, {"sec-fetch-mode": "cors"},
+        {"sec-fetch-dest": "fencedframe", "sec-fetch-mode": "navigate"}, {"sec-fetch-dest": "serviceworker"},
+        {"signature-agent": '"https://agent.example"'}, {"signature-input": 'sig=("@authority");tag="web-bot-auth"'},
+        {"range": "bytes=0-"},
+    )),
+    (CHROME.format("X11; Linux x86_64", "Chrome/143.0.0.0") + " WebPageTest", CHROME_HTML, {**ENGLISH, **NAVIGATE}),
+    (CHROME.format("Windows NT 10.0; Win64; x64", "Chrome/143.0.0.0") + " BrowserUse/0.1", CHROME_HTML, {**ENGLISH, **NAVIGATE}),
+    ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko; Google Page Speed Insights) Chrome/130 Safari/537.36", CHROME_HTML, {**ENGLISH, **NAVIGATE}),
+    ("Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; Microsoft Outlook 16.0.17126; ms-office)", HTML, {**ENGLISH}),
+    ("Links (0.9; RSS fetcher)", "application/rss+xml", {**ENGLISH}),
+    ("w3m", "*/*", {}),
+    ("Linkspector/1.0", HTML, {**ENGLISH}),
+    ("chawanbot/1.0", HTML, {**ENGLISH}),
+]  # fmt: skip
+
 #: old, small and rare browsers, views within programs of phones, and text browsers
 MORE_PEOPLE: list[tuple[str, str, dict[str, str]]] = [
     ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", HTML, {"accept-language": "fa-IR,fa;q=0.8,en-US;q=0.5,en;q=0.3", **NAVIGATE}),
@@ -267,6 +291,15 @@ MORE_PEOPLE: list[tuple[str, str, dict[str, str]]] = [
     ("Links (2.28; Linux 6.1.0 x86_64; GNU C 12.2; text)", "*/*", {"accept-language": "en,*;q=0.1"}),
     ("ELinks/0.13.2 (textmode; Linux 6.1.0 x86_64; 80x24-2)", "*/*", {"accept-language": "en"}),
     ("Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0 LibreWolf/115", HTML, {"accept-language": "en-US,en;q=0.5"}),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [Pinterest/iOS]", HTML, {"accept-language": "pt-BR"}),
+    ("Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/131 Mobile Safari/537.36 [Pinterest/Android]", CHROME_HTML, {"accept-language": "en", "x-requested-with": "com.pinterest"}),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:68.0) Gecko/20100101 Goanna/6.7 PaleMoon/33.5.0", HTML, {"accept-language": "en_GB"}),
+    ("Mozilla/5.0 (Linux; U; en-US) AppleWebKit/528.5+ (KHTML, like Gecko, Safari/528.5+) Version/4.0 Kindle/3.0 (screen 600x800; rotate)", HTML, {"accept-language": "*;q=0.1, en"}),
+    ("Mozilla/5.0 (compatible; Konqueror/3.5; Linux) KHTML/3.5.10 (like Gecko)", "text/html, image/jpeg, image/png, text/*, image/*, */*", {"accept-language": "i-lux"}),
+    ("Emacs-w3m/1.4.632 w3m/0.5.3", "text/html, text/*;q=0.5", {"accept-language": "ja; q=1.0"}),
+    ("URL/Emacs Emacs/29.1 (X11; x86_64-pc-linux-gnu)", "text/html, text/plain, */*;q=0.01", {"accept-language": "en"}),
+    ("edbrowse/3.8.0", "text/*, audio/*, image/*, application/*, message/*", {"accept-language": "en"}),
+    ("chawan", "text/html, text/*;q=0.5, */*;q=0.4", {"accept-language": "en"}),
     ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21F79 [FBAN/FBIOS;FBAV/470.0;FBDV/iPhone15,2]", HTML, {"accept-language": "en-US"}),
 ]  # fmt: skip
 
@@ -278,7 +311,7 @@ def asked(agent: str, accept: str, headers: dict[str, str], method: str = "GET")
     )
 
 
-@pytest.mark.parametrize(("agent", "accept", "headers"), PROGRAMS + MORE_PROGRAMS)
+@pytest.mark.parametrize(("agent", "accept", "headers"), PROGRAMS + MORE_PROGRAMS + NEARLY)
 def test_a_program_is_not_counted(agent: str, accept: str, headers: dict[str, str]) -> None:
     assert refusal(asked(agent, accept, headers)) is not None
 

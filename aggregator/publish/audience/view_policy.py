@@ -9,7 +9,7 @@ themselves is looked up in a kept list (crawler-user-agents) and in one of ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
@@ -43,10 +43,12 @@ class ItemRequest:
 
 
 #: browsers of people that do not call themselves Mozilla; the text browsers accept anything
-_TEXT_BROWSER = re.compile(r"(?:w3m|lynx|links|elinks|edbrowse|retawq|netrik|felinks)[/ (]", re.IGNORECASE)
+_TEXT_BROWSER = re.compile(
+    r"(?:(?:emacs-)?w3m|lynx|links|elinks|edbrowse|retawq|netrik|felinks|chawan)[/ (]|chawan$", re.IGNORECASE
+)
 #: the others name the engine that shows the page, or one that it is like
 _BROWSER = re.compile(
-    r"Opera/\d|Dillo/\d|NetSurf/\d|"
+    r"Opera/\d|Dillo/\d|NetSurf/\d|IBrowse/\d|iCab/\d|URL/Emacs\s|"
     r"Mozilla/\d.*(?:Gecko/\d|AppleWebKit/|Safari/|Chrome/|Firefox/|Trident/|MSIE\s\d|KHTML/|Servo/|Ladybird/|NetSurf/)",
     re.IGNORECASE,
 )
@@ -58,9 +60,9 @@ _PROGRAMS = re.compile(
     r"""
       (?<!cu)bot\b | bot[/_;-] | robot | crawl | spider | slurp | scrap(?:er|y) | archiver | mediapartners | indexer
     | facebookexternalhit | facebookcatalog | whatsapp/ | skypeuripreview | embedly | iframely | unfurl | preview
-    | snippet | pinterest/ | flipboardproxy | vkshare | quora\slink | outbrain | google-read-aloud
+    | snippet | flipboardproxy | vkshare | quora\slink | outbrain | google-read-aloud
     | monitor | uptime | pingdom | statuscake | site24x7 | check_http | nagios | zabbix | blackbox | health-?check
-    | lighthouse | pagespeed | gtmetrix | validator | linkcheck | dead-?link
+    | lighthouse | page\s?speed | webpagetest | gtmetrix | validator | linkcheck | dead-?link
     | headless | phantomjs | puppeteer | playwright | selenium | cypress | jsdom | htmlunit | splash | webdriver
     | \bcurl | \bwget | httpie | python | aiohttp | httpx | urllib | go-http-client | java/ | okhttp | http_?client
     | libwww(?!-fm) | \blwp | mechanize | node-fetch | undici | axios | \bgot\b | superagent | guzzle | \bphp\b | ruby
@@ -69,7 +71,7 @@ _PROGRAMS = re.compile(
     | miniflux | newsboat | liferea | akregator | theoldreader | netnewswire | reeder | sfeed | aggregator | magpie
     | simplepie | superfeedr | gptbot | claude | anthropic | perplexity | bytespider | diffbot | semrush | ahrefs
     | petal | yandex(?:images|metrika|direct|media|favicons) | fetcher | prefetch | proxy | nmap | nikto | nuclei
-    | masscan | scanner | censys
+    | masscan | scanner | censys | ms-?office | microsoft\s(?:office|outlook) | browser-?use
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -77,10 +79,11 @@ _PROGRAMS = re.compile(
 #: request headers that say "nobody is looking yet"
 _PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})
 _AHEAD = re.compile("prefetch|prerender|preview|instant")
-#: HTML, unless it is said that it is not taken (RFC 9110, 12.4.2)
-_HTML = re.compile(r"text/html(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
-#: of a person; "*" is what libraries send
-_LANGUAGE = re.compile("[a-z]")
+#: of a language (RFC 5646, 2.1), as browsers write it; "*" is what libraries send, "null" what scripts do
+_LANGUAGE = re.compile("(?:[a-z]{2,3}|[ix])(?:[-_][a-z0-9]{1,8})*")
+#: "not acceptable" (RFC 9110, 12.4.2)
+_REFUSED = re.compile(r"q\s*=\s*0(?:\.0*)?")
+_ANY_TEXT = frozenset({"text/html", "text/*", "*/*"})
 
 
 def refusal(request: ItemRequest) -> str | None:
@@ -119,23 +122,37 @@ def _is_browser(user_agent: str) -> bool:
 def _refusal(request: ItemRequest) -> str | None:
     if request.method != "GET":
         return "method"
-    if not is_browser(request.user_agent) or not _LANGUAGE.search(request.header("accept-language")):
+    if not is_browser(request.user_agent) or not any(map(_LANGUAGE.fullmatch, _wanted(request, "accept-language"))):
         return "program"
-    # RFC 9110: 10.1.2, a person does not say who runs the program; 14.2, a page is not opened in pieces
-    if request.header("from") or request.header("range"):
+    if _is_signed(request):
         return "program"
     if not _PURPOSES.isdisjoint(request.headers) and any(_AHEAD.search(request.header(name)) for name in _PURPOSES):
         return "prefetch"
     if not _is_navigation(request):
         return "sub-resource"
-    accept = request.header("accept")
-    is_html = _HTML.search(accept) or (accept == "*/*" and _TEXT_BROWSER.match(request.user_agent))
-    return None if is_html else "sub-resource"
+    pages = _ANY_TEXT if _TEXT_BROWSER.match(request.user_agent) else {"text/html"}
+    return "sub-resource" if pages.isdisjoint(_wanted(request, "accept")) else None
+
+
+def _wanted(request: ItemRequest, name: str) -> Iterator[str]:
+    """What is acceptable of a header that lists preferences (RFC 9110, 12.5), without its weights."""
+    for listed in request.header(name).split(","):
+        value, *parameters = (part.strip() for part in listed.split(";"))
+        if not any(map(_REFUSED.fullmatch, parameters)):
+            yield value
+
+
+def _is_signed(request: ItemRequest) -> bool:
+    """Whether it has what only programs say: who runs them (RFC 9110, 10.1.2; HTTP Message Signatures), or a range."""
+    if "web-bot-auth" in request.header("signature-input"):
+        return True
+    return any(map(request.header, ("from", "signature-agent", "range")))
 
 
 def _is_navigation(request: ItemRequest) -> bool:
     """Whether the browser shows the answer as a page of its own, as far as Fetch Metadata tells (https only)."""
-    if request.header("x-requested-with") == "xmlhttprequest":
+    asked_by = request.header("x-requested-with")
+    if asked_by and "." not in asked_by:  # a script; views within programs of phones name their package
         return False
     return request.header("sec-fetch-dest") in {"", "document"} and request.header("sec-fetch-mode") in {"", "navigate"}
 
