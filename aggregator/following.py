@@ -47,7 +47,7 @@ def followed(settings: Settings) -> tuple[Subscription, ...]:
 
 def sections(settings: Settings) -> tuple[str, ...]:
     """The sections of the configuration, then those that only lists name."""
-    listed = [one.section for one in followed(settings)] if settings.subscriptions else []
+    listed = [name for one in followed(settings) for name in one.sections] if settings.subscriptions else []
     return tuple(dict.fromkeys((*settings.sections, *listed)))
 
 

@@ -178,7 +178,7 @@ class MemoryStore:
 
     def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
         self._check()
-        found = [item for item in self.shown.values() if scope.section in (None, item.section)]
+        found = [item for item in self.shown.values() if scope.section is None or scope.section in item.sections]
         found = [item for item in found if scope.source_slug in (None, item.source.slug)]
         found = [item for item in found if scope.language in (None, (item.language or "").partition("-")[0])]
         found = [item for item in found if scope.published_since is None or item.published >= scope.published_since]

@@ -150,7 +150,8 @@ def _entries(store: Store, settings: Settings, *, since: datetime) -> Iterator[_
             url=text.canonical_url or "",
             source=text.source_name,
             feed=feed,
-            section=source.section if source else "",
+            section=source.all_sections[0] if source else "",
+            more_sections=source.all_sections[1:] if source else (),
             language=text.language or "",
         )
         yield _Entry(item_id=text.item_id, subject=subject, is_signal=source is not None and source.role == "signal")

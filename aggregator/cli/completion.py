@@ -51,7 +51,7 @@ def complete_source(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     from aggregator.model.redact import public_url
 
     settings = _settings(ctx)
-    shown = ((one.url, one.name or one.section) for one in settings.sources) if settings else ()
+    shown = ((one.url, one.name or one.all_sections[0]) for one in settings.sources) if settings else ()
     return [
         CompletionItem(url, help=text) for url, text in shown if url.startswith(incomplete) and url == public_url(url)
     ]

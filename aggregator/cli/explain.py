@@ -161,7 +161,7 @@ def _say(lines: Iterable[str]) -> None:
 def _head(found: Provenance, site: Site) -> Iterator[str]:
     item = found.item
     yield item.title
-    yield f"{item.id} · {item.section} · {item.url or 'no link'}"
+    yield f"{item.id} · {', '.join(item.sections)} · {item.url or 'no link'}"
     yield f"published {local(item.published, site.timezone)}, first seen {local(item.first_seen, site.timezone)}"
     opened, liked = counted(item.views, "view", "views"), counted(item.likes, "like", "likes")
     yield f"{opened}, {liked}, {counted(item.sources, 'source', 'sources')}, story {item.story}"

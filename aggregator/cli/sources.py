@@ -264,7 +264,7 @@ def sort_outlines(
     from aggregator.config import NewSource, comparable, http_url
 
     seen = {comparable(source.url) for source in followed}
-    sections = [source.section for source in followed]
+    sections = [name for source in followed for name in source.all_sections]
     new, refused = [], []
     for outline in outlines:
         try:

@@ -85,7 +85,7 @@ def _with(text: str, sources: list[NewSource], path: Path) -> str:
         lines[-1] += "\n"
     line_end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     places: dict[int, list[str]] = {}
-    sections = {source.section for source in settings.sources}
+    sections = {source.all_sections[0] for source in settings.sources}
     for source in sorted(sources, key=lambda one: ((one.section or "News") not in sections, one.section or "")):
         anchor = _anchor(settings, source)
         at = _block(lines, where, anchor)[1] if anchor is not None else len(lines)
@@ -113,7 +113,7 @@ def written_source(source: NewSource) -> str:
 
 def _anchor(settings: Settings, new: NewSource) -> int | None:
     """The index of the source after which the new one is written: the last of its section, else the last."""
-    same = [at for at, source in enumerate(settings.sources) if source.section == (new.section or "News")]
+    same = [at for at, source in enumerate(settings.sources) if source.all_sections[0] == (new.section or "News")]
     return same[-1] if same else (len(settings.sources) - 1 if settings.sources else None)
 
 

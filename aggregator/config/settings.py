@@ -65,7 +65,7 @@ class Settings(Configuration):
     @property
     def sections(self) -> tuple[str, ...]:
         """The sections in the order of the sources, then those that only rules name."""
-        shown = [source.section for source in self.sources if source.role == "source"]
+        shown = [name for source in self.sources if source.role == "source" for name in source.all_sections]
         ruled = [rule.action.section for rule in self.rules_compiled() if rule.action.section]
         return tuple(dict.fromkeys(shown + ruled))
 
@@ -229,7 +229,11 @@ def diff(old: Settings, new: Settings) -> list[str]:
 def diff_sources(old: Iterable[Subscription], new: Iterable[Subscription]) -> list[str]:
     """The sources that would be added, changed and removed, a phrase each."""
     before, after = ({one.url: one for one in subscriptions} for subscriptions in (old, new))
-    added = [f"would add source {public_url(url)} ({one.section})" for url, one in after.items() if url not in before]
+    added = [
+        f"would add source {public_url(url)} ({', '.join(one.sections)})"
+        for url, one in after.items()
+        if url not in before
+    ]
     changed = [text for url, one in after.items() if url in before for text in _source_changes(before[url], one)]
     removed = [f"would stop following {public_url(url)} (its items stay)" for url in before if url not in after]
     return added + changed + removed

@@ -257,6 +257,8 @@ class SourceTable(Table):
     #: a file that holds the address, which has then been read into `url`
     url_file: str | None = None
     section: types.Line = "News"
+    #: in place of `section`, where there are several: the first is that of the breadcrumb
+    sections: Annotated[tuple[types.Line, ...], *types.Choices] = ()
     name: types.Line | None = None
     interval: types.Duration | None = None
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
@@ -278,11 +280,24 @@ class SourceTable(Table):
             raise ValueError("must be between 1s and 365d")
         return interval
 
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        if self.sections and "section" in self.model_fields_set:
+            raise ValueError("give section or sections, not both")
+        return self
+
+    @property
+    def all_sections(self) -> tuple[str, ...]:
+        """The sections in which its items stand, the first one first."""
+        return self.sections or (self.section,)
+
     def subscription(self) -> Subscription:
         """The Subscription of this table."""
         fields = {field.name for field in dataclasses.fields(Subscription)}
         named = {key: value for key, value in self if key in fields}
-        return Subscription(**{**named, "full_text": bool(self.full_text)})
+        first, *more = self.all_sections
+        sections = {"section": first, "more_sections": tuple(more)}
+        return Subscription(**{**named, **sections, "full_text": bool(self.full_text)})
 
     @property
     def own_headers(self) -> Mapping[str, str]:

@@ -166,7 +166,7 @@ def _unknown_names(raw: Mapping[str, Any]) -> Iterator[Finding]:
     if raw.get("subscriptions") or not raw.get("sources"):
         return
     known: dict[str, list[str]] = {"section": [name for _, name in _sections(raw)] or ["News"]}
-    if any("section" not in row for _, row in _rows(raw, "sources")):
+    if any(not row.keys() & {"section", "sections"} for _, row in _rows(raw, "sources")):
         known["section"].append("News")
     known["feed"] = [url for _, url in _texts(raw, "sources", "url")]
     names = [name for _, name in _texts(raw, "sources", "name")]
@@ -215,6 +215,11 @@ def _sections(raw: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """The sections that sources name, then those that rules name."""
     for index, name in _texts(raw, "sources", "section"):
         yield ("sources", index, "section"), name.strip()
+    for index, row in _rows(raw, "sources"):
+        names = row.get("sections")
+        for place, name in enumerate(names if isinstance(names, list) else []):
+            if isinstance(name, str):
+                yield ("sources", index, "sections", place), name.strip()
     for index, action in _texts(raw, "rules", "action"):
         kind, _, name = action.partition(":")
         if kind.strip().lower() == "section" and name.strip():

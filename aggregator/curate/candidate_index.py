@@ -382,6 +382,7 @@ class CandidateSet:
         stands = self._member_of[item.item_id] = (
             SITE,
             section_of(item.section),
+            *map(section_of, item.more_sections),
             language_of(item.language),
             *self._feeds(item),
         )

@@ -226,7 +226,7 @@ class ConfigMark:
 
 def _fingerprint(settings: Settings) -> str:
     rules = "\n".join(f"{rule.match}\0{rule.action}" for rule in settings.rules)
-    sections = "\n".join(f"{source.url}\0{source.section}\0{source.name}" for source in settings.sources)
+    sections = "\n".join(f"{source.url}\0{source.all_sections}\0{source.name}" for source in settings.sources)
     # rules may look at the name and the section of a source
     return hashlib.sha256(f"1\n{rules}\n{sections if rules else ''}".encode()).hexdigest()
 

@@ -22,6 +22,8 @@ class Subscription:
 
     url: str
     section: str = "News"
+    #: further sections in which its items stand
+    more_sections: tuple[str, ...] = ()
     #: None: the feed's own title is used
     name: str | None = None
     #: a fixed interval instead of the adaptive one
@@ -34,6 +36,11 @@ class Subscription:
     role: Role = "source"
     #: its items stand in the Latest of the site, not only in that of its section
     in_latest: bool = True
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """All sections in which its items stand, the first one first."""
+        return (self.section, *self.more_sections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

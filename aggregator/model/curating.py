@@ -175,6 +175,8 @@ class Candidate:
     has_lead: bool = False
     #: how often it was shown to readers, each time weighted by its place
     impressions: float = 0.0
+    #: further sections in whose lists it may stand
+    more_sections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ class Item:
     #: the original; None where no entry has a safe link
     url: str | None
     source: SourceRef
+    #: the first of its sections
     section: str
     author: str | None
     published: datetime
@@ -75,6 +76,13 @@ class Item:
     #: its source is configured to show the whole content
     full_text: bool = False
     pinned_until: datetime | None = None
+    #: further sections in which it stands
+    more_sections: tuple[str, ...] = ()
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """All sections in which it stands, the first one first."""
+        return (self.section, *self.more_sections)
 
     @property
     def sources(self) -> int:

@@ -276,7 +276,7 @@ def _enclosure(enclosure: Enclosure) -> Enclosure | None:
 
 
 def _categories(item: Item) -> tuple[str, ...]:
-    named = (heading(name, otherwise="") for name in (item.section, *item.categories))
+    named = (heading(name, otherwise="") for name in (*item.sections, *item.categories))
     return tuple(dict.fromkeys(name for name in named if name))
 
 

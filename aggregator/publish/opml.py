@@ -247,11 +247,12 @@ def render_sources(
     root, body = _document(title)
     folders: dict[str, ET.Element] = {}
     for source in sources:
-        if source.section not in folders:
-            folders[source.section] = _outline(body, source.section)
         address = public_url(source.url)
         name = source.name or (names or {}).get(source.url) or address
-        _outline(folders[source.section], name, xml_url=address)
+        for section in source.sections:
+            if section not in folders:
+                folders[section] = _outline(body, section)
+            _outline(folders[section], name, xml_url=address)
     return _bytes(root)
 
 

@@ -103,7 +103,7 @@ class SitePages:
             recommended=self.lists.with_coverage(self.lists.recommended(section=name)),
             covered=self._covered(section=name),
             activity=self.lists.activity(since=self.now - DAY, now=self.now),
-            sources=[health.ref for health in sources if health.subscription.section == name],
+            sources=[health.ref for health in sources if name in health.subscription.sections],
         )
 
     def ranking(self, window: str | None = None, *, section: str | None = None) -> Page:

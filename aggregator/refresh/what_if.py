@@ -70,7 +70,9 @@ def _judged(item: Candidate, verdict: Verdict | None) -> Candidate | None:
     if verdict.dropped is not None:
         return None
     pinned_until = item.first_seen + verdict.pin if verdict.pin is not None else None
-    return replace(item, boost=verdict.boost, pinned_until=pinned_until, section=verdict.section or item.section)
+    section = verdict.section or item.section
+    more = item.more_sections if section == item.section else ()
+    return replace(item, boost=verdict.boost, pinned_until=pinned_until, section=section, more_sections=more)
 
 
 def _all_lists(builder: ListBuilder) -> Iterator[ItemList]:
@@ -132,15 +134,12 @@ def placements_by_score(builder: ListBuilder, item_id: str) -> Iterator[Placemen
 
 
 def _scopes(builder: ListBuilder, item_id: str) -> Iterator[tuple[ListKey, TimeIndex]]:
-    """The site, and the item's own section."""
+    """The site, and the item's own sections."""
     candidate_set = builder.snapshot.candidate_set
     yield ListKey(order="recommended"), candidate_set.index(SITE)
     item = candidate_set.running_totals.items.get(item_id)
-    if item is not None:
-        yield (
-            ListKey(order="recommended", scope="section", name=item.section),
-            candidate_set.index(section_of(item.section)),
-        )
+    for section in (item.section, *item.more_sections) if item is not None else ():
+        yield ListKey(order="recommended", scope="section", name=section), candidate_set.index(section_of(section))
 
 
 def _standing(key: ListKey, item_id: str, places: Sequence[Listed]) -> Placement:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from daemon_process import config_text
@@ -368,3 +369,36 @@ def test_a_source_out_of_the_latest_stands_in_its_section(tmp_path: Path, capsys
     for limit in ((), ("--limit", "0")):
         assert listed("latest", *limit) == {"Quiet speaks"}
         assert listed("latest", "--section", "Wire", *limit) == {"Quiet speaks", "Busy speaks"}
+
+
+def test_a_source_stands_in_several_sections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, site = tmp_path / "config.toml", tmp_path / "www"
+    with Origin() as origin:
+        urls = [origin.on(f"/{name}", Answer(body=rss(f"{name} speaks", feed=name))) for name in ("Quiet", "Wide")]
+        text = config_text(*urls)
+        at = text.rindex('section = "World"')
+        config.write_text(text[:at] + 'sections = ["World", "Europe"]' + text[at + len('section = "World"') :])
+        assert run_command(["--config", str(config), "poll"]) == 0
+    capsys.readouterr()
+
+    def listed(order: str, section: str) -> set[str]:
+        assert run_command(["--config", str(config), "list", order, "--section", section, "--json"]) == 0
+        return {json.loads(line)["title"] for line in capsys.readouterr().out.splitlines()}
+
+    for section, expected in (("World", {"Quiet speaks", "Wide speaks"}), ("Europe", {"Wide speaks"})):
+        assert listed("latest", section) == expected
+        assert listed("ranking", section) | listed("recommended", section) == expected
+    assert run_command(["--config", str(config), "export"]) == 0
+    outlines = ET.fromstring(capsys.readouterr().out).findall("body/outline")
+    assert {one.get("text"): [feed.get("xmlUrl") for feed in one] for one in outlines} == {
+        "World": urls,
+        "Europe": urls[1:],
+    }
+    assert run_command(["--config", str(config), "publish", str(site)]) == 0
+    for format_ in ("atom", "rss"):
+        titles = ET.fromstring((site / f"section/europe/latest.{format_}").read_bytes()).iterfind(".//{*}title")
+        assert {"Quiet speaks", "Wide speaks"} & {title.text for title in titles} == {"Wide speaks"}
+    (entry,) = json.loads((site / "section/europe/latest.json").read_text())["items"]
+    assert (entry["title"], entry["tags"][:2]) == ("Wide speaks", ["World", "Europe"])
+    assert "Wide speaks" in (site / "section/europe/index.html").read_text()
+    assert "Wide speaks" in (site / "section/world/index.html").read_text()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_every_key_is_in_the_shipped_file() -> None:
     text = SHIPPED.read_text("utf-8")
     for name in set(Settings.model_fields) - {"path", "warnings"}:
         assert f"[{name}]" in text
-    for key in ("name", "interval", "weight", "enabled", "full_text", "role", "in_latest", "history"):
+    for key in ("sections", "name", "interval", "weight", "enabled", "full_text", "role", "in_latest", "history"):
         assert f"\n#   {key} " in text
 
 
@@ -269,6 +270,33 @@ def test_sections_that_would_share_an_address() -> None:
         found
         == '6: section "big-news" would have the same address as "Big News" (line 3); write both alike, or rename one'
     )
+
+
+SEVERAL = '[[sources]]\nurl = "https://a.example/feed"\n'
+
+
+def test_a_source_in_several_sections() -> None:
+    settings = config.parse(
+        f'{SEVERAL}sections = ["World", "Europe"]\n[[rules]]\nmatch = \'section = "Europe"\'\naction = "keep"'
+    )
+    assert settings.sections == ("World", "Europe")
+    (source,) = settings.followed()
+    assert (source.section, source.more_sections) == ("World", ("Europe",))
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ('section = "World"\nsections = ["Europe"]', "section or sections, not both"),
+        ('sections = ["World", "Europe", "World"]', "stands in the list twice"),
+        ('sections = ["World", ""]', "sources[0].sections[1]: must not be empty"),
+        ('sections = "World"', "must be a list"),
+        ('sections = ["World", "WORLD"]', "would have the same address"),
+    ],
+)
+def test_sections_that_cannot_be(keys: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        config.parse(SEVERAL + keys)
 
 
 @pytest.mark.parametrize(("one", "other"), [("कला", "कली"), ("ఆటలు", "ఆటల"), ("🎮", "🎵"), ("Мир", "Мир!?й")])

@@ -50,7 +50,11 @@ class Scene:
         self.configure(1.0)
 
     def configure(self, weight: float) -> None:
-        subscriptions = [Subscription(url=url, section=section, weight=weight) for url, section in SOURCES.items()]
+        more = ("Science",) if weight == 2.0 else ()
+        subscriptions = [
+            Subscription(url=url, section=section, weight=weight, more_sections=more if section == "World" else ())
+            for url, section in SOURCES.items()
+        ]
         self.store.sync_sources(subscriptions, now=self.now)
 
     def play(self) -> None:

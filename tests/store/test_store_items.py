@@ -210,6 +210,41 @@ class TestSameAddress:
         assert sorted(titles(store, in_latest=True)) == ["Ferry adrift", "wire", "world"]
         assert store.generation() > generation
 
+    def test_a_source_stands_in_several_sections(self, store: Store) -> None:
+        def configure(*more: str) -> None:
+            both = Subscription(url=A, section="World", more_sections=more)
+            store.sync_sources([both, Subscription(url=B, section="Europe")], now=NOW)
+
+        configure("Europe", "Trade")
+        poll(store, A, *(make_entry(str(n), title=f"ferry {n}", published=NOW - HOUR * n) for n in range(4)))
+        poll(store, A, make_entry("9", title="ferry aside", verdict=Verdict(section="Sport")), at=NOW + HOUR)
+        poll(store, B, make_entry("8", title="ferry to Harwich", published=NOW - HOUR * 2.5))
+        europe = ["ferry 0", "ferry 1", "ferry 2", "ferry to Harwich", "ferry 3"]
+        assert (
+            titles(store, section="World")
+            == titles(store, section="Trade")
+            == [one for one in europe if "to" not in one]
+        )
+        assert titles(store, section="Europe") == europe
+        assert titles(store, section="Sport") == ["ferry aside"], "a rule goes before"
+        first, second = store.latest(Scope(section="Europe"), limit=2)
+        assert first.sections == ("World", "Europe", "Trade")
+        onwards = store.latest(Scope(section="Europe"), limit=9, before=(second.published, second.id))
+        assert [item.title for item in onwards] == europe[2:]
+        found = store.search("ferry", limit=9, scope=Scope(section="Europe"))
+        assert [item.title for item in found] == europe
+        assert store.search_counts("ferry").by_section == {"World": 4, "Europe": 5, "Trade": 4, "Sport": 1}
+        assert store.activity(since=NOW - HOUR * 9).stories_by_section == {
+            "World": 4,
+            "Europe": 5,
+            "Trade": 4,
+            "Sport": 1,
+        }
+        generation = store.generation()
+        configure()
+        assert (titles(store, section="Europe"), titles(store, section="Trade")) == (["ferry to Harwich"], [])
+        assert store.generation() > generation
+
     def test_a_signal_source_is_not_shown(self, store: Store) -> None:
         store.sync_sources([Subscription(url=A, role="signal"), Subscription(url=B)], now=NOW)
         poll(store, A, make_entry("1", link=LINK, title="signal"))

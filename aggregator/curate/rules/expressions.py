@@ -40,12 +40,14 @@ class Subject:
     #: the address of the source's feed
     feed: str = ""
     section: str = ""
+    #: further sections
+    more_sections: tuple[str, ...] = ()
     #: BCP 47
     language: str = ""
 
 
 def subject_of_entry(source: Source, entry: ParsedEntry) -> Subject:
-    """An entry as it arrives from `source`, with the section of its source."""
+    """An entry as it arrives from `source`, with the sections of its source."""
     return Subject(
         title=entry.title,
         text=entry.text,
@@ -55,6 +57,7 @@ def subject_of_entry(source: Source, entry: ParsedEntry) -> Subject:
         source=source.name,
         feed=source.subscription.url,
         section=source.subscription.section,
+        more_sections=source.subscription.more_sections,
         language=entry.language or "",
     )
 
@@ -70,6 +73,7 @@ def subject_of_item(item: Item) -> Subject:
         source=item.source.name,
         feed=item.source.url,
         section=item.section,
+        more_sections=item.more_sections,
         language=item.language or "",
     )
 
@@ -92,7 +96,7 @@ FIELDS: dict[str, Callable[[Subject], tuple[str, ...]]] = {
     "url": lambda subject: (subject.url,),
     "source": lambda subject: (subject.source,),
     "feed": lambda subject: (subject.feed,),
-    "section": lambda subject: (subject.section,),
+    "section": lambda subject: (subject.section, *subject.more_sections),
     "language": lambda subject: (subject.language,),
 }
 

@@ -267,7 +267,8 @@ class Pages:
         groups: dict[str, list[tuple[SourceRef, int]]] = {name: [] for name in self.site.sections}
         for health in sorted(sources, key=lambda one: label(one.ref).name.casefold()):
             row = (health.ref, activity.items_by_source.get(health.ref.id, 0))
-            groups.setdefault(health.subscription.section, []).append(row)
+            for section in health.subscription.sections:
+                groups.setdefault(section, []).append(row)
         filled = [(name, rows) for name, rows in groups.items() if rows]
         return self._render("sources.html", frame, groups=filled, count=len(sources))
 

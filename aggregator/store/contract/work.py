@@ -83,7 +83,7 @@ class WorkStore(Protocol):
         """
 
     def complete(self, lease: Lease, result: PollResult) -> PollChanges:
-        """Commits everything one poll changes: entries, validators, rhythm, error state, next poll.
+        """Commits everything one poll changes: entries, validators, posting rate, error state, next poll.
 
         The last source of a lease frees the host, which is next due when its first source is, never before
         `lease` asks for its gap. Raises StaleLease when the host has been claimed by somebody else since.

@@ -19,6 +19,7 @@ CREATE TABLE sources (
     host text COLLATE "C" NOT NULL,
     configured boolean NOT NULL DEFAULT TRUE,
     section text COLLATE "C" NOT NULL,
+    more_sections text COLLATE "C" NOT NULL,
     name text COLLATE "C",
     interval_ms bigint,
     weight double precision NOT NULL,
@@ -33,8 +34,8 @@ CREATE TABLE sources (
     etag text COLLATE "C",
     last_modified text COLLATE "C",
     body_hash bytea,
-    rhythm text COLLATE "C",
-    revalidation text COLLATE "C",
+    posting_rate text COLLATE "C",
+    conditional text COLLATE "C",
     due_at bigint NOT NULL,
     lease_token bigint,
     last_poll bigint,
@@ -98,6 +99,7 @@ CREATE TABLE items (
     lead_id bigint,
     source_id bigint,
     section text COLLATE "C",
+    more_sections text COLLATE "C" NOT NULL DEFAULT '[]',
     published bigint NOT NULL,
     first_seen bigint NOT NULL,
     updated bigint NOT NULL,
@@ -121,6 +123,7 @@ CREATE TABLE items (
 CREATE UNIQUE INDEX items_public_id ON items(public_id);
 CREATE INDEX items_latest ON items(published, public_id) WHERE shown;
 CREATE INDEX items_section ON items(section, published, public_id) WHERE shown;
+CREATE INDEX items_more_sections ON items(published, public_id) WHERE shown AND more_sections <> '[]';
 CREATE INDEX items_language ON items(language, published, public_id) WHERE shown;
 CREATE INDEX items_seen ON items(first_seen) WHERE shown;
 CREATE INDEX items_unshown ON items(published) WHERE live AND NOT shown;
@@ -406,17 +409,17 @@ END $$;
 CREATE TRIGGER changes_item_new AFTER INSERT ON items FOR EACH ROW WHEN (new.shown) EXECUTE FUNCTION note_item();
 CREATE FUNCTION note_item_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO changes(item_id, edited) VALUES (
-        new.id, (old.lead_id, old.source_id, old.section, old.language)
-            IS DISTINCT FROM (new.lead_id, new.source_id, new.section, new.language));
+        new.id, (old.lead_id, old.source_id, old.section, old.more_sections, old.language)
+            IS DISTINCT FROM (new.lead_id, new.source_id, new.section, new.more_sections, new.language));
     RETURN NULL;
 END $$;
-CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, published, first_seen, shown, sources,
-    citations, boost, pinned_until, story_id, views, likes, impressions, language ON items FOR EACH ROW
+CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, more_sections, published, first_seen, shown,
+    sources, citations, boost, pinned_until, story_id, views, likes, impressions, language ON items FOR EACH ROW
     WHEN ((old.shown OR new.shown)
-        AND (old.lead_id, old.source_id, old.section, old.published, old.first_seen, old.shown, old.sources,
-            old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
-        IS DISTINCT FROM (new.lead_id, new.source_id, new.section, new.published, new.first_seen, new.shown,
-            new.sources, new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes,
+        AND (old.lead_id, old.source_id, old.section, old.more_sections, old.published, old.first_seen, old.shown,
+            old.sources, old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
+        IS DISTINCT FROM (new.lead_id, new.source_id, new.section, new.more_sections, new.published, new.first_seen,
+            new.shown, new.sources, new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes,
             new.impressions, new.language))
     EXECUTE FUNCTION note_item_update();
 CREATE FUNCTION note_entry_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

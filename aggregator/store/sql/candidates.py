@@ -24,8 +24,8 @@ _LEAD_CHARS = 40
 
 #: what is known of each of them today; to be followed by WHERE
 SELECTED = f"""
-SELECT i.id, i.public_id, i.story_id, i.source_id, i.section, i.published, i.first_seen, i.sources, i.views, i.likes,
-    i.impressions, i.boost, i.pinned_until, e.title, {LANGUAGE} AS language,
+SELECT i.id, i.public_id, i.story_id, i.source_id, i.section, i.more_sections, i.published, i.first_seen, i.sources,
+    i.views, i.likes, i.impressions, i.boost, i.pinned_until, e.title, {LANGUAGE} AS language,
     e.image_url IS NOT NULL AS has_image, length(e.text) >= {_LEAD_CHARS} AS has_lead, e.upstream_comments,
     e.upstream_views, e.upstream_votes, s.weight, i.citations, st.public_id AS story,
     coalesce(sto.coverage, 1) AS coverage
@@ -126,6 +126,7 @@ def _candidate(row: Row, rates: Mapping[int, float], then: _AsOf) -> Candidate:
         story=public if row["story"] is None else encode_id(row["story"]),
         source_id=row["source_id"],
         section=row["section"],
+        more_sections=codec.names(row["more_sections"]),
         title=row["title"],
         language=row["language"],
         published=codec.from_ms(row["published"]),

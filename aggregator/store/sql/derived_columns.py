@@ -9,7 +9,7 @@ from aggregator.store.sql.engine import Connection
 
 _ENTRIES = """
 SELECT e.id, e.source_id, e.published, e.first_seen, e.updated, e.section, e.boost, e.pin_ms, e.text_key, e.tombstone,
-    e.dropped IS NULL AND s.role = 'source' AS visible, s.section AS source_section
+    e.dropped IS NULL AND s.role = 'source' AS visible, s.section AS source_section, s.more_sections
 FROM entries e JOIN sources s ON s.id = e.source_id WHERE e.item_id = ? ORDER BY e.id
 """
 #: each other source is one vote, however many of its entries link here; an entry of a signal source links to what it
@@ -36,7 +36,18 @@ WITH asked(key) AS (VALUES {keys})
 SELECT key FROM asked WHERE (SELECT 1 FROM entries WHERE link_key = key LIMIT 1) IS NOT NULL
 """
 _COLUMNS = (
-    *("lead_id", "source_id", "section", "published", "first_seen", "updated", "shown", "live", "text_key"),
+    *(
+        "lead_id",
+        "source_id",
+        "section",
+        "more_sections",
+        "published",
+        "first_seen",
+        "updated",
+        "shown",
+        "live",
+        "text_key",
+    ),
     *("sources", "citations", "boost", "pinned_until"),
 )
 _CURRENT = f"SELECT {', '.join(_COLUMNS)}, story_id, revision FROM items WHERE id = ?"
@@ -78,6 +89,7 @@ def recompute_item(connection: Connection, item_id: int) -> bool:
         lead["id"],
         lead["source_id"],
         lead["section"] or lead["source_section"],
+        "[]" if lead["section"] else lead["more_sections"],
         min([lead["published"], *old]) if full else lead["published"],
         min(entry["first_seen"] for entry in entries),
         lead["updated"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import (
@@ -67,6 +68,15 @@ _IN_LATEST = """(i.source_id NOT IN (SELECT id FROM sources WHERE NOT in_latest)
     WHERE e.item_id = i.id AND s.in_latest AND s.role = 'source' AND e.dropped IS NULL))"""
 _NEWEST_FIRST = "ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
 _RECENT = "FROM items WHERE shown AND published >= ?"
+_STORIES_BY_SECTION = """
+SELECT section, count(DISTINCT story) FROM (
+    SELECT i.section, coalesce(i.story_id, i.id) AS story FROM items i WHERE i.shown AND i.published >= ?1
+    UNION ALL SELECT more.value, coalesce(i.story_id, i.id) FROM items i CROSS JOIN json_each(i.more_sections) AS more
+        WHERE i.shown AND i.published >= ?1 AND i.more_sections <> '[]') AS every GROUP BY section
+"""
+#: its first section, and its further ones
+_IN_SECTION = "i.section = ?"
+_ALSO_IN_SECTION = "i.more_sections <> '[]' AND EXISTS (SELECT 1 FROM json_each(i.more_sections) WHERE value = ?)"
 _PLACES = """
 SELECT l.key, p.key + 1 AS place, p.value FROM lists l, json_each(l.places) p
 WHERE l.key NOT LIKE '%/reader/%' AND json_extract(p.value, '$[0]') = ? ORDER BY l.key, place
@@ -104,10 +114,10 @@ class Items:
 
     def latest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Item]:
         """Newest first by (published, id); `before` continues behind that place. limit 0: all."""
-        query, values = _latest_query(scope, before)
+        query, values = _latest_query(scope, before, limit or _ALL)
 
         def run(connection: Connection) -> list[Item]:
-            rows = connection.execute(query, (*values, limit or _ALL)).fetchall()
+            rows = connection.execute(query, values).fetchall()
             return item_loader.items(connection, [row[0] for row in rows], self._item_cache)
 
         return self._engine.read(run)
@@ -142,7 +152,7 @@ class Items:
     def search_counts(self, words: str, *, scope: Scope = _EVERYTHING) -> SearchCounts:
         """Where the items of `search` stand, counted among the entries that were stored last."""
         where, values = _conditions(scope, None)
-        query = f"SELECT DISTINCT i.id, i.section, i.source_id {_FOUND} AND {where}"
+        query = f"SELECT DISTINCT i.id, i.source_id, i.section, i.more_sections {_FOUND} AND {where}"
 
         def run(connection: Connection) -> SearchCounts:
             entries = connection.find_words(words, SEARCH_COUNTED + 1)
@@ -150,8 +160,8 @@ class Items:
             return SearchCounts(
                 items=len(rows),
                 is_capped=len(entries) > SEARCH_COUNTED,
-                by_section=Counter(row[1] for row in rows),
-                by_source=Counter(row[2] for row in rows),
+                by_section=Counter(name for row in rows for name in (row[2], *codec.names(row[3]))),
+                by_source=Counter(row[1] for row in rows),
             )
 
         return self._engine.read(run)
@@ -225,9 +235,7 @@ class Items:
 
         def run(connection: Connection) -> Activity:
             stories = connection.execute(f"SELECT count(DISTINCT coalesce(story_id, id)) {_RECENT}", start).fetchone()
-            by_section = connection.execute(
-                f"SELECT section, count(DISTINCT coalesce(story_id, id)) {_RECENT} GROUP BY section", start
-            ).fetchall()
+            by_section = connection.execute(_STORIES_BY_SECTION, start).fetchall()
             by_source = connection.execute(f"SELECT source_id, count(*) {_RECENT} GROUP BY source_id", start).fetchall()
             return Activity(
                 items=sum(row[1] for row in by_source),
@@ -256,17 +264,26 @@ def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple
     return found
 
 
-def _latest_query(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:
-    where, values = _conditions(scope, before)
-    return f"SELECT i.id FROM items i WHERE {where} {_NEWEST_FIRST}", values
+def _latest_query(scope: Scope, before: tuple[datetime, str] | None, limit: int) -> tuple[str, list[object]]:
+    """Each half of a section by an index of its own: items of which it is the first, and those that stand there too."""
+    if scope.section is None:
+        where, values = _conditions(scope, before)
+        return f"SELECT i.id FROM items i WHERE {where} {_NEWEST_FIRST}", [*values, limit]
+    halves, every = [], list[object]()
+    for condition in (_IN_SECTION, _ALSO_IN_SECTION):
+        where, values = _conditions(replace(scope, section=None), before)
+        found = f"SELECT i.id, i.published, i.public_id FROM items i WHERE {condition} AND {where} {_NEWEST_FIRST}"
+        halves.append(f"SELECT * FROM ({found}) AS half")
+        every += [scope.section, *values, limit]
+    return f"SELECT i.id FROM ({' UNION ALL '.join(halves)}) AS i {_NEWEST_FIRST}", [*every, limit]
 
 
 def _conditions(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:
     """What must hold of shown items in a scope and behind a place, with the values of its placeholders."""
     where, values = ["i.shown"], list[object]()
     if scope.section is not None:
-        where.append("i.section = ?")
-        values.append(scope.section)
+        where.append(f"({_IN_SECTION} OR ({_ALSO_IN_SECTION}))")
+        values += [scope.section, scope.section]
     if scope.source_slug is not None:
         where.append(
             "i.id IN (SELECT e.item_id FROM entries e JOIN sources s ON s.id = e.source_id"

@@ -44,7 +44,7 @@ class SourceRow(NamedTuple):
 def changes(source: SourceRow, result: PollResult, *, same_feed: str | None) -> dict[str, object]:
     """The outcome of a poll and when the next one is, as columns of the source.
 
-    What a result does not say is kept: validators, rhythm and feed title outlive errors. `same_feed`: the name of
+    What a result does not say is kept: validators, posting rate and feed title outlive errors. `same_feed`: the name of
     another source that is polled from the address which this one is about to take over.
     """
     polled = codec.to_ms(result.polled_at)
@@ -86,9 +86,9 @@ def _put_learnt(values: dict[str, object], source: SourceRow, result: PollResult
     if result.body_hash is not None:
         values["body_hash"] = result.body_hash
     if result.conditional is not None:
-        values["revalidation"] = codec.pack_conditional(result.conditional)
+        values["conditional"] = codec.pack_conditional(result.conditional)
     if result.posting_rate is not None:
-        values["rhythm"] = codec.pack_posting_rate(result.posting_rate)
+        values["posting_rate"] = codec.pack_posting_rate(result.posting_rate)
     if result.info is not None:
         values |= {"home": result.info.link, "info": codec.pack_info(result.info)}
         if result.info.title != source.title:  # a statement that names it looks for a new name in each of its rows

@@ -17,12 +17,15 @@ FARTHEST_MS = 8 * 86_400_000
 #: a source that is overdue for longer was not polled because nothing was; caught up with at this pace
 _OVERDUE_MS, _PACE_MS = 600_000, 1_000
 
-_CONFIGURED = ("section", "name", "interval_ms", "weight", "enabled", "full_text", "role", "in_latest")
+_CONFIGURED = ("section", "more_sections", "name", "interval_ms", "weight", "enabled", "full_text", "role", "in_latest")
 
 
 def _columns(one: Subscription) -> tuple[object, ...]:
-    interval = codec.span_ms(one.interval)
-    return one.section, one.name, interval, one.weight, one.enabled, one.full_text, one.role, one.in_latest
+    sections, interval = codec.pack(list(one.more_sections)), codec.span_ms(one.interval)
+    return (
+        *(one.section, sections, one.name, interval),
+        *(one.weight, one.enabled, one.full_text, one.role, one.in_latest),
+    )
 
 
 def take_over(connection: Connection, subscriptions: Sequence[Subscription], now_ms: int) -> SyncedSources:
@@ -108,7 +111,8 @@ def _change(connection: Connection, one: Subscription, before: Row) -> None:
     if one.interval is not None and before["last_poll"] is not None:
         sooner = before["last_poll"] + (codec.span_ms(one.interval) or 0)
         connection.execute("UPDATE sources SET due_at = least(due_at, ?) WHERE url = ?", (sooner, one.url))
-    if (one.section, one.role) != (before["section"], before["role"]):
+    shown = one.section, codec.pack(list(one.more_sections)), one.role
+    if shown != (before["section"], before["more_sections"], before["role"]):
         _refresh_items(connection, before["id"])
 
 

@@ -9,6 +9,7 @@ CREATE TABLE sources (
     host TEXT NOT NULL,
     configured INTEGER NOT NULL DEFAULT 1,
     section TEXT NOT NULL,
+    more_sections TEXT NOT NULL,
     name TEXT,
     interval_ms INTEGER,
     weight REAL NOT NULL,
@@ -23,8 +24,8 @@ CREATE TABLE sources (
     etag TEXT,
     last_modified TEXT,
     body_hash BLOB,
-    rhythm TEXT,
-    revalidation TEXT,
+    posting_rate TEXT,
+    conditional TEXT,
     due_at INTEGER NOT NULL,
     lease_token INTEGER,
     last_poll INTEGER,
@@ -88,6 +89,7 @@ CREATE TABLE items (
     lead_id INTEGER,
     source_id INTEGER,
     section TEXT,
+    more_sections TEXT NOT NULL DEFAULT '[]',
     published INTEGER NOT NULL,
     first_seen INTEGER NOT NULL,
     updated INTEGER NOT NULL,
@@ -111,6 +113,7 @@ CREATE TABLE items (
 CREATE UNIQUE INDEX items_public_id ON items(public_id);
 CREATE INDEX items_latest ON items(published, public_id) WHERE shown;
 CREATE INDEX items_section ON items(section, published, public_id) WHERE shown;
+CREATE INDEX items_more_sections ON items(published, public_id) WHERE shown AND more_sections <> '[]';
 CREATE INDEX items_language ON items(language, published, public_id) WHERE shown;
 CREATE INDEX items_seen ON items(first_seen) WHERE shown;
 CREATE INDEX items_unshown ON items(published) WHERE live AND NOT shown;
@@ -374,17 +377,17 @@ CREATE TABLE changes (
 CREATE TRIGGER changes_item_new AFTER INSERT ON items WHEN new.shown BEGIN
     INSERT INTO changes(item_id) VALUES (new.id);
 END;
-CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, published, first_seen, shown, sources,
-    citations, boost, pinned_until, story_id, views, likes, impressions, language ON items
+CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, more_sections, published, first_seen, shown,
+    sources, citations, boost, pinned_until, story_id, views, likes, impressions, language ON items
 WHEN (old.shown OR new.shown)
-    AND (old.lead_id, old.source_id, old.section, old.published, old.first_seen, old.shown, old.sources,
-        old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
-    IS NOT (new.lead_id, new.source_id, new.section, new.published, new.first_seen, new.shown, new.sources,
-        new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes, new.impressions, new.language)
+    AND (old.lead_id, old.source_id, old.section, old.more_sections, old.published, old.first_seen, old.shown,
+        old.sources, old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
+    IS NOT (new.lead_id, new.source_id, new.section, new.more_sections, new.published, new.first_seen, new.shown,
+        new.sources, new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes, new.impressions, new.language)
 BEGIN
     INSERT INTO changes(item_id, edited) VALUES (
-        new.id, (old.lead_id, old.source_id, old.section, old.language)
-            IS NOT (new.lead_id, new.source_id, new.section, new.language));
+        new.id, (old.lead_id, old.source_id, old.section, old.more_sections, old.language)
+            IS NOT (new.lead_id, new.source_id, new.section, new.more_sections, new.language));
 END;
 CREATE TRIGGER changes_entry AFTER UPDATE OF revision, image_url, upstream_comments, upstream_views, upstream_votes
     ON entries

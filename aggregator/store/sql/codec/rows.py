@@ -20,6 +20,7 @@ from aggregator.store.sql.codec.values import (
     from_ms,
     from_ms_or_none,
     from_span_ms,
+    names,
     unpack,
     unpack_conditional,
     unpack_enclosures,
@@ -30,7 +31,9 @@ from aggregator.store.sql.engine import Row
 from aggregator.store.sql.ids import encode_id
 
 #: the columns of what the configuration says of a source
-_SUBSCRIBED = ("url", "section", "name", "interval_ms", "weight", "enabled", "full_text", "role", "in_latest")
+_SUBSCRIBED = (
+    *("url", "section", "more_sections", "name", "interval_ms", "weight", "enabled", "full_text", "role", "in_latest"),
+)
 
 
 def subscription(row: Row) -> Subscription:
@@ -40,7 +43,7 @@ def subscription(row: Row) -> Subscription:
 
 #: the columns of `source`, in groups, of a table of sources called s
 SOURCE_COLUMNS = f"""s.id, s.slug, s.fetch_url, s.title, {", ".join(f"s.{name}" for name in _SUBSCRIBED)},
-    s.info, s.etag, s.last_modified, s.revalidation, s.body_hash, s.rhythm,
+    s.info, s.etag, s.last_modified, s.conditional, s.body_hash, s.posting_rate,
     s.error_count, s.error_since, s.last_poll, s.last_success,
     s.moved_to, s.moved_since, s.moved_count, s.unstable_ids, s.gone_since"""
 
@@ -48,20 +51,20 @@ SOURCE_COLUMNS = f"""s.id, s.slug, s.fetch_url, s.title, {", ".join(f"s.{name}" 
 def source(row: Row) -> Source:
     """The `SOURCE_COLUMNS` of a row, as a source is handed out to be polled. By place: every poll begins with it."""
     source_id, slug, fetch_url, title = row[:4]
-    info, etag, last_modified, revalidation, body_hash, rhythm = row[13:19]
-    error_count, error_since, last_poll, last_success = row[19:23]
-    moved_to, moved_since, moved_count, unstable_ids, gone_since = row[23:28]
+    info, etag, last_modified, conditional, body_hash, posting_rate = row[14:20]
+    error_count, error_since, last_poll, last_success = row[20:24]
+    moved_to, moved_since, moved_count, unstable_ids, gone_since = row[24:29]
     return Source(
         id=source_id,
         slug=slug,
-        subscription=_subscription(*row[4:13]),
+        subscription=_subscription(*row[4:14]),
         fetch_url=fetch_url,
         title=title,
         info=unpack_info(info),
         validators=Validators(etag=etag, last_modified=last_modified),
-        conditional=unpack_conditional(revalidation),
+        conditional=unpack_conditional(conditional),
         body_hash=body_hash,
-        posting_rate=unpack_posting_rate(rhythm),
+        posting_rate=unpack_posting_rate(posting_rate),
         error_count=error_count,
         error_since=from_ms_or_none(error_since),
         last_poll=from_ms_or_none(last_poll),
@@ -77,6 +80,7 @@ def source(row: Row) -> Source:
 def _subscription(  # noqa: PLR0917 - columns, by place
     url: str,
     section: str,
+    more_sections: str,
     name: str | None,
     interval_ms: int | None,
     weight: float,
@@ -88,6 +92,7 @@ def _subscription(  # noqa: PLR0917 - columns, by place
     return Subscription(
         url=url,
         section=section,
+        more_sections=names(more_sections),
         name=name,
         interval=from_span_ms(interval_ms),
         weight=weight,
@@ -146,6 +151,7 @@ def item(row: Row, copies: tuple[Copy, ...]) -> Item:
         url=row["url"],
         source=source_ref(row),
         section=row["section"],
+        more_sections=names(row["more_sections"]),
         author=row["author"],
         published=from_ms(row["published"]),
         first_seen=from_ms(row["first_seen"]),

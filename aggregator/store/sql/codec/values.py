@@ -77,6 +77,11 @@ def unpack(text: str | None) -> Any:
     return None if text is None else _DECODE(text)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """A list of names that is nearly always empty."""
+    return () if text == "[]" else tuple(unpack(text))
+
+
 def figures(text: str | None) -> Mapping[str, float]:
     """The figures of a decision."""
     return unpack(text) or {}

@@ -23,6 +23,8 @@ class Arrival:
     polled_ms: int
     role: str
     section: str
+    #: JSON
+    more_sections: str
     #: a part of a document: new entries count, edits do not
     insert_only: bool
     entries: Sequence[tuple[Entry, EntryRow]]
@@ -30,14 +32,14 @@ class Arrival:
 
 def arrivals(connection: Connection, polls: Sequence[tuple[str, PollResult]]) -> list[Arrival]:
     """Polls of feeds (by their address)."""
-    found: dict[int, tuple[str, str]] = {}
+    found: dict[int, tuple[str, str, str]] = {}
     for some in padded_batches([result.source_id for _, result in polls]):
-        query = f"SELECT id, role, section FROM sources WHERE id IN ({placeholders(len(some))})"
-        found |= {row_id: (role, section) for row_id, role, section in connection.execute(query, some)}
+        query = f"SELECT id, role, section, more_sections FROM sources WHERE id IN ({placeholders(len(some))})"
+        found |= {row_id: (role, first, more) for row_id, role, first, more in connection.execute(query, some)}
     return [_arrival(feed_url, result, *found[result.source_id]) for feed_url, result in polls]
 
 
-def _arrival(feed_url: str, result: PollResult, role: str, section: str) -> Arrival:
+def _arrival(feed_url: str, result: PollResult, role: str, section: str, more_sections: str) -> Arrival:
     polled_ms = codec.to_ms(result.polled_at)
     return Arrival(
         feed_url=feed_url,
@@ -45,6 +47,7 @@ def _arrival(feed_url: str, result: PollResult, role: str, section: str) -> Arri
         polled_ms=polled_ms,
         role=role,
         section=section,
+        more_sections=more_sections,
         insert_only=result.insert_only,
         entries=[(entry, entry_row(entry, result.source_id, polled_ms)) for entry in _oldest_first(result.entries)],
     )

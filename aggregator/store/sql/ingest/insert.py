@@ -25,7 +25,8 @@ New = tuple[Arrival, Sequence[tuple[Entry, EntryRow]]]
 _ENTRY = ("id", "item_id", "home_id", "rule", "figures", *EntryRow._fields)
 #: an item of one entry, which nobody else knows of: all that `shown.refresh_item` would make of it
 _ITEM = (
-    *("id", "public_id", "lead_id", "source_id", "section", "published", "first_seen", "updated", "shown"),
+    *("id", "public_id", "lead_id", "source_id", "section", "more_sections"),
+    *("published", "first_seen", "updated", "shown"),
     *("text_key", "boost", "pinned_until", "revision", "curated", "live", "merged_into"),
 )
 #: for each address: whether this source has given it to an entry before, whether another one has, whether anybody
@@ -193,7 +194,7 @@ def _item(ids: tuple[int, int, int], join: _Join | None, arrival: Arrival, row: 
     `ids`: its row, its public id, the row of the entry.
     """
     return (
-        *(*ids, arrival.source_id, row.section or arrival.section),
+        *(*ids, arrival.source_id, row.section or arrival.section, "[]" if row.section else arrival.more_sections),
         *(row.published, arrival.polled_ms, row.updated),
         join is None and row.dropped is None and arrival.role == "source",
         *(row.text_key, row.boost),
