@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from desk import DAY, HOUR, LIMITS, MINUTE, START, Desk, InProcess
+from desk import DAY, HOUR, LIMITS, MINUTE, SOON_SILENT, START, Desk, InProcess
 from origin import Answer, rss
 from publishing import SITE
 from rows import frb
@@ -319,6 +319,7 @@ def test_frb_116_names(desk: Desk) -> None:
 @pytest.mark.parametrize("how", ["refused", "reset", "silent"])
 def test_frb_117_connections(desk: Desk, how: str) -> None:
     """The same doubling for refused, reset and silent connections."""
+    desk.limits = SOON_SILENT
     answers = {"reset": Answer(raw=b"", end="reset"), "silent": Answer(delay_s=9)}
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]  # nobody listens there any more below
