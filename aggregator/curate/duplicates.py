@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import pairwise
-from operator import ne
+from itertools import pairwise, takewhile
+from operator import eq, ne
 
 from aggregator.curate import text
 from aggregator.curate.inverted_index import Document
@@ -68,6 +68,9 @@ FILLED_IN, TOLD = 0.6, 0.25
 WHOLE, TELLING_PAIRS, TELLING = 0.95, 20, 3
 #: in texts of fewer pairs another name is another text; of long texts only those that agree by MOSTLY can be a template
 TELLS_ONE_THING, MOSTLY = 45, 0.85
+#: in texts of fewer pairs titles that differ in one place alone, by words that neither text has, fill in a template
+#: with another place or person, however many figures the texts agree in
+ONE_SLOT = 60
 #: texts of at least that many pairs which agree by less have been rewritten: one number more or less is no sign
 REWRITTEN = 0.75
 #: above a text that was rewritten the same title takes this much off what is enough, if it is of so many words
@@ -260,7 +263,8 @@ def _is_filled_in(one: Document, other: Document, contained: float, is_common: I
     - Each text names something in title and text that the other one never says; in short texts, names something at all.
     - Or hardly a word that only one of the titles has stands in the other's text, on either side. A headline that was
       rewritten is made of the words of the text; what fills in a template, or stands above a paywall's notice, is not.
-      Unless the texts are the same and tell of somebody: notices and templates name nobody.
+      Unless the texts are the same and tell of somebody: notices and templates name nobody. That is no excuse for short
+      texts whose titles differ in one place only ("House fire in Dundee", "House fire in Swindon").
     """
     first, second = _Words(one, is_common), _Words(other, is_common)
     mine, theirs = first.title - second.title, second.title - first.title
@@ -269,8 +273,13 @@ def _is_filled_in(one: Document, other: Document, contained: float, is_common: I
     pairs = min(len(one.pairs), len(other.pairs))
     if pairs < TELLS_ONE_THING and first.names - second.every and second.names - first.every:
         return True
-    if not mine or not theirs or max(_share(mine, second.text), _share(theirs, first.text)) >= TOLD:
+    if not mine or not theirs:
         return False
+    told_of = max(_share(mine, second.text), _share(theirs, first.text))
+    if told_of >= TOLD:
+        return False
+    if not told_of and pairs < ONE_SLOT and _has_one_slot(one.title, other.title):
+        return True
     told = min(len(doc.names) + len(doc.numbers) for doc in (one, other))
     return contained < WHOLE or pairs < TELLING_PAIRS or told < TELLING
 
@@ -294,6 +303,14 @@ def _exchanged(one: Sequence[int], other: Sequence[int]) -> bool:
     """The titles are as long as each other, and differ in a few places only."""
     others = sum(map(ne, one, other))
     return len(one) == len(other) and 0 < others <= len(one) // 2
+
+
+def _has_one_slot(one: Sequence[int], other: Sequence[int]) -> bool:
+    """The titles are the same but for one place, at most half of the longer, or are an exchange of some words."""
+    before = sum(1 for _ in takewhile(bool, map(eq, one, other)))
+    rest = min(len(one), len(other)) - before
+    behind = min(rest, sum(1 for _ in takewhile(bool, map(eq, reversed(one), reversed(other)))))
+    return (rest > behind and 2 * (before + behind) >= max(len(one), len(other))) or _exchanged(one, other)
 
 
 def _contradict(one: Document, other: Document) -> bool:
