@@ -181,7 +181,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """Whose candidates are followed (`CurationStore.movement`)."""
+    """Whose candidates are followed (`CurationStore.candidate_changes`)."""
 
     #: how far back items are looked at: new within it, or viewed within it
     reach: timedelta
@@ -192,7 +192,7 @@ class Population:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class ChangeCursor:
     """Up to where changes of the candidates are known; given back to ask for what has changed since."""
 
     population: Population
@@ -204,10 +204,10 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """What has changed of the candidates since a mark: what is new, edited, opened; what has left a window."""
+class CandidateChanges:
+    """What has changed of the candidates since a cursor: what is new, edited, opened; what has left a window."""
 
-    mark: Mark
+    cursor: ChangeCursor
     #: these are all there are: nothing that was known before counts
     whole: bool
     #: as they are now

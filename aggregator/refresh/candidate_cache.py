@@ -13,7 +13,7 @@ from aggregator.curate.candidate_index import CandidateSet
 from aggregator.curate.popularity import Field
 from aggregator.curate.rules import Match, compile_match, subject_of_item
 from aggregator.curate.windows import bounds, lag, span
-from aggregator.model import Candidate, Mark, Movement, OwnFeed, Population, duration_text
+from aggregator.model import Candidate, CandidateChanges, ChangeCursor, OwnFeed, Population, duration_text
 from aggregator.refresh.options import CurateOptions
 from aggregator.store import Store
 
@@ -142,7 +142,7 @@ class CandidateCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._matching = FeedMatcher(store)
-        self._mark: Mark | None = None
+        self._cursor: ChangeCursor | None = None
         self._snapshot: Snapshot | None = None
 
     def follow(
@@ -150,31 +150,31 @@ class CandidateCache:
     ) -> Snapshot:
         """The candidates as of `now`, or a little later where the store has seen something meanwhile."""
         if self._matching.expect(feeds):
-            self._mark = None
-        moved = self._store.movement(population, after=self._mark, now=now)
-        self._mark = None  # until all of it has been taken over
+            self._cursor = None
+        changes = self._store.candidate_changes(population, after=self._cursor, now=now)
+        self._cursor = None  # until all of it has been taken over
         snapshot = self._snapshot
-        if moved.whole or snapshot is None:
+        if changes.whole or snapshot is None:
             self._matching.forget_all()
-            snapshot = Snapshot.of((), now=moved.mark.at, windows=population.windows, feeds=self._matching.of)
-        self._take_over(snapshot, moved, stopped)
+            snapshot = Snapshot.of((), now=changes.cursor.at, windows=population.windows, feeds=self._matching.of)
+        self._take_over(snapshot, changes, stopped)
         # a snapshot keeps what it has found out about its moment, so each run has one of its own
-        self._snapshot = Snapshot(now=moved.mark.at, candidate_set=snapshot.candidate_set)
-        self._mark = moved.mark
+        self._snapshot = Snapshot(now=changes.cursor.at, candidate_set=snapshot.candidate_set)
+        self._cursor = changes.cursor
         return self._snapshot
 
-    def _take_over(self, snapshot: Snapshot, moved: Movement, stopped: Callable[[], bool]) -> None:
+    def _take_over(self, snapshot: Snapshot, changes: CandidateChanges, stopped: Callable[[], bool]) -> None:
         candidate_set = snapshot.candidate_set
-        for item_id in moved.gone:
+        for item_id in changes.gone:
             candidate_set.drop(item_id)
-        self._matching.forget(moved.gone | moved.edited)
-        self._matching.learn([item.item_id for item in moved.candidates], stopped=stopped)
-        for item in gently(moved.candidates):
-            if item.item_id in moved.edited or candidate_set.running_totals.items.get(item.item_id) != item:
+        self._matching.forget(changes.gone | changes.edited)
+        self._matching.learn([item.item_id for item in changes.candidates], stopped=stopped)
+        for item in gently(changes.candidates):
+            if item.item_id in changes.edited or candidate_set.running_totals.items.get(item.item_id) != item:
                 candidate_set.put(item)
-        for source_id, rate in moved.rates.items():
+        for source_id, rate in changes.rates.items():
             candidate_set.rate(source_id, rate)
-        for window, counts in moved.counts.items():
+        for window, counts in changes.counts.items():
             for item_id, readers in gently(counts.items()):
                 candidate_set.count(window, item_id, readers)
 

@@ -129,13 +129,13 @@ def test_a_change_that_commits_late_is_not_passed_over(url: str, opened: Callabl
     follow(store, A, B)
     poll(store, A, make_entry("1"))
     poll(store, B, make_entry("2"))
-    first = store.movement(POPULATION, after=None, now=NOW)
+    first = store.candidate_changes(POPULATION, after=None, now=NOW)
     with psycopg.connect(url, options="-c search_path=aggregator") as late:
         late.execute("UPDATE items SET likes = likes + 1 WHERE id = (SELECT min(id) FROM items)")
         with psycopg.connect(url, options="-c search_path=aggregator") as early:
             early.execute("UPDATE items SET likes = likes + 1 WHERE id = (SELECT max(id) FROM items)")
-        second = store.movement(POPULATION, after=first.mark, now=NOW)
-    third = store.movement(POPULATION, after=second.mark, now=NOW)
+        second = store.candidate_changes(POPULATION, after=first.cursor, now=NOW)
+    third = store.candidate_changes(POPULATION, after=second.cursor, now=NOW)
     assert {item.likes for item in second.candidates} == {1}
     assert {item.item_id for item in second.candidates} | {item.item_id for item in third.candidates} == {
         item.item_id for item in first.candidates

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from aggregator.model import (
     Candidate,
+    CandidateChanges,
+    ChangeCursor,
     Curation,
     Doubt,
     ItemList,
     ItemText,
     ListKey,
-    Mark,
-    Movement,
     Population,
     Verdict,
 )
@@ -62,14 +62,16 @@ class CurationStore(Protocol):
         (the counts that feeds report, what rules say, what was merged) is as it is today.
         """
 
-    def movement(self, population: Population, *, after: Mark | None, now: datetime) -> Movement:
-        """What has changed of the candidates since a mark, by whichever process; everything if there is no mark.
+    def candidate_changes(
+        self, population: Population, *, after: ChangeCursor | None, now: datetime
+    ) -> CandidateChanges:
+        """What has changed of the candidates since a cursor, by whichever process; everything if there is no cursor.
 
-        Together, all movements since one that was `whole` give what `candidates` gives, and `view_counts` of each
-        window. They hold for `mark.at`: `now`, or a little later where the store has seen something meanwhile. Where a
-        mark cannot be followed (another population, a clock that went back), everything is given anew. The words,
-        address, author, section and source that `items` gives of a candidate are what they were when it came, unless
-        it is among the `edited`.
+        Together, all changes since a `whole` answer give what `candidates` gives, and `view_counts` of each window.
+        They hold for `cursor.at`: `now`, or a little later where the store has seen something meanwhile. Where a cursor
+        cannot be followed (another population, a clock that went back), everything is given anew. The words, address,
+        author, section and source that `items` gives of a candidate are what they were when it came, unless it is
+        among the `edited`.
         """
 
     def put_lists(self, lists: Iterable[ItemList]) -> None:

@@ -1,4 +1,4 @@
-"""What has changed of the candidates since a mark: the cost of asking follows what changed, not what is stored.
+"""What has changed of the candidates since a cursor: the cost of asking follows what changed, not what is stored.
 
 Every change of what a candidate is made of is logged (`changes`). Beside that, time itself moves things: old views
 leave the windows, old items the newest. Both are read here, from one snapshot; whatever cannot be followed (another
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from aggregator.model import Mark, Movement, Population
+from aggregator.model import CandidateChanges, ChangeCursor, Population
 from aggregator.store.sql import candidates, change_log, codec, source_health
 from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.engine import Connection, Row
@@ -37,14 +37,14 @@ WHERE i.shown AND i.first_seen <= ? AND ((i.first_seen, i.id) >= (?, ?)
 _DAYS_OF = "SELECT day, n FROM source_days WHERE source_id = ? AND day BETWEEN ? AND ?"
 
 
-def read(connection: Connection, population: Population, mark: Mark | None, now_ms: int) -> Movement:
-    """Everything that has changed since the mark, as of `now_ms` or of what was seen just after it."""
+def read(connection: Connection, population: Population, cursor: ChangeCursor | None, now_ms: int) -> CandidateChanges:
+    """Everything that has changed since the cursor, as of `now_ms` or of what was seen just after it."""
     at_ms = _moment(connection, now_ms)
     last, forgotten = connection.last_change(), change_log.forgotten(connection)
     following = _Following(connection, population, at_ms)
-    if mark is None or not _follows(connection, mark, population, at_ms, (forgotten, last)):
+    if cursor is None or not _follows(connection, cursor, population, at_ms, (forgotten, last)):
         return following.everything(last)
-    return following.since(mark, last)
+    return following.since(cursor, last)
 
 
 def _moment(connection: Connection, now_ms: int) -> int:
@@ -54,13 +54,15 @@ def _moment(connection: Connection, now_ms: int) -> int:
     return max([now_ms, *(moment for moment in later if moment <= now_ms + MEANWHILE_MS)])
 
 
-def _follows(connection: Connection, mark: Mark, population: Population, at_ms: int, changes: tuple[int, int]) -> bool:
-    """Whether the mark leads here by changes that are still known."""
+def _follows(
+    connection: Connection, cursor: ChangeCursor, population: Population, at_ms: int, changes: tuple[int, int]
+) -> bool:
+    """Whether the cursor leads here by changes that are still known."""
     forgotten, last = changes
     return (
-        mark.population == population
-        and forgotten <= mark.change <= last <= mark.change + FOLLOWED
-        and codec.to_ms(mark.at) <= at_ms
+        cursor.population == population
+        and forgotten <= cursor.change <= last <= cursor.change + FOLLOWED
+        and codec.to_ms(cursor.at) <= at_ms
         and not candidates.is_past(connection, at_ms)
     )
 
@@ -80,18 +82,20 @@ class _Following:
         row = self._connection.execute(_FLOOR, asked).fetchone() if self._population.newest else None
         return (self._since_ms, 0) if row is None else (row["first_seen"], row["id"])
 
-    def _mark(self, change: int) -> Mark:
-        return Mark(population=self._population, at=codec.from_ms(self._at_ms), change=change, floor=self._floor)
+    def _cursor(self, change: int) -> ChangeCursor:
+        return ChangeCursor(
+            population=self._population, at=codec.from_ms(self._at_ms), change=change, floor=self._floor
+        )
 
-    def everything(self, last: int) -> Movement:
+    def everything(self, last: int) -> CandidateChanges:
         """All candidates, all counts."""
         found = candidates.read(self._connection, self._since_ms, self._at_ms, self._population.newest)
         counts = {name: self._counted(self._first(span, self._at_ms)) for name, span in self._windows()}
         # of a moment that is past nothing can be followed: counts were others then
         change = -1 if candidates.is_past(self._connection, self._at_ms) else last
         rates = {item.source_id: item.source_rate for item in found}
-        return Movement(
-            mark=self._mark(change),
+        return CandidateChanges(
+            cursor=self._cursor(change),
             whole=True,
             candidates=found,
             gone=frozenset(),
@@ -100,21 +104,23 @@ class _Following:
             counts=counts,
         )
 
-    def since(self, mark: Mark, last: int) -> Movement:
+    def since(self, cursor: ChangeCursor, last: int) -> CandidateChanges:
         """What has changed, and what has left."""
         execute = self._connection.execute
-        items = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND item_id > 0", (mark.change,))}
-        sources = {
-            row[0] for row in execute("SELECT source_id FROM changes WHERE seq > ? AND source_id > 0", (mark.change,))
+        items = {
+            row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND item_id > 0", (cursor.change,))
         }
-        edited = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND edited", (mark.change,))}
-        left = set(self._left(codec.to_ms(mark.at)))
-        examined = sorted(items | left | set(self._between(mark.floor)))
+        sources = {
+            row[0] for row in execute("SELECT source_id FROM changes WHERE seq > ? AND source_id > 0", (cursor.change,))
+        }
+        edited = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND edited", (cursor.change,))}
+        left = set(self._left(codec.to_ms(cursor.at)))
+        examined = sorted(items | left | set(self._between(cursor.floor)))
         rows = list(self._rows(examined))
-        rates = self._rates(sources | {row["source_id"] for row in rows}, codec.to_ms(mark.at))
+        rates = self._rates(sources | {row["source_id"] for row in rows}, codec.to_ms(cursor.at))
         ids = dict(self._public(sorted({*examined, *left})))
-        return Movement(
-            mark=self._mark(last),
+        return CandidateChanges(
+            cursor=self._cursor(last),
             whole=False,
             candidates=[candidates.of_today(row, rates) for row in rows],
             gone=frozenset(ids[row_id] for row_id in set(examined) - {row["id"] for row in rows} if row_id in ids),

@@ -10,14 +10,14 @@ from typing import Any
 
 from aggregator.model import (
     Candidate,
+    CandidateChanges,
+    ChangeCursor,
     Curation,
     Doubt,
     ItemList,
     ItemText,
     Listed,
     ListKey,
-    Mark,
-    Movement,
     Population,
     Verdict,
 )
@@ -118,8 +118,10 @@ class Curating(Fleet):
         since_ms, now_ms = codec.to_ms(since), codec.to_ms(now)
         return self._engine.read(lambda connection: candidates.read(connection, since_ms, now_ms, limit))
 
-    def movement(self, population: Population, *, after: Mark | None, now: datetime) -> Movement:
-        """What has changed of the candidates since a mark; everything where there is none, or it leads nowhere."""
+    def candidate_changes(
+        self, population: Population, *, after: ChangeCursor | None, now: datetime
+    ) -> CandidateChanges:
+        """What has changed of the candidates since a cursor; everything where there is none, or it leads nowhere."""
         now_ms = codec.to_ms(now)
         return self._engine.read(lambda connection: candidate_changes.read(connection, population, after, now_ms))
 

@@ -20,9 +20,9 @@ from aggregator.curate.rules import Subject, subject_of_item
 from aggregator.curate.windows import bounds
 from aggregator.model import (
     Candidate,
+    ChangeCursor,
     Curation,
     FeedInfo,
-    Mark,
     Merge,
     Population,
     Scope,
@@ -43,35 +43,35 @@ FEW = Population(reach=72 * HOUR, newest=4, windows=WINDOWS)
 
 @dataclass
 class Follower:
-    """Knows the candidates by their movements alone."""
+    """Knows the candidates by their changes alone."""
 
     population: Population = FEW
-    mark: Mark | None = None
+    cursor: ChangeCursor | None = None
     known: dict[str, Candidate] = field(default_factory=dict)
     rates: dict[int, float] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in WINDOWS})
-    #: what rules look at, read again only where a movement says so
+    #: what rules look at, read again only where the changes say so
     subjects: dict[str, Subject] = field(default_factory=dict)
     #: how often everything had to be read
     wholes: int = 0
 
     def follow(self, store: Store, now: datetime) -> datetime:
-        moved = store.movement(self.population, after=self.mark, now=now)
-        if moved.whole:
+        changes = store.candidate_changes(self.population, after=self.cursor, now=now)
+        if changes.whole:
             self.known, self.rates, self.subjects = {}, {}, {}
             self.counts = {name: {} for name in WINDOWS}
             self.wholes += 1
-        self.mark = moved.mark
-        self.known |= {item.item_id: item for item in moved.candidates}
-        for item_id in moved.gone:
+        self.cursor = changes.cursor
+        self.known |= {item.item_id: item for item in changes.candidates}
+        for item_id in changes.gone:
             self.known.pop(item_id, None)
-        for item_id in moved.gone | moved.edited:
+        for item_id in changes.gone | changes.edited:
             self.subjects.pop(item_id, None)
         self.subjects |= subjects(store, self.known.keys() - self.subjects.keys())
-        self.rates |= moved.rates
-        for window, counted in moved.counts.items():
+        self.rates |= changes.rates
+        for window, counted in changes.counts.items():
             self.counts[window] |= counted
-        return moved.mark.at
+        return changes.cursor.at
 
     def check(self, store: Store, now: datetime) -> None:
         at = self.follow(store, now)
@@ -219,8 +219,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_nothing_moves_where_nothing_happens(store: Store) -> None:
     poll(store, A, *(make_entry(str(n)) for n in range(9)))
-    first = store.movement(FEW, after=None, now=NOW)
-    again = store.movement(FEW, after=first.mark, now=NOW + timedelta(seconds=40))
+    first = store.candidate_changes(FEW, after=None, now=NOW)
+    again = store.candidate_changes(FEW, after=first.cursor, now=NOW + timedelta(seconds=40))
     assert first.whole
     assert not again.whole
     assert [again.candidates, again.gone, again.edited, again.rates] == [[], frozenset(), frozenset(), {}]
@@ -230,25 +230,25 @@ def test_nothing_moves_where_nothing_happens(store: Store) -> None:
 def test_an_edit_moves_one_item(store: Store) -> None:
     entries = [make_entry(str(n), published=NOW) for n in range(3)]
     poll(store, A, *entries)
-    mark = store.movement(FEW, after=None, now=NOW).mark
+    cursor = store.candidate_changes(FEW, after=None, now=NOW).cursor
     poll(store, A, edited(entries[1], "other words"), at=NOW + HOUR)
-    moved = store.movement(FEW, after=mark, now=NOW + HOUR)
-    assert [item.title for item in moved.candidates] == ["other words"]
-    assert moved.edited == {item.item_id for item in moved.candidates}
+    changes = store.candidate_changes(FEW, after=cursor, now=NOW + HOUR)
+    assert [item.title for item in changes.candidates] == ["other words"]
+    assert changes.edited == {item.item_id for item in changes.candidates}
 
 
 def test_what_is_read_or_liked_is_not_edited(store: Store) -> None:
     poll(store, A, make_entry("a", upstream=Upstream(comments=1)))
-    mark = store.movement(FEW, after=None, now=NOW).mark
+    cursor = store.candidate_changes(FEW, after=None, now=NOW).cursor
     (item,) = store.latest(Scope(), limit=0)
     store.like(item.id, visitor=b"v", now=NOW)
     poll(store, A, make_entry("a", upstream=Upstream(comments=7)), at=NOW + HOUR, info=FeedInfo(title="A"))
-    mark = store.movement(FEW, after=mark, now=NOW + HOUR).mark
+    cursor = store.candidate_changes(FEW, after=cursor, now=NOW + HOUR).cursor
     store.like(item.id, visitor=b"w", now=NOW + HOUR)
     poll(store, A, make_entry("a", upstream=Upstream(comments=9)), at=NOW + 2 * HOUR, info=FeedInfo(title="A"))
-    moved = store.movement(FEW, after=mark, now=NOW + 2 * HOUR)
-    assert [(one.likes, one.upstream.comments) for one in moved.candidates] == [(2, 9)]
-    assert not moved.edited
+    changes = store.candidate_changes(FEW, after=cursor, now=NOW + 2 * HOUR)
+    assert [(one.likes, one.upstream.comments) for one in changes.candidates] == [(2, 9)]
+    assert not changes.edited
 
 
 def test_what_came_on_the_way_is_there_already(store: Store) -> None:
@@ -256,8 +256,8 @@ def test_what_came_on_the_way_is_there_already(store: Store) -> None:
     follower.check(store, NOW)
     poll(store, A, make_entry("a", published=NOW), at=NOW + timedelta(seconds=2))
     follower.check(store, NOW)
-    assert follower.mark is not None
-    assert follower.mark.at == NOW + timedelta(seconds=2)
+    assert follower.cursor is not None
+    assert follower.cursor.at == NOW + timedelta(seconds=2)
     assert (len(follower.known), follower.wholes) == (1, 1)
 
 
