@@ -240,7 +240,7 @@ def _taste(one: Scored) -> tuple[str, ...]:
 
 def _merits(one: Scored) -> tuple[str, ...]:
     if one.by_chance:
-        return ("not discovered yet",)
+        return ("few readers so far",)
     if one.item.views and one.terms["lift"] >= 1.0:
         return ("more read than usual for its source",)
     return ("its source rarely posts",) if one.terms["rare_source"] >= 1.0 else ()

@@ -36,6 +36,7 @@ from aggregator.publish.markup import without_images as strip_images
 from aggregator.publish.messages import messages
 from aggregator.publish.render_cache import RenderCache, same_but_counts
 from aggregator.publish.site import Site
+from aggregator.publish.titles import reason
 
 __all__ = [
     "NEVER",
@@ -220,19 +221,20 @@ def _entry(place: Place, rank: int, listing: Listing, site: Site, cache: RenderC
         (entry_url(site, other, reader=listing.reader), heading(other.title)) for other in place.related[:_MAX_RELATED]
     )
     tier = (place.tier,) if listing.kind == "related" else ()
+    say, told_as = messages(site.language), tier[0] if tier else listing.kind
     made: ChannelEntry = replace(
         told.entry,
         id=entry_id(site, listing, item),
         url=f"{site.url}/story/{item.story}"
         if listing.kind == "stories"
         else entry_url(site, item, reader=listing.reader),
-        html=told.body + links_block(messages(site.language).gettext("Related"), related),
+        html=told.body + links_block(say.gettext("Related"), related),
         related=related,
         views=place.views,
         rank=rank if listing.kind in ORDERED else None,
         categories=(*told.entry.categories, *(name for name in tier if name not in told.entry.categories)),
         tier=tier[0] if tier else None,
-        reasons=tuple(map(heading, place.reasons or _WHY.get(tier[0] if tier else listing.kind, ()))),
+        reasons=tuple(heading(reason(one, say)) for one in place.reasons or _WHY.get(told_as, ())),
     )
     return made
 

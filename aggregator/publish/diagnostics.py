@@ -87,6 +87,44 @@ ADVICE = (
     ("internal-error", N_("This is a fault of this program: please report it, with the log lines around it.")),
     ("xml", N_("The document contains something unsafe and was not parsed. Tell the publisher.")),
 )
+#: what is wrong, by the first prefix of the error's code that fits: instead of the error's own sentence, which is
+#: English and may name more
+CAUSES: Final = (
+    ("http-", N_("The server answered with status %(status)s.")),
+    ("dns-", N_("The name of the host could not be resolved.")),
+    ("connection-refused", N_("The server refused the connection.")),
+    ("connection-", N_("The connection to the server broke off.")),
+    ("network-", N_("The server cannot be reached from this machine.")),
+    ("host-", N_("The server cannot be reached from this machine.")),
+    ("out-of-files", N_("This process has too many files open.")),
+    ("timeout-connect", N_("The server did not accept the connection in time.")),
+    ("timeout-", N_("The server did not send its answer in time.")),
+    ("tls-expired", N_("The certificate of the server has expired, or is not valid yet.")),
+    ("tls-wrong-host", N_("The certificate of the server is for another host.")),
+    ("tls-untrusted", N_("The certificate of the server is signed by an unknown authority.")),
+    ("tls-", N_("No secure connection to the server could be made.")),
+    ("challenge", N_("The server wants to see a browser (bot protection).")),
+    ("protocol-error", N_("The answer of the server is not valid HTTP.")),
+    ("bad-encoding", N_("The compressed answer could not be read.")),
+    ("too-large", N_("The document is larger than [polling] max_size.")),
+    ("truncated", N_("The answer broke off before the first entry was complete.")),
+    ("redirect-", N_("The server redirects in a circle.")),
+    ("bad-redirect", N_("The server redirects to an address that is not valid.")),
+    ("bad-url", N_("The address is not valid.")),
+    ("blocked-address", N_("The address is on a private network.")),
+    ("blocked-port", N_("The port in the address is not allowed.")),
+    ("crowded", N_("Not polled yet: too many sources at the same address are due.")),
+    ("same-feed", N_("Another source leads to the same feed.")),
+    ("not-a-feed", N_("The document is not a feed.")),
+    ("empty-body", N_("The answer is empty.")),
+    ("empty-list", N_("The list names no feed.")),
+    ("bad-json", N_("The JSON of the feed is not valid.")),
+    ("xml-", N_("The document declares entities that are not safe to resolve.")),
+    ("parse-timeout", N_("The document took too long to parse.")),
+    ("parse-memory", N_("The document takes more memory to parse than is allowed.")),
+    ("parse-", N_("The document could not be parsed.")),
+    ("internal-error", N_("A fault of this program.")),
+)
 DEFAULT_ADVICE = N_("What was collected stays; the source is polled again at growing intervals.")
 #: errors that do not go away by themselves
 LASTING = frozenset(
@@ -120,12 +158,22 @@ MOVED = N_("It has moved permanently and is polled at %(url)s.")
 
 
 def remarks(health: SourceHealth) -> tuple[tuple[str, str], ...]:
-    """What is odd about a source: (stable code, sentence), each once."""
+    """What is odd about a source: (stable code, sentence), each once; "" for a code without a sentence."""
+    return tuple((code, sentence and sentence % facts) for code, sentence, facts in odd(health))
+
+
+def odd(health: SourceHealth) -> tuple[tuple[str, str, dict[str, str]], ...]:
+    """The same as (code, message, what stands in its places), for whoever translates the message."""
     codes = dict.fromkeys((*health.warnings, *(["unstable-ids"] if health.unstable_ids else [])))
-    told = tuple((code, REMARKS.get(code, "")) for code in codes)
+    told = tuple((code, REMARKS.get(code, ""), dict[str, str]()) for code in codes)
     if health.moved_to is None:
         return told
-    return (("moved", MOVED % {"url": public_url(health.moved_to)}), *told)
+    return (("moved", MOVED, {"url": public_url(health.moved_to)}), *told)
+
+
+def cause(code: str) -> str:
+    """What is wrong, by an error's code, with a place for ``%(status)s``; "" for a code without a sentence."""
+    return next((sentence for prefix, sentence in CAUSES if code.startswith(prefix)), "")
 
 
 def advice(code: str) -> str:

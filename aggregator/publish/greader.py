@@ -18,7 +18,7 @@ from aggregator.errors import NotFound
 from aggregator.model import Item, ItemState, Reader
 from aggregator.publish.channel import ChannelEntry, compose
 from aggregator.publish.listing import Listing, Place
-from aggregator.publish.markup import address, heading, web_address
+from aggregator.publish.markup import address, direction, heading, web_address
 from aggregator.publish.pages import feed_links
 from aggregator.publish.rendering import Rendering
 
@@ -218,7 +218,7 @@ def _item(item: Item, entry: ChannelEntry, state: ItemState, stream: str) -> dic
         "alternate": [{"href": entry.url, "type": "text/html"}],
         "categories": [*states, *(_LABEL + name for name in entry.categories)],
         "origin": {"streamId": stream, "title": heading(source.name), "htmlUrl": web_address(source.home) or ""},
-        "summary": {"direction": "ltr", "content": entry.html or entry.summary},
+        "summary": {"direction": direction(item.language), "content": entry.html or entry.summary},
         "enclosure": [
             {"href": part.url, "type": part.type, "length": part.size_bytes or 0} for part in entry.enclosures
         ],

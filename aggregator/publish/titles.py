@@ -1,7 +1,9 @@
-"""Titles and descriptions of lists, in the language of the site. Pure."""
+"""Titles and descriptions of lists, and why an item stands in one, in the language of the site. Pure."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -70,3 +72,67 @@ RELATED_OWN: Final = N_(
 )
 STORIES: Final = N_("Stories that several publishers carry, the most recently reported first.")
 STORY: Final = N_("Who reports what of one story, newest first.")
+
+
+# --- reasons: curation gives them in English, in the forms of `curate.explanations` -------------------------
+_REASONS: Final = frozenset(
+    {
+        N_("pinned"),
+        N_("rising"),
+        N_("new"),
+        N_("fresh"),
+        N_("like what you read"),
+        N_("few readers so far"),
+        N_("more read than usual for its source"),
+        N_("its source rarely posts"),
+        N_("more read than most here"),
+        N_("newer than most here"),
+        N_("another subject"),
+        N_("newest first"),
+        N_("on the same subject"),
+        N_("a report of the story"),
+        N_("alike, if not on the same subject"),
+        N_("contains all the words"),
+    }
+)
+_COUNTED: Final[tuple[tuple[re.Pattern[str], Callable[[Messages, int], str]], ...]] = (
+    (
+        re.compile(r"([\d,]+) readers? (in the last .+)"),
+        lambda say, n: say.ngettext("%(num)s reader %(time)s", "%(num)s readers %(time)s", n),
+    ),
+    (re.compile(r"([\d,]+) sources?"), lambda say, n: say.ngettext("%(num)s source", "%(num)s sources", n)),
+    (
+        re.compile(r"linked by ([\d,]+) sources?"),
+        lambda say, n: say.ngettext("linked by %(num)s source", "linked by %(num)s sources", n),
+    ),
+    (re.compile(r"([\d,]+) likes?"), lambda say, n: say.ngettext("%(num)s like", "%(num)s likes", n)),
+    (
+        re.compile(r"([\d,]+) comments at its source"),
+        lambda say, n: say.ngettext("%(num)s comment at its source", "%(num)s comments at its source", n),
+    ),
+    (
+        re.compile(r"([\d,]+) votes at its source"),
+        lambda say, n: say.ngettext("%(num)s vote at its source", "%(num)s votes at its source", n),
+    ),
+)
+_LAST: Final = re.compile(r"in the last (?:(\d+) )?([dhm])\w+")
+
+
+def reason(text: str, say: Messages) -> str:
+    """Why an item stands in a list, translated; as it is where it has none of the known forms."""
+    if type(say) is Messages:
+        return text
+    if text in _REASONS:
+        return say.gettext(text)
+    for form, told in _COUNTED:
+        if match := form.fullmatch(text):
+            number, *window = match.groups()
+            count = int(number.replace(",", ""))
+            return told(say, count) % {"num": count, "time": _last(window[0], say) if window else ""}
+    return text
+
+
+def _last(window: str, say: Messages) -> str:
+    """``in the last 24 hours``, translated."""
+    match = _LAST.fullmatch(window)
+    return in_window(f"{match[1] or 1}{match[2]}", say) if match else window

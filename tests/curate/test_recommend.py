@@ -105,7 +105,7 @@ def test_one_place_for_what_had_no_chance_yet() -> None:
     assert len(places) == 8
     assert len(chances) == 1
     assert chances[0].item_id.startswith("unseen")
-    assert "not discovered yet" in chances[0].reasons
+    assert "few readers so far" in chances[0].reasons
     drawn = {
         place.item_id
         for hour in range(12)

@@ -49,7 +49,7 @@ def test_trouble_stands_first_with_what_to_do() -> None:
     assert re.findall(r'<h3><a href="/source/source-(\d)"', page) == ["6", "7"], "who needs a person, then who recovers"
     assert text.index("Need attention: 1") < text.index("Failing for now: 1") < text.index("Working: 6")
     assert "Failing 3 days, 14 times · last item: 3 hours ago · next poll: in 26 minutes" in text
-    assert "The server answers 404 Not Found (404)." in text
+    assert "The server answers 404 Not Found." in text
     assert "aggregator add" in text
     figures = re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", page)
     assert figures == [("Sources", "8"), ("Need attention", "1"), ("Items in 24 hours", "310"),

@@ -15,9 +15,14 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from test_pages import EVERY, FRAME, PAGES, Read, article, front
 
+from aggregator.collect.fetch import errors
+from aggregator.model import PollError
+from aggregator.publish.channel import compose
 from aggregator.publish.messages import catalogues
-from aggregator.publish.pages import Pages
+from aggregator.publish.messages import messages as gettext_of
+from aggregator.publish.pages import Pages, status_page
 from aggregator.publish.pages.wording import Wording
+from aggregator.publish.titles import reason
 
 PACKAGE = Path(__file__).parents[2] / "aggregator"
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2), "N_": None}
@@ -105,6 +110,58 @@ def test_no_english_words_of_ours_are_left_on_german_pages(name: str) -> None:
     ours = {one for one in messages() if isinstance(one, str) and " " in one and "%" not in one}
     text = Read(EVERY[name](GERMAN)).text
     assert [one for one in ours if one in text] == []
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("1,204 readers in the last 24 hours", "1204 Leser in den letzten 24 Stunden"),
+        ("1 reader in the last hour", "1 Leser in der letzten Stunde"),
+        ("6 sources", "6 Quellen"),
+        ("linked by 1 source", "verlinkt von 1 Quelle"),
+        ("12 comments at its source", "12 Kommentare bei der Quelle"),
+        ("like what you read", "ähnlich dem, was Sie lesen"),
+        ("a reason of tomorrow", "a reason of tomorrow"),
+    ],
+)
+def test_why_an_item_stands_in_a_list_is_told_in_the_language_of_the_site(english: str, german: str) -> None:
+    site = replace(samples.SITE, language="de-AT")
+    place = replace(samples.RECOMMENDED.places[0], reasons=(english,))
+    for language, told in (("de-AT", german), ("en", english), ("fr", english)):
+        channel = compose(replace(samples.RECOMMENDED, places=(place,)), replace(site, language=language))
+        assert channel.entries[0].reasons == (told,)
+
+
+def test_every_reason_of_curation_is_known_in_german() -> None:
+    """Those that stand in its modules as they are; those with a number have a form each above."""
+    found = {
+        text
+        for module in ("explanations", "ranking", "recommend")
+        for text in re.findall(r'"([a-z][a-z ]+ [a-z ]*[a-z])"', (PACKAGE / "curate" / f"{module}.py").read_text())
+        if re.search(r"\b(?:here|source|subject|read|so far)$", text) and not text.startswith("other ")
+    } | {"pinned", "rising", "new", "fresh"}
+    assert len(found) > 8
+    assert {text for text in found if reason(text, gettext_of("de")) == text} == set()
+
+
+def test_every_error_of_polling_has_a_german_sentence() -> None:
+    raised = re.compile(r'(?:FetchError|ParseError)\(\s*"([a-z-]+)"')
+    # reading an article of a page is no poll
+    files = [file for file in (PACKAGE / "collect").rglob("*.py") if "article" not in file.name]
+    codes = {code for file in files for code in raised.findall(file.read_text())}
+    codes |= set(re.findall(r"``([a-z]+-[a-z-]+)``", errors.__doc__ or "")) | {"http-503", "not-a-feed"}
+    assert len(codes) > 25
+    german = Wording("de", samples.SITE.timezone)
+    for code in codes:
+        health = replace(samples.HEALTHS[0], error=PollError(code=code, message="It broke."), http_status=503)
+        told, language = status_page.cause(health, german)
+        assert (language, told != "It broke. (503)") == ("de", True), code
+        assert "%" not in told
+    unknown = replace(samples.HEALTHS[0], error=PollError(code="of-tomorrow", message="It broke."), http_status=None)
+    assert status_page.cause(unknown, german) == ("It broke.", "en")
+    page = EVERY["status"](GERMAN)
+    assert "Der Server antwortete mit Status 404." in page
+    assert "answers 404" not in page
 
 
 def test_without_a_catalogue_words_stay_english_and_say_so() -> None:

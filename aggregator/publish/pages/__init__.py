@@ -252,6 +252,7 @@ class Pages:
             health=health,
             state=self.words.gettext(diagnostics.STATES[health.state]),
             asked=asked if health.last_success else "",
+            cause=status_page.cause(health, self.words),
             advice=self.words.gettext(diagnostics.advice(health.error.code)) if health.error else "",
             month=charts.month(health.daily, health.daily_failures, day, self.words),
             feed=public_url(health.ref.url),

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from aggregator.model import Push, SourceHealth
 from aggregator.publish import diagnostics
-from aggregator.publish.messages import N_
+from aggregator.publish.messages import N_, SOURCE_LANGUAGE
 from aggregator.publish.pages.charts import Chart, chart
 from aggregator.publish.pages.source_names import label
-from aggregator.publish.pages.wording import Wording
+from aggregator.publish.pages.wording import Wording, primary
 
 #: with more sources than these, those that work are a list of names: 2,500 charts would be a page of 3 MB
 MAX_DRAWN: Final = 250
@@ -45,6 +45,8 @@ class SourceRow:
     since: str
     #: one sentence; "" where all is well
     note: str
+    #: of the note
+    language: str
     #: what to do; "" where there is nothing
     advice: str
     #: who pushes its items; "" where nobody does
@@ -158,6 +160,7 @@ def source_row(
         state=words.gettext(diagnostics.STATES[health.state]),
         since=_since(health, words, now),
         note=_note(health, words),
+        language=cause(health, words)[1],
         advice=words.gettext(diagnostics.advice(health.error.code)) if health.error else "",
         push=push_status(push, words, now=now),
         last_success=words.ago(health.last_success, now),
@@ -231,16 +234,26 @@ def _since(health: SourceHealth, words: Wording, now: datetime) -> str:
 
 
 def _note(health: SourceHealth, words: Wording) -> str:
-    """What is wrong or odd; errors of servers and of the network are told as they came, in English."""
-    if health.error:
-        status = f" ({health.http_status})" if health.http_status else ""
-        return health.error.message.rstrip(".") + status + "."
-    return " ".join(_remarks(health, words))
+    """What is wrong or odd."""
+    return cause(health, words)[0] if health.error else " ".join(_remarks(health, words))
+
+
+def cause(health: SourceHealth, words: Wording) -> tuple[str, str]:
+    """Why a source fails, and the language that it is told in: errors tell most in English, in which they are made."""
+    error = health.error
+    if error is None:
+        return "", words.language
+    is_english, known = primary(words.language) == SOURCE_LANGUAGE, diagnostics.cause(error.code)
+    if known and not is_english:
+        return words.gettext(known) % {"status": health.http_status or error.code.rpartition("-")[2]}, words.language
+    is_said = health.http_status is None or str(health.http_status) in error.message
+    status = "" if is_said else f" ({health.http_status})"
+    return error.message.rstrip(".") + status + ".", words.language if is_english else SOURCE_LANGUAGE
 
 
 def _remarks(health: SourceHealth, words: Wording) -> Iterator[str]:
-    for code, sentence in diagnostics.remarks(health):
-        yield words.gettext(sentence) if code != "moved" and sentence else sentence
+    for _, sentence, facts in diagnostics.odd(health):
+        yield sentence and words.gettext(sentence) % facts
 
 
 def pushes_by_source(pushes: Iterable[Push]) -> dict[int, Push]:
