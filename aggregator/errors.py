@@ -64,7 +64,8 @@ class CollectError(AggregatorError):
     """One poll failed.
 
     `code` is stable and documented (``timeout-total``, ``dns-failure``, ``http-404``, ``not-a-feed`` …);
-    the message is one sentence for a person. `retry_after` is what the server asked for, if it asked.
+    the message is one sentence for a person. `retry_after` is what the server asked for, if it asked, `fresh_for` how
+    long caches may keep its answer, `url` where a redirect had led; all None otherwise.
     """
 
     def __init__(
@@ -75,11 +76,14 @@ class CollectError(AggregatorError):
         status: int | None = None,
         permanent: bool = False,
         retry_after: timedelta | None = None,
+        fresh_for: timedelta | None = None,
     ) -> None:
         self.code = code
         self.status = status
         self.permanent = permanent
         self.retry_after = retry_after
+        self.fresh_for = fresh_for
+        self.url: str | None = None
         super().__init__(message)
 
 

@@ -27,13 +27,14 @@ _TYPES = {
     "application/rdf+xml": "RSS",
     "application/feed+json": "JSON Feed",
 }
+#: types that are none, and that only feeds are given: text/rss+xml, application/x-atom, application/json+feed
+_MISTYPED = re.compile(r"(?:application|text)/(?:x[.-])?[\w.-]*?(rss|atom|rdf|json[+.-]feed|feed[+.-]json)[\w.+-]*")
+_NAMED = {"rss": "RSS", "rdf": "RSS", "atom": "Atom"}
 #: types of anything, and none: their links are feeds where title or address says so
 _LOOSE_TYPES = {
     "application/json": "JSON Feed",
     "application/xml": "XML",
     "text/xml": "XML",
-    "application/rss-xml": "RSS",
-    "application/x-rss+xml": "RSS",
     "": "feed",
 }
 _SAYS_FEED = re.compile(r"feed(?!back)|rss|atom(?!ic)|\brdf\b", re.IGNORECASE)
@@ -45,6 +46,8 @@ _COMMENTS = re.compile(
 _MAX_FEEDS = 50
 #: what matters of a page; within comments and scripts nothing is declared
 _MARKUP = re.compile(r"<(!--|(?:script|style|textarea|template|title)\b|(?:link|base)\b)", re.IGNORECASE)
+_NICKNAME = re.compile(r"feed:(?://)?", re.IGNORECASE)
+_COMMENT_END = re.compile("--!?>")
 #: a tag that is longer is none
 _MAX_TAG_CHARS = 8192
 _TAG_END = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
@@ -102,8 +105,10 @@ def find_feeds(html: bytes, url: str, link_header: str = "") -> list[FoundFeed]:
 
 def _text(html: bytes) -> str:
     """Good enough for markup, which is ASCII in all encodings but UTF-16."""
-    is_wide = html.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return html.decode("utf-16" if is_wide else "utf-8", "replace")
+    if html.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return html.decode("utf-16", "replace")
+    zeros = html[:4].find(b"\0")  # none in what is ASCII by the byte
+    return html.decode("utf-8" if zeros < 0 else "utf-16-le" if zeros % 2 else "utf-16-be", "replace")
 
 
 def _links(html: str) -> Iterator[dict[str, str]]:
@@ -112,7 +117,8 @@ def _links(html: str) -> Iterator[dict[str, str]]:
     while (found := _MARKUP.search(html, at)) is not None:
         name, at = found[1].lower(), found.end()
         if name == "!--":
-            at = html.find("-->", at)
+            end = _COMMENT_END.search(html, at - 2)  # <!--> is a whole one
+            at = end.end() if end else -1
         elif name not in {"link", "base"}:
             end = re.compile(f"</{name}", re.IGNORECASE).search(html, at)
             at = end.end() if end else -1
@@ -153,6 +159,8 @@ def _kind(link: dict[str, str], address: str) -> str | None:
     declared = link.get("type", "").partition(";")[0].strip().lower()
     if declared in _TYPES:
         return _TYPES[declared]
+    if (named := _MISTYPED.fullmatch(declared)) is not None:
+        return _NAMED.get(named[1], "JSON Feed")
     if declared not in _LOOSE_TYPES or _NO_FEED.search(address):
         return None
     parts = urlsplit(address)
@@ -162,10 +170,9 @@ def _kind(link: dict[str, str], address: str) -> str | None:
 
 def _joined(base: str, href: str) -> str | None:
     """`href` as an absolute http address; None: it is none. ``feed:`` is a nickname that browsers once knew."""
-    for nickname in ("feed://", "feed:"):
-        if href.startswith(nickname):
-            href = href.removeprefix(nickname)
-            href = href if href.startswith("http") else f"http://{href}"
+    if (nickname := _NICKNAME.match(href)) is not None:
+        href = href[nickname.end() :]
+        href = href if href.lower().startswith(("http:", "https:")) else f"http://{href}"
     try:
         address = urljoin(base, href)
         usable = urlsplit(address).scheme in {"http", "https"} and urlsplit(address).hostname

@@ -59,6 +59,7 @@ class FeedList:
     last_modified: str | None = None
     validators_origin: str | None = None
     max_age_s: float | None = None
+    expires_in_s: float | None = None
     good_interval_s: float | None = None
     refusals: int = 0
 
@@ -140,7 +141,7 @@ def _as_source(kept: FeedList) -> Source:
         fetch_url=kept.url,
         validators=Validators(etag=kept.etag, last_modified=kept.last_modified),
         conditional=ConditionalState(
-            freshness=Freshness(max_age=_span(kept.max_age_s)),
+            freshness=Freshness(max_age=_span(kept.max_age_s), expires_in=_span(kept.expires_in_s)),
             validators_origin=kept.validators_origin,
             good_interval=_span(kept.good_interval_s),
             refusals=kept.refusals,
@@ -160,6 +161,7 @@ def _after(kept: FeedList, result: PollResult) -> FeedList:
         values |= {
             "validators_origin": state.validators_origin,
             "max_age_s": _seconds(state.freshness.max_age),
+            "expires_in_s": _seconds(state.freshness.expires_in),
             "good_interval_s": _seconds(state.good_interval),
             "refusals": state.refusals,
         }

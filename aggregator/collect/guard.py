@@ -87,6 +87,10 @@ _SERVICE_PORTS = frozenset(
 )
 
 
+#: ends of names that lead nowhere from outside
+_HOME_NETWORKS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+
+
 class Guard:
     """Decides which addresses and ports may be dialled.
 
@@ -127,11 +131,17 @@ class Guard:
             raise FetchError("blocked-port", f"blocked: port {port} is {why}", permanent=True)
 
 
+@lru_cache(maxsize=4096)  # asked at every poll
 def is_private(host: str) -> bool:
-    """Whether a host is written as those of one's own network are: a numeric address, or a name without a dot."""
-    if (host[-1:].isdigit() or ":" in host) and _numeric(host):  # no other is numeric
-        return True
-    return "." not in host
+    """Whether a host is written as those of one's own network are.
+
+    A numeric address that is not public, a name without a dot, or one under an end that leads nowhere from outside
+    (RFC 6761, 6762, 8375).
+    """
+    name = host.rstrip(".").lower()
+    if (ip := _numeric(name.partition("%")[0])) is not None:
+        return _special_use(ip) is not None
+    return "." not in name or name.endswith(_HOME_NETWORKS)
 
 
 @lru_cache(maxsize=_REMEMBERED)

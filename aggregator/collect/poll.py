@@ -241,7 +241,8 @@ class Poller:
         try:
             feed, known = await self._parsed(source, answer.document)
         except ParseError as error:
-            error.retry_after = answer.retry_after
+            error.retry_after, error.fresh_for = answer.retry_after, answer.cache.fresh_for
+            error.url = answer.url if answer.hops else None
             raise
         if not answer.truncated and not answer.delta:
             self._fingerprints.put(digest, feed.fingerprint)

@@ -69,6 +69,15 @@ class Freshness:
     max_age: timedelta | None = None
     expires_in: timedelta | None = None
 
+    def remaining(self, age: timedelta = timedelta(0)) -> timedelta | None:
+        """How long an answer of this `age` stays fresh: max-age - Age, else Expires - Date (RFC 9111 4.2).
+
+        None: it does not say. Uncapped; the local clock plays no part.
+        """
+        if self.max_age is not None:
+            return self.max_age - age if self.max_age > age else None
+        return self.expires_in
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostingRate:
@@ -249,8 +258,10 @@ class PollResult:
     insert_only: bool = False
     warnings: tuple[str, ...] = ()
     unstable_ids: bool = False
-    #: the host asked for silence (429, 503): nothing of it is polled before
+    #: a host asked for silence (429, a bot wall): nothing of it is polled before
     park_host_until: datetime | None = None
+    #: an address of that host, which a redirect may have led to; None: the host of the lease
+    parked_url: str | None = None
     #: a chain of permanent redirects was followed to this address
     moved_to: str | None = None
     #: the address is taken over for good

@@ -26,10 +26,16 @@ from aggregator.publish.site import Site
 MAX_SIZE_BYTES = 20_000_000
 MAX_DEPTH = 100
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as the next one does
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _LABEL = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:+-]{1,40})", re.IGNORECASE)
+#: what stands before it (declaration, document type, comments, a line that a script has printed) is not looked at
+_ROOT = re.compile(r"<(?:[\w.-]{1,40}:)?opml\b", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_DOCTYPE = re.compile(r"<!DOCTYPE\b[^\[>]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
 _REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[a-zA-Z][a-zA-Z0-9]{1,30};")
 #: what lists found in the wild forget to escape: ampersands (but those of references that XML knows by itself), angle
 #: brackets of HTML within attributes, quotes within quotes
@@ -46,11 +52,14 @@ _OUTLINE = re.compile(r"<(/?)outline\b((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?)(/?)>
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 #: how FreshRSS marks pages that it scrapes: HTML+XPath, XML+XPath, JSON+DotNotation
 _SCRAPED = re.compile(r"(?:html|xml|json)\+", re.IGNORECASE)
-_FEED_SCHEME = re.compile(r"feed:(?://)?(?=https?:)", re.IGNORECASE)
+_FEED_KIND = re.compile("rss|atom|rdf|feed")
+#: what readers and podcast players have called the web
+_FEED_SCHEME = re.compile(r"(?:feed|rss|itpc|pcast|podcast):(?://)?", re.IGNORECASE)
+_WEB = re.compile(r"(https?)(?::/+|//)", re.IGNORECASE)
 #: a host and perhaps a path; feed.xml is a file
 _BARE_HOST = re.compile(
-    r"(?://)?(?:[\w-]+\.)*[\w-]+(?:\.(?!(?:xml|rss|atom|rdf|json|opml|html?|php)$)[a-z]{2,}|:\d{1,5}|\.\d{1,3}:\d{1,5})"
-    r"(?:[/?#]|$)",
+    r"(?:(?:[\w-]+\.)*[\w-]+(?:\.(?!(?:xml|rss|atom|rdf|json|opml|html?|php)$)(?:xn--[a-z0-9-]+|[^\W\d_]{2,})(?::\d{1,5})?"
+    r"|:\d{1,5})|(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?|localhost|\[[0-9a-f:.]+\](?::\d{1,5})?)(?:[/?#]|$)",
     re.IGNORECASE,
 )
 
@@ -79,7 +88,9 @@ def parse(document: bytes) -> FeedList:
     """The feeds in an OPML document. Raises ParseError ``not-opml``, which says what is wrong."""
     if len(document) > MAX_SIZE_BYTES:
         raise ParseError("not-opml", f"larger than {MAX_SIZE_BYTES // 1_000_000} MB", permanent=True)
-    text = _DOCTYPE.sub("", _DECLARATION.sub("", _decoded(document)), count=1).strip("\ufeff \t\r\n")
+    text = _DECLARATION.sub("", _decoded(document)).strip("\ufeff \t\r\n")
+    if (root := _ROOT.search(text)) is not None:
+        text = text[root.start() :]
     if not text:
         raise ParseError("not-opml", "not well-formed XML: it is empty", permanent=True)
     text = _REFERENCE.sub(lambda found: html.escape(html.unescape(found[0])), text)
@@ -96,7 +107,12 @@ def _decoded(document: bytes) -> str:
             return document[len(mark) :].decode(codec, "replace")
     label = _LABEL.search(document[:300])
     named = [label[1].decode("ascii")] if label else []
-    for codec in ("utf-8", *named, "utf-16" if b"\0" in document[:4] else "cp1252"):
+    zeros = document[:4].find(b"\0")
+    if zeros >= 0:  # no encoding but the wide ones has any there
+        return document.decode("utf-16-le" if zeros % 2 else "utf-16-be", "replace")
+    if label and label[1].lower().startswith(b"iso-2022"):  # looks like ASCII
+        return document.decode(named[0], "replace")
+    for codec in ("utf-8", *named, "cp1252"):
         try:
             return document.decode(codec)
         except (UnicodeError, LookupError, ValueError):
@@ -161,6 +177,7 @@ class _Reader:
     _open: list[_Folder | None] = field(default_factory=list)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        name = name.rpartition(":")[2]
         if not self._open and name.lower() != "opml":
             raise ParseError("not-opml", f"is <{name[:40]}>, not <opml>", permanent=True)
         if len(self._open) >= MAX_DEPTH:
@@ -172,6 +189,9 @@ class _Reader:
             url = values.get("xmlurl") or values.get("url", "")
             if url:
                 self._outline(url, title, values, folder)
+            elif values.get("type", "").lower() in {"rss", "atom"}:
+                page = f" but that of its page, {values['htmlurl'][:200]}" if values.get("htmlurl") else ""
+                self.dropped.append(f"{title or 'an outline'}: has no address{page}")
             elif named := _one_line(values.get("text") or values.get("title", "")):
                 if folder:
                     folder.folders += 1
@@ -201,7 +221,7 @@ class _Reader:
             self.dropped.append(f"{called}: not a feed but a page to be scraped ({_one_line(values['type'])[:40]})")
         elif not values.get("xmlurl") and kind in {"link", "include"}:
             self.dropped.append(f"{called}: a link (type {kind}), not a feed")
-        elif not values.get("xmlurl") and kind not in {"rss", "atom", "feed", "rss1", "rdf", ""}:
+        elif not values.get("xmlurl") and kind and not _FEED_KIND.search(kind):
             self.dropped.append(f"{called}: of type {_one_line(kind)[:40]}, which is no feed")
         else:
             if folder:
@@ -219,12 +239,14 @@ def _is_own_folder(folder: _Folder, outline: Outline, *, is_thunderbird: bool) -
 
 
 def _with_scheme(url: str) -> str:
-    """``feed:`` and no scheme at all both mean the web."""
-    url = "".join(url.split()) if "\n" in url or "\t" in url else url
-    url = _FEED_SCHEME.sub("", url)
-    if url[:7].lower() == "feed://":
-        return f"http://{url[7:]}"
-    return f"http://{url.removeprefix('//')}" if _BARE_HOST.match(url) else url
+    """``feed:``, its likes and no scheme at all all mean the web; a blank is no part of an address."""
+    url = "".join(url.split()) if "\n" in url or "\t" in url else url.replace(" ", "%20")
+    if (nickname := _FEED_SCHEME.match(url)) is not None:
+        url = url[nickname.end() :]
+        url = url if _WEB.match(url) else f"http://{url}"
+    if url.startswith("//") or _BARE_HOST.match(url):
+        return f"http://{url.removeprefix('//')}"
+    return _WEB.sub(r"\1://", url, count=1) if _WEB.match(url) else url
 
 
 def _category(values: Mapping[str, str]) -> str:

@@ -94,9 +94,9 @@ def test_a_304_without_cache_control_keeps_the_stored_freshness() -> None:
 
 def test_max_age_goes_before_expires_and_age_is_taken_off() -> None:
     both = Freshness(max_age=2 * HOUR, expires_in=DAY)
-    assert conditional.fresh_for(both, HOUR) == HOUR
-    assert conditional.fresh_for(both, 3 * HOUR) is None
-    assert conditional.fresh_for(Freshness(expires_in=DAY), 3 * HOUR) == DAY
+    assert both.remaining(HOUR) == HOUR
+    assert both.remaining(3 * HOUR) is None
+    assert Freshness(expires_in=DAY).remaining(3 * HOUR) == DAY
 
 
 def test_refused_validators_are_left_out_once_and_then_for_good() -> None:

@@ -600,3 +600,25 @@ def test_credentials_are_sent_in_utf_8(origin: Origin, name: str, password: str)
     body_of(url)
     _, _, given = origin.requests[-1].headers["authorization"].partition(" ")
     assert b64decode(given).decode() == f"{name}:{password}"
+
+
+def test_credentials_that_are_no_utf_8_are_sent_byte_for_byte(origin: Origin) -> None:
+    body_of(origin.on("/feed", Answer(body=FEED)).replace("//", "//j%FCrgen:%E9t%E9@"))
+    _, _, given = origin.requests[-1].headers["authorization"].partition(" ")
+    assert b64decode(given) == "jürgen:été".encode("latin-1")
+
+
+@pytest.mark.parametrize("lines", [["gzip", "deflate"], ["gzip", "identity"], ["", "gzip"]])
+def test_content_encodings_over_several_lines(origin: Origin, lines: list[str]) -> None:
+    body = FEED
+    for coding in lines:
+        body = gzip.compress(body) if coding == "gzip" else zlib.compress(body) if coding == "deflate" else body
+    head = "".join(f"Content-Encoding: {line}\r\n" for line in lines)
+    raw = OK + f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    assert body_of(origin.on("/feed", Answer(raw=raw))).body == FEED
+
+
+def test_where_a_redirect_had_led_is_said_of_a_failure(origin: Origin) -> None:
+    target = origin.on("/busy", Answer(status=429))
+    assert failure(origin.on("/feed", Answer(status=302, headers={"Location": "/busy"}))).url == target
+    assert failure(target).url is None

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.collect.decision.conditional import fresh_for
 from aggregator.collect.fetch import headers
 from aggregator.collect.fetch.content_encoding import decode_body
 from aggregator.collect.fetch.http1 import HeaderFields
@@ -22,6 +21,9 @@ NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
         ({"Cache-Control": "max-age=3600"}, 60),
         ({"Cache-Control": "public, Max-Age=3600, s-maxage=9"}, 60),
         ({"Cache-Control": 'max-age="3600"', "Age": "600"}, 50),
+        ({"Cache-Control": "max-age='5400'"}, 90),
+        ({"Cache-Control": "public; max-age=5400s"}, 90),
+        ({"Cache-Control": "max-age=3600", "Age": "600, 60"}, 50),
         ({"Cache-Control": "max-age=60", "Age": "600"}, None),
         ({"Cache-Control": "no-cache, max-age=3600"}, None),
         ({"Cache-Control": "no-store"}, None),
@@ -39,7 +41,7 @@ NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
 )
 def test_how_long_an_answer_stays_fresh(answer: dict[str, str], minutes: int | None) -> None:
     cache = headers.cache_headers(HeaderFields(answer.items()), None)
-    assert fresh_for(cache.freshness, cache.age) == (timedelta(minutes=minutes) if minutes else None)
+    assert cache.fresh_for == (timedelta(minutes=minutes) if minutes else None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,32 @@ def test_how_long_an_answer_stays_fresh(answer: dict[str, str], minutes: int | N
 def test_cache_control_over_several_lines_and_with_arguments(lines: list[str], minutes: float | None) -> None:
     cache = headers.cache_headers(HeaderFields(("Cache-Control", line) for line in lines), None)
     assert cache.has_cache_control
-    assert fresh_for(cache.freshness, cache.age) == (timedelta(minutes=minutes) if minutes else None)
+    assert cache.fresh_for == (timedelta(minutes=minutes) if minutes else None)
+
+
+@pytest.mark.parametrize(
+    ("said", "minutes"),
+    [
+        ("7200, 600", 120),
+        ('"600"', 10),
+        ("600 seconds", 10),
+        ("2026-11-23T13:00:00Z", 60),
+        ("2026-11-23 13:00:00", 60),
+        ("Mon, 23 Nov 2026 13:00:00 GMT", 60),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", None),
+        ("-600", None),
+        ("after lunch", None),
+    ],
+)
+def test_retry_after_as_it_is_met(said: str, minutes: int | None) -> None:
+    wait = headers.retry_after(HeaderFields([("Date", NOON), ("Retry-After", said)]))
+    assert wait == (timedelta(minutes=minutes) if minutes else None)
+
+
+def test_link_parameters_in_quotes_of_any_kind() -> None:
+    line = '</f>; title="say \\"b; rel=no\\""; rel=self, <h>; REL=\'hub\', </x>; rel="alternate"; crossorigin'
+    found = [(link.target, link.relations) for link in headers.link_values(line)]
+    assert found == [("/f", ["self"]), ("h", ["hub"]), ("/x", ["alternate"])]
 
 
 def test_the_longest_of_several_retry_after_counts() -> None:
@@ -102,7 +129,7 @@ def test_an_answer_without_a_date_is_of_the_time_of_its_receipt() -> None:
 def test_no_header_makes_anything_raise(answer: dict[str, str]) -> None:
     fields = HeaderFields(answer.items())
     cache, wait = headers.cache_headers(fields, None), headers.retry_after(fields)
-    fresh = fresh_for(cache.freshness, cache.age)
+    fresh = cache.fresh_for
     assert fresh is None or fresh > timedelta(0)
     assert wait is None or timedelta(minutes=1) <= wait <= timedelta(days=7)
     etag = headers.validators(fields, origin="").etag

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.collect.guard import Guard
+from aggregator.collect.guard import Guard, is_private
 from aggregator.errors import FetchError
 
 PUBLIC = [
@@ -34,6 +34,16 @@ SPECIAL = [
     *("fd00:ec2::254", "fd20:ce::254", "2600:2d00:2:1000::1", "2a00:1450:4001::5efe:7f00:1", "2a00::200:5efe:a00:1"),
     *("fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1"),
 ]
+
+
+@pytest.mark.parametrize("host", ["nas", "nas.", "NAS.local", "x.home.arpa.", "a.localhost", *SPECIAL])
+def test_hosts_of_ones_own_network(host: str) -> None:
+    assert is_private(host)
+
+
+@pytest.mark.parametrize("host", ["a.example", "a.example.", "local.example", "1.example", *PUBLIC])
+def test_hosts_of_the_web(host: str) -> None:
+    assert not is_private(host)
 
 
 @pytest.mark.parametrize("address", PUBLIC)

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar, cast
 
 import pytest
 from hypothesis import given
@@ -21,13 +21,14 @@ from scripted_hub import Said, ScriptedHub
 
 from aggregator.collect.cadence import Policy
 from aggregator.collect.decision import with_hub_links
-from aggregator.collect.fetch import Fetcher, FetchLimits
+from aggregator.collect.fetch import Fetcher, FetchLimits, Reply
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.poll import Poller
 from aggregator.collect.push import HubClient, Subscriber
 from aggregator.collect.push.delivery import METHODS, is_signed
 from aggregator.collect.push.subscription_state import can_reach, is_trusted, relaxed, verified
+from aggregator.errors import FetchError
 from aggregator.model import Document, FeedInfo, ParsedFeed, PollResult, Push, Scope, Source, Subscription, Verdict
 from aggregator.publish.web import create_app, serve
 from aggregator.store import PollChanges, Store, open_store
@@ -369,6 +370,24 @@ def test_a_hub_that_leads_nowhere(tmp_path: Path, target: str) -> None:
     play(tmp_path, story)
 
 
+def test_the_secret_of_an_encrypted_hub_is_not_sent_in_the_clear() -> None:
+    class Redirecting:
+        asked: ClassVar[list[str]] = []
+
+        async def send(self, _: str, url: str, **rest: object) -> Reply:
+            self.asked.append(url)
+            return Reply(status=307, location="http://hub.example/plain")
+
+    push = Push(
+        token="t", source_id=1, hub="https://hub.example/", topic="x", state="asked", asked_at=START, secret="s"
+    )
+    with pytest.raises(FetchError, match="https to http"):
+        asyncio.run(
+            HubClient(cast("Fetcher", Redirecting())).ask(push, mode="subscribe", callback="https://us.example/")
+        )
+    assert Redirecting.asked == ["https://hub.example/"]
+
+
 @pytest.mark.parametrize("answer", [Answer(raw=b"", end="reset"), Answer(delay_s=9), Answer(raw=b"rubbish")])
 def test_a_hub_that_is_broken(tmp_path: Path, answer: Answer) -> None:
     async def story(scene: Scene) -> None:
@@ -515,6 +534,8 @@ def test_what_is_delivered_is_stored_at_once(tmp_path: Path) -> None:
         assert [stored.new_items for stored in scene.delivered] == [1]
         assert (await scene.deliver(scene.document("Two"))).status == 202
         assert scene.delivered[-1] == PollChanges(), "the second time changes nothing"
+        await scene.deliver(scene.document("Two").replace(b"</channel>", b"<item><guid>empty</guid></item></channel>"))
+        assert scene.titles == {"One", "Two"}, "an entry without content is not shown, as after a poll"
 
     play(tmp_path, story)
 

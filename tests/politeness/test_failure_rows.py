@@ -125,6 +125,32 @@ def test_http_retry_after_whatever_the_status(desk: Desk, status: int) -> None:
     assert gaps(desk, *answers, times=3) == [timedelta(seconds=200_000)] * 2 + [7 * DAY]
 
 
+@http("Cache-Control on failures", "obeyed as on answers, up to a day")
+def test_http_failures_that_may_be_cached(desk: Desk) -> None:
+    """An error, or a page instead of the feed, that caches may keep is not asked for again before; a day is the most
+    that counts."""
+    fresh = {"Cache-Control": "max-age=72000"}
+    answers = [Answer(status=404, headers=fresh), Answer(body=PAGE, headers=fresh)]
+    answers += [Answer(status=500, headers={"Cache-Control": "max-age=9999999"})]
+    assert gaps(desk, *answers, times=3) == [20 * HOUR, 20 * HOUR, DAY]
+
+
+@http("a redirect to a busy server", "that server is left alone, the one that redirects is not")
+def test_http_a_redirect_to_a_busy_server(desk: Desk) -> None:
+    """A 429 from where a redirect leads: its host is left alone for as long as it asks, and so is the source; other
+    sources of the host that redirects are asked as before."""
+    with Origin("127.0.0.2") as busy:
+        target = busy.on("/feed", Answer(status=429, headers={"Retry-After": "90000"}))
+        moved = desk.origin.on("/moved", Answer(status=302, headers={"Location": target}))
+        own = desk.origin.on("/own", Answer(body=FEED))
+        desk.follow(Subscription(url=moved), Subscription(url=own))
+        first = desk.once()
+        desk.now += MINUTE
+        failed, good = sorted([first, desk.once()], key=lambda result: result.outcome)
+    assert (failed.status, good.outcome) == (429, "new")
+    assert failed.next_poll - failed.polled_at >= timedelta(seconds=90_000)
+
+
 @http("huge numbers", "clamped, not ignored")
 def test_http_huge_numbers(desk: Desk) -> None:
     """max-age of any number of digits is a day."""

@@ -85,6 +85,10 @@ def test_what_is_no_opml_says_so(document: bytes, words: str) -> None:
         b'<!DOCTYPE opml SYSTEM "file:///etc/passwd"><opml><body><outline text="Z&uuml;rich" xmlUrl="u"/></body>',
         b'<?xml version="1.0" encoding="utf-99"?><opml><body><outline text="Z\xfcrich" xmlUrl="u"/></body></opml>',
         b'<opml><body><outline text="Z\xc3\xbcrich" xmlUrl="u"/></outline><outline></body>',
+        '<?xml version="1.0"?><opml><body><outline text="Zürich" xmlUrl="u"/></body></opml>'.encode("utf-16-be"),
+        '<?xml version="1.0"?><opml><body><outline text="Zürich" xmlUrl="u"/></body></opml>'.encode("utf-32"),
+        '<!DOCTYPE opml [<!ENTITY a "]>">]><opml><body><outline text="Zürich" xmlUrl="u"/></body></opml>'.encode(),
+        'Notice: x\n<o:opml xmlns:o="x"><o:body><o:outline text="Zürich" xmlUrl="u"/></o:body></o:opml>'.encode(),
     ],
 )
 def test_labels_that_lie_and_ends_that_are_missing(document: bytes) -> None:
@@ -99,6 +103,14 @@ def test_labels_that_lie_and_ends_that_are_missing(document: bytes) -> None:
         ('xmlUrl="a.example/x"', "http://a.example/x"),
         ('xmlUrl="//a.example/x"', "http://a.example/x"),
         ('xmlUrl="localhost:8080"', "http://localhost:8080"),
+        ('xmlUrl="feed:a.example/x"', "http://a.example/x"),
+        ('xmlUrl="PCAST://a.example/x"', "http://a.example/x"),
+        ('xmlUrl="https://a.example/?of=feed:http://b.example"', "https://a.example/?of=feed:http://b.example"),
+        ('xmlUrl="новости.рф/feed"', "http://новости.рф/feed"),
+        ('xmlUrl="xn--80a.xn--p1ai:81/feed"', "http://xn--80a.xn--p1ai:81/feed"),
+        ('xmlUrl="192.168.7.9/feed"', "http://192.168.7.9/feed"),
+        ('xmlUrl="http:/a.example/x y"', "http://a.example/x%20y"),
+        ('type="application/atom+xml" url="https://a.example/x"', "https://a.example/x"),
         ('type="rss" url="https://a.example/x"', "https://a.example/x"),
         ('xmlUrl="exec:~/x.sh"', "exec:~/x.sh"),
     ],
@@ -112,10 +124,11 @@ def test_what_is_no_feed_is_told() -> None:
     feeds, dropped = opml.parse(
         b"""<opml><body><outline text="P" type="HTML+XPath" xmlUrl="https://a.example/"/>
         <outline text="L" type="include" url="https://a.example/l.opml"/><outline text="Q" type="JSON+DotNotation"
-        xmlUrl="https://a.example/q"/><outline text="R" type="song" url="https://a.example/r"/></body></opml>"""
+        xmlUrl="https://a.example/q"/><outline text="R" type="song" url="https://a.example/r"/>
+        <outline text="S" type="rss" htmlUrl="https://a.example/"/></body></opml>"""
     )
     assert feeds == []
-    assert [line.partition(":")[0] for line in dropped] == ["P", "L", "Q", "R"]
+    assert [line.partition(":")[0] for line in dropped] == ["P", "L", "Q", "R", "S"]
     assert "HTML+XPath" in dropped[0]
 
 

@@ -466,6 +466,8 @@ def test_stats(store: Store) -> None:
         ("https://notblogspot.com/feed", "notblogspot.com"),
         ("http://127.0.0.1/", "127.0.0.1:80"),
         ("https://[::1]/", "::1:443"),
+        ("http://8.8.4.4:8080/", "[8.8.4.4]"),
+        ("https://[2606:4700::1]/", "[2606:4700::1]"),
         ("http://localhost:1/", "localhost:1"),
         ("http://[bad", "http://[bad"),
     ],

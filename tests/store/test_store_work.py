@@ -143,6 +143,14 @@ class TestClaim:
         assert C not in claimed(store, NOW + 4 * HOUR, force=True)
         assert C in claimed(store, NOW + 5 * HOUR, force=True)
 
+    def test_the_host_that_a_redirect_led_to_is_parked_instead(self, store: Store) -> None:
+        follow(store, A, B, C)
+        taken = lease_of(store, C)
+        store.complete(taken, make_result(taken.sources[0].id, park_host_until=NOW + 5 * HOUR, parked_url=f"{B}?x"))
+        later = NOW + timedelta(minutes=1)
+        assert sorted(claimed(store, later, force=True)) == [A, C]
+        assert B in claimed(store, NOW + 5 * HOUR, force=True)
+
     def test_only_these(self, store: Store) -> None:
         follow(store, A, B, C)
         assert claimed(store, only=frozenset({B})) == [B]

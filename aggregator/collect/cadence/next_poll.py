@@ -100,6 +100,7 @@ def wait_after_error(
     error_since: datetime | None,
     jitter: float,
     retry_after: timedelta | None = None,
+    fresh_for: timedelta | None = None,
     busy: bool = False,
     permanent: bool = False,
 ) -> timedelta:
@@ -107,13 +108,16 @@ def wait_after_error(
 
     `error_count` ≥ 1 includes it. Doubles up to a day, spread over the upper half of the doubling so that sources that
     failed together do not return together; after two weeks it is a weekly probe. `busy` (429, 503): four intervals at
-    least, up to a day, or what `retry_after` says. `permanent`: nothing on the other side is expected to change.
+    least, up to a day, or what `retry_after` says. `fresh_for`: how long the failure itself may be cached, a day at
+    most. `permanent`: nothing on the other side is expected to change.
     """
     limit = max(_MAX_BACK_OFF, base)
     wait = limit if permanent else min(limit, base * 2 ** min(error_count, _MAX_DOUBLINGS))
     if error_since is not None and now - error_since > _PROBE_AFTER:
         wait = max(_PROBE_EVERY, base) * 2
     wait = max(wait * (0.5 + 0.5 * jitter), base * (1 + JITTER * jitter))
+    if fresh_for is not None:
+        wait = max(wait, min(fresh_for, _MAX_HINT) * (1 + JITTER * jitter))
     if retry_after is not None:
         wait = max(wait, min(retry_after, _MAX_RETRY_AFTER) * (1 + JITTER * jitter))
     elif busy:

@@ -19,7 +19,6 @@ __all__ = [
     "after_not_modified",
     "after_refusal",
     "after_throttling",
-    "fresh_for",
     "noted",
     "validators_to_send",
 ]
@@ -89,16 +88,6 @@ def after_refusal(known: ConditionalState, sent: Validators) -> ConditionalState
     return replace(known, refusals=_REFUSED_AGAIN if known.refusals else _REFUSED)
 
 
-def fresh_for(freshness: Freshness, age: timedelta) -> timedelta | None:
-    """How long an answer of this `age` stays fresh: max-age - Age, else Expires - Date (RFC 9111 4.2); None: no word.
-
-    Uncapped; the local clock plays no part.
-    """
-    if freshness.max_age is not None:
-        return freshness.max_age - age if freshness.max_age > age else None
-    return freshness.expires_in
-
-
 def _updated(stored: Freshness, cache: CacheHeaders) -> Freshness:
     said = cache.freshness
     if cache.forbids_reuse:
@@ -130,5 +119,5 @@ def _tries_dates(known: ConditionalState) -> bool:
 
 
 def _patient(known: ConditionalState, now: datetime, freshness: Freshness, age: timedelta) -> ConditionalState:
-    lasting = fresh_for(freshness, age)
+    lasting = freshness.remaining(age)
     return replace(known, throttled_at=now) if lasting is not None and lasting > _PATIENT else known

@@ -208,11 +208,15 @@ def failure(poll: Poll, error: CollectError, *, our_fault: bool) -> PollResult:
         error_since=source.error_since,
         jitter=poll.jitter,
         retry_after=error.retry_after,
+        fresh_for=error.fresh_for,
         busy=error.status in _BUSY,
         permanent=error.permanent,
     )
-    parked = _parked(source, error, now, now + wait)
-    return replace(result, next_poll=_due(poll, wait, hints), park_host_until=parked)
+    asked = error.url or source.fetch_url
+    parked = _parked(asked, error, now, now + wait)
+    return replace(
+        result, next_poll=_due(poll, wait, hints), park_host_until=parked, parked_url=error.url if parked else None
+    )
 
 
 def put_off(source: Source, result: PollResult, wait: timedelta) -> PollResult:
@@ -248,7 +252,7 @@ def _due(poll: Poll, wait: timedelta, hints: Hints) -> datetime:
 def _stored_hints(source: Source) -> Hints:
     """What the publisher asked for when the feed last worked."""
     state = source.conditional
-    lasting = conditional.fresh_for(state.freshness, _NO_TIME)
+    lasting = state.freshness.remaining()
     return cadence.hints_of(source.info, fresh_for=lasting, has_validators=source.validators.is_usable)
 
 
@@ -274,12 +278,12 @@ def is_cooling_down(health: SourceHealth, *, now: datetime) -> bool:
     return is_busy or now - health.last_poll < _ON_DEMAND_GAP
 
 
-def _parked(source: Source, error: CollectError, now: datetime, again: datetime) -> datetime | None:
-    """Until when the whole host is left alone: after a 429, and before a bot wall, which stands before all of it.
+def _parked(url: str, error: CollectError, now: datetime, again: datetime) -> datetime | None:
+    """Until when all of the host of `url` is left alone: after a 429, and before a bot wall, which guards all of it.
 
     On a private network a host is one of many services on an address, and only the source itself waits.
     """
-    if is_private(urlsplit(source.fetch_url).hostname or ""):
+    if is_private(urlsplit(url).hostname or ""):
         return None
     if error.code == "challenge":
         return again
@@ -288,7 +292,7 @@ def _parked(source: Source, error: CollectError, now: datetime, again: datetime)
 
 def publisher_hints(info: FeedInfo, answer: Response | NotModified, state: ConditionalState) -> Hints:
     """What the publisher asks for: in `info`, in the stored freshness of `state` and in this answer."""
-    lasting = conditional.fresh_for(state.freshness, answer.cache.age)
+    lasting = state.freshness.remaining(answer.cache.age)
     hints = cadence.hints_of(info, fresh_for=lasting, has_validators=answer.validators.is_usable)
     return replace(hints, retry_after=answer.retry_after)
 

@@ -102,13 +102,16 @@ class Fetcher:
         Validators go to the origin that gave them only, and `own` headers to the origin they were written for.
         """
         fields = {"User-Agent": self._user_agent, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
+        began_s = asyncio.get_running_loop().time()
+        chain = RedirectChain(address(url), max_hops=self._limits.max_hops, began_s=began_s)
         try:
             with self._deadline() as deadline:
-                began_s = asyncio.get_running_loop().time()
-                chain = RedirectChain(address(url), max_hops=self._limits.max_hops, began_s=began_s)
                 return await self._follow(chain, _Question(fields, validators or Validators(), own), deadline)
         except TimeoutError:
             raise self._too_late() from None
+        except FetchError as error:
+            error.url = str(chain.url) if chain.hops else None
+            raise
 
     async def send(
         self,
@@ -149,7 +152,7 @@ class Fetcher:
         self._guard.check_port(url.port or 0)
         try:
             asked = request(method, url, fields, body)
-            if not takes_turns or is_private(asked.origin.host.rstrip(".")):
+            if not takes_turns or is_private(asked.origin.host):
                 return await self._reply(asked, deadline)
             async with self._turn(asked.origin, deadline, counts=False) as slot:
                 return await self._reply(asked, deadline, slot)
@@ -180,7 +183,7 @@ class Fetcher:
         try:
             fields, sent = question.at(chain)
             asked = request("GET", chain.url, fields)
-            if is_private(asked.origin.host.rstrip(".")):  # its final dot is no part of it
+            if is_private(asked.origin.host):
                 return await self._visit(asked, chain, sent, deadline)
             async with self._turn(asked.origin, deadline, counts=bool(chain.hops)) as slot:
                 return await self._visit(asked, chain, sent, deadline, turn=slot)
@@ -233,7 +236,7 @@ class Fetcher:
         head = answer.headers
         raw, cut = await self._read(answer, chain.url)
         answer.end()  # the rest may take its time
-        content = await self._decode_body(raw, head.get("Content-Encoding", ""))
+        content = await self._decode_body(raw, ", ".join(head.getall("Content-Encoding")))
         return Response(
             url=str(chain.url.with_fragment(None).with_user(None)),
             status=answer.status,

@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, cast
+from urllib.parse import unquote_to_bytes
 
 from yarl import URL
 
@@ -91,8 +92,9 @@ def origin_of(url: URL) -> Origin:
 
 
 def _basic(url: URL) -> str:
-    """RFC 7617 with UTF-8, of the credentials in an address."""
-    return "Basic " + b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
+    """RFC 7617, of the credentials in an address: UTF-8, or whatever bytes it has percent-encoded."""
+    user, password = (unquote_to_bytes(text or "") for text in (url.raw_user, url.raw_password))
+    return "Basic " + b64encode(user + b":" + password).decode()
 
 
 class Connection(asyncio.Protocol):

@@ -80,8 +80,8 @@ def classify(error: Exception, host: str) -> FetchError:
 def status_error(status: int, answer: HeaderFields, host: str, *, received: datetime | None) -> FetchError:
     """The FetchError ``http-<status>`` for an answer that is neither a document nor a 304.
 
-    ``challenge`` if it is a bot wall: no back-off cures that, and it stands before all of the host. Retry-After counts
-    whatever the status; `received` is the time of an answer that has no Date.
+    ``challenge`` if it is a bot wall: no back-off cures that, and it stands before all of the host. Retry-After and
+    Cache-Control count whatever the status; `received` is the time of an answer that has no Date.
     """
     walled = is_challenge(answer)
     return FetchError(
@@ -90,6 +90,7 @@ def status_error(status: int, answer: HeaderFields, host: str, *, received: date
         status=status,
         permanent=status == HTTPStatus.GONE,
         retry_after=headers.retry_after(answer, received),
+        fresh_for=headers.cache_headers(answer, received).fresh_for,
     )
 
 

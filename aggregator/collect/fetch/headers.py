@@ -16,7 +16,8 @@ from aggregator.model import Freshness, Validators
 _MAX_VALIDATOR = 8000
 _MAX_RETRY = timedelta(days=7)
 _MIN_RETRY = timedelta(seconds=60)
-_SECONDS = re.compile(r"(\d+)(?:\.\d*)?", re.ASCII)
+#: as they should be, and as they are met: quoted, with a unit
+_SECONDS = re.compile(r"[\"']?\s*(\d+)(?:\.\d*)?\s*(?:s|secs?|seconds?)?[\"']?", re.ASCII | re.IGNORECASE)
 #: about thirty years: what is longer is clamped
 _MAX_SECONDS = 10**9
 _ZERO = timedelta(0)
@@ -26,8 +27,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DIRECTIVE = re.compile(r"([^\s,=;\"]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,;\"]*)))?")
 _MAX_LINK_CHARS = 8192
 #: <address>; parameters (RFC 8288, 3); within quotes anything may stand
-_LINK = re.compile(r"<([^<>]{1,2048})>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\";,]+))?)*)")
-_PARAMETER = re.compile(r";\s*([^\s=;,]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))")
+_QUOTED = r"\"(?:[^\"\\]|\\.)*+\""
+_LINK = re.compile(rf"<([^<>]{{1,2048}})>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:{_QUOTED}|[^\s\";,]+))?)*)")
+_PARAMETER = re.compile(rf";\s*([^\s=;,]+)\s*=\s*({_QUOTED}|[^\s\";,]+)")
 
 
 class LinkValue(NamedTuple):
@@ -89,7 +91,7 @@ def cache_headers(headers: HeaderFields, received: datetime | None) -> CacheHead
         expires_in = None  # it cannot be read: stale (RFC 9111 4.2.1)
     return CacheHeaders(
         freshness=Freshness(max_age=max_age, expires_in=expires_in),
-        age=_seconds(headers.get("Age")) or _ZERO,
+        age=_seconds((headers.get("Age") or "").partition(",")[0]) or _ZERO,
         has_cache_control=bool(lines),
         has_expires="Expires" in headers,
         forbids_reuse=forbids_reuse,
@@ -108,15 +110,27 @@ def asked_wait(headers: HeaderFields, received: datetime | None = None) -> timed
     Of several, the longest.
     """
     date = http_date(headers.get("Date")) or received
-    waits = [_wait(value, date) for value in headers.getall("Retry-After")]
-    return max((wait for wait in waits if wait is not None and wait >= _ZERO), default=None)
+    waits = [wait for value in headers.getall("Retry-After") for wait in _waits(value, date)]
+    return max((wait for wait in waits if wait >= _ZERO), default=None)
 
 
-def _wait(value: str, date: datetime | None) -> timedelta | None:
-    if (wait := _seconds(value)) is not None:
-        return wait
-    until = http_date(value)
-    return until - date if until and date else None
+def _waits(value: str, date: datetime | None) -> Iterator[timedelta]:
+    """One, or those that a proxy has made one line of; a date that is not of HTTP's may be one of ISO 8601."""
+    until = http_date(value) or _iso_date(value)
+    if until is not None:
+        yield from [until - date] if date else []
+        return
+    for part in value.split(","):
+        if (wait := _seconds(part)) is not None:
+            yield wait
+
+
+def _iso_date(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value.strip()) if "-" in value[4:] else None
+    except ValueError:
+        return None
+    return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def http_date(value: str | None) -> datetime | None:
@@ -155,10 +169,10 @@ def as_text(value: str) -> str:
 def link_values(header: str) -> Iterator[LinkValue]:
     """What ``Link`` headers say, in order (RFC 8288 3)."""
     for link in _LINK.finditer(header[:_MAX_LINK_CHARS]):
-        pairs = ((name.lower(), quoted or token) for name, quoted, token in _PARAMETER.findall(link[2]))
         parameters: dict[str, str] = {}
-        for name, value in pairs:
-            parameters.setdefault(name, value)
+        for name, value in _PARAMETER.findall(link[2]):
+            is_quoted = value.startswith('"')
+            parameters.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", value[1:-1]) if is_quoted else value.strip("'"))
         yield LinkValue(link[1].strip(), parameters)
 
 

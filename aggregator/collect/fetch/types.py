@@ -39,6 +39,11 @@ class CacheHeaders:
     #: no-store, or no-cache for all of the answer
     forbids_reuse: bool = False
 
+    @property
+    def fresh_for(self) -> timedelta | None:
+        """How long this answer is fresh; None: it does not say."""
+        return self.freshness.remaining(self.age)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:

@@ -92,7 +92,7 @@ class DeliveryQueue:
         now = self._clock()
         known = await known_entries(self._store, source, feed.entries)
         found = identify(
-            feed.entries,
+            [entry for entry in feed.entries if not entry.is_empty],
             known,
             source_url=source.subscription.url,
             now=now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode, urljoin
 
+from aggregator.collect.decision import is_downgrade
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.push.subscription_state import LEASE
 from aggregator.errors import FetchError
@@ -41,7 +42,10 @@ class HubClient:
             reply = await self._fetcher.send("POST", hub, body=body, headers=_FORM, takes_turns=True)
             if reply.status not in _ELSEWHERE or not reply.location:
                 break
-            hub = urljoin(hub, reply.location)
+            target = urljoin(hub, reply.location)
+            if is_downgrade(hub, target):  # the secret would go out in the clear
+                raise FetchError("bad-redirect", "The hub redirects from https to http")
+            hub = target
         if not 200 <= reply.status < 300:
             raise FetchError(
                 f"http-{reply.status:03}",

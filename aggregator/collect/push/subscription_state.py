@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from aggregator.collect import guard
 from aggregator.collect.decision import put_off
 from aggregator.model import PollResult, Push, Source
 
@@ -77,9 +77,6 @@ class Drop:
     push: Push
 
 
-#: ends of names that lead nowhere from outside (RFC 6761, 6762, 8375)
-_HOME_NETWORKS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
-
 Step = Subscribe | Leave | Rest | Drop
 
 
@@ -143,11 +140,7 @@ def can_reach(hub: str, base: str) -> bool:
 
 def is_private(url: str) -> bool:
     """Whether an address names this machine or a private network outright."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith(_HOME_NETWORKS)
+    return guard.is_private(urlsplit(url).hostname or "")
 
 
 def verified(push: Push, *, lease_s: int | None, now: datetime) -> Push:

@@ -59,24 +59,26 @@ def decode_id(text: str) -> int | None:
     return number if number < 1 << 63 else None
 
 
-def _is_literal(host: str) -> bool:
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if host == "localhost" or host.endswith(".localhost"):
+        return ipaddress.IPv4Address(0x7F00_0001)
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-    return True
+        return None
 
 
 @lru_cache(maxsize=4096)  # asked at every poll
 def host_key(url: str) -> str:
-    """What is polled one request at a time: a host, a platform of many hosts, or host:port for literal addresses."""
+    """What is polled one request at a time: a host, a platform of many hosts; host:port on one's own network."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         return url[:255]
-    if _is_literal(host):
-        return f"{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+    if (literal := _literal(host)) is not None:
+        own = f"{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+        return own if not literal.is_global else f"[{host}]"
     for platform in PLATFORMS:
         if host == platform or host.endswith("." + platform):
             return platform
@@ -85,7 +87,7 @@ def host_key(url: str) -> str:
 
 def request_gap(host: str) -> timedelta:
     """The least time between two requests to one host: none on one's own network's literal addresses."""
-    return timedelta(0) if ":" in host else PUBLIC_GAP
+    return timedelta(0) if ":" in host and not host.startswith("[") else PUBLIC_GAP
 
 
 def slug_of(url: str, name: str | None) -> str:

@@ -155,11 +155,21 @@ def _release(connection: Connection, taken: Sequence[_Taken], held: Mapping[int,
         (free if is_last else still).append(_pause(one.lease, one.result))
     hosts.pause(connection, still)
     hosts.free(connection, free)
+    for one in taken:  # where a redirect led to, as far as other sources are asked for there
+        host, until = _parked_host(one.lease, one.result), codec.to_ms_or_none(one.result.park_host_until)
+        if until is not None and host != one.lease.host:
+            hosts.pause(connection, [(host, until, 0)])
+            hosts.refresh(connection, [host], one.polled_ms)
 
 
 def _pause(lease: Lease, result: PollResult) -> hosts.Pause:
     again = result.polled_at + result.duration + request_gap(lease.host)
-    return lease.host, codec.to_ms_or_none(result.park_host_until) or 0, codec.to_ms(again)
+    parked = result.park_host_until if _parked_host(lease, result) == lease.host else None
+    return lease.host, codec.to_ms_or_none(parked) or 0, codec.to_ms(again)
+
+
+def _parked_host(lease: Lease, result: PollResult) -> str:
+    return lease.host if result.parked_url is None else host_key(result.parked_url)
 
 
 def _settle(connection: Connection, one: _Taken) -> None:
