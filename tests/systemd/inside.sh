@@ -106,9 +106,18 @@ check "with exit code 78" is ExecMainStatus 78
 sleep 3
 check "and is not repeated" is SubState failed
 check "the message names file and line" bash -c "journalctl -u aggregator.service -o cat | grep -q 'config.toml:[0-9]*: '"
-curl -s -m 2 -o /dev/null "$site/"; sleep 1
 cp /trial/config.good "$config"
 check "after the repair, systemctl start works" systemctl start aggregator.socket aggregator.service
+check "and it answers" until_true 20 answers /readyz 200
+systemctl stop aggregator.socket aggregator.service
+echo '[polling_]' >>"$config"
+systemctl start aggregator.socket
+# a visitor has systemd start the service again and again until it gives up
+curl -s -m 2 -o /dev/null "$site/"
+check "a visitor meanwhile has systemd give up the socket" until_true 20 not systemctl is-active aggregator.socket
+cp /trial/config.good "$config"
+systemctl reset-failed aggregator.socket aggregator.service
+check "after the repair it starts as the manual says" systemctl start aggregator.socket aggregator.service
 check "and it answers" until_true 20 answers /readyz 200
 
 echo "# crash loop"
