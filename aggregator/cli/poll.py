@@ -33,7 +33,8 @@ def poll(context: Context, names: tuple[str, ...], everything: bool) -> int:
     """Poll what is due once, then exit.
 
     With SOURCEs (addresses or names): only those, due or not. Not polled even then: hosts that have asked us to wait,
-    and public servers that were polled less than ten minutes ago. The exit code is 1 if a source failed.
+    feeds within hours that they ask to skip, and public servers that were polled less than ten minutes ago. The exit
+    code is 1 if a source failed.
     """
     from aggregator.applied import effective
 
@@ -85,14 +86,15 @@ def _due(store: Store, now: datetime) -> set[str]:
 
 def _resting(store: Store, wanted: set[str], now: datetime) -> set[str]:
     """Those of `wanted` that must not be polled now; each is named on standard error."""
-    from aggregator.collect.decision import is_cooling_down
+    from aggregator.collect.decision import not_before
 
-    resting = [
-        one for one in store.sources(now=now) if one.subscription.url in wanted and is_cooling_down(one, now=now)
-    ]
-    for one in resting:
-        note(f"{printable(one.ref.name)}: not polled: polled a short while ago, or its server asked us to wait")
-    return {one.subscription.url for one in resting}
+    resting = set[str]()
+    for source in store.followed():
+        if source.subscription.url in wanted and (due := not_before(source, now=now, on_demand=True)) > now:
+            resting.add(source.subscription.url)
+            why = "polled a short while ago, or its publisher asks us to wait"
+            note(f"{printable(source.name)}: not polled before {due:%Y-%m-%d %H:%M} UTC: {why}")
+    return resting
 
 
 async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[PollOutcome]:

@@ -155,7 +155,8 @@ class Poller:
     async def _poll_one(self, lease: Lease, source: Source) -> PollOutcome:
         self._group_commit.begin()
         try:
-            result = self._relax(source, await self._outcome(source))
+            result = await self._outcome(source)
+            result = result if result.outcome == "deferred" else self._relax(source, result)
         finally:
             self._group_commit.end()
         try:
@@ -177,9 +178,12 @@ class Poller:
         )
 
     async def _outcome(self, source: Source) -> PollResult:
-        asked = _Asked(self, source, decision.validators_to_send(source, now=self._clock()))
+        now = self._clock()
+        if (due := decision.not_before(source, now=now)) > now:  # it was due before, and comes late
+            return decision.deferred(source, now=now, due=due)
+        asked = _Asked(self, source, decision.validators_to_send(source, now=now))
         try:
-            if (target := decision.location_to_try(source, now=self._clock())) is not None:
+            if (target := decision.location_to_try(source, now=now)) is not None:
                 moved = await self._tried(asked, target)
                 return moved or replace(await self._polled(asked), moved_to=None)
             return await self._polled(asked)

@@ -54,7 +54,7 @@ class Metrics:
         Info("aggregator_build", "The version that runs.", registry=registry).info({"version": __version__})
         self.polls = Counter(
             "aggregator_polls",
-            "Finished polls by outcome (new, same, not-modified, error, gone).",
+            "Finished polls by outcome (new, same, not-modified, error, gone, deferred).",
             ["outcome"],
             registry=registry,
         )

@@ -12,8 +12,8 @@ from aggregator.model.redact import public_url
 Role = Literal["source", "signal"]
 IdBasis = Literal["guid", "link", "hash"]
 #: new: entries to store · same: the body is the one we had · not-modified: 304 · error: nothing usable · gone: a
-#: confirmed 410
-Outcome = Literal["new", "same", "not-modified", "error", "gone"]
+#: confirmed 410 · deferred: not asked, its publisher wants it later; only `next_poll` counts
+Outcome = Literal["new", "same", "not-modified", "error", "gone", "deferred"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,8 @@ class ConditionalState:
     good_interval: timedelta | None = None
     #: validators were answered with 412 or 431: 1 just now, 2 once and accepted since, 3 again: not sent any more
     refusals: int = 0
+    #: until when its server has asked not to be asked at all: Retry-After whatever the status, or 429 and 503 without
+    silent_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,4 +74,4 @@ def test_our_own_fault_is_tried_again_soon_and_not_counted() -> None:
 
 def test_a_429_is_remembered() -> None:
     busy = failed("https://news.example/feed", FetchError("http-429", "busy", status=429))
-    assert busy.conditional == ConditionalState(throttled_at=START)
+    assert busy.conditional == ConditionalState(throttled_at=START, silent_until=busy.next_poll)

@@ -96,6 +96,41 @@ def test_http_failures_skip_hours_too(desk: Desk, failure: str) -> None:
             return
 
 
+@http("a poll that comes late", "not within skipped hours either")
+def test_http_a_late_poll_skips_hours_too(desk: Desk) -> None:
+    """What became due before a skipped hour and could not be polled then (the program was not running, the host was
+    busy) is asked after it; nothing is counted meanwhile."""
+    document = hinting(f"<skipHours><hour>{START.hour + 9}</hour><hour>{START.hour + 10}</hour></skipHours>")
+    desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=document))))
+    due = desk.once().next_poll
+    assert due < START + 9 * HOUR
+    desk.now = START + 9 * HOUR + 20 * MINUTE
+    late = desk.once()
+    assert (late.outcome, late.next_poll) == ("deferred", START + 11 * HOUR + 20 * MINUTE)
+    assert len(desk.origin.requests) == 1
+    assert (desk.health().last_poll, desk.health().state) == (START, "ok")
+    assert desk.store.next_due(now=desk.now) == late.next_poll
+    desk.skip_to(late)
+    assert desk.once().outcome == "same"
+
+
+@http("410 behind a temporary redirect", "no word of the feed itself")
+def test_http_410_behind_a_redirect(desk: Desk) -> None:
+    """A target of a temporary redirect that is gone does not end the polling, as the redirect may lead elsewhere; one
+    of a permanent redirect does, confirmed a day later."""
+    gone = desk.origin.on("/gone", Answer(status=410))
+    for status, outcome in ((302, "error"), (301, "gone")):
+        desk.origin.on(f"/{status}", Answer(status=status, headers={"Location": gone}))
+        desk.follow(Subscription(url=desk.origin.url(f"/{status}")))
+        results = []
+        for _ in range(4):
+            results.append(desk.once())
+            if results[-1].outcome == "gone":
+                break
+            desk.skip_to(results[-1])
+        assert results[-1].outcome == outcome
+
+
 @http("back-off", "ends with the first success")
 def test_http_back_off_ends(desk: Desk) -> None:
     """After the first good answer the interval is what it was before the failures."""

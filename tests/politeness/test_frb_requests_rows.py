@@ -17,14 +17,15 @@ from rows import frb
 from year import MAX_AGE, RESTARTS, RETRY_AFTER, Year
 
 from aggregator.cli import run_command
-from aggregator.collect.decision import is_cooling_down
+from aggregator.collect.cadence import Policy
+from aggregator.collect.decision import Poll, failure, not_before
 from aggregator.collect.discover import discover
 from aggregator.collect.fetch import Fetcher, FetchLimits
 from aggregator.collect.fetch.dialer import LookUp
 from aggregator.collect.guard import Guard
 from aggregator.config.types import http_url
-from aggregator.errors import CollectError
-from aggregator.model import Lease, PollResult, Subscription
+from aggregator.errors import CollectError, FetchError
+from aggregator.model import FeedInfo, Lease, PollResult, Source, Subscription, Validators
 from aggregator.store import Store
 
 SECOND = timedelta(seconds=1)
@@ -414,14 +415,32 @@ def test_frb_066_queries_stay_as_they_are(desk: Desk) -> None:
 @frb("070", "limit fetching on demand")
 def test_frb_070_on_demand_is_limited(desk: Desk) -> None:
     """`aggregator poll URL` asks a server of the web again after ten minutes at the earliest, and not while it is
-    busy (429, 503). On one's own network there is no such limit."""
+    busy (429, 503) or has asked us to wait (Retry-After, whatever the status). On one's own network there is no such
+    limit. Skipped hours are skipped on demand as well."""
     desk.follow(Subscription(url="https://news.example/feed"))
     (lease,) = desk.store.claim(now=START, limit=1, lease=MINUTE)
     for result in polled(lease, START):
         desk.store.complete(lease, result)
-    assert is_cooling_down(desk.health(), now=START + 9 * MINUTE)
-    assert not is_cooling_down(desk.health(), now=START + 11 * MINUTE)
-    assert is_cooling_down(replace(desk.health(), http_status=503), now=START + 50 * MINUTE)
+    (source,) = desk.store.followed()
+
+    def may_be_asked(source: Source, now: datetime) -> bool:
+        return not_before(source, now=now, on_demand=True) == now
+
+    assert not may_be_asked(source, START + 9 * MINUTE)
+    assert may_be_asked(source, START + 11 * MINUTE)
+    poll = Poll(source=source, sent=Validators(), now=START, policy=Policy(), jitter=0.0)
+    for error in (
+        FetchError("http-503", "busy", status=503),
+        FetchError("http-403", "no", status=403, retry_after=HOUR),
+        FetchError("http-301", "later", status=301, retry_after=HOUR),
+    ):
+        known = failure(poll, error, our_fault=False).conditional
+        assert known is not None
+        assert not may_be_asked(replace(source, conditional=known), START + 50 * MINUTE)
+        nas = replace(source, conditional=known, fetch_url="http://nas/feed")
+        assert may_be_asked(nas, START + 5 * MINUTE)
+    noon = replace(source, info=FeedInfo(skip_hours=frozenset({13})))
+    assert not_before(noon, now=START + 70 * MINUTE, on_demand=True) == START + 130 * MINUTE
 
 
 @frb("071", "confirm before unconditional requests")

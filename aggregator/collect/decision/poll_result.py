@@ -33,7 +33,6 @@ from aggregator.model import (
     PollResult,
     PostingRate,
     Source,
-    SourceHealth,
     Validators,
 )
 
@@ -153,7 +152,8 @@ def _success(
     hints = publisher_hints(info, answer, state)
     good_interval = _interval(poll, rate, hints)
     pair = next_validators(source, answer) if is_whole else replace(source.validators, origin=state.validators_origin)
-    state = replace(state, good_interval=good_interval, validators_origin=pair.origin)
+    silent_until = now + answer.retry_after if answer.retry_after else None
+    state = replace(state, good_interval=good_interval, validators_origin=pair.origin, silent_until=silent_until)
     return PollResult(
         source_id=source.id,
         outcome=outcome,
@@ -197,7 +197,7 @@ def failure(poll: Poll, error: CollectError, *, our_fault: bool) -> PollResult:
         wait = _OFFLINE_RETRY * (1 + poll.jitter)
         return replace(result, next_poll=_due(poll, wait, hints), counts_as_error=False)
     base = max(_interval(poll, source.posting_rate, hints), state.good_interval or _NO_TIME)
-    if error.status == HTTPStatus.GONE:
+    if error.status == HTTPStatus.GONE and error.permanent:
         is_gone, wait = cadence.confirm_gone(source.gone_since, now=now, jitter=poll.jitter)
         wait = wait if is_gone else max(wait, base, error.retry_after or _NO_TIME)
         return replace(result, outcome="gone" if is_gone else "error", next_poll=_due(poll, wait, hints))
@@ -212,10 +212,36 @@ def failure(poll: Poll, error: CollectError, *, our_fault: bool) -> PollResult:
         busy=error.status in _BUSY,
         permanent=error.permanent,
     )
-    asked = error.url or source.fetch_url
-    parked = _parked(asked, error, now, now + wait)
+    parked = _parked(error.url or source.fetch_url, error, now, now + wait)
+    silence = error.retry_after or (wait if error.status in _BUSY else None)
+    state = replace(state, silent_until=now + silence if silence else _unless_over(state.silent_until, now))
     return replace(
-        result, next_poll=_due(poll, wait, hints), park_host_until=parked, parked_url=error.url if parked else None
+        result,
+        next_poll=_due(poll, wait, hints),
+        conditional=_unless(state, source.conditional),
+        park_host_until=parked,
+        parked_url=error.url if parked else None,
+    )
+
+
+def not_before(source: Source, *, now: datetime, on_demand: bool = False) -> datetime:
+    """The earliest time at which `source` may be asked, whoever wants to; `now`, if nothing is in the way.
+
+    Its publisher has asked for silence, or to skip this hour. `on_demand`: somebody asks before it is due, which a
+    server of the web is spared within minutes of its last poll (FRB070). On one's own network, silence is one's own
+    affair; a fixed interval goes before skipped hours.
+    """
+    is_own = is_private(urlsplit(source.fetch_url).hostname or "")
+    due = now if is_own else max(now, source.conditional.silent_until or now)
+    if on_demand and not is_own and source.last_poll is not None:
+        due = max(due, source.last_poll + _ON_DEMAND_GAP)
+    return due if source.subscription.interval is not None else cadence.behind_skipped(due, _stored_hints(source))
+
+
+def deferred(source: Source, *, now: datetime, due: datetime) -> PollResult:
+    """The result of a poll that was not made, because the source may not be asked before `due`."""
+    return PollResult(
+        source_id=source.id, outcome="deferred", polled_at=now, next_poll=due, unstable_ids=source.unstable_ids
     )
 
 
@@ -265,17 +291,6 @@ def _merged_hints(held: FeedInfo, partial: FeedInfo) -> FeedInfo:
         skip_hours=partial.skip_hours or held.skip_hours,
         skip_days=partial.skip_days or held.skip_days,
     )
-
-
-def is_cooling_down(health: SourceHealth, *, now: datetime) -> bool:
-    """Whether a source is left alone though somebody asks for it: it was polled minutes ago, or its server is busy.
-
-    What is on one's own network is one's own affair.
-    """
-    if health.last_poll is None or is_private(urlsplit(health.subscription.url).hostname or ""):
-        return False
-    is_busy = health.http_status in _BUSY and health.next_poll is not None and health.next_poll > now
-    return is_busy or now - health.last_poll < _ON_DEMAND_GAP
 
 
 def _parked(url: str, error: CollectError, now: datetime, again: datetime) -> datetime | None:
@@ -398,6 +413,10 @@ def _is_gate(url: str) -> bool:
 def is_downgrade(old: str, new: str) -> bool:
     """From https to http for good: that would give up what the publisher once promised."""
     return urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https"
+
+
+def _unless_over(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment is not None and moment > now else None
 
 
 def _unless(value: T, held: T) -> T | None:

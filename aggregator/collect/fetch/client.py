@@ -110,7 +110,9 @@ class Fetcher:
         except TimeoutError:
             raise self._too_late() from None
         except FetchError as error:
-            error.url = str(chain.url) if chain.hops else None
+            if chain.hops:
+                error.url = str(chain.url)
+                error.permanent &= chain.permanent_target is not None  # the next redirect may lead elsewhere
             raise
 
     async def send(

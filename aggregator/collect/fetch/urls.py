@@ -90,7 +90,7 @@ def address(text: str) -> URL:
 
 def origin(url: URL) -> str:
     """Scheme, host and port (RFC 9110 4.3.1), as text."""
-    return f"{url.scheme}://{str(url.raw_host).rstrip('.')}:{url.port}"
+    return f"{url.scheme}://{str(url.raw_host).rstrip('.').lower()}:{url.port}"
 
 
 def next_hop(url: URL, location: str) -> URL:
@@ -100,7 +100,7 @@ def next_hop(url: URL, location: str) -> URL:
         target = _fetchable(named if named.scheme else url.join(named))
     except ValueError as error:
         raise FetchError("bad-redirect", f"{url.host} redirects to what cannot be fetched: {error}") from error
-    if url.user is not None and target.user is None and target.origin() == url.origin():
+    if url.user is not None and target.user is None and origin(target) == origin(url):
         return target.with_user(url.user).with_password(url.password)
     return target
 
@@ -128,6 +128,8 @@ def _fetchable(url: URL) -> URL:
     host = url.raw_host
     if not host:
         raise ValueError("it names no host")
+    if " " in host:
+        raise ValueError("its host contains a blank")
     if "xn--" in host:
         url.host  # noqa: B018 - ValueError where it cannot be decoded; of other hosts there is nothing to decode
     return url.with_fragment(None)

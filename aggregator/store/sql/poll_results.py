@@ -136,6 +136,8 @@ def _count(connection: Connection, taken: Sequence[_Taken]) -> None:
     """One more poll of that day; with the first of a day, those that are no longer shown are forgotten."""
     counted, over = [], []
     for one in taken:
+        if one.result.outcome == "deferred":
+            continue
         day, failed = one.polled_ms // codec.DAY_MS, one.result.outcome in {"error", "gone"}
         counted.append((one.source.id, day, int(not failed), int(failed)))
         if one.source.last_poll is None or one.source.last_poll // codec.DAY_MS != day:

@@ -47,6 +47,8 @@ def changes(source: SourceRow, result: PollResult, *, same_feed: str | None) -> 
     What a result does not say is kept: validators, posting rate and feed title outlive errors. `same_feed`: the name of
     another source that is polled from the address which this one is about to take over.
     """
+    if result.outcome == "deferred":
+        return {"lease_token": None, "due_at": codec.to_ms(result.next_poll)}
     polled = codec.to_ms(result.polled_at)
     is_good = result.outcome not in {"error", "gone"}
     values: dict[str, object] = {
@@ -71,7 +73,7 @@ def changes(source: SourceRow, result: PollResult, *, same_feed: str | None) -> 
 
 def is_seen(source: SourceRow, values: Mapping[str, object]) -> bool:
     """Whether readers see these changes: a name, a state."""
-    return (
+    return "gone" in values and (
         values["gone"] != source.gone
         or bool(values["error_count"]) != bool(source.error_count)
         or source.last_poll is None

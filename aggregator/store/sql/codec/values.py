@@ -147,6 +147,7 @@ def _conditional(known: ConditionalState) -> dict[str, object]:
         "validators_origin": known.validators_origin,
         "good_interval": span_ms(known.good_interval),
         "refusals": known.refusals,
+        "silent_until": to_ms_or_none(known.silent_until),
     }
 
 
@@ -171,6 +172,7 @@ def unpack_conditional(text: str | None) -> ConditionalState:
         validators_origin=known("validators_origin"),
         good_interval=from_span_ms(known("good_interval")),
         refusals=known("refusals", 0),
+        silent_until=from_ms_or_none(known("silent_until")),
     )
 
 
