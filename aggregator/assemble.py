@@ -76,21 +76,6 @@ def user_agent(settings: Settings) -> str:
 
 def fetcher(settings: Settings, clock: Clock, slots: SharedSlots | None = None) -> Fetcher:
     """The way to the web, within ``[polling]``'s limits; `slots` are those of `address_slots`."""
-    return _fetcher(settings, guard(settings), clock, slots)
-
-
-def address_slots(settings: Settings, store: Store, clock: Clock) -> SharedSlots | None:
-    """Slots for each address that all processes on a store of many share; None where there is one process."""
-    if not is_postgresql(settings.store.url):
-        return None
-    from aggregator.collect.fetch import StoredSlots
-
-    return StoredSlots(store, clock)
-
-
-def _fetcher(
-    settings: Settings, guard: Guard, clock: Clock, slots: SharedSlots | None, *, max_hops: int = 10
-) -> Fetcher:
     from aggregator.collect.fetch import Fetcher, FetchLimits
 
     polling = settings.polling
@@ -101,9 +86,17 @@ def _fetcher(
         connect=min(standard.connect, polling.timeout),
         silence=min(standard.silence, polling.timeout),
         max_size_bytes=polling.max_size,
-        max_hops=max_hops,
     )
-    return Fetcher(limits, guard, user_agent(settings), clock=clock, slots=slots)
+    return Fetcher(limits, guard(settings), user_agent(settings), clock=clock, slots=slots)
+
+
+def address_slots(settings: Settings, store: Store, clock: Clock) -> SharedSlots | None:
+    """Slots for each address that all processes on a store of many share; None where there is one process."""
+    if not is_postgresql(settings.store.url):
+        return None
+    from aggregator.collect.fetch import StoredSlots
+
+    return StoredSlots(store, clock)
 
 
 def guard(settings: Settings) -> Guard:
@@ -176,7 +169,7 @@ def poller(
         relax=relax,
         own_headers=lambda source: own.get(source.subscription.url),
         history=lambda source: histories.get(source.subscription.url),
-        articles=_articles(settings, fetched, clock, address_slots(settings, store, clock)) if fetched else None,
+        articles=_articles(settings, fetched, clock, fetcher) if fetched else None,
     )
 
 
@@ -193,14 +186,17 @@ def is_pushed(settings: Settings) -> Callable[[Source], bool]:
     return lambda source: source.subscription.url not in fetched
 
 
-def _articles(settings: Settings, fetched: frozenset[str], clock: Clock, slots: SharedSlots | None) -> ArticleReader:
+def _articles(settings: Settings, fetched: frozenset[str], clock: Clock, feeds: SupportsGet) -> ArticleReader:
+    """Reads articles; its requests take turns with those for `feeds`."""
     from aggregator.collect.articles import ArticleReader
+    from aggregator.collect.fetch import Fetcher
     from aggregator.collect.guard import Guard
 
+    first = feeds if isinstance(feeds, Fetcher) else fetcher(settings, clock)
     return ArticleReader(
         lambda source: source.subscription.url in fetched,
-        public_fetcher=lambda: _fetcher(settings, Guard(), clock, slots),
-        own_fetcher=lambda: _fetcher(settings, guard(settings), clock, slots, max_hops=0),
+        public_fetcher=lambda: first.beside(Guard(), max_hops=10),
+        own_fetcher=lambda: first.beside(guard(settings), max_hops=0),
     )
 
 

@@ -2,6 +2,7 @@
 
 Feeds may name any address, and what is fetched here is published. So pages are requested as anybody on the internet
 could: private networks that the operator allows for feeds are not reached, but for pages of the feed's own server.
+A server's robots.txt is asked for first, and obeyed; it counts for a day.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from aggregator.collect.fetch import NotModified, OwnHeaders, Response
 from aggregator.collect.guard import is_private
+from aggregator.collect.robots import ALLOW_ALL, DISALLOW_ALL, Robots, parse_robots
 from aggregator.errors import CollectError, FetchError
 from aggregator.model import Document, Entry, KnownEntry, ParsedEntry, ParsedFeed, Source
 
@@ -29,6 +33,9 @@ _WITHIN_S = 20.0
 #: between two requests to a public host
 _PAUSE_S = 1.0
 _ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
+#: how long a robots.txt counts (RFC 9309 2.4), and how soon a server that gave none for its own faults is asked again
+_ROBOTS_FOR, _ROBOTS_AGAIN = timedelta(days=1), timedelta(hours=1)
+_MAX_ROBOTS = 1000
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -64,6 +71,8 @@ class ArticleReader:
         own_fetcher: Callable[[], ArticleFetcher],
     ) -> None:
         self.is_wanted = wanted
+        #: by origin: the rules, and until when they count, on the loop's clock; the oldest first
+        self._robots: OrderedDict[str, tuple[Robots, float]] = OrderedDict()
         self._public_fetcher, self._own_fetcher = public_fetcher, own_fetcher
 
     async def read(
@@ -90,7 +99,7 @@ class ArticleReader:
             try:
                 with contextlib.suppress(TimeoutError):  # what has come until then is kept
                     async with asyncio.timeout(_WITHIN_S):
-                        await _Round(source, public, private, parser, own).read(asked, found)
+                        await _Round(source, public, private, parser, own, self._robots).read(asked, found)
             finally:
                 await asyncio.gather(public.close(), private.close())
         return tuple(found[entry.entry_id] for entry in entries)
@@ -99,23 +108,26 @@ class ArticleReader:
 class _Round:
     """The articles of one poll."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its parts
         self,
         source: Source,
         public: ArticleFetcher,
         private: ArticleFetcher,
         parser: Parser,
         own: OwnHeaders | None,
+        robots: OrderedDict[str, tuple[Robots, float]],
     ) -> None:
         self._source, self._public, self._private, self._parser, self._own = source, public, private, parser, own
+        self._robots = robots
 
     async def read(self, asked: Sequence[Entry], found: dict[str, Entry]) -> None:
         """Puts each entry whose article could be read into `found`, one after the other."""
         for entry in asked:
             url = entry.parsed.link or ""
-            if not is_private(urlsplit(url).hostname or ""):
-                await asyncio.sleep(_PAUSE_S)
             try:
+                if not (await self._robots_of(url)).allows(url):
+                    raise FetchError("robots", "its server's robots.txt asks us not to")
+                await _pause(url)
                 parsed = await self._article(url)
             except CollectError as error:
                 extra = {"source": self._source.slug, "url": url, "code": error.code}
@@ -128,6 +140,32 @@ class _Round:
                 image = entry.parsed.image_url or parsed.image_url
                 article = replace(entry.parsed, content_html=parsed.content_html, image_url=image)
                 found[entry.entry_id] = replace(entry, parsed=article)
+
+    async def _robots_of(self, url: str) -> Robots:
+        """The rules of the server of `url`. Raises FetchError where it asks for silence."""
+        parts, now_s = urlsplit(url), asyncio.get_running_loop().time()
+        where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2].lower(), "/robots.txt", "", ""))
+        robots, until_s = self._robots.get(where, (ALLOW_ALL, 0.0))
+        if until_s > now_s:
+            return robots
+        await _pause(url)
+        robots, counts = await self._asked_robots(where)
+        self._robots[where] = robots, now_s + counts.total_seconds()
+        self._robots.move_to_end(where)
+        if len(self._robots) > _MAX_ROBOTS:
+            self._robots.popitem(last=False)
+        return robots
+
+    async def _asked_robots(self, where: str) -> tuple[Robots, timedelta]:
+        """The rules at `where`, and for how long: none is leave, a server that cannot say is not (RFC 9309 2.3.1)."""
+        try:
+            answer = await self._get(where)
+        except FetchError as error:
+            if error.retry_after is not None or error.permanent:
+                raise
+            has_none = error.status is not None and 400 <= error.status < 500 and error.status != 429
+            return (ALLOW_ALL, _ROBOTS_FOR) if has_none else (DISALLOW_ALL, _ROBOTS_AGAIN)
+        return (parse_robots(answer.body) if answer else ALLOW_ALL), _ROBOTS_FOR
 
     async def _article(self, url: str) -> ParsedEntry | None:
         answer = await self._get(url)
@@ -145,6 +183,12 @@ class _Round:
                 raise
             answer = await self._private.get(url, own=self._own, accept=_ACCEPT)
         return answer if isinstance(answer, Response) else None
+
+
+async def _pause(url: str) -> None:
+    """Between two requests to a public host."""
+    if not is_private(urlsplit(url).hostname or ""):
+        await asyncio.sleep(_PAUSE_S)
 
 
 def _is_new(entry: Entry, stored: set[str]) -> bool:

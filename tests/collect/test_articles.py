@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,8 +13,10 @@ from origin import Answer, Origin
 
 from aggregator.collect.articles import MAX_ARTICLES, ArticleReader
 from aggregator.collect.fetch import Fetcher, FetchLimits
+from aggregator.collect.fetch.dialer import AddressInfo
 from aggregator.collect.guard import Guard
 from aggregator.collect.parse import TwoTierParsePool, parse_sync
+from aggregator.collect.robots import parse_robots
 from aggregator.errors import ParseError
 from aggregator.model import Document, Item, ParsedFeed, Scope, Subscription
 
@@ -128,9 +131,83 @@ def test_the_newest_ten_of_a_poll(full: Desk) -> None:
         full.origin.on(f"/{number}", Answer(body=page(), headers=HTML))
     follow(full)
     full.once()
-    assert [request.path for request in full.origin.requests[1:]] == [f"/{n}" for n in range(1, MAX_ARTICLES + 1)]
+    assert [request.path for request in full.origin.requests[1:]] == ["/robots.txt"] + [
+        f"/{n}" for n in range(1, MAX_ARTICLES + 1)
+    ]
     assert PARAGRAPHS[0] in items(full)["Entry 10"].content_html
     assert PARAGRAPHS[0] not in items(full)["Entry 11"].content_html
+
+
+@pytest.mark.parametrize(
+    ("robots", "is_read"),
+    [
+        (Answer(body=b"User-agent: *\nDisallow: /a/"), False),
+        (Answer(body=b"User-agent: Aggregator/2\nuser-agent: x\nDisallow: /*/b$\n\nUser-agent: *\nAllow: /"), False),
+        (Answer(body=b"User-agent: *\nDisallow: /\n\nUser-agent: aggregator\nDisallow:"), True),
+        (Answer(body=b"User-agent: other\nDisallow: /"), True),
+        (Answer(body=b"<html>not found</html>"), True),
+        (Answer(status=404), True),
+        (Answer(status=403), True),
+        (Answer(status=500), False),
+        (Answer(status=429), False),
+        (Answer(raw=b"", end="reset"), False),
+    ],
+)
+def test_the_robots_txt_of_its_server_is_obeyed(full: Desk, robots: Answer, is_read: bool) -> None:
+    full.origin.on("/feed", feed(full.origin.url("/a/b")), feed(full.origin.url("/a/c"), full.origin.url("/a/b")))
+    full.origin.on("/robots.txt", robots)
+    full.origin.on("/a/b", Answer(body=page(), headers=HTML))
+    follow(full)
+    full.skip_to(full.once())
+    assert bool(full.origin.asked("/a/b")) == is_read
+    full.once()
+    assert len(full.origin.asked("/robots.txt")) == 1, "for a day, and one that fails for an hour"
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "allowed"),
+    [
+        ("Disallow: /a\nAllow: /a/b", "/a/b/c", True),
+        ("Disallow: /a/b/\nAllow: /a", "/a/b/c", False),
+        ("Allow: /a\nDisallow: /a", "/a", True),
+        ("Disallow: /*.pdf$", "/x/y.pdf", False),
+        ("Disallow: /*.pdf$", "/x/y.pdf?z", True),
+        ("Disallow: /a*b*c", "/a-b-c-d", False),
+        ("Disallow: /a*b*c$", "/a-c-b", True),
+        ("Disallow: /ü", "/%C3%BC/x", False),
+        ("Disallow: /%61", "/a", False),
+        ("Disallow: /a%2Fb", "/a/b", True),
+        ("Disallow: /?q=", "/?q=1", False),
+        ("disallow : /x # all of it", "/x", False),
+        ("Disallow: /", "/robots.txt", True),
+        ("Disallow", "/", True),
+        ("Disallow: /" + "*a" * 3000 + "b", "/" + "a" * 8000, True),
+    ],
+)
+def test_rules_of_robots(rules: str, path: str, allowed: bool) -> None:
+    """RFC 9309 2.2; the last one would take a backtracking matcher years."""
+    robots = parse_robots(f"User-agent: *\r\n{rules}".encode())
+    assert robots.allows(f"https://a.example{path}") == allowed
+
+
+def test_articles_take_turns_with_feeds_at_their_address(full: Desk) -> None:
+    def look_up(_: str, port: int, __: socket.AddressFamily) -> list[AddressInfo]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def run() -> None:
+        first = Fetcher(LIMITS, Guard(["127.0.0.0/8"]), USER_AGENT, look_up=look_up)
+        both = (first, first.beside(Guard(["127.0.0.0/8"]), max_hops=3))
+        try:
+            await asyncio.gather(
+                *(one.get(f"http://{name}.example:{full.origin.port}/x") for one, name in zip(both, "ab", strict=True))
+            )
+        finally:
+            await asyncio.gather(*(one.close() for one in both))
+
+    full.origin.on("/x", Answer(body=b"x"))
+    asyncio.run(run())
+    one, other = full.origin.requests
+    assert other.at_s - one.at_s > 0.05, "0.25 s, less what this machine does"
 
 
 def test_a_server_that_asks_for_patience_is_left_alone(full: Desk) -> None:

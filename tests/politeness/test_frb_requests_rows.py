@@ -217,7 +217,8 @@ def test_frb_031_nothing_but_the_feed_is_asked_for(desk: Desk) -> None:
 
 @frb("032", "do not hammer an item")
 def test_frb_032_items_are_not_asked_for(desk: Desk) -> None:
-    """Links and enclosures of items are passed on to readers; the program itself never follows them."""
+    """Links and enclosures of items are passed on to readers; the program itself does not follow them. For sources
+    with `full_text = "fetch"` it requests the page of each new item, once."""
     enclosure = f'<enclosure url="{desk.origin.url("/talk.mp3")}" length="1" type="audio/mpeg"/></item>'
     feed = rss("One", site=desk.origin.url("")).replace(b"</item>", enclosure.encode())
     desk.follow(Subscription(url=desk.origin.on("/feed", Answer(body=feed))))

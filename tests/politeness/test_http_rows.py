@@ -9,15 +9,17 @@ from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
-from desk import DAY, HOUR, LIMITS, MINUTE, SOON_OVER, START, Desk
+from desk import DAY, HOUR, LIMITS, MINUTE, SOON_OVER, START, USER_AGENT, Desk
 from origin import Answer, Request, rss
 from rows import http
 
 from aggregator.collect import decision
+from aggregator.collect.articles import ArticleReader
 from aggregator.collect.cadence import Policy, interval
-from aggregator.collect.fetch import NotModified
+from aggregator.collect.fetch import Fetcher, NotModified
 from aggregator.collect.fetch.client import ACCEPT
 from aggregator.collect.fetch.content_encoding import ACCEPT_ENCODING
+from aggregator.collect.guard import Guard
 from aggregator.model import PollResult, PostingRate, Source, Subscription, Validators
 
 PAIR = {"ETag": 'W/"a-gzip"', "Last-Modified": "Mon, 01 Jan 2001 00:00:00 GMT"}
@@ -451,13 +453,27 @@ def test_http_accept(desk: Desk) -> None:
     assert ACCEPT.endswith("*/*;q=0.1")
 
 
-@http("robots.txt", "not asked for", "differs")
+@http("robots.txt", "obeyed for articles, not asked for feeds")
 def test_http_robots(desk: Desk) -> None:
-    """Every address that is asked for was given by a person: a subscribed feed or list, a page that is looked at once
-    by `aggregator add`, or archives of a source with `history`. There is nothing that crawls, and no second request."""
-    follow(desk, Answer(body=rss("One")))
+    """Feeds, lists and pages are asked for by people, by their addresses: no robots.txt for them. Articles of sources
+    with `full_text = "fetch"` are named by nobody: a server's robots.txt (RFC 9309) is asked for before its articles,
+    and obeyed for a day."""
+    site = desk.origin.url("")
+    follow(desk, Answer(body=rss("One", site=site)), Answer(body=rss("One", "Two", "Free", site=site)))
     desk.live(5 * DAY)
-    assert desk.origin.asked("/robots.txt") == []
+    assert {request.path for request in desk.origin.requests} == {"/feed"}
+    desk.origin.on("/robots.txt", Answer(body=b"User-agent: *\nDisallow: /\nAllow: /free"))
+    desk.origin.requests.clear()
+    desk.store.sync_sources([], now=desk.now)
+    desk.articles = ArticleReader(
+        lambda _: True,
+        public_fetcher=lambda: Fetcher(LIMITS, Guard(["127.0.0.0/8"]), USER_AGENT),
+        own_fetcher=lambda: Fetcher(LIMITS, Guard(), USER_AGENT),
+    )
+    desk.follow(Subscription(url=desk.origin.on("/other", Answer(body=rss("Shut", "Free", site=site)))))
+    desk.live(HOUR)
+    assert [request.path for request in desk.origin.requests][:3] == ["/other", "/robots.txt", "/free"]
+    assert not desk.origin.asked("/shut")
 
 
 @http("rel=self", "never the address that is fetched")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -134,6 +135,14 @@ class Fetcher:
                 return await self._converse(method, address(url), fields, body, deadline, takes_turns=takes_turns)
         except TimeoutError:
             raise self._too_late() from None
+
+    def beside(self, guard: Guard, *, max_hops: int) -> Fetcher:
+        """A fetcher with a guard and connections of its own, whose requests take turns with those of this one."""
+        other = Fetcher(
+            replace(self._limits, max_hops=max_hops), guard, self._user_agent, clock=self._clock, look_up=self._look_up
+        )
+        other._throttle = self._throttle
+        return other
 
     async def close(self) -> None:
         """Closes every connection. May be called twice; a later `get` opens new ones."""
