@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,9 @@ from aggregator.model import (
     duration_text,
 )
 from aggregator.store import Store, open_store
+from aggregator.store.sql.candidates import SELECTED
+from aggregator.store.sql.change_triggers import ENTRY_COLUMNS, ITEM_COLUMNS, RULE_COLUMNS
+from aggregator.store.sql.ingest.entry_rows import CONTENT
 
 SOURCES = (A, B, C)
 WINDOWS = {"1h": HOUR, "1d": 24 * HOUR, "3d": 72 * HOUR}
@@ -283,7 +287,7 @@ def test_another_population_and_a_log_that_was_cut_off_mean_reading_everything(
     follower.population = replace(FEW, newest=2)
     follower.check(store, NOW)
     assert (len(follower.known), follower.wholes) == (2, 2)
-    monkeypatch.setattr("aggregator.store.sql.change_log.KEPT", 3)
+    monkeypatch.setattr("aggregator.store.sql.candidate_changes.KEPT", 3)
     poll(store, B, *(make_entry(str(n), published=NOW) for n in range(6)), at=NOW + HOUR)
     store.retain(before=NOW - 900 * HOUR, now=NOW + HOUR)
     follower.check(store, NOW + HOUR)
@@ -291,3 +295,11 @@ def test_another_population_and_a_log_that_was_cut_off_mean_reading_everything(
     poll(store, C, make_entry("c", published=NOW), at=NOW + 2 * HOUR)
     follower.check(store, NOW + 2 * HOUR)
     assert follower.wholes == 3
+
+
+def test_every_column_that_candidates_are_made_of_is_followed() -> None:
+    by_revision = {"title", "text", "language"}
+    for table, known in (("i", {"id", "public_id", *ITEM_COLUMNS}), ("e", {"id", *by_revision, *ENTRY_COLUMNS})):
+        assert set(re.findall(rf"\b{table}\.(\w+)", SELECTED)) - known == set()
+    assert set(RULE_COLUMNS) < set(ITEM_COLUMNS)
+    assert by_revision < set(CONTENT)

@@ -22,6 +22,7 @@ from store_values import HOUR, NOW, A, B, follow, lease_of, make_entry, make_res
 from aggregator.errors import StoreError, StoreUnavailable, StoreUnusable
 from aggregator.model import Scope, View
 from aggregator.store import Store, open_store, restore
+from aggregator.store.sql import change_triggers
 from aggregator.store.sqlite import migrations
 from aggregator.store.sqlite.connection import connect_writer
 from aggregator.store.sqlite.migrations import m0001_initial
@@ -140,6 +141,7 @@ class TestMigrations:
             found = schema_of(migrated)
         with contextlib.closing(sqlite3.connect(":memory:")) as expected:
             expected.executescript(Path(migrations.__file__).parents[1].joinpath("schema.sql").read_text("utf-8"))
+            expected.executescript("\n".join(change_triggers.sqlite()))
             assert found == schema_of(expected)
 
     def test_an_older_file_gets_the_pending_steps_and_keeps_its_data(

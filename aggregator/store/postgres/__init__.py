@@ -1,7 +1,7 @@
 """The store on PostgreSQL 15 or newer: the shared statements over psycopg, for more than one process or machine.
 
 `engine` runs transactions on a pool, `connection` translates statements and rows, `schema.sql` and `migrations` are the
-tables, `work_queue`, `views` and `search` what PostgreSQL does in its own way.
+tables, `views` and `search` what PostgreSQL does in its own way.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,48 +17,21 @@ from aggregator.store.sql.engine import Cursor, Values
 
 __all__ = ["Connection", "explain", "rows"]
 
-#: a quoted text, a cast, a named or numbered or plain placeholder, a percent sign
-_TOKEN = re.compile(r"'(?:[^']|'')*'|::|:(?P<name>[a-z_]\w*)|\?(?P<number>\d*)|%")
+#: a quoted text, a cast, a named or plain placeholder, a percent sign
+_TOKEN = re.compile(r"'(?:[^']|'')*'|::|:(?P<name>[a-z_]\w*)|\?|%")
 
 
 @lru_cache(maxsize=2048)
-def _translated(statement: str) -> tuple[sql.SQL, bool]:
-    """A shared statement with psycopg's placeholders, and whether they are numbered.
-
-    What only SQLite's journal needs to know is left out.
-    """
-    numbered = False
+def _translated(statement: str) -> sql.SQL:
+    """A shared statement with psycopg's placeholders."""
 
     def placeholder(found: re.Match[str]) -> str:
-        nonlocal numbered
         matched = found[0]
-        if matched.startswith("'") or matched == "%":
-            return matched.replace("%", "%%")
-        if matched == "::":
-            return matched
         if found["name"]:
             return f"%({found['name']})s"
-        numbered = numbered or bool(found["number"])
-        return f"%(p{found['number']})s" if found["number"] else "%s"
+        return "%s" if matched == "?" else matched.replace("%", "%%")
 
-    text = _TOKEN.sub(placeholder, statement.replace(" OR FAIL ", " "))
-    return sql.SQL(text), numbered
-
-
-class _Numbered(Mapping[str, Any]):
-    """A sequence of values that numbered placeholders (``?1``) are looked up in."""
-
-    def __init__(self, values: Values) -> None:
-        self.values_in_order = tuple(values)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values_in_order[int(name[1:]) - 1]
-
-    def __iter__(self) -> Any:
-        return (f"p{number}" for number in range(1, len(self) + 1))
-
-    def __len__(self) -> int:
-        return len(self.values_in_order)
+    return sql.SQL(_TOKEN.sub(placeholder, statement))
 
 
 @lru_cache(maxsize=1024)
@@ -98,20 +71,20 @@ class Connection:
     row_lock = " FOR UPDATE"
     #: the same, where others may hold it as well
     shared_lock = " FOR SHARE"
+    #: nothing is undone alone
+    or_fail = ""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
     def execute(self, statement: str, parameters: Values = (), /) -> Cursor:
         """Runs one statement."""
-        query, numbered = _translated(statement)
-        return self._connection.execute(query, _Numbered(parameters) if numbered else parameters)
+        return self._connection.execute(_translated(statement), parameters)
 
     def executemany(self, statement: str, parameters: Iterable[Values], /) -> Cursor:
         """Runs one statement for each set of values, without waiting for each."""
-        query, numbered = _translated(statement)
         cursor = self._connection.cursor()
-        cursor.executemany(query, [_Numbered(each) for each in parameters] if numbered else parameters)
+        cursor.executemany(_translated(statement), parameters)
         return cursor
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], /) -> None:
@@ -152,6 +125,13 @@ class Connection:
     def execute_script(self, script: str, /) -> None:
         """Runs many statements that take no values."""
         self._connection.execute(script.encode())
+
+    def give_space_back(self) -> None:
+        """Does nothing: autovacuum makes room for what comes."""
+
+    def size_bytes(self) -> int:
+        """The size of the database."""
+        return int(self.execute("SELECT pg_database_size(current_database())").fetchone()[0])
 
     def continue_ids(self) -> None:
         """Sets the sequences behind the greatest ids."""

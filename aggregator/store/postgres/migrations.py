@@ -7,6 +7,7 @@ from importlib.resources import files
 from aggregator.errors import StoreUnusable
 from aggregator.store.postgres.connection import Connection
 from aggregator.store.postgres.engine import Engine
+from aggregator.store.sql import change_triggers
 
 __all__ = ["SCHEMA", "migrate"]
 
@@ -28,6 +29,7 @@ def migrate(engine: Engine, *, create: bool) -> None:
                 raise StoreUnusable("the database holds no store yet: start the daemon or run `aggregator poll` once")
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {engine.schema}")
             connection.execute_script(files("aggregator.store.postgres").joinpath("schema.sql").read_text("utf-8"))
+            connection.execute_script(change_triggers.postgresql())
             connection.execute("INSERT INTO counters(name, value) VALUES ('schema', ?)", (SCHEMA,))
         version = connection.execute(_VERSION).fetchone()[0]
         if version > SCHEMA:

@@ -394,7 +394,8 @@ CREATE TRIGGER entries_doubted AFTER UPDATE OF text_key ON entries FOR EACH ROW
 
 -- The change log that candidates are followed by: written by triggers, so by whoever writes. `edited` marks changes
 -- that rules could judge differently. `seq` is the id of the transaction: a reader's cursor is the oldest one that was
--- still running, so that nothing that commits late is passed over.
+-- still running, so that nothing that commits late is passed over. The triggers on updated items and entries are made by
+-- ``change_triggers.py``.
 CREATE TABLE changes (
     seq bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
     item_id bigint,
@@ -407,31 +408,6 @@ CREATE FUNCTION note_item() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER changes_item_new AFTER INSERT ON items FOR EACH ROW WHEN (new.shown) EXECUTE FUNCTION note_item();
-CREATE FUNCTION note_item_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO changes(item_id, edited) VALUES (
-        new.id, (old.lead_id, old.source_id, old.section, old.more_sections, old.language)
-            IS DISTINCT FROM (new.lead_id, new.source_id, new.section, new.more_sections, new.language));
-    RETURN NULL;
-END $$;
-CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, more_sections, published, first_seen, shown,
-    sources, citations, boost, pinned_until, story_id, views, likes, impressions, language ON items FOR EACH ROW
-    WHEN ((old.shown OR new.shown)
-        AND (old.lead_id, old.source_id, old.section, old.more_sections, old.published, old.first_seen, old.shown,
-            old.sources, old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
-        IS DISTINCT FROM (new.lead_id, new.source_id, new.section, new.more_sections, new.published, new.first_seen,
-            new.shown, new.sources, new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes,
-            new.impressions, new.language))
-    EXECUTE FUNCTION note_item_update();
-CREATE FUNCTION note_entry_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO changes(item_id, edited)
-    SELECT id, old.revision <> new.revision FROM items WHERE id = new.item_id AND lead_id = new.id;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER changes_entry AFTER UPDATE OF revision, image_url, upstream_comments, upstream_views, upstream_votes
-    ON entries FOR EACH ROW
-    WHEN ((old.revision, old.image_url, old.upstream_comments, old.upstream_views, old.upstream_votes)
-        IS DISTINCT FROM (new.revision, new.image_url, new.upstream_comments, new.upstream_views, new.upstream_votes))
-    EXECUTE FUNCTION note_entry_update();
 CREATE FUNCTION note_story() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO changes(item_id) SELECT id FROM items WHERE story_id = new.id AND shown;
     RETURN NULL;

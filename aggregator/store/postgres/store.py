@@ -7,21 +7,20 @@ from datetime import datetime
 from pathlib import Path
 
 from aggregator.errors import StoreUnusable
-from aggregator.model import StoreStats
-from aggregator.store.postgres import migrations, work_queue
+from aggregator.store.postgres import migrations
 from aggregator.store.postgres.engine import Engine
 from aggregator.store.postgres.view_spool import ViewSpool
 from aggregator.store.postgres.views import Views
-from aggregator.store.sql import codec, item_loader, retention, stats
+from aggregator.store.sql import codec, item_loader
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
-from aggregator.store.sql.engine import Connection
-from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
 from aggregator.store.sql.reader_states import ReaderStates
+from aggregator.store.sql.retention import Retention
 from aggregator.store.sql.transfer import Transfer
+from aggregator.store.sql.work_queue import DUE_HOSTS, Work
 
 __all__ = ["PostgresStore"]
 
@@ -29,12 +28,21 @@ __all__ = ["PostgresStore"]
 MIN_VERSION = 150000
 
 
-class PostgresStore(
-    work_queue.Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, ReaderStates, Fleet, Transfer
-):
+class PostgresStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, ReaderStates, Retention, Transfer):
     """`aggregator.store.Store` in one schema of a PostgreSQL database."""
 
     _engine: Engine
+    #: the server may crash while those who have claimed go on: a claim that is lost would be given to another one
+    _claims_last = True
+    #: many processes claim at once: hosts that somebody else is claiming just now are passed over
+    _due_hosts = f"{DUE_HOSTS} FOR UPDATE SKIP LOCKED"
+    #: a join with a subquery of each host: as `IN (…)` PostgreSQL would join everything with everything
+    _due_sources = f"""
+    SELECT {codec.SOURCE_COLUMNS}, s.host FROM json_each(:hosts) asked CROSS JOIN LATERAL (
+        SELECT * FROM sources WHERE host = asked.value AND due_at <= :now AND configured AND enabled AND NOT gone
+        ORDER BY due_at, id LIMIT :per_host) s
+    ORDER BY asked.key, s.due_at, s.id
+    """
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
@@ -58,23 +66,6 @@ class PostgresStore(
             engine.close()
             raise
         return cls(engine, folder)
-
-    def stats(self) -> StoreStats:
-        """Sizes and counts."""
-
-        def run(connection: Connection) -> StoreStats:
-            (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-            return stats.read(connection, size)
-
-        return self._engine.read(run)
-
-    def retain(self, *, before: datetime, now: datetime) -> int:
-        """Removes the content of items published before then (never their identity); how many."""
-        before_ms, now_ms, removed = codec.to_ms(before), codec.to_ms(now), 0
-        while some := self._write_in_role(lambda connection: retention.batch(connection, before_ms)):
-            removed += some
-        self._write_in_role(lambda connection: retention.tidy(connection, now_ms))
-        return removed
 
     def ping(self) -> None:
         """Returns if the server answers; raises StoreUnavailable otherwise."""

@@ -61,10 +61,10 @@ class Views:
         """(item id, visitor) of the views recorded since then, folded or not."""
         self._spool.flush()
         query = (
-            "SELECT i.public_id, v.visitor FROM visitors v JOIN items i ON i.id = v.item_id WHERE v.at >= ?1"
-            " UNION SELECT public_id, visitor FROM pending_views WHERE at >= ?1"
+            "SELECT i.public_id, v.visitor FROM visitors v JOIN items i ON i.id = v.item_id WHERE v.at >= :since"
+            " UNION SELECT public_id, visitor FROM pending_views WHERE at >= :since"
         )
-        since = (codec.to_ms(day_start),)
+        since = {"since": codec.to_ms(day_start)}
         rows = self._engine.read(lambda connection: connection.execute(query, since).fetchall())
         return {(encode_id(row[0]), bytes(row[1])) for row in rows}
 

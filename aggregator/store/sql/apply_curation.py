@@ -101,12 +101,12 @@ def _merge(connection: Connection, merge: Merge) -> set[int]:
         row[0] for row in connection.execute("SELECT story_id FROM items WHERE id IN (?, ?)", (keep, absorb)) if row[0]
     }
     connection.execute(
-        "UPDATE items SET story_id = coalesce(story_id, (SELECT story_id FROM items WHERE id = ?1)) WHERE id = ?2",
+        "UPDATE items SET story_id = coalesce(story_id, (SELECT story_id FROM items WHERE id = ?)) WHERE id = ?",
         (absorb, keep),
     )
     connection.execute(
-        "UPDATE items SET merged_into = ?1, shown = FALSE, live = FALSE, curated = revision, views = 0, likes = 0,"
-        " impressions = 0, story_id = NULL WHERE id = ?2",
+        "UPDATE items SET merged_into = ?, shown = FALSE, live = FALSE, curated = revision, views = 0, likes = 0,"
+        " impressions = 0, story_id = NULL WHERE id = ?",
         (keep, absorb),
     )
     connection.execute("UPDATE items SET merged_into = ? WHERE merged_into = ?", (keep, absorb))
@@ -144,39 +144,40 @@ def _count_once(connection: Connection, keep: int, absorb: int) -> None:
 def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
     _count_once(connection, keep, absorb)
     connection.execute(
-        "INSERT INTO buckets(bucket, item_id, n) SELECT bucket, ?1, n FROM buckets WHERE item_id = ?2"
+        "INSERT INTO buckets(bucket, item_id, n) SELECT bucket, CAST(? AS bigint), n FROM buckets WHERE item_id = ?"
         " ON CONFLICT(bucket, item_id) DO UPDATE SET n = buckets.n + excluded.n",
         (keep, absorb),
     )
     connection.execute("DELETE FROM buckets WHERE item_id = ?", (absorb,))
     connection.execute(
-        "INSERT INTO impressions(hour, item_id, weight) SELECT hour, ?1, weight FROM impressions WHERE item_id = ?2"
+        "INSERT INTO impressions(hour, item_id, weight)"
+        " SELECT hour, CAST(? AS bigint), weight FROM impressions WHERE item_id = ?"
         " ON CONFLICT(hour, item_id) DO UPDATE SET weight = impressions.weight + excluded.weight",
         (keep, absorb),
     )
     connection.execute("DELETE FROM impressions WHERE item_id = ?", (absorb,))
     for table, is_same in _ATTACHED:
         connection.execute(
-            f"UPDATE {table} SET item_id = ?1 WHERE item_id = ?2"
-            f" AND NOT EXISTS (SELECT 1 FROM {table} other WHERE other.item_id = ?1 AND {is_same})",
-            (keep, absorb),
+            f"UPDATE {table} SET item_id = :keep WHERE item_id = :absorb"
+            f" AND NOT EXISTS (SELECT 1 FROM {table} other WHERE other.item_id = :keep AND {is_same})",
+            {"keep": keep, "absorb": absorb},
         )
         connection.execute(f"DELETE FROM {table} WHERE item_id = ?", (absorb,))
     connection.execute(
-        "UPDATE items SET views = views + (SELECT views FROM items WHERE id = ?1),"
-        " impressions = impressions + (SELECT impressions FROM items WHERE id = ?1),"
-        " likes = (SELECT count(*) FROM likes WHERE item_id = ?2) WHERE id = ?2",
-        (absorb, keep),
+        "UPDATE items SET views = views + (SELECT views FROM items WHERE id = :absorb),"
+        " impressions = impressions + (SELECT impressions FROM items WHERE id = :absorb),"
+        " likes = (SELECT count(*) FROM likes WHERE item_id = :keep) WHERE id = :keep",
+        {"keep": keep, "absorb": absorb},
     )
 
 
 def _move_related(connection: Connection, keep: int, absorb: int) -> None:
     for mine, other in (("item_id", "other_id"), ("other_id", "item_id")):
         connection.execute(
-            f"INSERT INTO related({mine}, {other}, score, tier) SELECT ?1, {other}, score, tier FROM related"
-            f" WHERE {mine} = ?2 AND {other} <> ?1 ON CONFLICT(item_id, other_id) DO UPDATE SET"
+            f"INSERT INTO related({mine}, {other}, score, tier) SELECT CAST(:keep AS bigint), {other}, score, tier"
+            f" FROM related WHERE {mine} = :absorb AND {other} <> :keep ON CONFLICT(item_id, other_id) DO UPDATE SET"
             " score = greatest(related.score, excluded.score), tier = greatest(related.tier, excluded.tier)",
-            (keep, absorb),
+            {"keep": keep, "absorb": absorb},
         )
     forget_related(connection, absorb)
 
@@ -196,12 +197,12 @@ def _join(connection: Connection, join: StoryJoin) -> set[int]:
     founds = join.item_id == join.story
     story = item if founds else _story_row(connection, join.story)
     connection.execute(
-        "UPDATE stories SET merged_into = nullif(?1, id) WHERE id = ?2 AND merged_into IS NOT NULL", (story, item)
+        "UPDATE stories SET merged_into = nullif(?, id) WHERE id = ? AND merged_into IS NOT NULL", (story, item)
     )
     before = connection.execute("SELECT story_id FROM items WHERE id = ?", (item,)).fetchone()[0]
     connection.execute(
-        "UPDATE items SET story_id = ?1, story_figures = CASE WHEN ?2 THEN NULL ELSE coalesce(?3, story_figures) END"
-        " WHERE id = ?4",
+        "UPDATE items SET story_id = ?, story_figures = CASE WHEN ? THEN NULL ELSE coalesce(?, story_figures) END"
+        " WHERE id = ?",
         (story, founds, codec.pack_or_none(dict(join.figures)), item),
     )
     return {story} if before is None else {story, before}
@@ -209,14 +210,14 @@ def _join(connection: Connection, join: StoryJoin) -> set[int]:
 
 #: a story's id stands for something as long as its item does
 _FOLLOW = """
-UPDATE stories SET merged_into = ?1 WHERE (id = ?2 OR merged_into = ?2) AND ?1 <> ?2
-    AND NOT EXISTS (SELECT 1 FROM items WHERE story_id = ?2)
+UPDATE stories SET merged_into = :keep WHERE (id = :left OR merged_into = :left) AND :keep <> :left
+    AND NOT EXISTS (SELECT 1 FROM items WHERE story_id = :left)
 """
 
 
 def _follow(connection: Connection, join: StoryJoin) -> None:
     """The id of a story that all have left leads to where the item is that founded it."""
-    connection.execute(_FOLLOW, (_story_row(connection, join.story), _row(connection, join.item_id)))
+    connection.execute(_FOLLOW, {"keep": _row(connection, join.item_id), "left": _story_row(connection, join.story)})
 
 
 def _merge_stories(connection: Connection, merge: StoryMerge) -> set[int]:
@@ -225,7 +226,10 @@ def _merge_stories(connection: Connection, merge: StoryMerge) -> set[int]:
         return set()
     connection.execute("UPDATE items SET story_id = ? WHERE story_id = ?", (keep, absorb))
     recompute_story(connection, absorb)
-    connection.execute("UPDATE stories SET merged_into = ?1 WHERE id = ?2 OR merged_into = ?2", (keep, absorb))
+    connection.execute(
+        "UPDATE stories SET merged_into = :keep WHERE id = :absorb OR merged_into = :absorb",
+        {"keep": keep, "absorb": absorb},
+    )
     return {keep}
 
 

@@ -28,10 +28,11 @@ WHERE item_id = ? AND bucket >= ? AND bucket < ? GROUP BY 1
 _BY_SECTION = """
 SELECT section, CAST(sum(n) AS bigint) AS n FROM (
     SELECT i.section, b.n FROM buckets b JOIN items i ON i.id = b.item_id
-        WHERE b.bucket >= ?1 AND b.bucket < ?2 AND i.shown
+        WHERE b.bucket >= :since AND b.bucket < :until AND i.shown
     UNION ALL SELECT more.value, b.n FROM buckets b JOIN items i ON i.id = b.item_id
         CROSS JOIN json_each(i.more_sections) AS more
-        WHERE b.bucket >= ?1 AND b.bucket < ?2 AND i.shown AND i.more_sections <> '[]') AS every GROUP BY section
+        WHERE b.bucket >= :since AND b.bucket < :until AND i.shown AND i.more_sections <> '[]') AS every
+GROUP BY section
 """
 
 
@@ -76,7 +77,7 @@ class Audience:
 
     def views_by_section(self, *, since: datetime, until: datetime) -> dict[str, int]:
         """Views in that time of shown items, by section (each of an item's); exact to the 5-minute bucket."""
-        window = (codec.to_ms(since) // BUCKET_MS, -(-codec.to_ms(until) // BUCKET_MS))
+        window = {"since": codec.to_ms(since) // BUCKET_MS, "until": -(-codec.to_ms(until) // BUCKET_MS)}
         rows = self._engine.read(lambda connection: connection.execute(_BY_SECTION, window).fetchall())
         return {row["section"]: row["n"] for row in rows}
 

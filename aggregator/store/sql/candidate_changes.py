@@ -1,8 +1,9 @@
 """What has changed of the candidates since a cursor: the cost of asking follows what changed, not what is stored.
 
-Every change of what a candidate is made of is logged (`changes`). Beside that, time itself moves things: old views
-leave the windows, old items the newest. Both are read here, from one snapshot; whatever cannot be followed (another
-population, a clock that went back, a log that was cut off in between) is answered with everything anew.
+Every change of what a candidate is made of is logged in `changes` (`change_triggers`). Beside that, time itself moves
+things: old views leave the windows, old items the newest. Both are read here, from one snapshot; whatever cannot be
+followed (another population, a clock that went back, a log that was cut off in between) is answered with everything
+anew.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from aggregator.model import CandidateChanges, ChangeCursor, Population
-from aggregator.store.sql import candidates, change_log, codec, source_health
+from aggregator.store.sql import candidates, codec, source_health
 from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import encode_id
@@ -21,6 +22,8 @@ MEANWHILE_MS = 60_000
 #: after more changes than this, reading everything anew costs less than looking at each
 FOLLOWED = 20_000
 _CHUNK = 500
+#: so many changes are kept (transactions, on an engine that numbers those); whoever has seen fewer reads everything
+KEPT = 100_000
 
 _NEWEST = "SELECT max(first_seen) FROM items WHERE shown"
 _NEWEST_VIEW = "SELECT max(bucket) FROM buckets"
@@ -40,11 +43,39 @@ _DAYS_OF = "SELECT day, n FROM source_days WHERE source_id = ? AND day BETWEEN ?
 def read(connection: Connection, population: Population, cursor: ChangeCursor | None, now_ms: int) -> CandidateChanges:
     """Everything that has changed since the cursor, as of `now_ms` or of what was seen just after it."""
     at_ms = _moment(connection, now_ms)
-    last, forgotten = connection.last_change(), change_log.forgotten(connection)
+    last, forgotten = connection.last_change(), _forgotten(connection)
     following = _Following(connection, population, at_ms)
     if cursor is None or not _follows(connection, cursor, population, at_ms, (forgotten, last)):
         return following.everything(last)
     return following.since(cursor, last)
+
+
+def prune(connection: Connection) -> None:
+    """Forgets old changes, never the last one, whose number must not be given again."""
+    limit = connection.last_change() - KEPT
+    if limit > _forgotten(connection):
+        connection.execute("DELETE FROM changes WHERE seq <= ?", (limit,))
+        _forget(connection, limit)
+
+
+def start_anew(connection: Connection) -> None:
+    """Forgets every change: of a store that has been copied, nobody has seen any."""
+    connection.execute("DELETE FROM changes")
+    _forget(connection, connection.last_change())
+
+
+def _forget(connection: Connection, change: int) -> None:
+    connection.execute(
+        "INSERT INTO counters(name, value) VALUES ('changes_forgotten', ?)"
+        " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        (change,),
+    )
+
+
+def _forgotten(connection: Connection) -> int:
+    """The number up to which changes have been forgotten."""
+    row = connection.execute("SELECT value FROM counters WHERE name = 'changes_forgotten'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _moment(connection: Connection, now_ms: int) -> int:

@@ -26,7 +26,7 @@ from aggregator.store.sql.derived_columns import bump, cited_items, recompute_it
 from aggregator.store.sql.engine import Connection, Engine
 from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.ids import decode_id, digest, encode_id
-from aggregator.store.sql.ingest import linked_keys, verdict_columns
+from aggregator.store.sql.ingest import VERDICT, linked_keys, verdict_columns
 
 _CHUNK = 1_000
 #: behind everything
@@ -42,7 +42,7 @@ WHERE e.id > ? AND e.first_seen >= ? AND NOT e.tombstone ORDER BY e.id LIMIT {_C
 
 
 class Curating(Fleet):
-    """`CurationStore` on SQLite."""
+    """`CurationStore`."""
 
     _engine: Engine
     #: the revision under which an item was handed out: what is edited meanwhile stays pending
@@ -225,11 +225,15 @@ def _put_verdicts(connection: Connection, verdicts: Mapping[tuple[int, str], Ver
     changed, items = list[int](), set[int]()
     for (source_id, entry_id), verdict in verdicts.items():
         row = connection.execute(
-            "UPDATE entries SET dropped = ?1, boost = ?2, pin_ms = ?3, section = ?4 WHERE source_id = ?5"
-            " AND entry_key = ?6 AND (dropped IS DISTINCT FROM ?1 OR boost <> ?2"
-            " OR pin_ms IS DISTINCT FROM ?3 OR section IS DISTINCT FROM ?4)"
+            "UPDATE entries SET dropped = :dropped, boost = :boost, pin_ms = :pin_ms, section = :section"
+            " WHERE source_id = :source AND entry_key = :key AND (dropped IS DISTINCT FROM :dropped"
+            " OR boost <> :boost OR pin_ms IS DISTINCT FROM :pin_ms OR section IS DISTINCT FROM :section)"
             " RETURNING id, item_id",
-            (*verdict_columns(verdict), source_id, digest(entry_id)),
+            {
+                **dict(zip(VERDICT, verdict_columns(verdict), strict=True)),
+                "source": source_id,
+                "key": digest(entry_id),
+            },
         ).fetchone()
         if row is not None:
             changed.append(row["id"])

@@ -13,20 +13,20 @@ SELECT e.id, e.source_id, e.published, e.first_seen, e.updated, e.section, e.boo
 FROM entries e JOIN sources s ON s.id = e.source_id WHERE e.item_id = ? ORDER BY e.id
 """
 #: each other source is one vote, however many of its entries link here; an entry of a signal source links to what it
-#: is about as well. Until a moment: ?2
+#: is about as well. As far as they had by `until`
 _CITATIONS = """
 WITH voting AS (
     SELECT * FROM (SELECT o.source_id FROM entries e JOIN outlinks o ON o.link_key = e.link_key
         JOIN entries citing ON citing.id = o.entry_id
-    WHERE e.item_id = ?1 AND citing.dropped IS NULL AND citing.first_seen <= ?2 LIMIT 1000) AS links
+    WHERE e.item_id = :item AND citing.dropped IS NULL AND citing.first_seen <= :until LIMIT 1000) AS links
     UNION ALL
     SELECT * FROM (SELECT about.source_id FROM entries e JOIN entries about ON about.link_key = e.link_key
         JOIN sources s ON s.id = about.source_id
-    WHERE e.item_id = ?1 AND s.role = 'signal' AND about.dropped IS NULL AND about.first_seen <= ?2
+    WHERE e.item_id = :item AND s.role = 'signal' AND about.dropped IS NULL AND about.first_seen <= :until
     LIMIT 1000) AS signals)
 SELECT count(DISTINCT source_id) FROM voting WHERE source_id NOT IN (
     SELECT own.source_id FROM entries own JOIN sources s ON s.id = own.source_id
-    WHERE own.item_id = ?1 AND s.role = 'source')
+    WHERE own.item_id = :item AND s.role = 'source')
 """
 EVER_MS = 1 << 62
 #: an address that more entries share is a home page, not an article: votes for it are not worth counting
@@ -51,8 +51,8 @@ _COLUMNS = (
     *("sources", "citations", "boost", "pinned_until"),
 )
 _CURRENT = f"SELECT {', '.join(_COLUMNS)}, story_id, revision FROM items WHERE id = ?"
-# OR FAIL: whoever calls undoes everything where this fails; see `ingest` for what it saves
-_UPDATE = f"UPDATE OR FAIL items SET {', '.join(f'{name} = ?' for name in _COLUMNS)}, revision = ? WHERE id = ?"
+#: whoever calls undoes everything where this fails; see `ingest` for what `or_fail` saves
+_UPDATE = f"UPDATE{{or_fail}} items SET {', '.join(f'{name} = ?' for name in _COLUMNS)}, revision = ? WHERE id = ?"
 
 
 def bump(connection: Connection) -> None:
@@ -105,7 +105,7 @@ def recompute_item(connection: Connection, item_id: int) -> bool:
     if tuple(before)[: len(values)] == values:
         return False
     revision = before["revision"] + (before["text_key"] != lead["text_key"])
-    connection.execute(_UPDATE, (*values, revision, item_id))
+    connection.execute(_UPDATE.format(or_fail=connection.or_fail), (*values, revision, item_id))
     if before["story_id"] is not None:
         recompute_story(connection, before["story_id"])
     return True
@@ -113,7 +113,7 @@ def recompute_item(connection: Connection, item_id: int) -> bool:
 
 def citations(connection: Connection, item_id: int, *, until_ms: int = EVER_MS) -> int:
     """How many other sources link to an item, as far as they had by then."""
-    return int(connection.execute(_CITATIONS, (item_id, until_ms)).fetchone()[0])
+    return int(connection.execute(_CITATIONS, {"item": item_id, "until": until_ms}).fetchone()[0])
 
 
 def cited_items(connection: Connection, link_keys: Iterable[bytes]) -> set[int]:

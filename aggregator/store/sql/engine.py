@@ -50,6 +50,7 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """A connection in an open transaction, and what engines do in ways of their own.
 
+    Placeholders are ``?``, each for the next value, or ``:name`` where a value is used twice or there are many.
     Statements use what all engines take: ``ON CONFLICT (columns)``, ``IS DISTINCT FROM``, TRUE and FALSE, `greatest`
     and `least` of values that are not NULL, ``json_each(text)`` with a cast of its values.
     """
@@ -67,6 +68,10 @@ class Connection(Protocol):
     @property
     def shared_lock(self) -> str:
         """The same for rows that others may lock in this way too, but not change."""
+
+    @property
+    def or_fail(self) -> str:
+        """What an UPDATE begins with whose failure ends the transaction, so that it need not be undone alone."""
 
     def now_ms(self, now_ms: int, /) -> int:
         """The time of the server's clock, where there is a server; else this one."""
@@ -86,6 +91,12 @@ class Connection(Protocol):
 
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """So many row ids that the table has never had, ascending."""
+
+    def give_space_back(self) -> None:
+        """Gives space that rows have left back to the file system, where nothing else does."""
+
+    def size_bytes(self) -> int:
+        """The size of the whole store on disk."""
 
     def continue_ids(self) -> None:
         """Lets new row ids begin behind those that were written by copying."""

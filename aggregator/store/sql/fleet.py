@@ -24,10 +24,10 @@ Fence = tuple[str, str, int]
 FORGOTTEN_MS = 86_400_000
 #: takes the role where nobody has it, its lease has ended, or it is ours; a new holder gets a new token
 _HOLD = """
-INSERT INTO roles(name, holder, token, until) VALUES (?1, ?2, 1, ?3)
+INSERT INTO roles(name, holder, token, until) VALUES (?, ?, 1, ?)
 ON CONFLICT(name) DO UPDATE SET until = excluded.until, holder = excluded.holder,
     token = CASE WHEN roles.holder = excluded.holder THEN roles.token ELSE roles.token + 1 END
-WHERE roles.holder = excluded.holder OR roles.until <= ?4
+WHERE roles.holder = excluded.holder OR roles.until <= ?
 RETURNING token
 """
 _IS_HELD = "SELECT 1 FROM roles WHERE name = ? AND holder = ? AND token = ?"
@@ -43,22 +43,22 @@ FROM processes p LEFT JOIN roles r ON r.holder = p.id AND r.until >= p.seen ORDE
 #: takes the slots that are free, in one order, so that no two processes wait for each other's
 _TAKE_SLOTS = """
 INSERT INTO address_slots(address, token, held_until, free_at)
-SELECT value, 1, CAST(?1 AS bigint), 0 FROM json_each(?2) WHERE TRUE
+SELECT value, 1, CAST(:until AS bigint), 0 FROM json_each(:addresses) WHERE TRUE
 ON CONFLICT(address) DO UPDATE SET token = address_slots.token + 1, held_until = excluded.held_until
-WHERE address_slots.held_until <= ?3 AND address_slots.free_at <= ?3
+WHERE address_slots.held_until <= :now AND address_slots.free_at <= :now
 RETURNING address, token
 """
 _SLOTS_FREE_AT = """
 SELECT address, greatest(held_until, free_at) FROM address_slots
 WHERE address IN (SELECT value FROM json_each(?))
 """
-_FORGET_SLOTS = "DELETE FROM address_slots WHERE free_at < ?1 AND held_until < ?1"
+_FORGET_SLOTS = "DELETE FROM address_slots WHERE greatest(free_at, held_until) < ?"
 _LEAVE_SLOT = "UPDATE address_slots SET held_until = 0, free_at = ? WHERE address = ? AND token = ?"
 _PUT_DOCUMENT = """
-INSERT INTO documents(name, version, document, at) SELECT ?1, 1, ?2, CAST(?3 AS bigint)
-WHERE CAST(?4 AS bigint) IS NULL OR ?4 = 0 OR EXISTS (SELECT 1 FROM documents WHERE name = ?1)
+INSERT INTO documents(name, version, document, at) SELECT :name, 1, :text, CAST(:now AS bigint)
+WHERE CAST(:expected AS bigint) IS NULL OR :expected = 0 OR EXISTS (SELECT 1 FROM documents WHERE name = :name)
 ON CONFLICT(name) DO UPDATE SET version = documents.version + 1, document = excluded.document, at = excluded.at
-WHERE CAST(?4 AS bigint) IS NULL OR documents.version = ?4
+WHERE CAST(:expected AS bigint) IS NULL OR documents.version = :expected
 RETURNING version
 """
 #: an address that was not asked for so long is forgotten
@@ -146,7 +146,8 @@ class Fleet:
             connection.executemany(_LEAVE_SLOT, rows)
             if not wanted:
                 return {}
-            asked = (now_ms + (codec.span_ms(hold) or 0), json.dumps(wanted), now_ms)
+            until = now_ms + (codec.span_ms(hold) or 0)
+            asked = {"until": until, "addresses": json.dumps(wanted), "now": now_ms}
             taken = dict(connection.execute(_TAKE_SLOTS, asked).fetchall())
             busy = json.dumps([address for address in wanted if address not in taken])
             free_at = dict(connection.execute(_SLOTS_FREE_AT, (busy,)).fetchall())
@@ -181,7 +182,8 @@ class Fleet:
         """Writes a document as its next version, if its version is `expected`."""
 
         def run(connection: Connection) -> int | None:
-            row = connection.execute(_PUT_DOCUMENT, (name, text, codec.to_ms(now), expected)).fetchone()
+            asked = {"name": name, "text": text, "now": codec.to_ms(now), "expected": expected}
+            row = connection.execute(_PUT_DOCUMENT, asked).fetchone()
             if row is not None and announced:
                 bump(connection)
             return None if row is None else int(row[0])

@@ -15,6 +15,7 @@ from aggregator.model import (
     RelatedItem,
     Scope,
     SearchCounts,
+    StoreStats,
     Story,
 )
 from aggregator.store.sql import codec, item_loader, merge_review
@@ -35,12 +36,20 @@ FROM entries f JOIN items i ON i.id = f.item_id JOIN sources s ON s.id = f.sourc
 WHERE f.id IN (SELECT CAST(value AS bigint) FROM json_each(?)) AND f.dropped IS NULL AND s.role = 'source'
 """
 _EVERYTHING = Scope()
+_STATS = """
+SELECT (SELECT count(*) FROM sources WHERE configured) AS sources,
+    (SELECT CAST(coalesce(sum(entries), 0) AS bigint) FROM sources) AS entries,
+    (SELECT count(*) FROM items WHERE shown) AS items,
+    (SELECT count(*) FROM stories WHERE merged_into IS NULL AND sources > 0) AS stories,
+    (SELECT value FROM counters WHERE name = 'views') AS views, (SELECT count(*) FROM likes) AS likes,
+    (SELECT count(*) FROM items WHERE shown AND revision <> curated) AS pending
+"""
 _STORIES = """
 SELECT id FROM stories WHERE sources >= ? AND merged_into IS NULL ORDER BY moved_at DESC, id DESC LIMIT ?
 """
 #: the best of each source: an item collects pairs from both sides, so the cap of deciding does not hold here
 _RELATED_PER_SOURCE = 2
-#: of all the items asked for (JSON array ?1), the `limit` best of each (?2)
+#: of all the items asked for (JSON array `items`), the `limit` best of each
 _RELATED = f"""
 SELECT item_id, other_id, score, tier FROM (
     SELECT item_id, other_id, score, tier, row_number() OVER (
@@ -50,16 +59,16 @@ SELECT item_id, other_id, score, tier FROM (
             PARTITION BY r.item_id, i.source_id
             ORDER BY r.tier DESC, r.score DESC, i.published DESC, i.public_id) AS place
         FROM related r JOIN items i ON i.id = r.other_id JOIN items me ON me.id = r.item_id
-        WHERE r.item_id IN (SELECT CAST(value AS bigint) FROM json_each(?1)) AND i.shown
+        WHERE r.item_id IN (SELECT CAST(value AS bigint) FROM json_each(:items)) AND i.shown
             AND coalesce(i.story_id, i.id) <> coalesce(me.story_id, me.id)) AS by_source
     WHERE place <= {_RELATED_PER_SOURCE}) AS ranked
-WHERE rank <= ?2 ORDER BY item_id, rank
+WHERE rank <= :limit ORDER BY item_id, rank
 """
-#: the shown items of stories (JSON array ?1); an item in no story is one of its own
+#: the shown items of stories (JSON array `stories`); an item in no story is one of its own
 _MEMBERS = """
 SELECT coalesce(story_id, id) AS story, id FROM items WHERE shown AND (
-    story_id IN (SELECT CAST(value AS bigint) FROM json_each(?1))
-    OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(?1))))
+    story_id IN (SELECT CAST(value AS bigint) FROM json_each(:stories))
+    OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(:stories))))
 ORDER BY published, public_id
 """
 #: by the source it is shown under, else by another one that carries it
@@ -70,9 +79,9 @@ _NEWEST_FIRST = "ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
 _RECENT = "FROM items WHERE shown AND published >= ?"
 _STORIES_BY_SECTION = """
 SELECT section, count(DISTINCT story) FROM (
-    SELECT i.section, coalesce(i.story_id, i.id) AS story FROM items i WHERE i.shown AND i.published >= ?1
+    SELECT i.section, coalesce(i.story_id, i.id) AS story FROM items i WHERE i.shown AND i.published >= :since
     UNION ALL SELECT more.value, coalesce(i.story_id, i.id) FROM items i CROSS JOIN json_each(i.more_sections) AS more
-        WHERE i.shown AND i.published >= ?1 AND i.more_sections <> '[]') AS every GROUP BY section
+        WHERE i.shown AND i.published >= :since AND i.more_sections <> '[]') AS every GROUP BY section
 """
 #: its first section, and its further ones
 _IN_SECTION = "i.section = ?"
@@ -229,13 +238,23 @@ class Items:
         rows = self._engine.read(lambda connection: connection.execute(query, (codec.to_ms(since),)).fetchall())
         return dict(map(tuple, rows))
 
+    def stats(self) -> StoreStats:
+        """Sizes and counts."""
+
+        def run(connection: Connection) -> StoreStats:
+            row = connection.execute(_STATS).fetchone()
+            counts = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row, not a dict
+            return StoreStats(size_bytes=connection.size_bytes(), **counts)
+
+        return self._engine.read(run)
+
     def activity(self, *, since: datetime) -> Activity:
         """What was published since then and is shown, counted by section and source."""
         start = (codec.to_ms(since),)
 
         def run(connection: Connection) -> Activity:
             stories = connection.execute(f"SELECT count(DISTINCT coalesce(story_id, id)) {_RECENT}", start).fetchone()
-            by_section = connection.execute(_STORIES_BY_SECTION, start).fetchall()
+            by_section = connection.execute(_STORIES_BY_SECTION, {"since": start[0]}).fetchall()
             by_source = connection.execute(f"SELECT source_id, count(*) {_RECENT} GROUP BY source_id", start).fetchall()
             return Activity(
                 items=sum(row[1] for row in by_source),
@@ -259,7 +278,7 @@ def _related(connection: Connection, asked: list[tuple[int, int]]) -> dict[tuple
     """The rows related to each row, at most as many as the limit beside it, which is one for all."""
     found: dict[tuple[int, int], list[item_loader.Related]] = {key: [] for key in asked}
     rows, limit = json.dumps([row_id for row_id, _ in asked]), max(limit for _, limit in asked)
-    for pair in connection.execute(_RELATED, (rows, limit)):
+    for pair in connection.execute(_RELATED, {"items": rows, "limit": limit}):
         found[pair["item_id"], limit].append((pair["other_id"], pair["score"], pair["tier"]))
     return found
 
@@ -311,7 +330,7 @@ def _story_members(connection: Connection, stories: Sequence[int]) -> dict[int, 
     """The rows of the shown items of each story, oldest first; an item in no story is one of its own."""
     asked = json.dumps(stories)
     found: dict[int, list[int]] = {}
-    for row in connection.execute(_MEMBERS, (asked,)):
+    for row in connection.execute(_MEMBERS, {"stories": asked}):
         found.setdefault(row[0], []).append(row[1])
     return found
 

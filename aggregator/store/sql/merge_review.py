@@ -41,7 +41,7 @@ ON CONFLICT(item_id) DO UPDATE SET n = doubts.n + 1
 _UNDONE = """
 SELECT k.public_id AS kept, r.public_id AS restored, u.merged, u.figures, u.at
 FROM undone u JOIN items k ON k.id = u.item_id JOIN items r ON r.id = u.restored
-WHERE u.item_id = ?1 OR u.restored = ?1 ORDER BY u.at, r.id
+WHERE u.item_id = :item OR u.restored = :item ORDER BY u.at, r.id
 """
 
 
@@ -99,7 +99,7 @@ def settle(connection: Connection, item_ids: Iterable[str], handed: Mapping[str,
     """These have been looked at; what was edited since it was handed out stays doubted."""
     for item_id in item_ids:
         connection.execute(
-            "DELETE FROM doubts WHERE item_id = (SELECT id FROM items WHERE public_id = ?1) AND n <= coalesce(?2, n)",
+            "DELETE FROM doubts WHERE item_id = (SELECT id FROM items WHERE public_id = ?) AND n <= coalesce(?, n)",
             (decode_id(item_id), handed.get(item_id)),
         )
 
@@ -107,7 +107,7 @@ def settle(connection: Connection, item_ids: Iterable[str], handed: Mapping[str,
 # --- merging and its opposite ---------------------------------------------------------------
 def remember_home(connection: Connection, absorb: int, keep: int) -> None:
     """Entries of the item that is about to be absorbed will know where they came from; so do doubts about it."""
-    connection.execute("UPDATE entries SET home_id = coalesce(home_id, ?1) WHERE item_id = ?1", (absorb,))
+    connection.execute("UPDATE entries SET home_id = coalesce(home_id, item_id) WHERE item_id = ?", (absorb,))
     pass_on(connection, absorb, keep)
 
 
@@ -133,7 +133,7 @@ def undo(connection: Connection, split: Split, now_ms: int) -> None:
         (keep, row["id"], FIRST),
     ).fetchone()
     connection.executemany(
-        "UPDATE entries SET item_id = ?1, home_id = NULL, figures = NULL, rule = ?2 WHERE id = ?3",
+        "UPDATE entries SET item_id = ?, home_id = NULL, figures = NULL, rule = ? WHERE id = ?",
         [(row["id"], FIRST, entry) for entry in own],
     )
     connection.execute(
@@ -161,5 +161,5 @@ def undone(connection: Connection, row_id: int) -> tuple[Undone, ...]:
             figures=codec.figures(row["figures"]),
             at=codec.from_ms(row["at"]),
         )
-        for row in connection.execute(_UNDONE, (row_id,))
+        for row in connection.execute(_UNDONE, {"item": row_id})
     )

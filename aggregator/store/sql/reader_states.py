@@ -14,9 +14,9 @@ from aggregator.store.sql.ids import encode_id
 
 _MARK = """
 INSERT INTO reader_states(reader_id, item_id, is_read, is_starred, at)
-VALUES (?1, ?2, coalesce(?3, 0), coalesce(?4, 0), ?5)
-ON CONFLICT(reader_id, item_id) DO UPDATE SET is_read = coalesce(?3, reader_states.is_read),
-    is_starred = coalesce(?4, reader_states.is_starred), at = excluded.at
+VALUES (:reader, :item, coalesce(:is_read, 0), coalesce(:is_starred, 0), :at)
+ON CONFLICT(reader_id, item_id) DO UPDATE SET is_read = coalesce(:is_read, reader_states.is_read),
+    is_starred = coalesce(:is_starred, reader_states.is_starred), at = excluded.at
 """
 _STATE = """
 SELECT s.is_read, s.is_starred FROM reader_states s JOIN readers r ON r.id = s.reader_id
@@ -64,14 +64,18 @@ class ReaderStates:
         self, token: str, ids: Sequence[str], *, read: bool | None = None, starred: bool | None = None, now: datetime
     ) -> int:
         """Sets what a reader has read or starred (None: as it is); how many of the ids are items."""
-        values = tuple(None if value is None else int(value) for value in (read, starred))
+        state = {
+            "is_read": None if read is None else int(read),
+            "is_starred": None if starred is None else int(starred),
+            "at": codec.to_ms(now),
+        }
 
         def run(connection: Connection) -> int:
             reader = connection.execute("SELECT id FROM readers WHERE token = ?", (token,)).fetchone()
             if reader is None:
                 raise NotFound("there is no reader with this token")
             rows = {row_id for row_id in item_loader.resolve_each(connection, list(ids)) if row_id is not None}
-            marks = [(reader["id"], row_id, *values, codec.to_ms(now)) for row_id in sorted(rows)]
+            marks = [{"reader": reader["id"], "item": row_id, **state} for row_id in sorted(rows)]
             connection.executemany(_MARK, marks)
             return len(rows)
 

@@ -14,12 +14,12 @@ DAYS = 30
 #: a source at a time, along the tables' keys
 _DAYS = (
     "SELECT source_id, day, {1} FROM {0} WHERE source_id IN (SELECT id FROM sources WHERE configured"
-    " AND (CAST(?3 AS text) IS NULL OR slug = ?3)) AND day BETWEEN ?1 AND ?2"
+    " AND (CAST(:slug AS text) IS NULL OR slug = :slug)) AND day BETWEEN :first AND :last"
 )
 #: by what a state depends on: a handful of rows for any number of sources
 _STATES = """
 SELECT enabled, gone, error_count > 0 AS error_count, max(last_success) AS last_success, count(*) AS n,
-    EXISTS(SELECT 1 FROM source_days WHERE source_id = s.id AND day BETWEEN ?1 AND ?2) AS posts
+    EXISTS(SELECT 1 FROM source_days WHERE source_id = s.id AND day BETWEEN ? AND ?) AS posts
 FROM sources s WHERE configured GROUP BY enabled, gone, error_count > 0, last_success IS NULL, posts
 """
 State = Literal["new", "ok", "quiet", "failing", "gone", "disabled"]
@@ -30,7 +30,7 @@ def _daily(connection: Connection, now_ms: int, slug: str | None = None) -> dict
     first = now_ms // codec.DAY_MS - DAYS + 1
     days: dict[int, list[int]] = {}
     for source_id, day, n in connection.execute(
-        _DAYS.format("source_days", "n"), (first, now_ms // codec.DAY_MS, slug)
+        _DAYS.format("source_days", "n"), {"first": first, "last": now_ms // codec.DAY_MS, "slug": slug}
     ):
         days.setdefault(source_id, [0] * DAYS)[day - first] = n
     return days
@@ -41,7 +41,7 @@ def _polled(connection: Connection, now_ms: int, slug: str | None) -> dict[int, 
     first = now_ms // codec.DAY_MS - DAYS + 1
     days: dict[int, tuple[list[int], list[int]]] = {}
     for source_id, day, ok, failed in connection.execute(
-        _DAYS.format("poll_days", "ok, failed"), (first, now_ms // codec.DAY_MS, slug)
+        _DAYS.format("poll_days", "ok, failed"), {"first": first, "last": now_ms // codec.DAY_MS, "slug": slug}
     ):
         polls, failures = days.setdefault(source_id, ([0] * DAYS, [0] * DAYS))
         polls[day - first], failures[day - first] = ok + failed, failed
@@ -84,9 +84,9 @@ def of_all(connection: Connection, now_ms: int, slug: str | None = None) -> list
     items, polled = _daily(connection, now_ms, slug), _polled(connection, now_ms, slug)
     rows = connection.execute(
         f"SELECT s.*, {codec.REF_COLUMNS} FROM sources s WHERE s.configured"
-        " AND (CAST(?1 AS text) IS NULL OR s.slug = ?1)"
+        " AND (CAST(:slug AS text) IS NULL OR s.slug = :slug)"
         " ORDER BY s.section, lower(COALESCE(s.name, NULLIF(s.title, ''), s.url)), s.id",
-        (slug,),
+        {"slug": slug},
     ).fetchall()
     none = [0] * DAYS
     return [_health(row, items.get(row["id"], none), *polled.get(row["id"], (none, none))) for row in rows]

@@ -125,8 +125,8 @@ def _refresh_items(connection: Connection, source_id: int) -> None:
 def _heal_clock(connection: Connection, now_ms: int) -> None:
     """Due times and leases that a wrong clock has put far ahead would silence a source for years."""
     connection.execute(
-        "UPDATE sources SET due_at = ?1 WHERE due_at > ?1 + greatest(?2, 2 * coalesce(interval_ms, 0))",
-        (now_ms, FARTHEST_MS),
+        "UPDATE sources SET due_at = :now WHERE due_at > :now + greatest(:longest, 2 * coalesce(interval_ms, 0))",
+        {"now": now_ms, "longest": FARTHEST_MS},
     )
     for column in ("leased_until", "free_at", "parked_until"):
         connection.execute(f"UPDATE hosts SET {column} = 0 WHERE {column} > ?", (now_ms + FARTHEST_MS,))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aggregator.store.sql import candidate_changes
 from aggregator.store.sql.engine import Connection, Engine
 from aggregator.store.sql.ingest.entry_rows import indexed_words
 
@@ -113,15 +114,10 @@ class Transfer:
         """Makes what follows from the rows: counters, sequences of ids, an empty change log."""
 
         def run(connection: Connection) -> None:
-            connection.execute("DELETE FROM changes")
+            candidate_changes.start_anew(connection)
             connection.execute(
                 "UPDATE counters SET value = (SELECT CAST(coalesce(sum(views), 0) AS bigint) FROM items)"
                 " WHERE name = 'views'"
-            )
-            connection.execute(
-                "INSERT INTO counters(name, value) VALUES ('changes_forgotten', ?)"
-                " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
-                (connection.last_change(),),
             )
             connection.continue_ids()
 

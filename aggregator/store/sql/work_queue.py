@@ -42,24 +42,24 @@ SELECT {codec.SOURCE_COLUMNS}, s.host FROM json_each(:hosts) asked JOIN sources 
 ORDER BY asked.key, s.due_at, s.id
 """
 _LEASE = """
-UPDATE hosts SET token = token + 1, leased_until = ?1, due_at = ?1
-WHERE host IN (SELECT value FROM json_each(?2)) AND leased_until <= ?3
+UPDATE hosts SET token = token + 1, leased_until = :until, due_at = :until
+WHERE host IN (SELECT value FROM json_each(:hosts)) AND leased_until <= :now
 RETURNING host, token
 """
 #: unless it has been polled again since, with a result that counted
 _TAKE_BACK = """
-UPDATE sources SET error_count = ?1, error_since = ?2, due_at = least(due_at, ?3) WHERE id = ?4 AND error_count = ?5
+UPDATE sources SET error_count = ?, error_since = ?, due_at = least(due_at, ?) WHERE id = ? AND error_count = ?
 """
 _MAKE_DUE = """
-UPDATE sources SET due_at = ?2 WHERE due_at > ?2 AND lease_token IS NULL
-    AND error_code IN (SELECT value FROM json_each(?1)) RETURNING id
+UPDATE sources SET due_at = :now WHERE due_at > :now AND lease_token IS NULL
+    AND error_code IN (SELECT value FROM json_each(:codes)) RETURNING id
 """
 #: without the text, which is most of an entry
 _KNOWN = "id, entry_id, guid, canonical_url, title, text_key, first_seen, published"
 
 
 class Work:
-    """`WorkStore` on SQLite."""
+    """`WorkStore`."""
 
     _engine: Engine
     #: of `DUE_HOSTS` and the sources of these hosts, what an engine runs best
@@ -184,7 +184,7 @@ class Work:
         now_ms = codec.to_ms(now)
 
         def run(connection: Connection) -> int:
-            rows = connection.execute(_MAKE_DUE, (json.dumps(sorted(error_codes)), now_ms)).fetchall()
+            rows = connection.execute(_MAKE_DUE, {"codes": json.dumps(sorted(error_codes)), "now": now_ms}).fetchall()
             _refresh_hosts_of(connection, [source_id for (source_id,) in rows], now_ms)
             return len(rows)
 
@@ -221,9 +221,11 @@ def _leased(connection: Connection, rows: Sequence[Row], until: int, now_ms: int
     by_host: dict[str, list[Row]] = {}
     for row in rows:
         by_host.setdefault(row["host"], []).append(row)
-    tokens = dict(connection.execute(_LEASE, (until, json.dumps(list(by_host)), now_ms)).fetchall())
+    tokens = dict(
+        connection.execute(_LEASE, {"until": until, "hosts": json.dumps(list(by_host)), "now": now_ms}).fetchall()
+    )
     connection.executemany(
-        "UPDATE sources SET due_at = greatest(due_at, ?1), lease_token = ?2 WHERE id = ?3",
+        "UPDATE sources SET due_at = greatest(due_at, ?), lease_token = ? WHERE id = ?",
         [(until, tokens[row["host"]], row["id"]) for row in rows if row["host"] in tokens],
     )
     return [

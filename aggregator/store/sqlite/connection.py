@@ -16,6 +16,8 @@ from aggregator.store.sql.ids import search_query
 T = TypeVar("T")
 
 BUSY_S = 15.0
+#: free pages go back to the file system once they are more than this part of the file
+FREE_SHARE = 0.25
 
 #: what the driver raises for what an engine refuses, or cannot hold
 _ENGINES_OWN = (sqlite3.Error, UnicodeError, OverflowError)
@@ -64,6 +66,7 @@ class Connection(sqlite3.Connection):
 
     # there is one writer, so that nothing need be locked and one counter does
     row_lock = shared_lock = ""
+    or_fail = " OR FAIL"
     generation_counter = "generation"
 
     def now_ms(self, now_ms: int, /) -> int:
@@ -79,14 +82,25 @@ class Connection(sqlite3.Connection):
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], /) -> None:
         """Inserts new rows; the transaction fails where one of them is there already."""
-        # OR FAIL: as the transaction ends anyway, no row needs a journal of its own, as it does with a trigger
+        # as the transaction ends anyway, no row needs a journal of its own, as it does with a trigger
         places = ", ".join("?" * len(columns))
-        self.executemany(f"INSERT OR FAIL INTO {table}({', '.join(columns)}) VALUES ({places})", rows)
+        self.executemany(f"INSERT{self.or_fail} INTO {table}({', '.join(columns)}) VALUES ({places})", rows)
 
     def new_ids(self, table: str, count: int, /) -> Sequence[int]:
         """The row ids that the table would give next: the one writer is in a transaction."""
         (last,) = self.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
         return range(last + 1, last + 1 + count)
+
+    def give_space_back(self) -> None:
+        """Shortens the file once free pages are a large part of it."""
+        pages, free = (self.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+        if free > FREE_SHARE * pages:
+            self.execute(f"PRAGMA incremental_vacuum({free // 2})").fetchall()
+
+    def size_bytes(self) -> int:
+        """The file and its write-ahead log."""
+        path = Path(self.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
+        return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())
 
     def continue_ids(self) -> None:
         """Does nothing: a new id is one more than the greatest."""

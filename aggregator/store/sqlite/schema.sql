@@ -367,7 +367,7 @@ CREATE TABLE pushes (
 ) STRICT, WITHOUT ROWID;
 
 -- The change log that candidates are followed by: written by triggers, so by whoever writes. `edited` marks changes
--- that rules could judge differently.
+-- that rules could judge differently. The triggers on updated items and entries are made by ``change_triggers.py``.
 CREATE TABLE changes (
     seq INTEGER PRIMARY KEY,
     item_id INTEGER,
@@ -376,26 +376,6 @@ CREATE TABLE changes (
 ) STRICT;
 CREATE TRIGGER changes_item_new AFTER INSERT ON items WHEN new.shown BEGIN
     INSERT INTO changes(item_id) VALUES (new.id);
-END;
-CREATE TRIGGER changes_item AFTER UPDATE OF lead_id, source_id, section, more_sections, published, first_seen, shown,
-    sources, citations, boost, pinned_until, story_id, views, likes, impressions, language ON items
-WHEN (old.shown OR new.shown)
-    AND (old.lead_id, old.source_id, old.section, old.more_sections, old.published, old.first_seen, old.shown,
-        old.sources, old.citations, old.boost, old.pinned_until, old.story_id, old.views, old.likes, old.impressions, old.language)
-    IS NOT (new.lead_id, new.source_id, new.section, new.more_sections, new.published, new.first_seen, new.shown,
-        new.sources, new.citations, new.boost, new.pinned_until, new.story_id, new.views, new.likes, new.impressions, new.language)
-BEGIN
-    INSERT INTO changes(item_id, edited) VALUES (
-        new.id, (old.lead_id, old.source_id, old.section, old.more_sections, old.language)
-            IS NOT (new.lead_id, new.source_id, new.section, new.more_sections, new.language));
-END;
-CREATE TRIGGER changes_entry AFTER UPDATE OF revision, image_url, upstream_comments, upstream_views, upstream_votes
-    ON entries
-WHEN (old.revision, old.image_url, old.upstream_comments, old.upstream_views, old.upstream_votes)
-    IS NOT (new.revision, new.image_url, new.upstream_comments, new.upstream_views, new.upstream_votes)
-BEGIN
-    INSERT INTO changes(item_id, edited)
-    SELECT id, old.revision <> new.revision FROM items WHERE id = new.item_id AND lead_id = new.id;
 END;
 CREATE TRIGGER changes_story_new AFTER INSERT ON stories WHEN new.coverage > 1 BEGIN
     INSERT INTO changes(item_id) SELECT id FROM items WHERE story_id = new.id AND shown;

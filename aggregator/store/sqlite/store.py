@@ -8,16 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
-from aggregator.model import StoreStats
-from aggregator.store.sql import codec, hosts, item_loader, retention, stats
+from aggregator.store.sql import codec, hosts, item_loader
 from aggregator.store.sql.audience import Audience
 from aggregator.store.sql.curation import Curating
-from aggregator.store.sql.engine import Connection
-from aggregator.store.sql.fleet import Fleet
 from aggregator.store.sql.hub_subscribers import HubSubscribers
 from aggregator.store.sql.hub_subscriptions import Pushes
 from aggregator.store.sql.items import Items
 from aggregator.store.sql.reader_states import ReaderStates
+from aggregator.store.sql.retention import Retention
 from aggregator.store.sql.transfer import Transfer
 from aggregator.store.sql.work_queue import Work
 from aggregator.store.sqlite import backup, migrations
@@ -37,11 +35,8 @@ from aggregator.store.sqlite.views import Views
 #: larger files are checked at the start only after an unclean stop (0.12 s for 125 MB)
 CHECKED_BYTES = 256 << 20
 
-#: free pages go back to the file system once they are more than this part of the file
-FREE_SHARE = 0.25
 
-
-class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, ReaderStates, Fleet, Transfer):
+class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes, ReaderStates, Retention, Transfer):
     """`aggregator.store.Store` on one SQLite file, with its log of views beside it."""
 
     _engine: Engine
@@ -76,22 +71,6 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
             lock.close()
             kind = StoreUnavailable if error.errno in PASSING_ERRNOS else StoreUnusable
             raise kind(f"{path}: {error}") from error
-
-    def stats(self) -> StoreStats:
-        """Sizes and counts."""
-        path = self._engine.path
-        files = (path, path.with_name(path.name + "-wal"))
-        size = sum(file.stat().st_size for file in files if file.exists())
-        return self._engine.read(lambda connection: stats.read(connection, size))
-
-    def retain(self, *, before: datetime, now: datetime) -> int:
-        """Removes the content of items published before then (never their identity); how many."""
-        before_ms, now_ms, removed = codec.to_ms(before), codec.to_ms(now), 0
-        while some := self._write_in_role(lambda connection: retention.batch(connection, before_ms)):
-            removed += some
-        self._write_in_role(lambda connection: retention.tidy(connection, now_ms))
-        self._engine.write(_give_back)
-        return removed
 
     def ping(self) -> None:
         """Returns if the writer and a reader answer from the file that was opened; raises StoreError otherwise."""
@@ -159,11 +138,3 @@ def _open_engine(path: Path, *, check: bool) -> Engine:
         if is_passing(error.__cause__):
             raise
         raise StoreUnusable(str(error)) from error
-
-
-def _give_back(connection: Connection) -> None:
-    """Gives free pages back to the file system once they are a large part of the file."""
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-    if free > FREE_SHARE * pages:
-        connection.execute(f"PRAGMA incremental_vacuum({free // 2})").fetchall()

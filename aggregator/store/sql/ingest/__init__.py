@@ -2,7 +2,7 @@
 
 They are looked up and go in by the table, those of all polls that end together at once: a statement an entry, or a
 poll, would spend most of its time on the way into the engine. And while nothing is written in a statement that the
-engine may have to undo alone (one with triggers or several rows, unless OR FAIL says that the transaction ends with
+engine may have to undo alone (one with triggers or several rows, unless `or_fail` says that the transaction ends with
 it), the full-text index gathers words until the transaction ends; else it closes a segment with each.
 """
 
@@ -16,12 +16,21 @@ from aggregator.store.sql.derived_columns import cited_items, recompute_item
 from aggregator.store.sql.engine import Connection
 from aggregator.store.sql.ingest.arrivals import Arrival, arrivals, independent
 from aggregator.store.sql.ingest.daily_counts import count_new
-from aggregator.store.sql.ingest.entry_rows import verdict_columns
+from aggregator.store.sql.ingest.entry_rows import VERDICT, verdict_columns
 from aggregator.store.sql.ingest.insert import insert
 from aggregator.store.sql.ingest.outlinks import forget_links, linked_keys
 from aggregator.store.sql.ingest.update import Edits, held, put_held, rekey, stored_words
 
-__all__ = ["Outcome", "forget_links", "linked_keys", "store_all", "store_entries", "stored_words", "verdict_columns"]
+__all__ = [
+    "VERDICT",
+    "Outcome",
+    "forget_links",
+    "linked_keys",
+    "store_all",
+    "store_entries",
+    "stored_words",
+    "verdict_columns",
+]
 
 #: what a poll's entries have changed, and whether readers see any of it
 Outcome = tuple[PollChanges, bool]

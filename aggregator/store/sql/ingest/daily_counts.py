@@ -18,9 +18,8 @@ _COUNTED = """
 WITH asked(source, that) AS (VALUES {})
 SELECT source_id, day FROM asked CROSS JOIN source_days WHERE source_id = source AND day = that
 """
-# two statements with triggers where one could do: see `ingest` for why it is OR FAIL, which an upsert cannot be
-_FIRST = "INSERT OR FAIL INTO source_days(n, source_id, day) VALUES (?, ?, ?)"
-_MORE = "UPDATE OR FAIL source_days SET n = n + ? WHERE source_id = ? AND day = ?"
+#: inserted or updated apart where an upsert could do, as that one cannot be `or_fail`: see `ingest`
+_MORE = "UPDATE{or_fail} source_days SET n = n + ? WHERE source_id = ? AND day = ?"
 _TOTAL = "UPDATE sources SET entries = entries + ?, last_item = greatest(coalesce(last_item, 0), ?) WHERE id = ?"
 
 
@@ -33,8 +32,10 @@ def count_new(connection: Connection, new: Sequence[tuple[Arrival, Sequence[tupl
     for some in padded_batches(list(days)):
         query = _COUNTED.format(placeholders(len(some), "(?, ?)"))
         counted |= set(map(tuple, connection.execute(query, [value for day in some for value in day])))
-    for statement, some_days in ((_FIRST, days.keys() - counted), (_MORE, days.keys() & counted)):
-        connection.executemany(statement, [(days[day], *day) for day in sorted(some_days)])
+    first = [(days[day], *day) for day in sorted(days.keys() - counted)]
+    connection.insert_rows("source_days", ("n", "source_id", "day"), first)
+    more = [(days[day], *day) for day in sorted(days.keys() & counted)]
+    connection.executemany(_MORE.format(or_fail=connection.or_fail), more)
     connection.executemany(
         _TOTAL,
         [(len(rows), max(row.published for _, row in rows), arrival.source_id) for arrival, rows in new if rows],

@@ -85,8 +85,12 @@ class EntryRow(NamedTuple):
         return self.source_id, self.entry_key
 
 
+#: what rules decide about an entry
+VERDICT = ("dropped", "boost", "pin_ms", "section")
+
+
 def verdict_columns(verdict: Verdict) -> tuple[str | None, float, int | None, str | None]:
-    """A verdict as the columns dropped, boost, pin_ms, section."""
+    """A verdict as the columns `VERDICT`."""
     return verdict.dropped, verdict.boost, codec.span_ms(verdict.pin), verdict.section
 
 

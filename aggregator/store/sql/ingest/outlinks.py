@@ -30,8 +30,8 @@ def forget_links(connection: Connection, row_id: int) -> set[bytes]:
     """Removes what is noted of an entry's links, while it still tells them; the keys of these addresses."""
     keys = linked_keys(connection, row_id)
     connection.executemany(
-        "DELETE FROM outlinks WHERE link_key = ?1 AND entry_id = ?2"
-        " AND source_id = (SELECT source_id FROM entries WHERE id = ?2)",
+        "DELETE FROM outlinks WHERE link_key = ? AND entry_id = ?"
+        " AND source_id = (SELECT source_id FROM entries WHERE id = outlinks.entry_id)",
         [(key, row_id) for key in keys],
     )
     return keys

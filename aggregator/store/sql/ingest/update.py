@@ -50,12 +50,13 @@ def rekey(connection: Connection, arrival: Arrival) -> None:
     for entry, row in arrival.entries:
         if entry.replaces is not None:
             connection.execute(
-                "UPDATE entries SET entry_key = ?1, entry_id = ?2, id_basis = ?3, guid = ?4, guid_key = ?5"
-                " WHERE source_id = ?6 AND entry_key = ?7"
-                " AND NOT EXISTS (SELECT 1 FROM entries WHERE source_id = ?6 AND entry_key = ?1)",
+                "UPDATE entries SET entry_key = ?, entry_id = ?, id_basis = ?, guid = ?, guid_key = ?"
+                " WHERE source_id = ? AND entry_key = ?"
+                " AND NOT EXISTS (SELECT 1 FROM entries WHERE source_id = ? AND entry_key = ?)",
                 (
                     *(row.entry_key, row.entry_id, row.id_basis, row.guid, row.guid_key),
                     *(row.source_id, digest(entry.replaces)),
+                    *(row.source_id, row.entry_key),
                 ),
             )
 
