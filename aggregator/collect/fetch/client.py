@@ -113,7 +113,8 @@ class Fetcher:
         except FetchError as error:
             if chain.hops:
                 error.url = str(chain.url)
-                error.permanent &= chain.permanent_target is not None  # the next redirect may lead elsewhere
+                if error.status is not None:  # the next redirect may lead elsewhere
+                    error.permanent &= chain.permanent_target is not None
             raise
 
     async def send(
