@@ -137,8 +137,13 @@ class _Round:
                 continue
             # a shorter text than the feed's own is a notice or a wall, not the article
             if parsed is not None and len(parsed.content_html) > len(_own_text(entry.parsed)):
-                image = entry.parsed.image_url or parsed.image_url
-                article = replace(entry.parsed, content_html=parsed.content_html, image_url=image)
+                shown = entry.parsed if entry.parsed.image_url else parsed
+                article = replace(
+                    entry.parsed,
+                    content_html=parsed.content_html,
+                    image_url=shown.image_url,
+                    image_width=shown.image_width,
+                )
                 found[entry.entry_id] = replace(entry, parsed=article)
 
     async def _robots_of(self, url: str) -> Robots:

@@ -104,6 +104,8 @@ class ParsedEntry:
     language: str | None = None
     categories: tuple[str, ...] = ()
     image_url: str | None = None
+    #: of the picture, in pixels, as declared
+    image_width: int | None = None
     enclosures: tuple[Enclosure, ...] = ()
     #: absolute targets of the links in its HTML
     outlinks: tuple[str, ...] = ()

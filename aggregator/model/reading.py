@@ -75,6 +75,8 @@ class Item:
     likes: int
     #: its source is configured to show the whole content
     full_text: bool = False
+    #: of the picture, in pixels, as its source declares it
+    image_width: int | None = None
     pinned_until: datetime | None = None
     #: further sections in which it stands
     more_sections: tuple[str, ...] = ()

@@ -152,9 +152,12 @@ def picture_size(url: str) -> tuple[int | None, int | None]:
     return None, None
 
 
-def is_wide(url: str | None, width: int) -> bool:
-    """Whether there is a picture at this address that is not known to be narrower."""
-    return bool(url) and (picture_size(url or "")[0] or width) >= width
+def is_wide(url: str | None, width: int, declared: int | None = None) -> bool:
+    """Whether there is a picture at this address that is not known to be narrower.
+
+    Its address tells what a server scales it to, else what its source declares is believed.
+    """
+    return bool(url) and (picture_size(url or "")[0] or declared or width) >= width
 
 
 def language_tag(text: str | None) -> str | None:

@@ -209,6 +209,7 @@ FULL = ParsedEntry(
     language="de",
     categories=("", "c", "d"),
     image_url="https://i.example/",
+    image_width=640,
     enclosures=(Enclosure(url="https://e.example/"), Enclosure(url="https://e.example/b", type="t", size_bytes=0)),
     outlinks=("https://o.example/", "https://o.example/2"),
     upstream=Upstream(comments=0, views=2, votes=3),

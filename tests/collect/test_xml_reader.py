@@ -411,6 +411,34 @@ def test_placeholders_and_pixels_are_no_pictures(markup: str) -> None:
     assert (entry.image_url, entry.summary_html) == (None, "<p>w</p>")
 
 
+@pytest.mark.parametrize(
+    ("inside", "picture"),
+    [
+        ('<media:thumbnail url="https://p.example/s" width="144" height="81"/>', ("s", 144)),
+        ('<media:thumbnail url="https://p.example/s" width="144px"/>', ("s", 144)),
+        ('<media:thumbnail url="https://p.example/s" width="wide"/>', ("s", None)),
+        ('<media:thumbnail url="https://p.example/s"/><media:thumbnail url="https://p.example/l" width="900"/>', ("s", None)),
+        (
+            "".join(f'<media:content medium="image" url="https://p.example/{name}" width="{width}"/>'
+                    for name, width in (("s", 140), ("l", 700), ("m", 460))),
+            ("l", 700),
+        ),
+        (
+            ('<media:content type="image/jpeg" url="https://p.example/l" width="1200"/>'
+             '<media:thumbnail url="https://p.example/s" width="75"/>'),
+            ("l", 1200),
+        ),
+        ('<description><![CDATA[<img src="https://p.example/b" width="320">w]]></description>', ("b", 320)),
+        ('<description><![CDATA[<img src="https://p.example/b" width="100%">w]]></description>', ("b", None)),
+        ('<enclosure url="https://p.example/e.jpg" type="image/jpeg" length="9"/>', ("e.jpg", None)),
+    ],
+)  # fmt: skip
+def test_a_picture_and_its_declared_width(inside: str, picture: tuple[str, int | None]) -> None:
+    """Of several sizes the widest, where the first says that it is narrower."""
+    entry = item(f"<title>t</title>{inside}")
+    assert (entry.image_url, entry.image_width) == (f"https://p.example/{picture[0]}", picture[1])
+
+
 def test_a_feed_of_a_private_network_may_show_its_pictures() -> None:
     text = "<rss><channel><item><link>https://blog.example/1</link><description>&lt;img src='http://10.0.0.7/a.jpg'&gt;w</description></item></channel></rss>"
     inside = parse_sync(Document(body=text.encode(), url="http://10.0.0.7/feed"))

@@ -45,6 +45,7 @@ class Chromium:
         self._socket = socket
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._pages: list[Page] = []
         #: by session: what the pages' consoles and policies complained about
         self.complaints: dict[str, list[str]] = {}
         self.reading = asyncio.create_task(self._read())
@@ -67,14 +68,19 @@ class Chromium:
         target = (await self.send("Target.createTarget", url="about:blank"))["targetId"]
         session = (await self.send("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
         page = Page(self, session, target)
+        self._pages.append(page)
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.send(f"{domain}.enable", session)
-        await self.send(
-            "Emulation.setDeviceMetricsOverride", session, width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
+        await page.resize(width, height)
         await page.media("", dark=dark)
         await page.go(url)
         return page
+
+    async def close_all(self) -> None:
+        """Closes every window that was opened."""
+        for page in self._pages:
+            await page.close()
+        self._pages.clear()
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -91,6 +97,7 @@ class Page:
 
     def __init__(self, chromium: Chromium, session: str, target: str) -> None:
         self._chromium, self._session, self._target = chromium, session, target
+        self._closed = False
 
     @property
     def complaints(self) -> list[str]:
@@ -99,9 +106,7 @@ class Page:
 
     async def go(self, url: str) -> None:
         await self.send("Page.navigate", url=url)
-        async with asyncio.timeout(PATIENCE_S):
-            while not await self.run(f"location.href === {url!r} && document.readyState === 'complete'"):
-                await asyncio.sleep(0.02)
+        await self.until(f"location.href === {url!r} && document.readyState === 'complete'")
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
         return await self._chromium.send(method, self._session, **params)
@@ -128,8 +133,21 @@ class Page:
         answer = await self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(answer["data"])
 
+    async def resize(self, width: int, height: int = 900) -> None:
+        """Another size of the window."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self.send("Emulation.setDeviceMetricsOverride", **size)
+
+    async def until(self, expression: str) -> None:
+        """Returns as soon as an expression is true."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self.run(expression):
+                await asyncio.sleep(0.02)
+
     async def close(self) -> None:
-        await self._chromium.send("Target.closeTarget", targetId=self._target)
+        if not self._closed:
+            self._closed = True
+            await self._chromium.send("Target.closeTarget", targetId=self._target)
 
 
 @asynccontextmanager

@@ -95,6 +95,8 @@ def test_the_lead_is_what_most_publishers_carry_the_fresher_the_better_with_pict
     foreign = place(5, others=4, published=NOW, image_url=PICTURE, language="bn")
     opening = compose_opening([bare, stale, short, foreign, many], Used(), now=NOW, language="en")
     assert opening.lead == many
+    narrow = place(8, others=5, published=NOW, image_url=PICTURE, image_width=240)
+    assert compose_opening([narrow, many], Used(), now=NOW, language="en").lead == many, "a thumbnail is not blown up"
     none = compose_opening([place(6), place(7)], Used(), now=NOW, language="en")
     assert none.lead is not None, "without a picture rather than none"
 

@@ -134,6 +134,9 @@ def test_a_picture_counts_as_wide_unless_it_is_known_to_be_narrow() -> None:
     assert is_wide("https://x.example/boat.jpg", 640)
     assert is_wide("https://x.example/boat-640x360.jpg", 640)
     assert not is_wide("https://x.example/boat-639x360.jpg", 640)
+    assert not is_wide("https://x.example/boat.jpg", 640, 240)
+    assert is_wide("https://x.example/boat.jpg", 640, 640)
+    assert is_wide("https://x.example/boat-640x360.jpg", 640, 75), "what a server scales to is what comes"
     assert not is_wide(None, 1)
     assert not is_wide("", 1)
 

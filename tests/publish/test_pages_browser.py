@@ -6,9 +6,10 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ needs_nu = pytest.mark.skipif(not NU.exists() or not shutil.which("java"), reaso
 
 
 @asynccontextmanager
-async def site(pages: dict[str, str], made: Pages = PAGES) -> AsyncIterator[str]:
-    """These pages and what they refer to, under the headers of the real server; the address before their paths."""
+async def site(pages: dict[str, str], made: Pages = PAGES, late: asyncio.Event | None = None) -> AsyncIterator[str]:
+    """These pages and what they refer to, under the headers of the real server; the address before their paths.
+
+    ``/late.jpg`` is not found, once `late` is set.
+    """
 
     async def handle(request: web.Request) -> web.Response:
         asset = made.assets.get(request.path)
@@ -45,6 +49,9 @@ async def site(pages: dict[str, str], made: Pages = PAGES) -> AsyncIterator[str]
             response = web.Response(body=asset.body, headers={"Content-Type": asset.content_type})
         elif request.path in pages:
             response = web.Response(text=pages[request.path], content_type="text/html", charset="utf-8")
+        elif request.path == "/late.jpg" and late is not None:
+            await late.wait()
+            response = web.Response(status=404)
         else:
             response = web.Response(status=204)
         response.headers.update(_headers(made.site, response))
@@ -62,24 +69,47 @@ async def site(pages: dict[str, str], made: Pages = PAGES) -> AsyncIterator[str]
         await runner.cleanup()
 
 
+@cache
 def named() -> dict[str, str]:
     """Every page under an address of its own."""
     return {f"/{name.replace(' ', '-').replace(',', '')}": make(PAGES) for name, make in EVERY.items()}
 
 
-def look(pages: dict[str, str], story: Callable[[Chromium, str], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with site(pages) as base, chromium.browser() as opened:
-            await story(opened, base)
+Story = Callable[[Chromium, str], Awaitable[None]]
+Look = Callable[..., None]
 
-    asyncio.run(run())
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[asyncio.Runner, Chromium]]:
+    """One browser for all of these tests; each has windows of its own."""
+    with asyncio.Runner() as runner:
+        starting = chromium.browser()
+        opened = runner.run(starting.__aenter__())
+        yield runner, opened
+        runner.run(starting.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def look(running: tuple[asyncio.Runner, Chromium]) -> Look:
+    """Plays a story over pages that are served to the browser, and closes its windows."""
+    runner, opened = running
+
+    def looks(pages: dict[str, str], story: Story, **served: Any) -> None:
+        async def run() -> None:
+            async with site(pages, **served) as base:
+                await story(opened, base)
+                await opened.close_all()
+
+        runner.run(run())
+
+    return looks
 
 
 @needs_chromium
 @needs_axe
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_axe_finds_nothing_on_any_page(width: int, dark: bool) -> None:
+def test_axe_finds_nothing_on_any_page(look: Look, width: int, dark: bool) -> None:
     found: list[str] = []
 
     async def story(opened: Chromium, base: str) -> None:
@@ -115,7 +145,7 @@ def test_the_nu_checker_has_no_objection(tmp_path: Path) -> None:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_data_for_machines_passes_the_policy_and_nothing_runs() -> None:
+def test_data_for_machines_passes_the_policy_and_nothing_runs(look: Look) -> None:
     """The page of an item whose every text tries to run something."""
     evil = '</script><script>document.title="ran"</script><img src=x onerror=\'document.title="ran"\'>'
     text = article(0, title=evil, author=evil, section=evil)
@@ -137,7 +167,7 @@ def test_data_for_machines_passes_the_policy_and_nothing_runs() -> None:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_the_keyboard_is_enough() -> None:
+def test_the_keyboard_is_enough(look: Look) -> None:
     """Tab leads to the skip link first, every stop is visible, and Enter on the skip link goes to the content."""
 
     async def story(opened: Chromium, base: str) -> None:
@@ -161,13 +191,14 @@ def test_the_keyboard_is_enough() -> None:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_no_page_is_wider_than_its_window(width: int) -> None:
+def test_no_page_is_wider_than_its_window(look: Look) -> None:
     async def story(opened: Chromium, base: str) -> None:
-        page = await opened.open("about:blank", width=width)
+        page = await opened.open("about:blank")
         for path in named():
             await page.go(base + path)
-            assert await page.run("document.documentElement.scrollWidth <= innerWidth"), path
+            for width in (1280, 768, 390, 320):
+                await page.resize(width)
+                assert await page.run("document.documentElement.scrollWidth <= innerWidth"), (path, width)
 
     look(named(), story)
 
@@ -188,7 +219,7 @@ def pictured(image: str) -> str:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_a_picture_that_does_not_come_takes_no_room() -> None:
+def test_a_picture_that_does_not_come_takes_no_room(look: Look) -> None:
     """Neither beside a story nor in a text, unless words say what it shows; and no broken one is seen."""
     html = f'<p>One.</p><p><img src="{DEAD}"></p><p><img src="{DEAD}?2" alt="A boat"></p>'
 
@@ -215,9 +246,47 @@ def test_a_picture_that_does_not_come_takes_no_room() -> None:
     look({"/text": article(1, summary_html=html), "/front": pictured(DEAD), "/there": there}, story)
 
 
+#: adds up how far things move that nobody has asked to (layout-instability, 2.3)
+MOVES = """window.moved = 0; new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved += entry.value;
+}).observe({type: 'layout-shift', buffered: true})"""
+
+
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_a_theme_is_chosen_by_one_rule() -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_where_a_small_picture_fails_late(look: Look, width: int) -> None:
+    """And there is nothing to be seen in its place."""
+    late = asyncio.Event()
+    page_text = pictured("https://here.example/a.jpg").replace("https://here.example/a.jpg", "/late.jpg")
+    lead, rest = page_text.split('<div class="seconds">', 1)
+
+    async def story(opened: Chromium, base: str) -> None:
+        page = await opened.open("about:blank", width=width)
+        await page.send("Page.addScriptToEvaluateOnNewDocument", source=MOVES)
+        await page.send("Page.navigate", url=f"{base}/front")
+        await page.until("performance.getEntriesByType('paint').length > 1")
+        small = "[...document.querySelectorAll('.side .pic img')]"
+        rooms = f"{small}.map(one => one.parentElement.getBoundingClientRect().width)"
+        before = await page.run(rooms)
+        assert min(before) > 60
+        late.set()
+        await page.until("document.readyState === 'complete'")
+        await page.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
+        assert await page.run(f"{small}.every(one => one.complete && !one.naturalWidth)")
+        assert await page.run(rooms) == before
+        assert await page.run("window.moved") == 0
+        assert set(await page.run(f"{small}.map(one => one.getBoundingClientRect().height)")) == {0}
+        ground = f"{small}.map(one => getComputedStyle(one.parentElement).backgroundColor)"
+        assert set(await page.run(ground)) == {"rgba(0, 0, 0, 0)"}
+
+    whole = lead.replace('src="/late.jpg"', 'src="/favicon.svg"') + '<div class="seconds">' + rest
+    look({"/front": whole}, story, late=late)
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_a_theme_is_chosen_by_one_rule(look: Look) -> None:
     """`/theme.css` decides, whatever the system says; without a choice the system does."""
 
     async def story(opened: Chromium, base: str) -> None:
@@ -237,7 +306,7 @@ def test_a_theme_is_chosen_by_one_rule() -> None:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_keys_go_from_title_to_title_where_the_script_is_on() -> None:
+def test_keys_go_from_title_to_title_where_the_script_is_on(look: Look) -> None:
     pages = Pages(replace(samples.SITE, script=True))
 
     async def story(opened: Chromium, base: str) -> None:
@@ -255,17 +324,13 @@ def test_keys_go_from_title_to_title_where_the_script_is_on() -> None:
         await page.press("o", ord("O"))
         assert await page.run("window.opened") == where
 
-    async def run() -> None:
-        async with site({"/front": front(pages)}, pages) as base, chromium.browser() as opened:
-            await story(opened, base)
-
-    asyncio.run(run())
+    look({"/front": front(pages)}, story, made=pages)
 
 
 @needs_chromium
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("width", [390, 1280])
-def test_every_stop_of_the_keyboard_is_in_the_window(width: int) -> None:
+def test_every_stop_of_the_keyboard_is_in_the_window(look: Look, width: int) -> None:
     """The search button among them: nothing that is focused stands beside the page."""
 
     async def story(opened: Chromium, base: str) -> None:
@@ -285,7 +350,7 @@ def test_every_stop_of_the_keyboard_is_in_the_window(width: int) -> None:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_where_the_keyboard_is_is_not_cut_off() -> None:
+def test_where_the_keyboard_is_is_not_cut_off(look: Look) -> None:
     """The ring stands around the title: the title cuts off what is around its link."""
 
     async def story(opened: Chromium, base: str) -> None:
@@ -300,7 +365,7 @@ def test_where_the_keyboard_is_is_not_cut_off() -> None:
 
 @needs_chromium
 @pytest.mark.timeout(120)
-def test_a_wide_table_is_scrolled_and_its_words_stay_whole() -> None:
+def test_a_wide_table_is_scrolled_and_its_words_stay_whole(look: Look) -> None:
     async def story(opened: Chromium, base: str) -> None:
         page = await opened.open(f"{base}/article", width=390)
         assert await page.run("document.querySelector('.prose table').scrollWidth > innerWidth")

@@ -36,6 +36,7 @@ class TestEntries:
             language="fr",
             categories=("a", "b"),
             image_url="https://x.example/i.png",
+            image_width=640,
             enclosures=(Enclosure(url="https://x.example/a.mp3", type="audio/mpeg", size_bytes=3),),
             upstream=Upstream(comments=4),
             content_html="<p>whole</p>",
@@ -45,7 +46,8 @@ class TestEntries:
         assert (item.title, item.url, item.section, item.author) == ("Title of 1", LINK, "World", "N. N.")
         assert (item.published, item.first_seen, item.updated) == (NOW - HOUR, NOW, NOW - HOUR)
         assert (item.text, item.summary_html, item.content_html) == ("lead", "<p>lead</p>", "<p>whole</p>")
-        assert (item.language, item.categories, item.image_url) == ("fr", ("a", "b"), "https://x.example/i.png")
+        assert (item.language, item.categories) == ("fr", ("a", "b"))
+        assert (item.image_url, item.image_width) == ("https://x.example/i.png", 640)
         assert (item.enclosures, item.upstream, item.full_text) == (entry.parsed.enclosures, Upstream(comments=4), True)
         assert (item.story, item.views, item.likes, item.sources) == (item.id, 0, 0, 1)
 

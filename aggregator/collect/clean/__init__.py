@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aggregator.collect.clean.dates import is_impossible, parse_date
-from aggregator.collect.clean.html import CleanHtml, clean_html, html_from_text
+from aggregator.collect.clean.html import CleanHtml, clean_html, html_from_text, pixels
 from aggregator.collect.clean.media import is_decoration, media_type_of
 from aggregator.collect.clean.text import (
     MAX_TEXT_CHARS,
@@ -29,5 +29,6 @@ __all__ = [
     "media_type_of",
     "mend_encoding",
     "parse_date",
+    "pixels",
     "safe_url",
 ]

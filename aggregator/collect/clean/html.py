@@ -107,6 +107,8 @@ class CleanHtml(NamedTuple):
     links: tuple[str, ...] = ()
     #: absolute addresses of its pictures
     images: tuple[str, ...] = ()
+    #: of the first of them, in pixels, where it is said
+    image_width: int | None = None
     #: what was embedded in it
     players: tuple[Player, ...] = ()
 
@@ -123,11 +125,18 @@ def clean_html(source: str, *, base: str, origin: str = "", players: bool = True
     source, embedded = expand_media(source, base, players=players)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base, origin=origin)
-    cleaned, images = _images_checked(_sanitizer.clean(_without_open_ended(source), base), origin or base)
+    cleaned, images, width = _images_checked(_sanitizer.clean(_without_open_ended(source), base), origin or base)
     cleaned = _without_empty(cleaned)
     if len(cleaned) > MAX_HTML_CHARS:
-        cleaned, images = _images_checked(_cut(cleaned, base), origin or base)
-    return CleanHtml(html=cleaned, text=_words(cleaned), links=_links(cleaned), images=images, players=embedded)
+        cleaned, images, width = _images_checked(_cut(cleaned, base), origin or base)
+    return CleanHtml(
+        html=cleaned,
+        text=_words(cleaned),
+        links=_links(cleaned),
+        images=images,
+        image_width=width,
+        players=embedded,
+    )
 
 
 def _clean_text(source: str, base: str, origin: str) -> CleanHtml:
@@ -240,14 +249,15 @@ def _too_deep(source: str) -> bool:
     return False
 
 
-def _images_checked(cleaned: str, origin: str) -> tuple[str, tuple[str, ...]]:
+def _images_checked(cleaned: str, origin: str) -> tuple[str, tuple[str, ...], int | None]:
     """Without pictures that have no address, count readers, or would make a browser ask a private network.
 
-    And the addresses of the others, each once.
+    And the addresses of the others, each once, and the width of the first.
     """
     if "<img" not in cleaned:
-        return cleaned, ()
+        return cleaned, (), None
     found: list[str] = []
+    widths: list[str] = []
 
     def keep(image: re.Match[str]) -> str:
         attributes = dict(_ATTRIBUTE.findall(image[1]))
@@ -258,9 +268,17 @@ def _images_checked(cleaned: str, origin: str) -> tuple[str, tuple[str, ...]]:
         if is_private_host(address) and not is_private_host(origin):
             return ""
         found.append(address)
+        widths.append(attributes.get("width", ""))
         return image.group()
 
-    return _IMAGE.sub(keep, cleaned), tuple(dict.fromkeys(found))[:_MAX_LINKS]
+    cleaned = _IMAGE.sub(keep, cleaned)
+    return cleaned, tuple(dict.fromkeys(found))[:_MAX_LINKS], pixels(widths[0]) if widths else None
+
+
+def pixels(written: str) -> int | None:
+    """A width as feeds and HTML write it: ``640``, ``640px``, ``640.0``; None for what is none, such as ``100%``."""
+    number = written.strip().lower().removesuffix("px").rstrip().partition(".")[0]
+    return int(number) if number.isdecimal() and len(number) < 6 and not written.endswith("%") else None
 
 
 def _without_empty(cleaned: str) -> str:

@@ -36,5 +36,7 @@ def parse_article(document: Document) -> ParsedFeed:
         raise ParseError("no-article", "There is no article on this page.")
     image = next(iter(article.images), None)
     return ParsedFeed(
-        version="html", info=FeedInfo(), entries=(ParsedEntry(content_html=article.html, image_url=image),)
+        version="html",
+        info=FeedInfo(),
+        entries=(ParsedEntry(content_html=article.html, image_url=image, image_width=article.image_width),),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import feedparser
 
-from aggregator.collect.parse.raw import RawContent, RawFile
+from aggregator.collect.parse.raw import RawContent, RawFile, RawImage
 from aggregator.collect.parse.record import MAX_OF_A_KIND, Link, Record
 from aggregator.errors import ParseError
 
@@ -131,14 +131,17 @@ def _record(fields: Fields, url: str) -> Record:
 
 def _add_media(record: Record, fields: Fields) -> None:
     record.files = [
-        RawFile(*(_text(file, key) for key in ("url", "type", "filesize", "duration", "medium")))
+        RawFile(*(_text(file, key) for key in ("url", "type", "filesize", "duration", "medium", "width")))
         for file in _dicts(fields, "media_content")[:MAX_OF_A_KIND]
         if _text(file, "url")
     ]
-    pictures = [("image", _text(_dict(fields, "image"), "href"))]
-    pictures += [("media:thumbnail", _text(each, "url")) for each in _dicts(fields, "media_thumbnail")[:MAX_OF_A_KIND]]
-    pictures += [("logo", _text(fields, "logo")), ("icon", _text(fields, "icon"))]
-    record.images = [(name, url) for name, url in pictures if url]
+    small = [
+        RawImage(_text(each, "url"), _text(each, "width")) for each in _dicts(fields, "media_thumbnail")[:MAX_OF_A_KIND]
+    ]
+    pictures = [("image", RawImage(_text(_dict(fields, "image"), "href")))]
+    pictures += [("media:thumbnail", image) for image in small]
+    pictures += [(name, RawImage(_text(fields, name))) for name in ("logo", "icon")]
+    record.images = [(name, image) for name, image in pictures if image.url]
     statistics, stars = _dict(fields, "media_statistics"), _dict(fields, "media_starrating")
     record.add_value("media:statistics views", _text(statistics, "views"))
     record.add_value("media:statistics favorites", _text(statistics, "favorites"))

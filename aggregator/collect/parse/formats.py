@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aggregator.collect.parse.raw import RawFile
+from aggregator.collect.parse.raw import RawFile, RawImage
 from aggregator.collect.parse.record import MAX_OF_A_KIND, Link, Record
 
 __all__ = ["DOCUMENT", "NAMESPACES", "PREFIXES", "Container", "Resolve", "Rules", "Text"]
@@ -150,6 +150,7 @@ def _media(record: Record, attributes: Attributes, _text: str, resolve: Resolve)
         attributes.get("filesize", ""),
         attributes.get("duration", ""),
         attributes.get("medium", "").strip().lower(),
+        attributes.get("width", ""),
     )
     record.files.insert(0 if attributes.get("isdefault", "").lower() == "true" else len(record.files), file)
 
@@ -165,7 +166,7 @@ def _image(name: str) -> Leaf:
     def leaf(record: Record, attributes: Attributes, text: str, resolve: Resolve) -> None:
         url = attributes.get("href") or attributes.get("url") or text
         if url and len(record.images) < MAX_OF_A_KIND:
-            record.images.append((name, resolve(url.strip())))
+            record.images.append((name, RawImage(resolve(url.strip()), attributes.get("width", ""))))
 
     return leaf
 

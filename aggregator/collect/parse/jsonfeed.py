@@ -10,7 +10,7 @@ from typing import Any
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.normalize import language_tag
-from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
+from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile, RawImage
 from aggregator.errors import ParseError
 from aggregator.model import FeedInfo
 
@@ -87,7 +87,7 @@ def _entry(item: Fields, authors: tuple[str, ...]) -> RawEntry:
         updated=updated,
         language=_text(item, "language") or None,
         categories=tuple(_tags(item)),
-        images=(_text(item, "image"), _text(item, "banner_image")),
+        images=(RawImage(_text(item, "image")), RawImage(_text(item, "banner_image"))),
         files=tuple(
             RawFile(
                 _text(each, "url"),

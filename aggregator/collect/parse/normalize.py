@@ -21,6 +21,7 @@ from aggregator.collect.clean import (
     media_type_of,
     mend_encoding,
     parse_date,
+    pixels,
     safe_url,
 )
 from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
@@ -62,7 +63,7 @@ def clean_entry(raw: RawEntry, url: str, *, language: str | None = None) -> Pars
     text = summary.text or content.text
     enclosures = _enclosures(raw, summary, content, url)
     title = _title(raw.title, text)
-    image = _image(raw, content, summary, url)
+    image, width = _image(raw, content, summary, url)
     return ParsedEntry(
         guid=_guid(raw.guid),
         link=links[0] if links else None,
@@ -76,6 +77,7 @@ def clean_entry(raw: RawEntry, url: str, *, language: str | None = None) -> Pars
         language=language,
         categories=_categories(raw.categories),
         image_url=image,
+        image_width=width,
         enclosures=enclosures,
         outlinks=tuple(dict.fromkeys([link for link in (*summary.links, *content.links) if link not in links])),
         upstream=raw.upstream,
@@ -185,11 +187,19 @@ def _categories(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(filter(None, names))[:_MAX_CATEGORIES]
 
 
-def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, url: str) -> str | None:
-    for written in raw.images:
-        if written and not is_decoration(written) and (image := safe_url(written, url)):
-            return image
-    return next(iter(content.images or summary.images), None) or safe_url(raw.show_image, url)
+def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, url: str) -> tuple[str | None, int | None]:
+    """The picture of an entry and its width; of several sizes the widest, where the first says that it is narrower."""
+    found = [
+        (image, pixels(written.width))
+        for written in raw.images
+        if written.url and not is_decoration(written.url) and (image := safe_url(written.url, url))
+    ]
+    if found:
+        return max(found, key=lambda one: one[1] or 0) if found[0][1] else found[0]
+    shown = content if content.images else summary
+    if shown.images:
+        return shown.images[0], shown.image_width
+    return safe_url(raw.show_image, url), None
 
 
 def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, url: str) -> tuple[Enclosure, ...]:

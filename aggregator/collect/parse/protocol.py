@@ -50,7 +50,7 @@ _WRITTEN, _AN_ENCLOSURE = 3, 2
 #: numbers of an enclosure: size, duration, season, episode
 _ENCLOSURE_NUMBERS = 4
 #: numbers of an entry before those of its enclosures: of categories, of links, and what the feed reports of it
-_COUNTS = 5
+_COUNTS = 6
 #: the length of a text that is None
 _NONE = -1
 
@@ -148,6 +148,7 @@ def _told(entry: ParsedEntry, texts: list[str | None]) -> list[int | None]:
         counts.comments,
         counts.views,
         counts.votes,
+        entry.image_width,
     ]
     for one in entry.enclosures:
         numbers += (one.size_bytes, one.duration_s, one.season, one.episode)
@@ -174,7 +175,7 @@ def _parted(texts: str, lengths: Sequence[int]) -> list[str | None]:
 
 
 def _entry(numbers: Sequence[Any], texts: Iterator[Any]) -> ParsedEntry:
-    categories, outlinks, comments, views, votes, *files = numbers
+    categories, outlinks, comments, views, votes, width, *files = numbers
     # one name after the other: a dictionary of them takes as long as all the rest
     guid, link, title, summary, content, text, author, language, image = islice(texts, len(_TEXTS))
     published, updated, content_hash = islice(texts, _WRITTEN)
@@ -188,6 +189,7 @@ def _entry(numbers: Sequence[Any], texts: Iterator[Any]) -> ParsedEntry:
         author=author,
         language=language,
         image_url=image,
+        image_width=width,
         published=_moment(published),
         updated=_moment(updated),
         content_hash=bytes.fromhex(content_hash),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aggregator.model import UNCOUNTED, Upstream
 
-__all__ = ["RawContent", "RawEntry", "RawFile"]
+__all__ = ["RawContent", "RawEntry", "RawFile", "RawImage"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,11 +35,20 @@ class RawFile(NamedTuple):
     duration: str = ""
     #: Media RSS: image, audio, video, document, executable
     medium: str = ""
+    #: of a picture, in pixels
+    width: str = ""
 
     @property
     def is_image(self) -> bool:
         """Whether it is a picture, by what the feed says."""
         return self.medium == "image" or self.type.lower().startswith("image/")
+
+
+class RawImage(NamedTuple):
+    """A picture of an entry; its width in pixels as written."""
+
+    url: str
+    width: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +68,7 @@ class RawEntry:
     language: str | None = None
     categories: tuple[str, ...] = ()
     #: candidates for its picture, best first
-    images: tuple[str, ...] = ()
+    images: tuple[RawImage, ...] = ()
     #: the picture of the show it is an episode of: used when nothing else is found
     show_image: str = ""
     files: tuple[RawFile, ...] = ()

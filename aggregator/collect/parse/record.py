@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from aggregator.collect.clean import clean_line, safe_url
 from aggregator.collect.parse.normalize import language_tag, plain_words
-from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
+from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile, RawImage
 from aggregator.model import UNCOUNTED, FeedInfo, Upstream
 
 __all__ = ["MAX_OF_A_KIND", "Link", "Record", "entry_of", "info_of", "new_location_of"]
@@ -96,8 +96,8 @@ class Record:
         self.authors: list[str] = []
         self.categories: list[str] = []
         self.files: list[RawFile] = []
-        #: (element, address)
-        self.images: list[tuple[str, str]] = []
+        #: (element, picture)
+        self.images: list[tuple[str, RawImage]] = []
         self.skip_hours: list[str] = []
         self.skip_days: list[str] = []
         self.source: Record | None = None
@@ -123,9 +123,9 @@ class Record:
         """The value under the first of these names that has one."""
         return next((value for name in names if (value := self.values.get(name))), "")
 
-    def images_of(self, name: str) -> list[str]:
+    def images_of(self, name: str) -> list[RawImage]:
         """The pictures that elements of this name gave."""
-        return [url for element, url in self.images if element == name]
+        return [image for element, image in self.images if element == name]
 
 
 def entry_of(record: Record, feed: Record) -> RawEntry:
@@ -149,7 +149,9 @@ def entry_of(record: Record, feed: Record) -> RawEntry:
         language=record.first_value(_LANGUAGES) or next((piece.language for piece in pieces if piece.language), None),
         categories=tuple(record.categories),
         images=_images(record),
-        show_image=next(iter(feed.images_of("itunes:image")), "") if files or "itunes:duration" in values else "",
+        show_image=next((image.url for image in feed.images_of("itunes:image")), "")
+        if files or "itunes:duration" in values
+        else "",
         files=files,
         season=record.first_value(("itunes:season", "podcast:season")),
         episode=record.first_value(("itunes:episode", "podcast:episode")),
@@ -230,13 +232,14 @@ def _files(record: Record) -> tuple[RawFile, ...]:
     return tuple(files)
 
 
-def _images(record: Record) -> tuple[str, ...]:
+def _images(record: Record) -> tuple[RawImage, ...]:
     if not (record.images or record.files or record.links):
         return ()
-    images = [file.url for file in record.files if file.is_image]
+    images = [RawImage(file.url, file.width) for file in record.files if file.is_image]
     images += record.images_of("media:thumbnail")
-    images += [link.href for link in record.links if link.rel == "enclosure" and link.type.startswith("image/")]
-    images += [url for name, url in record.images if name != "media:thumbnail"]
+    links = [link for link in record.links if link.rel == "enclosure" and link.type.startswith("image/")]
+    images += [RawImage(link.href) for link in links]
+    images += [image for name, image in record.images if name != "media:thumbnail"]
     return tuple(images[:_MAX_IMAGES])
 
 
@@ -270,7 +273,7 @@ def _one_line(piece: RawContent | None) -> str:
 
 
 def _feed_images(record: Record) -> list[str]:
-    named = [each for name in _FEED_IMAGES for each in record.images_of(name)]
+    named = [each.url for name in _FEED_IMAGES for each in record.images_of(name)]
     return named + [file.url for file in record.files if file.is_image]
 
 

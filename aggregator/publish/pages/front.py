@@ -190,8 +190,8 @@ def compose_opening(places: Sequence[Place], used: Used, *, now: datetime, langu
     if lead is not None:
         sources[lead.item.source.id] += 1
         used.add(lead)
-    fit = [place for place in free if is_wide(place.item.image_url, CARD_WIDTH) and place.others]
-    pictured = [place for place in free if is_wide(place.item.image_url, CARD_WIDTH) and not place.others]
+    fit = [place for place in free if _is_pictured(place.item, CARD_WIDTH) and place.others]
+    pictured = [place for place in free if _is_pictured(place.item, CARD_WIDTH) and not place.others]
     seconds = used.take([*fit, *pictured, *free], SECONDS, per_source=OF_ONE_SOURCE, seen=sources)
     lines = used.take(free, briefs, per_source=BRIEFS_OF_ONE_SOURCE)
     return Opening(lead=lead, seconds=seconds, briefs=lines)
@@ -246,8 +246,12 @@ def _weight(place: Place, now: datetime, language: str) -> float:
     item = place.item
     age = max(now - item.published, timedelta())
     understood = 1.0 if primary(item.language or language) == primary(language) else FOREIGN
-    whole = WHOLE if is_wide(item.image_url, LEAD_WIDTH) and len(item.text) >= LEDE_LETTERS else 1.0
+    whole = WHOLE if _is_pictured(item, LEAD_WIDTH) and len(item.text) >= LEDE_LETTERS else 1.0
     return float((len(place.others) + 1) * understood * whole * 0.5 ** (age / HALF_LIFE))
+
+
+def _is_pictured(item: Item, width: int) -> bool:
+    return is_wide(item.image_url, width, item.image_width)
 
 
 def _desks(sections: Sequence[tuple[str, Listing, int | None]], used: Used, *, now: datetime) -> Iterator[Desk]:
@@ -257,9 +261,7 @@ def _desks(sections: Sequence[tuple[str, Listing, int | None]], used: Used, *, n
         free = [place for place in recent or listing.places[:1] if place not in used]
         if not free:
             continue
-        lead = used.add(
-            next((place for place in free[: size + 1] if is_wide(place.item.image_url, CARD_WIDTH)), free[0])
-        )
+        lead = used.add(next((place for place in free[: size + 1] if _is_pictured(place.item, CARD_WIDTH)), free[0]))
         seen = Counter({lead.item.source.id: 1})
         briefs = used.take(free, size, per_source=OF_ONE_SOURCE, seen=seen)
         briefs += used.take(free, size - len(briefs))

@@ -166,6 +166,7 @@ CREATE TABLE entries (
     author text COLLATE "C",
     language text COLLATE "C",
     image_url text COLLATE "C",
+    image_width bigint,
     categories text COLLATE "C",
     enclosures text COLLATE "C",
     outlinks text COLLATE "C",

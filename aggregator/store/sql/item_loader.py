@@ -28,7 +28,8 @@ LANGUAGE = """CASE WHEN i.language IS NULL OR e.language = i.language OR e.langu
     THEN e.language ELSE nullif(i.language, '') END"""
 _ITEMS = f"""
 SELECT i.id AS row_id, i.public_id, i.section, i.more_sections, i.published, i.first_seen, i.updated, i.views, i.likes,
-    i.pinned_until, e.title, e.url, e.author, e.text, {LANGUAGE} AS language, e.categories, e.image_url, e.enclosures,
+    i.pinned_until, e.title, e.url, e.author, e.text, {LANGUAGE} AS language, e.categories, e.image_url, e.image_width,
+    e.enclosures,
     e.upstream_comments, e.upstream_views, e.upstream_votes, s.full_text, {codec.REF_COLUMNS}, b.summary_html,
     b.content_html, st.public_id AS story
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.source_id

@@ -29,8 +29,9 @@ _ENTRIES = "SELECT id FROM entries WHERE item_id = ? AND NOT tombstone"
 _APART = (
     f"DELETE FROM bodies WHERE entry_id IN ({_ENTRIES})",
     (
-        "UPDATE entries SET tombstone = TRUE, text = '', author = NULL, image_url = NULL, categories = NULL,"
-        " enclosures = NULL, outlinks = NULL, upstream_comments = NULL, upstream_views = NULL, upstream_votes = NULL"
+        "UPDATE entries SET tombstone = TRUE, text = '', author = NULL, image_url = NULL, image_width = NULL,"
+        " categories = NULL, enclosures = NULL, outlinks = NULL, upstream_comments = NULL, upstream_views = NULL,"
+        " upstream_votes = NULL"
         " WHERE item_id = ? AND NOT tombstone"
     ),
 )

@@ -155,6 +155,7 @@ CREATE TABLE entries (
     author TEXT,
     language TEXT,
     image_url TEXT,
+    image_width INTEGER,
     categories TEXT,
     enclosures TEXT,
     outlinks TEXT,

@@ -162,6 +162,7 @@ def item(row: Row, copies: tuple[Copy, ...]) -> Item:
         language=row["language"],
         categories=tuple(unpack(row["categories"]) or ()),
         image_url=row["image_url"],
+        image_width=row["image_width"],
         enclosures=unpack_enclosures(row["enclosures"]),
         upstream=upstream(row),
         copies=copies,

@@ -32,7 +32,7 @@ CONTENT = (
         "pin_ms",
         "section",
     ),
-    *("author", "language", "image_url", "categories", "enclosures", "outlinks", "text"),
+    *("author", "language", "image_url", "image_width", "categories", "enclosures", "outlinks", "text"),
 )
 UPSTREAM = ("upstream_comments", "upstream_views", "upstream_votes")
 
@@ -65,6 +65,7 @@ class EntryRow(NamedTuple):
     author: str | None
     language: str | None
     image_url: str | None
+    image_width: int | None
     categories: str | None
     enclosures: str | None
     outlinks: str | None
@@ -120,6 +121,7 @@ def entry_row(entry: Entry, source_id: int, polled_ms: int) -> EntryRow:
         parsed.author,
         parsed.language,
         parsed.image_url,
+        parsed.image_width,
         _array(parsed.categories),
         codec.pack_enclosures(parsed.enclosures),
         _array(entry.outlinks),
