@@ -219,6 +219,7 @@ CREATE TABLE stories (
     merged_into bigint
 );
 CREATE INDEX stories_moved ON stories(moved_at);
+CREATE INDEX stories_merged ON stories(merged_into) WHERE merged_into IS NOT NULL;
 CREATE TABLE related (
     item_id bigint NOT NULL,
     other_id bigint NOT NULL,

@@ -172,10 +172,11 @@ def _move_audience(connection: Connection, keep: int, absorb: int) -> None:
 
 
 def _move_related(connection: Connection, keep: int, absorb: int) -> None:
-    for mine, other in (("item_id", "other_id"), ("other_id", "item_id")):
+    """Both rows of each pair, found by the absorbed item's own: there is no index on the other side."""
+    for mine in ("CAST(:keep AS bigint), other_id", "other_id, CAST(:keep AS bigint)"):
         connection.execute(
-            f"INSERT INTO related({mine}, {other}, score, tier) SELECT CAST(:keep AS bigint), {other}, score, tier"
-            f" FROM related WHERE {mine} = :absorb AND {other} <> :keep ON CONFLICT(item_id, other_id) DO UPDATE SET"
+            f"INSERT INTO related(item_id, other_id, score, tier) SELECT {mine}, score, tier"
+            " FROM related WHERE item_id = :absorb AND other_id <> :keep ON CONFLICT(item_id, other_id) DO UPDATE SET"
             " score = greatest(related.score, excluded.score), tier = greatest(related.tier, excluded.tier)",
             {"keep": keep, "absorb": absorb},
         )

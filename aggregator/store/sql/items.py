@@ -64,11 +64,12 @@ SELECT item_id, other_id, score, tier FROM (
     WHERE place <= {_RELATED_PER_SOURCE}) AS ranked
 WHERE rank <= :limit ORDER BY item_id, rank
 """
-#: the shown items of stories (JSON array `stories`); an item in no story is one of its own
+#: the shown items of stories (JSON array `stories`); an item in no story is one of its own. Either half has an index
 _MEMBERS = """
-SELECT coalesce(story_id, id) AS story, id FROM items WHERE shown AND (
-    story_id IN (SELECT CAST(value AS bigint) FROM json_each(:stories))
-    OR (story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(:stories))))
+SELECT story_id AS story, id, published, public_id FROM items
+WHERE shown AND story_id IN (SELECT CAST(value AS bigint) FROM json_each(:stories))
+UNION ALL SELECT id, id, published, public_id FROM items
+WHERE shown AND story_id IS NULL AND id IN (SELECT CAST(value AS bigint) FROM json_each(:stories))
 ORDER BY published, public_id
 """
 #: by the source it is shown under, else by another one that carries it
@@ -76,6 +77,7 @@ _IN_LATEST = """(i.source_id NOT IN (SELECT id FROM sources WHERE NOT in_latest)
     SELECT 1 FROM entries e JOIN sources s ON s.id = e.source_id
     WHERE e.item_id = i.id AND s.in_latest AND s.role = 'source' AND e.dropped IS NULL))"""
 _NEWEST_FIRST = "ORDER BY i.published DESC, i.public_id DESC LIMIT ?"
+#: to be grouped by an expression: for a column SQLite would rather read its index to the end, which is in order
 _RECENT = "FROM items WHERE shown AND published >= ?"
 _STORIES_BY_SECTION = """
 SELECT section, count(DISTINCT story) FROM (
@@ -255,7 +257,7 @@ class Items:
         def run(connection: Connection) -> Activity:
             stories = connection.execute(f"SELECT count(DISTINCT coalesce(story_id, id)) {_RECENT}", start).fetchone()
             by_section = connection.execute(_STORIES_BY_SECTION, {"since": start[0]}).fetchall()
-            by_source = connection.execute(f"SELECT source_id, count(*) {_RECENT} GROUP BY source_id", start).fetchall()
+            by_source = connection.execute(f"SELECT +source_id, count(*) {_RECENT} GROUP BY 1", start).fetchall()
             return Activity(
                 items=sum(row[1] for row in by_source),
                 stories=stories[0],
@@ -294,7 +296,8 @@ def _latest_query(scope: Scope, before: tuple[datetime, str] | None, limit: int)
         found = f"SELECT i.id, i.published, i.public_id FROM items i WHERE {condition} AND {where} {_NEWEST_FIRST}"
         halves.append(f"SELECT * FROM ({found}) AS half")
         every += [scope.section, *values, limit]
-    return f"SELECT i.id FROM ({' UNION ALL '.join(halves)}) AS i {_NEWEST_FIRST}", [*every, limit]
+    query = f"SELECT id FROM ({' UNION ALL '.join(halves)}) AS halves ORDER BY published DESC, public_id DESC LIMIT ?"
+    return query, [*every, limit]
 
 
 def _conditions(scope: Scope, before: tuple[datetime, str] | None) -> tuple[str, list[object]]:

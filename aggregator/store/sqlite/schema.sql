@@ -198,6 +198,7 @@ CREATE TABLE stories (
     merged_into INTEGER
 ) STRICT;
 CREATE INDEX stories_moved ON stories(moved_at);
+CREATE INDEX stories_merged ON stories(merged_into) WHERE merged_into IS NOT NULL;
 CREATE TABLE related (
     item_id INTEGER NOT NULL,
     other_id INTEGER NOT NULL,
