@@ -70,7 +70,7 @@ format: $(VENV)/.ready-dev ## format and fix what a machine can fix
 replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: nothing lost, nothing twice
 	$(BIN)/python bench/replay.py --data $(DATA)
 
-reports: $(VENV)/.ready-dev ## feeds that were reported as read wrongly, followed by the real poller: all read rightly?
+reports: $(VENV)/.ready-dev ## feeds that were reported as read wrongly, followed by the real daemon: all read rightly?
 	$(BIN)/python bench/reports.py --data $(DATA)
 
 fuzz: $(VENV)/.ready-dev ## mutated documents against the way in, for five minutes

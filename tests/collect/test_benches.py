@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -52,32 +50,3 @@ def test_recorded_feeds_are_announced_once_and_whole(shared_data: Path, series: 
     outcome = load("identity").run(shared_data / f"timeseries/{series}.tar.xz", 25)
     assert (outcome.twice, outcome.lost, outcome.harmed) == ([], [], 0)
     assert len(outcome.announced) == outcome.distinct > 20
-
-
-RSS = "<rss version='2.0'><channel><title>T</title>{}</channel></rss>"
-ITEM = "<item><title>{}</title><guid isPermaLink='false'>{}</guid><link>https://hall.example/tickets</link></item>"
-
-
-def test_a_report_of_two_feeds_follows_both(tmp_path: Path) -> None:
-    """They are on one host, which gives out one feed at a time; what they link to is a landing page."""
-    reports = load("reports")
-    titles = {"one.xml": ["Harp recital", "Puppets for the young"], "two.xml": ["Weightlifting finals"]}
-    for name, some in titles.items():
-        items = "".join(ITEM.format(title, f"{name}{n}") for n, title in enumerate(some))
-        (tmp_path / name).write_text(RSS.format(items), encoding="utf-8")
-
-    async def follow() -> Any:
-        server, parser = reports.LoopbackServer(), reports.TwoTierParsePool(count=1)
-        try:
-            return await reports.follow(tmp_path, list(titles), server, parser)
-        finally:
-            await parser.close()
-            server.shutdown()
-
-    seen = asyncio.run(follow())
-    assert sorted(seen.asked) == ["/one.xml", "/two.xml"]
-    assert sorted(item.title for item in seen.items) == [
-        "Harp recital",
-        "Puppets for the young",
-        "Weightlifting finals",
-    ]
