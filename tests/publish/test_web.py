@@ -942,7 +942,19 @@ def test_a_private_instance_asks_for_its_token(tmp_path: Path) -> None:
         for _ in range(3):
             page, body = await client.open("/item/item9", Cookie=f'odd={{"a":1}}; {cookie.partition(";")[0]}')
             assert page.status == 200
-            assert "public" not in page.headers["Cache-Control"]
+            assert page.headers["Cache-Control"].startswith("private")
+        for path in (
+            "/",
+            "/status",
+            "/feeds.opml",
+            "/search?q=title",
+            "/go/item9",
+            "/theme.css",
+            "/favicon.svg",
+            "/nowhere",
+        ):
+            answer, _ = await client.get(path, Authorization=f"Bearer {TOKEN}")
+            assert {"private", "no-store"} & set(answer.headers["Cache-Control"].split(", ")), path
         assert (await client.open("/item/item9"))[0].status == 401, "what one was shown is not shown to another"
         for path in ("/healthz", "/robots.txt", f"/r/{READER}/latest.atom"):
             assert (await client.get(path))[0].status == 200, path

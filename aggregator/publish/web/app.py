@@ -77,8 +77,7 @@ def create_app(services: Services) -> web.Application:
         for name, value in _headers(services.site, response).items():
             response.headers.setdefault(name, value)
         if services.site.access_token:
-            caching = response.headers.get("Cache-Control", "")
-            response.headers["Cache-Control"] = caching.replace("public", "private")
+            response.headers["Cache-Control"] = _for_one(response.headers.get("Cache-Control", ""))
         fast_path.learn(request, response)
 
     async def begin(_: web.Application) -> None:
@@ -95,6 +94,14 @@ def create_app(services: Services) -> web.Application:
     app.on_startup.append(begin)
     app.on_cleanup.append(close)
     return app
+
+
+def _for_one(caching: str) -> str:
+    """A Cache-Control under which no shared cache keeps a response (RFC 9111, 5.2.2.7)."""
+    caching = caching.replace("public", "private")
+    if "private" in caching or "no-store" in caching:
+        return caching
+    return f"private, {caching}" if caching else "private"
 
 
 def _below(base: str, routes: list[web.RouteDef]) -> list[web.RouteDef]:
