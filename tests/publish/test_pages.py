@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.pages import Banner, Frame, Pages
 from aggregator.publish.pages import article as article_page
@@ -67,10 +68,13 @@ class Read(HTMLParser):
         return [attributes["href"] for attributes in self.all("a") + self.all("link")]
 
 
-def article(number: int = 0, pages: Pages = PAGES, **changes: object) -> str:
+STORY = (samples.item(0), samples.item(9), samples.item(12), samples.item(16))
+
+
+def article(number: int = 0, pages: Pages = PAGES, *, story: Sequence[Item] = STORY, **changes: object) -> str:
     values: dict[str, object] = {
         "item": replace(samples.item(number), **changes),  # type: ignore[arg-type]
-        "story": [samples.item(0), samples.item(9), samples.item(12), samples.item(16)],
+        "story": story,
         "related": samples.RELATED,
         "ranking": samples.RANKING,
         "recommended": samples.RECOMMENDED,
@@ -142,6 +146,16 @@ EVERY: dict[str, Callable[[Pages], str]] = {
 @pytest.fixture(params=EVERY, ids=list(EVERY))
 def page(request: pytest.FixtureRequest) -> str:
     return EVERY[request.param](PAGES)
+
+
+def test_of_one_sources_reports_of_a_story_a_few_are_shown_and_where_the_others_are() -> None:
+    own = [replace(samples.item(0), id=f"own{n}", title=f"Own {n}") for n in range(9)]
+    for others, told in (([], 1), ([samples.item(9)], 1)):
+        page = article(0, story=[samples.item(0), *own, *others])
+        shown = page.partition('aria-labelledby="same"')[2].partition("</section>")[0]
+        assert shown.count("<li") == 4
+        assert page.count("The story hour by hour") == told
+    assert "The story hour by hour" not in article(0, story=[samples.item(0), *own[:4]])
 
 
 def test_every_page_is_well_formed_and_needs_no_script(page: str) -> None:
