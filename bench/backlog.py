@@ -4,20 +4,23 @@
 
 A store holds so many items of the last 30 days about which nothing has been decided, as after an import of thousands of
 sources. The real daemon starts on it and follows eight papers on loopback that publish today's news. Printed beside
-their targets: the seconds from the first answer with a new item until a list shows it, for Latest, Ranking and
-Recommendation, at the start and again and again while the import is being worked on; then what the whole import took.
+their targets: the seconds from the first answer with a new item until Latest and Recommendation show it, and from the
+moment people open it until the Ranking does, at the start and again and again while the import is being worked on; then
+what the whole import took.
 Exit code 1 where today's news wait longer than the target.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -126,23 +129,41 @@ class Importing(Daemon):
         papers = {f"http://127.0.8.{n + 1}:{PORT}/feed": "1s" for n in range(PAPERS)}
         super().__init__(folder, papers | dict.fromkeys(imported, "12h"), PORT + 1)
 
-    def titles(self, order: str) -> set[str]:
-        """What a list shows."""
+    def shown(self, order: str) -> dict[str, str]:
+        """What a list shows: titles, with the end of the ids."""
         try:
             status, body = self.get(f"/feeds/{order}.json")
         except OSError:
-            return set()
-        return {item["title"] for item in json.loads(body)["items"]} if status == 200 else set()
+            return {}
+        items = json.loads(body)["items"] if status == 200 else []
+        return {item["title"]: item["id"].rpartition("/")[2] for item in items}
+
+    def open(self, item_id: str, *, readers: int) -> None:
+        """So many people open an item."""
+        for number in range(readers):
+            agent = f"Mozilla/5.0 (X11; Linux x86_64; rv:{140 + number}.0) Gecko/20100101 Firefox/{140 + number}.0"
+            headers = {"User-Agent": agent, "Accept": "text/html", "Accept-Language": "en"}
+            request = urllib.request.Request(f"http://127.0.0.1:{self.port}/item/{item_id}", headers=headers)
+            urllib.request.urlopen(request, timeout=60).close()
 
 
-def wait_shown(daemon: Importing, papers: Papers, titles: set[str]) -> dict[str, float]:
-    """By list, the seconds from the first answer with one of these titles until it shows one of them."""
+def wait_shown(daemon: Importing, papers: Papers, titles: set[str], *, readers: int) -> dict[str, float]:
+    """By list, the seconds from the first answer with one of these titles until it shows one of them.
+
+    One of them is opened by so many `readers` as soon as it stands in the latest; the ranking has so long from then on.
+    """
     found: dict[str, float] = {}
+    since = dict.fromkeys(LISTS, 0.0)
     deadline = time.monotonic() + 600
     while len(found) < len(LISTS) and time.monotonic() < deadline:
         for order in LISTS:
-            if order not in found and titles & daemon.titles(order):
-                found[order] = time.monotonic() - min(papers.given[title] for title in titles if title in papers.given)
+            shown = daemon.shown(order) if order not in found else {}
+            if ours := titles & shown.keys():
+                given = min(papers.given[title] for title in titles if title in papers.given)
+                found[order] = time.monotonic() - max(given, since[order])
+                if order == "latest":
+                    daemon.open(shown[min(ours)], readers=readers)
+                    since["ranking"] = time.monotonic()
         time.sleep(0.1)
     return found
 
@@ -157,8 +178,8 @@ def measure(items: int) -> float:
         daemon = Importing(Path(folder), imported)
         waits: list[float] = []
         try:
-            while True:
-                shown = wait_shown(daemon, papers, titles)
+            for readers in itertools.count(1):
+                shown = wait_shown(daemon, papers, titles, readers=readers)
                 pending = daemon.metric("aggregator_pending_items")
                 told = ", ".join(f"{order} {shown.get(order, float('inf')):.1f} s" for order in LISTS)
                 print(

@@ -26,7 +26,7 @@ from aggregator.model import (
     View,
 )
 from aggregator.refresh import CurateOptions, Refreshed, Refresher
-from aggregator.refresh.refresher import MAX_ITEMS
+from aggregator.refresh.refresher import BATCH
 from aggregator.store import Store, open_store
 
 AGENCY = (
@@ -400,7 +400,7 @@ def test_a_run_knows_what_another_process_has_decided_since(store: Store) -> Non
 
 
 def test_a_large_import_leaves_lists_of_todays_news_between_runs(store: Store) -> None:
-    refresher = Refresher(store, OPTIONS, max_items=8)
+    refresher = Refresher(store, OPTIONS, batch=8, decide_s=0)
     newest = [item.item_id for item in store.pending(limit=8)]
     done = refresher.run(NOON)
     assert (done.curated + done.merges, done.waiting) == (8, True)
@@ -414,24 +414,24 @@ def test_a_large_import_leaves_lists_of_todays_news_between_runs(store: Store) -
 
 
 def test_lists_of_todays_news_do_not_wait_for_a_backlog(store: Store) -> None:
-    """Five runs' worth of old items, none of them decided about, before today's: the first run takes today's first."""
+    """Five batches of old items, none of them decided about, before today's: the first run takes today's first."""
     today = {item.item_id for item in store.pending(limit=1_000)}
     (lease, *_) = store.claim(now=NOON, limit=1, lease=timedelta(minutes=5), force=True)
     source = lease.sources[0]
     old = tuple(
         entry(source, f"old-{n}", rare(f"{n} a"), f"{rare(f'{n} b')} {rare(f'{n} c')}", minutes=1_440 + 2 * n)
-        for n in range(5 * MAX_ITEMS)
+        for n in range(5 * BATCH)
     )
     result = PollResult(
         source_id=source.id, outcome="new", polled_at=NOON, next_poll=NOON + timedelta(hours=1), entries=old
     )
     store.complete(lease, result)
-    done = Refresher(store, OPTIONS).run(NOON)
-    assert (done.curated + done.merges, done.waiting) == (MAX_ITEMS, True)
+    done = Refresher(store, OPTIONS, decide_s=0).run(NOON)
+    assert (done.curated + done.merges, done.waiting) == (BATCH, True)
     left = store.pending(limit=len(old) + len(today))
-    assert len(left) == len(old) + len(today) - MAX_ITEMS
+    assert len(left) == len(old) + len(today) - BATCH
     assert today.isdisjoint(item.item_id for item in left)
-    oldest_decided = NOON - timedelta(minutes=1_440 + 2 * (MAX_ITEMS - len(today) - 1))
+    oldest_decided = NOON - timedelta(minutes=1_440 + 2 * (BATCH - len(today) - 1))
     assert all(item.published < oldest_decided for item in left), "the newest were decided about"
     ranking = places(store, ListKey(order="ranking", window="1d"))
     recommended = places(store, ListKey(order="recommended"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,8 +28,8 @@ __all__ = ["Refreshed", "Refresher"]
 BATCH = 200
 #: merges that are looked at again and committed together: with the texts of all copies
 DOUBTS = 50
-#: items that one run decides about, the newest that wait: lists are made in between, whatever waits behind
-MAX_ITEMS = 1_000
+#: seconds for which one run decides about items, the newest that wait: lists are made in between, whatever waits behind
+DECIDE_S = 1.0
 #: what other processes have decided is read this far back
 CAUGHT_UP_BACK = timedelta(days=2)
 #: items that are read into memory at the start (about four seconds), and then with each run until all are
@@ -61,10 +62,10 @@ class Refresher:
     batch in hand.
     """
 
-    def __init__(self, store: Store, options: CurateOptions, *, max_items: int = MAX_ITEMS) -> None:
-        """`max_items`: what one run decides about at most."""
+    def __init__(self, store: Store, options: CurateOptions, *, batch: int = BATCH, decide_s: float = DECIDE_S) -> None:
+        """`batch`: items that are decided and committed together; `decide_s`: no batch is begun later in a run."""
         self.options = options
-        self._max_items = max_items
+        self._batch, self._decide_s = batch, decide_s
         self.stop = threading.Event()
         self._store = store
         self._updater = ListUpdater(store)
@@ -172,15 +173,18 @@ class Refresher:
     def _curate(self, now: datetime) -> Refreshed:
         curator = self._ready(now)
         done = self._settle(now)
-        items = self._store.pending(limit=self._max_items)
-        for start in range(0, len(items), BATCH):
-            if self.stop.is_set():
+        ends_s, waiting = time.monotonic() + self._decide_s, True
+        while waiting and not self.stop.is_set():
+            items = self._store.pending(limit=self._batch)
+            waiting = len(items) == self._batch
+            if items:
+                curation = self._decide(curator, items, now)
+                self._updater.edited(curation.curated)
+                done = _sum(done, curation)
+            if time.monotonic() >= ends_s:
                 break
-            curation = self._decide(curator, items[start : start + BATCH], now)
-            self._updater.edited(curation.curated)
-            done = _sum(done, curation)
         self._read_on(curator, now)
-        return replace(done, waiting=len(items) == self._max_items, cut_to=curator.cut_to(now))
+        return replace(done, waiting=waiting, cut_to=curator.cut_to(now))
 
     def _settle(self, now: datetime) -> Refreshed:
         """Looks at merges whose texts have been edited since; what is taken apart is pending then."""
