@@ -20,6 +20,7 @@ import lzma
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -36,7 +37,7 @@ from typing import Any, ClassVar
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "publish"))
 from chromium import Chromium, browser, found
 
-FEEDS_PORT, SITE_PORT = 18490, 18491
+FEEDS_PORT, SITE_PORT, EMPTY_PORT = 18490, 18491, 18492
 SITE = f"http://127.0.0.1:{SITE_PORT}"
 PICTURES = sorted((Path(__file__).parents[1] / "aggregator" / "demo" / "pictures").glob("*.svg"))
 #: section → recorded feeds below data/real, or series of data/timeseries/headlines by name
@@ -265,7 +266,7 @@ def addresses() -> dict[str, str]:
     """Every kind of page, by name."""
     front = get("/")[1].decode()
     items = re.findall(r'<div class="seconds">.*?/item/(\w+)"', front, re.DOTALL) or re.findall(r'/item/(\w+)"', front)
-    story = re.findall(r'/story/(\w+)"', front)
+    story = re.findall(r'/story/(\w+)"', front + get("/section/world")[1].decode())
     bengali = get("/section/%E0%A6%AC%E0%A6%BE%E0%A6%82%E0%A6%B2%E0%A6%BE")[1].decode()
     found = {
         "front": "/", "latest": "/latest", "section": "/section/world", "ranking": "/ranking",
@@ -279,13 +280,43 @@ def addresses() -> dict[str, str]:
     return found | ({"story": f"/story/{story[0]}"} if story else {})
 
 
+@contextlib.contextmanager
+def empty_site() -> Iterator[str]:
+    """The daemon without a source; where it is."""
+    with tempfile.TemporaryDirectory(prefix="aggregator-empty-") as place:
+        config, address = Path(place) / "config.toml", f"http://127.0.0.1:{EMPTY_PORT}"
+        config.write_text(
+            f'[site]\nurl = "{address}"\n\n[server]\nlisten = "127.0.0.1:{EMPTY_PORT}"\n', encoding="utf-8"
+        )
+        command = [sys.executable, "-m", "aggregator", "--config", str(config), "run"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", EMPTY_PORT), 1):
+                    break
+                time.sleep(0.2)
+            yield address
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=20)
+
+
 async def take(chromium: Chromium, shots: Path, only: str) -> None:
     """Pictures of the pages whose names match `only` (all if it is empty)."""
-    wanted = {name: path for name, path in addresses().items() if not only or re.fullmatch(only, name)}
-    for name, path in wanted.items():
+    with empty_site() as empty:
+        places = {name: SITE + path for name, path in addresses().items()} | {"empty": empty + "/"}
+        await shoot(
+            chromium, shots, {name: url for name, url in places.items() if not only or re.fullmatch(only, name)}
+        )
+
+
+async def shoot(chromium: Chromium, shots: Path, wanted: dict[str, str]) -> None:
+    """Pictures of these pages, by name, at four widths, light and dark."""
+    for name, url in wanted.items():
         for width in (390, 768, 1280, 1680):
             for dark in (False, True):
-                page = await chromium.open(SITE + path, width=width, height=900, dark=dark)
+                page = await chromium.open(url, width=width, height=900, dark=dark)
                 await page.run(SCROLL)
                 await asyncio.sleep(0.3)
                 (shots / f"{name}-{width}{'-dark' if dark else ''}.png").write_bytes(await page.shot())

@@ -13,6 +13,7 @@ from aggregator.model import (
     Enclosure,
     Item,
     PollError,
+    Process,
     Push,
     SearchCounts,
     SourceHealth,
@@ -202,6 +203,15 @@ PUSHES = (
          asked_at=NOW - timedelta(hours=3), until=NOW + timedelta(days=8), delivered_at=NOW - timedelta(minutes=5)),
     Push(token="t0ken2", source_id=2, hub="https://no.example/", topic="https://s2.example/feed.xml", state="resting",
          asked_at=NOW - timedelta(hours=3), failures=4, retry_at=NOW + timedelta(hours=8)),
+)  # fmt: skip
+PROCESSES = tuple(
+    Process(
+        id=f"p{number}", roles=roles, host=f"machine-{number}", version="0.1.0", holds=holds,
+        started=NOW - timedelta(days=number + 1), seen=NOW - timedelta(seconds=20 * number),
+    )
+    for number, (roles, holds) in enumerate([
+        (("collect", "curate", "serve"), ("curate", "hubs")), (("serve",), ("subscribers",)), (("collect",), ()),
+    ])
 )  # fmt: skip
 HEALTHS = (
     *(health(n) for n in range(4)),

@@ -130,6 +130,9 @@ EVERY: dict[str, Callable[[Pages], str]] = {
     "feeds": lambda pages: pages.feeds(FRAME, sources=samples.HEALTHS).html,
     "status": lambda pages: pages.status(FRAME, sources=samples.HEALTHS, activity=samples.ACTIVITY).html,
     "status of many": lambda pages: pages.status(FRAME, sources=samples.many(300), pushes=samples.PUSHES).html,
+    "status of a fleet": lambda pages: pages.status(
+        FRAME, sources=samples.HEALTHS[:3], activity=samples.ACTIVITY, processes=samples.PROCESSES
+    ).html,
     "about": lambda pages: pages.about(FRAME, stats=samples.STATS, ranking=samples.RANKING, sources=8).html,
     "error": lambda pages: pages.error(FRAME, 404, path="/section/wrold").html,
     "empty": lambda pages: front(
