@@ -228,9 +228,27 @@ def test_something_else_is_named(body: str, hint: str) -> None:
     assert hint in str(error)
 
 
-@pytest.mark.parametrize("body", ['{"version": "https://jsonfeed.org/version/1", "items": [', "[" * 100_000])
+@pytest.mark.parametrize(
+    "body", ['{"version": "https://jsonfeed.org/version/1", "items": [{"id": "1"} {', "[" * 100_000]
+)
 def test_json_that_cannot_be_read(body: str) -> None:
     assert refused(body).code == "bad-json"
+
+
+@pytest.mark.parametrize(
+    ("cut", "ids"),
+    [
+        ('{"id": "c', "ab"),
+        ("", "ab"),
+        (",", "ab"),
+        ('{"id": "c", "tags": ["x"', "ab"),
+        ('{"id": "c"}], "title": "F', "abc"),
+    ],
+)
+def test_json_that_is_cut_gives_its_complete_items(cut: str, ids: str) -> None:
+    begin = '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "a", "tags": ["]}"]}, {"id": "b"}'
+    feed = parse(f"{begin}{',' if cut not in ('', ',') else ''}{cut}")
+    assert ("".join(each.guid or "" for each in feed.entries), feed.truncated) == (ids, True)
 
 
 # --- damage ----------------------------------------------------------------------------------------------------
@@ -334,6 +352,29 @@ def labelled(label: str) -> str:
 )
 def test_encodings_and_the_labels_that_lie(body: bytes, content_type: str | None) -> None:
     assert parse(body, content_type).entries[0].title == "é’"
+
+
+@pytest.mark.parametrize(
+    ("label", "words", "bad"),
+    [
+        ("windows-1251", "Новости дня", b"\x98"),
+        ("EUC-KR", "오늘의 소식", b"\xff"),
+        ("Shift_JIS", "今日のニュース", b"\x82"),
+        ("utf-8", "Žluťoučký kůň", b"\xc5"),
+    ],
+)
+def test_one_bad_byte_costs_one_letter_in_any_encoding(label: str, words: str, bad: bytes) -> None:
+    body = (
+        rss(f"<item><title>{words} </title></item>")
+        .encode(label)
+        .replace(b" </title></item>", bad + b" </title></item>")
+    )
+    for document, content_type in (
+        (body, f"text/xml; charset={label}"),
+        (f'<?xml version="1.0" encoding="{label}"?>'.encode() + body, None),
+    ):
+        feed = parse(document, content_type)
+        assert (feed.entries[0].title, feed.warnings) == (f"{words}\ufffd", ("bad-bytes",))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from babel.dates import format_date, format_datetime
 
+from aggregator.collect.clean import parse_date
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.parse.normalize import name_of
 from aggregator.model import Document, ParsedEntry, ParsedFeed
@@ -100,11 +102,31 @@ def test_addresses_in_a_post_are_relative_to_its_page(text: str, expected: str) 
 
 
 @pytest.mark.parametrize(
-    "written", ["a?x=1&amp;amp;y=2", "a?x=1&amp;#038;y=2", "a?x=1&amp;y=2", "a?x=1&amp;amp;amp;y=2"]
+    "written",
+    ["a?x=1&amp;amp;y=2", "a?x=1&amp;#038;y=2", "a?x=1&amp;y=2", "a?x=1&amp;amp;amp;y=2", "a?amp;x=1&amp;y=2"],
 )
 def test_an_ampersand_escaped_too_often_is_one(written: str) -> None:
     entry = item(f"<link>https://b.example/{written}</link><enclosure url='https://b.example/{written}'/>")
     assert entry.link == entry.enclosures[0].url == "https://b.example/a?x=1&y=2"
+    assert body(f"<a href='https://b.example/{written}'>x</a>").outlinks == ("https://b.example/a?x=1&y=2",)
+    address = f"https://b.example/{written.replace('&amp;', '&', 1)}"
+    (noted,) = parse(
+        f'{{"version": "https://jsonfeed.org/version/1", "items": [{{"id": "1", "url": "{address}"}}]}}'
+    ).entries
+    assert noted.link == "https://b.example/a?x=1&y=2"
+
+
+def test_a_host_without_its_scheme_is_no_path() -> None:
+    assert item("<title>t</title><link>www.b.example/a</link>").link == "https://www.b.example/a"
+
+
+def test_pictures_and_files_of_json_are_relative_to_their_page() -> None:
+    (entry,) = parse('{"version": "https://jsonfeed.org/version/1", "items": [{"id": "1", "url": "/p/1/", "image": "a.jpg", '
+                     '"attachments": [{"url": "b.mp3"}]}]}').entries  # fmt: skip
+    assert (entry.image_url, entry.enclosures[0].url) == (
+        "https://feeds.example/p/1/a.jpg",
+        "https://feeds.example/p/1/b.mp3",
+    )
 
 
 def test_a_cut_document_reads_as_the_whole_one_does() -> None:
@@ -138,6 +160,10 @@ def test_hosts_are_written_as_browsers_write_them() -> None:
     )
 
 
+LANGUAGES = ("ar", "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "ga", "he", "hi", "hr", "hu", "id", "it", "ja", "ko",
+             "lt", "lv", "ms", "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sr", "sv", "th", "tr", "uk", "vi", "zh")  # fmt: skip
+
+
 # --- dates ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("written", "expected"),
@@ -160,6 +186,20 @@ def test_hosts_are_written_as_browsers_write_them() -> None:
         ("pe, 27 helmi 2026 13:05:00 +0200", "2026-02-27T11:05"),
         ("27. marraskuu 2025", "2025-11-27T00:00"),
         ("27 Blorptober 2026", None),
+        ("Fri Feb 27 13:05:00 +0200 2026", "2026-02-27T11:05"),
+        ("1:05 PM, February 27, 2026", "2026-02-27T13:05"),
+        ("20260227130500", "2026-02-27T13:05"),
+        ("27 Şubat 2026 Cuma 13:05", "2026-02-27T13:05"),
+        ("2026. február 27., péntek 13:05", "2026-02-27T13:05"),
+        ("2026년 2월 27일 오후 1시 5분", "2026-02-27T13:05"),
+        ("2026年2月27日星期五 13时05分", "2026-02-27T13:05"),
+        ("ngày 27 tháng 2 năm 2026 lúc 13:05", "2026-02-27T13:05"),
+        ("27 בפברואר 2026, 13:05", "2026-02-27T13:05"),
+        ("27 กุมภาพันธ์ 2569 13:05", "2026-02-27T13:05"),
+        ("Jumaat, 27 Februari 2026 1:05:00 PTG", "2026-02-27T13:05"),
+        ("30. listopada 2025. 13:05", "2025-10-30T13:05"),
+        ("30 listopada 2025 13:05", "2025-11-30T13:05"),
+        ("mar. 5 kis 2026", None),
         ("Sun, 13 Sep 1959 21:02:24 GMT", "1959-09-13T21:02:24"),
         ("0001-01-01T00:00:00Z", None),
     ],
@@ -173,6 +213,26 @@ def test_the_language_of_the_feed_tells_which_month() -> None:
     dated = "<title>t</title><pubDate>07/02/2026</pubDate>"
     assert item(dated, "<language>fr</language>").published == datetime(2026, 2, 7, tzinfo=UTC)
     assert item(dated, "<language>en-US</language>").published == datetime(2026, 7, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dates_as_the_cldr_writes_them_in_its_languages(language: str) -> None:
+    """With the language of the feed and without: read, or not; never as another day."""
+    for month in range(1, 13):
+        moment = datetime(2026, month, 11, 15, 4, tzinfo=UTC)
+        for written, has_time in (
+            (format_date(moment, "full", language), False),
+            (format_datetime(moment, "medium", locale=language), True),
+        ):
+            for told in (language, None):
+                read = parse_date(written, told)
+                assert read is None or read.date() == moment.date(), (written, told)
+                assert read is None or not has_time or (read.hour, read.minute) == (15, 4), (written, told)
+                # what names of months are short of three letters for, or are weekdays too, is not read
+                assert read or month in {3, 5, 8, 11} or language in {"ar", "bg", "eu", "ga", "ms", "th"}, (
+                    written,
+                    told,
+                )
     listopad = "<title>t</title><pubDate>7. listopada 2026</pubDate>"
     assert item(listopad, "<language>hr</language>").published == datetime(2026, 10, 7, tzinfo=UTC)
     assert item(listopad).published == datetime(2026, 11, 7, tzinfo=UTC)
@@ -191,6 +251,10 @@ def test_the_language_of_the_feed_tells_which_month() -> None:
         ("ann@localhost", ""),
         ("a@x.example (Ann), b@y.example (Bob)", "Ann, Bob"),
         ("ann.lee+news@shop.example", ""),
+        ("Ann Lee <https://shop.example/ann>", "Ann Lee"),
+        ("Ann <ann@shop.example>, Bob <bob@shop.example>", "Ann, Bob"),
+        ("Ann Lee|ann@shop.example", "Ann Lee"),
+        ("ann@shop.example - Ann Lee", "Ann Lee"),
         ("@ann@social.example", "@ann@social.example"),
         ("Ann @ Shop", "Ann @ Shop"),
         ("José", "José"),
@@ -213,6 +277,7 @@ def test_authors_are_inherited() -> None:
     assert item("<title>t</title>", "<managingEditor>x@y.example (Ed)</managingEditor>").author is None
     json_feed = '{"version": "https://jsonfeed.org/version/1", "author": {"name": "Fay"}, "items": [{"id": "1"}]}'
     assert parse(json_feed).entries[0].author == "Fay"
+    assert parse(json_feed.replace('{"name": "Fay"}', '"Fay"')).entries[0].author == "Fay"
 
 
 # --- files and podcasts --------------------------------------------------------------------------
@@ -237,6 +302,16 @@ def test_what_a_podcast_says_of_an_episode() -> None:
     (file,) = entry.enclosures
     assert (file.type, file.duration_s, file.season, file.episode) == ("audio/mpeg", 3723, 2, 7)
     assert item("<title>news</title>", '<itunes:image href="/show.png"/>').image_url is None
+    # a podcast without Apple's namespace: the channel's own picture; the logo of any other feed is none of an entry
+    logo = "<image><url>/logo.png</url></image>"
+    assert item('<enclosure url="https://p.example/8.ogg"/>', logo).image_url == "https://feeds.example/logo.png"
+    assert item('<title>t</title><enclosure url="https://p.example/8.pdf"/>', logo).image_url is None
+
+
+def test_a_picture_is_one_by_the_ending_of_its_address_too() -> None:
+    written = '<title>t</title><media:content url="https://p.example/a.webp"/>'
+    assert item(written).image_url == "https://p.example/a.webp"
+    assert item(written.replace("/>", ' medium="document"/>')).image_url is None
 
 
 # --- text constructs -----------------------------------------------------------------------------
@@ -252,6 +327,8 @@ def test_what_a_podcast_says_of_an_episode() -> None:
         ('<content type="text">&lt;p&gt;x</content>', "<p>&lt;p&gt;x</p>"),
         ('<content type="text/plain">one\ntwo</content>', "<p>one<br>two</p>"),
         ('<content type="image/png">iVBORw0KGgo=</content>', ""),
+        ('<content type="application/xml">&lt;p&gt;x y&lt;/p&gt;</content>', "<p>x y</p>"),
+        ('<content type="text">one\r\ntwo&#13;\nthree\r\n\r\nfour</content>', "<p>one<br>two<br>three</p><p>four</p>"),
     ],
 )
 def test_types_of_content(content: str, expected: str) -> None:
@@ -291,6 +368,13 @@ def test_plain_text_keeps_its_lines_and_addresses() -> None:
         f'<p><a href="https://b.example/?a=1&amp;b=2" {link}>https://b.example/?a=1&amp;b=2</a>, four</p>'
     )
     assert entry.outlinks == ("https://b.example/a_(b)", "https://b.example/?a=1&b=2")
+
+
+def test_text_with_little_markup_keeps_its_lines_and_addresses() -> None:
+    link = '<a href="https://b.example/" rel="noopener noreferrer nofollow">https://b.example/</a>'
+    assert body("if a < b\nthen <https://b.example/>").summary_html == f"<p>if a &lt; b<br>then &lt;{link}&gt;</p>"
+    assert body("one\ntwo <b>bold</b>\n\nthree").summary_html == "one<br>two <b>bold</b><br><br>three"
+    assert body("<p>one\n\ntwo</p>").summary_html == "<p>one\n\ntwo</p>"
 
 
 def test_a_body_that_is_escaped_twice() -> None:
@@ -393,6 +477,8 @@ def test_frames_that_nobody_sees_are_no_players(markup: str) -> None:
         ('<img src="data:x" class="lazy"><noscript><img src="a.jpg"></noscript>', "a.jpg"),
         ('<img src="a.jpg" srcset="b.jpg 2000w">', "a.jpg"),
         ('<amp-img src="a.jpg" width="9" height="9"></amp-img>', "a.jpg"),
+        ('<img src="blank.gif" data-echo="a.jpg">', "a.jpg"),
+        ("<img src='data:image/svg+xml;utf8,<svg xmlns=\"x\"></svg>' data-src='a.jpg'>", "a.jpg"),
     ],
 )
 def test_pictures_that_scripts_load(markup: str, picture: str) -> None:
@@ -519,7 +605,16 @@ def test_an_identifier_of_dublin_core_is_an_id() -> None:
     assert item("<title>t</title><dc:identifier>doi:10.1/x</dc:identifier><guid>g</guid>").guid == "g"
 
 
+def test_letters_that_are_misread_twice_or_written_as_references() -> None:
+    once = "Galvez’s “way”".encode().decode("sloppy-windows-1252")
+    assert body(once.encode().decode("sloppy-windows-1252")).text == "Galvez’s “way”"
+    assert body("Galvez&acirc;&euro;&trade;s &eacute;t&eacute; &Aring;&auml;").text == "Galvez’s été Åä"
+
+
 def test_where_a_feed_has_moved() -> None:
+    assert (
+        parse("<rss><redirect><newLocation>/f</newLocation></redirect></rss>").new_location == "https://feeds.example/f"
+    )
     moved = rss("<title>t</title>", "<itunes:new-feed-url>https://new.example/f</itunes:new-feed-url>")
     assert moved.new_location == "https://new.example/f"
     assert rss("<title>t</title>", f"<itunes:new-feed-url>{URL}</itunes:new-feed-url>").new_location is None

@@ -40,11 +40,13 @@ _LATE_DAY = re.compile(r"(?<!\d)(?:29|3[01])(?!\d)")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")
 _YEAR_AND_MONTH = re.compile(r"((?:19|20)\d\d)(?:-(\d\d))?")
 #: what C's ctime() prints: Thu Mar  5 10:20:30 2026; and with its zone, as `date` does
-_CTIME = re.compile(r"(?P<weekday>[A-Za-z]{3,9}) ([A-Za-z]{3}) (\d{1,2}) ([\d:]{5,8})(?: ([A-Z]{2,5}))? (\d{4})")
+_CTIME = re.compile(r"([A-Za-z]{3,9}) ([A-Za-z]{3}) (\d{1,2}) ([\d:]{5,8})(?: ([A-Z]{2,5}|[+-]\d{4}))? (\d{4})")
 
 _MONTH = r"(?P<month>[^\W\d_][^\W\d_.’'-]{2,19})\.?"
-_AT = r"[\s,T·|@]+(?:(?:-|–|at|um|à|às|a las|a les|alle|om|в|о|у|klo|kl\.?|godz\.?|ob|ora|ore|saat)\s+)?"
-_HALF = r"(?:am|pm|a\.\s?m\.?|p\.\s?m\.?|오전|오후|上午|下午|午前|午後|πμ|μμ|ص|م)(?![^\W\d_])"
+_AT = r"[\s,T·|@]+(?:(?:-|–|at|um|à|às|a las|a les|alle|om|в|о|у|klo|kl\.?|godz\.?|ob|ora|ore|saat|v|ve)\s+)?"
+_MORNING = r"am|a\.\s?m\.?|오전|上午|午前|π\.?μ\.?|ص|pg|p\.d\."
+_AFTERNOON = r"pm|p\.\s?m\.?|오후|下午|午後|μ\.?μ\.?|م|ptg|m\.d\."
+_HALF = rf"(?:{_MORNING}|{_AFTERNOON})(?![^\W\d_])"
 _CLOCK = (
     rf"(?:{_AT}(?P<before>{_HALF}\s*)?(?P<hour>\d{{1,2}})(?:[:.h](?P<minute>\d{{2}}))?(?:[:.](?P<second>\d{{2}})(?:[.,:]\d+)?)?"
     rf"\s*(?P<half>{_HALF})?(?P<zone>(?:[\s,]|(?=[+\-Z\[(A-Za-z])).*)?)?"
@@ -52,6 +54,7 @@ _CLOCK = (
 _WEEKDAY = r"(?:(?P<weekday>[^\W\d_]{2,15})(?:-feira)?\.?(?:,|\s)\s*(?:(?:den|the|le|el|il|o)\s+)?)?"
 _DAY = r"(?P<day>\d{1,2})"
 _YEAR = r"(?P<year>\d{4})"
+_CJK_WEEKDAY = r"(?:\s?\(?(?:星期|周|週)?[월화수목금토일月火水木金土日一二三四五六](?:曜日|요일)?\)?)?"
 _FORMS = tuple(
     re.compile(rf"{_WEEKDAY}{form}{_CLOCK}", re.IGNORECASE)
     for form in (
@@ -59,11 +62,24 @@ _FORMS = tuple(
         rf"{_MONTH}\s+{_DAY}(?:st|nd|rd|th)?,?\s+{_YEAR}",
         rf"{_YEAR}[./-]\s?(?P<month>\d{{1,2}})[./-]\s?{_DAY}\.?",
         rf"{_YEAR}\.?[\s-]+(?:m\.\s+)?{_MONTH}[\s-]+{_DAY}\.?(?:\s+d\.)?",
-        rf"{_YEAR}\s?[年년]\s?(?P<month>\d{{1,2}})\s?[月월]\s?{_DAY}\s?[日일](?:\s?\(?[월화수목금토일月火水木金土日]\)?)?",
+        rf"{_YEAR}\s?[年년]\s?(?P<month>\d{{1,2}})\s?[月월]\s?{_DAY}\s?[日일]{_CJK_WEEKDAY}",
         rf"{_DAY}\.\s?(?P<month>\d{{1,2}})\.\s?(?P<year>\d{{4}}|\d\d)\.?",
         rf"(?P<first>\d{{1,2}})[/-](?P<second_number>\d{{1,2}})[/-]{_YEAR}",
     )
 )
+#: 15時04分, 오후 3시 5분
+_CJK_CLOCK = re.compile(r"(\d{1,2})\s?[時时시点點]\s?(\d{1,2})\s?[分분](?:\s?(\d{1,2})\s?[秒초])?")
+#: a month by its number, in Vietnamese
+_NUMBERED_MONTH = re.compile(r"(?:tháng|thg)\s?(\d{1,2})", re.IGNORECASE)
+_CLOCK_WITHIN = re.compile(
+    rf"(?P<before>{_HALF}\s*)?(?<![\d.])(\d{{1,2}}[:.h]\d{{2}}(?:[:.]\d{{2}})?)(?![\d.:])\s*(?P<half>{_HALF})?"
+    r"(?:\s?(?:Uhr|ч\.?|h|hrs)(?![^\W\d_]))?(?P<zone>\s?\(?(?:[A-Z]{3,4}\b|[+-]\d\d:?\d\d)\)?)?(?=\s*(?:$|[,;(–-]|\w))",
+    re.IGNORECASE,
+)
+_NUMBER, _WORD = re.compile(r"\d+"), re.compile(r"[^\s\d,.;:()\[\]’'،·|/-]{3,}")
+_SOUTH_SLAVIC_YEAR = re.compile(r"[^\W\d]\s+\d{4}\.(?=[\s,]|$)")
+#: the Buddhist calendar, which Thailand counts by, is ahead by so many years
+_BUDDHIST_YEARS = 543
 #: English where the month stands before the day, and where it does not
 _MONTH_FIRST = frozenset({"en-us", "en-ph", "fil"})
 _OFFSET = re.compile(
@@ -76,7 +92,14 @@ def parse_date(raw: str | None, language: str | None = None) -> datetime | None:
     """The instant that `raw` claims; `language` is the feed's, for dates that are written out. None: unreadable."""
     text = " ".join((raw or "")[:_MAX_CHARS].split())
     moment = _usual(text) or _epoch(text) or _iso(text) or _month(text) or _written(text, language)
+    if moment is not None and moment.year > _FIRST_YEAR + _BUDDHIST_YEARS and _is_thai(text, language):
+        first = moment.replace(year=moment.year - _BUDDHIST_YEARS, day=1)
+        moment = first + timedelta(days=moment.day - 1)
     return moment if moment is not None and moment.year >= _FIRST_YEAR else None
+
+
+def _is_thai(text: str, language: str | None) -> bool:
+    return (language or "").startswith("th") or any("\u0e00" <= letter <= "\u0e7f" for letter in text)
 
 
 def is_impossible(raw: str | None, language: str | None = None) -> bool:
@@ -84,7 +107,7 @@ def is_impossible(raw: str | None, language: str | None = None) -> bool:
     text = " ".join((raw or "")[:_MAX_CHARS].split())
     if not _LATE_DAY.search(text) or _usual(text) or _iso(text):
         return False
-    found = _form(text)
+    found = _form(text, language)
     day = _day(found, language) if found else None
     return day is not None and day[2] > calendar.monthrange(day[0], day[1])[1]
 
@@ -117,6 +140,8 @@ def _epoch(text: str) -> datetime | None:
 def _iso(text: str) -> datetime | None:
     if not text[:4].isdigit():
         return None
+    if len(text) == 14 and text.isdigit():
+        text = f"{text[:8]}T{text[8:]}"
     try:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -132,7 +157,7 @@ def _month(text: str) -> datetime | None:
 
 
 def _written(text: str, language: str | None) -> datetime | None:
-    found = _form(text)
+    found = _form(text, language)
     day = _day(found, language) if found else None
     if found is None or day is None:
         return None
@@ -149,12 +174,41 @@ def _written(text: str, language: str | None) -> datetime | None:
         return None
 
 
-def _form(text: str) -> re.Match[str] | None:
+def _form(text: str, language: str | None) -> re.Match[str] | None:
     """The day, month and year of a date that is written out, and whatever time stands with it."""
+    text = _CJK_CLOCK.sub(lambda clock: f"{clock[1]}:{clock[2]:0>2}:{clock[3] or 0:0>2}", text)
     if ctime := _CTIME.fullmatch(text):
         weekday, month, day, clock, zone, year = ctime.groups()
         text = f"{weekday}, {day} {month} {year} {clock} {zone or ''}".strip()
-    return next((found for form in _FORMS if (found := form.fullmatch(text))), None)
+    found = next((found for form in _FORMS if (found := form.fullmatch(text)) and _day(found, language)), None)
+    return found or _FORMS[2].fullmatch(_rearranged(text, language))
+
+
+def _rearranged(text: str, language: str | None) -> str:
+    """A date in any order and with other words, as year-month-day and time.
+
+    "" where it has not one year, one day and the name of one month.
+    """
+    text = _NUMBERED_MONTH.sub(lambda month: f" {calendar.month_abbr[min(int(month[1]), 12)]} ", text)
+    clock = _CLOCK_WITHIN.search(text)
+    rest = f"{text[: clock.start()]} {text[clock.end() :]}" if clock else text
+    numbers = sorted(_NUMBER.findall(rest), key=len)
+    if [len(number) // 2 for number in numbers] not in ([0, 2], [1, 2]) or (":" in rest):
+        return ""
+    names = [word.removeprefix("\u05d1") for word in _WORD.findall(rest)]  # Hebrew: in
+    if language is None and _SOUTH_SLAVIC_YEAR.search(text):
+        language = "hr"  # its listopad is another month than that of the Poles
+    months = {month for name in names if not _is_weekday(name, language) and (month := month_of(name, language))}
+    if len(months) != 1:
+        return ""
+    day, year = numbers
+    time = f" {clock[2]} {clock['before'] or clock['half'] or ''} {clock['zone'] or ''}" if clock else ""
+    return " ".join(f"{year}-{months.pop()}-{day}{time}".split())
+
+
+def _is_weekday(name: str, language: str | None) -> bool:
+    """Whether it is short for a weekday: "mar." is Tuesday to more languages than it is March."""
+    return len(name) <= 3 and weekday_of(name, language) is not None
 
 
 def _day(found: re.Match[str], language: str | None) -> tuple[int, int, int] | None:
@@ -204,7 +258,7 @@ def _year(text: str) -> int:
 def _hour(text: str | None, half: str | None) -> int:
     hour = int(text or 0)
     if half and hour <= 12:
-        is_afternoon = half.strip()[0] in "pPμم下" or half.strip() in {"오후", "午後"}
+        is_afternoon = re.fullmatch(_AFTERNOON, half.strip(), re.IGNORECASE) is not None
         hour = hour % 12 + (12 if is_afternoon else 0)
     return hour
 

@@ -95,6 +95,14 @@ _ESCAPED_MARKUP = re.compile(
 )
 _ADDRESS = re.compile(r"(?<![\w/])https?://[^\s<>\"\u201c\u201d]+", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\s*\n\s*")
+_BLANK_LINE = re.compile(r"[^\S\n]*\n[^\S\n]*\n\s*")
+#: a "<" that begins a tag, a comment or the like; any other is text
+_MARKUP = re.compile(r"<[a-zA-Z/!?]")
+_BRACKETED_ADDRESS = re.compile(r"<(https?://[^\s<>]+)>")
+_INLINE = frozenset({
+    "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "img", "ins", "kbd", "mark", "q", "s",
+    "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+})  # fmt: skip
 
 
 class CleanHtml(NamedTuple):
@@ -120,13 +128,15 @@ def clean_html(source: str, *, base: str, origin: str = "", players: bool = True
     one. `players`: what is embedded becomes links; else it goes.
     """
     source = printable(source[:_MAX_INPUT_CHARS])
-    if "<" not in source:
+    if "<http" in source:
+        source = _BRACKETED_ADDRESS.sub(r"&lt;\1&gt;", source)
+    if "<" not in source or not _MARKUP.search(source):
         return _clean_text(source, base, origin)
     source, embedded = expand_media(source, base, players=players)
     if _too_deep(source):
         return clean_html(html_from_text(_words(source)), base=base, origin=origin)
     cleaned, images, width = _images_checked(_sanitizer.clean(_without_open_ended(source), base), origin or base)
-    cleaned = _without_empty(cleaned)
+    cleaned = _with_paragraphs(_without_empty(cleaned))
     if len(cleaned) > MAX_HTML_CHARS:
         cleaned, images, width = _images_checked(_cut(cleaned, base), origin or base)
     return CleanHtml(
@@ -288,6 +298,15 @@ def _without_empty(cleaned: str) -> str:
         if not found:
             break
     return cleaned.strip()
+
+
+def _with_paragraphs(cleaned: str) -> str:
+    """Blank lines are shown where nothing else parts paragraphs: plain text with a few links or words in bold."""
+    if "\n" not in cleaned or not _BLANK_LINE.search(cleaned):
+        return cleaned
+    if not _INLINE.issuperset(name.removeprefix("/") for name in _TAG.findall(cleaned)):
+        return cleaned
+    return _BLANK_LINES.sub("<br>", _BLANK_LINE.sub("<br><br>", cleaned))
 
 
 def _cut(cleaned: str, base: str) -> str:

@@ -35,10 +35,10 @@ _SIGNS = (
     "<iframe", "<embed", "<object", "<audio", "<video", "<noscript", "<picture", "<amp-", "<lite-", "data-", "emoji",
     "smil", ":1px", ": 1px", ":0px", ": 0px", "display:none", "display: none",
 )  # fmt: skip
-#: linear: no attribute that holds a "<" is looked at
+#: an attribute that holds a "<" may be a placeholder in SVG; no long one is looked at
 _TAG = re.compile(
-    r"<(img|amp-img|source|iframe|amp-iframe|embed|object|audio|amp-audio|video|amp-video|amp-youtube|lite-youtube"
-    r"|noscript)(?=[\s/>])((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>",
+    r"<(img|amp-img|source|iframe|amp-iframe|embed|object|audio|amp-audio|video|amp-video|amp-youtube|lite-youtube|lite-vimeo"
+    r"|noscript)(?=[\s/>])((?:[^<>\"']++|\"(?:[^\"<]*+|[^\"]{0,400}+)\"|'(?:[^'<]*+|[^']{0,400}+)')*+)>",
     re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"([^\s=\"'<>/]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
@@ -88,6 +88,12 @@ _TYPES = {
 _YOUTUBE = re.compile(
     r"//(?:www\.|m\.)?(?:youtube(?:-nocookie)?\.com/(?:embed|v|shorts|live)/|youtu\.be/)([\w-]{3,20})"
 )
+#: elements that name a video of one site by its number
+_VIDEO_PAGES = {
+    "amp-youtube": "https://www.youtube.com/embed/",
+    "lite-youtube": "https://www.youtube.com/embed/",
+    "lite-vimeo": "https://vimeo.com/",
+}
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^https?://player\.vimeo\.com/video/(\d+).*"), r"https://vimeo.com/\1"),
     (
@@ -209,11 +215,11 @@ class _Expansion:
         return self._link(address, attributes.get("title", "")), self._behind(name, end)
 
     def video_by_id(self, name: str, tag: re.Match[str]) -> tuple[str, int]:
-        """<lite-youtube videoid> and <amp-youtube data-videoid>."""
+        """<lite-youtube videoid>, <lite-vimeo videoid> and <amp-youtube data-videoid>."""
         attributes = _attributes(tag[2])
         number = attributes.get("videoid") or attributes.get("data-videoid") or ""
         end = self._end_of(name, tag.end())
-        return self._link(f"https://www.youtube.com/embed/{number}" if number else "", ""), self._behind(name, end)
+        return self._link(_VIDEO_PAGES[name] + number if number else "", ""), self._behind(name, end)
 
     def media(self, name: str, tag: re.Match[str]) -> tuple[str, int]:
         """A video or audio: a link to its file."""
@@ -265,7 +271,7 @@ _HANDLERS: Mapping[str, Callable[[_Expansion, str, re.Match[str]], tuple[str, in
     "source": _Expansion.source,
     "noscript": _Expansion.noscript,
     **dict.fromkeys(("iframe", "amp-iframe", "embed", "object"), _Expansion.frame),
-    **dict.fromkeys(("amp-youtube", "lite-youtube"), _Expansion.video_by_id),
+    **dict.fromkeys(_VIDEO_PAGES, _Expansion.video_by_id),
     **dict.fromkeys(("audio", "video", "amp-audio", "amp-video"), _Expansion.media),
 }
 
@@ -287,7 +293,7 @@ def _address(attributes: Attributes) -> str:
         if (value := attributes.get(name, "").strip()) and _is_address(value) and ("/" in value or "." in value):
             return value
     written = attributes.get("src", "")
-    return written if _is_address(written) else _from_set(attributes)
+    return written if _is_address(written) else _from_set(attributes) or _from_any(attributes)
 
 
 def _from_set(attributes: Attributes) -> str:
@@ -302,6 +308,12 @@ def _from_set(attributes: Attributes) -> str:
         if fitting:
             return str(max(fitting)[1])
     return ""
+
+
+def _from_any(attributes: Attributes) -> str:
+    """What any other attribute of a script's holds that is plainly the address of a picture."""
+    values = (value.strip() for name, value in attributes.items() if name.startswith("data-"))
+    return next((each for each in values if media_type_of(each).startswith("image/") and _is_address(each)), "")
 
 
 def _emoji(attributes: Attributes) -> str:

@@ -64,7 +64,8 @@ def _only(names: Names, word: str) -> int | None:
     """The one number of a name; else of all names that begin so."""
     numbers = names.get(word)
     if numbers is None and len(word) >= _MIN_PREFIX_CHARS:
-        numbers = frozenset(number for name, several in names.items() if name.startswith(word) for number in several)
+        found = [several for name, several in names.items() if name.startswith(word) and " " not in name]
+        numbers = frozenset[int]().union(*found)
     return next(iter(numbers)) if numbers and len(numbers) == 1 else None
 
 

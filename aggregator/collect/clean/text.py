@@ -35,7 +35,7 @@ _INVISIBLE = re.compile(
     "|[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u2069\u206a-\u206f\u3164\ufeff"
     "\uffa0\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
 )
-_BREAKS = re.compile("[\x0b\x0c\r\x85\u2028\u2029]+")
+_BREAKS = re.compile("\r\n|[\x0b\x0c\r\x85\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _MARK_RUN = re.compile(rf"{_MARK.pattern}{{{_MAX_MARKS},}}")
@@ -43,6 +43,7 @@ _NON_ASCII = re.compile("[^\x00-\x7f]+")
 #: encodings as which UTF-8 is misread; "sloppy" as browsers have them, with all 256 bytes (ftfy.bad_codecs)
 _MISREADINGS = ("latin-1", "sloppy-windows-1252", "sloppy-windows-1251", "sloppy-windows-1250", "mac-roman", "cp437")
 _CERTAIN_BYTES = 8
+_MAX_MISREADINGS = 2
 #: no repairs of single letters within a text that is sound otherwise
 _WHOLE_TEXTS = ftfy.TextFixerConfig(decode_inconsistent_utf8=False, explain=False)
 #: what windows-1252 has where Unicode has controls
@@ -73,8 +74,11 @@ def mend_encoding(text: str) -> str:
     """
     if text.isascii():
         return text
-    if misread := _misread_as(text):
-        text = _read_again(text, misread)
+    for _ in range(_MAX_MISREADINGS):
+        misread = _misread_as(text)
+        if not misread or (mended := _read_again(text, misread)) == text:
+            break
+        text = mended
     # to `str` a control is not printable: nearly all texts are done with sooner than a search is
     if text.replace("\n", " ").replace("\t", " ").replace("\xa0", " ").isprintable():
         return text

@@ -17,6 +17,8 @@ MAX_URL_CHARS = 2048
 _IGNORED = re.compile(r"[\t\n\r]")
 _AROUND = "".join(map(chr, range(0x21)))
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: an ampersand escaped once too often: ``?a=1&amp;amp;b=2`` in XML is ``?a=1&amp;b=2`` in the address
+_AMPERSAND = re.compile(r"&(?:amp|#0*38|#x0*26);(?:amp;)*|(?<=[?&])amp;", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 #: all that may stand in an address as it is; "%" because it is escaped already
 _SAFE = "%:/?#[]@!$&'()*+,;=-._~"
@@ -48,6 +50,10 @@ def safe_url(url: str | None, base: str = "") -> str | None:
 
 def _resolved(url: str, base: str) -> str | None:
     url = _SURROGATE.sub("\ufffd", _IGNORED.sub("", url.strip(_AROUND)))
+    if ";" in url:
+        url = _AMPERSAND.sub(lambda found: "&" if found[0][0] == "&" else "", url)
+    if url[:4].lower() == "www.":
+        url = f"https://{url}"
     if not url or len(url) > MAX_URL_CHARS or _CONTROL.search(url) or _HOSTLESS.match(url):
         return None
     try:

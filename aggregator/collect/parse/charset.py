@@ -40,6 +40,9 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]+)", re.IGNORECASE)
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:+-]{1,40})", re.IGNORECASE)
 #: a letter in UTF-8, which no text in another encoding holds but by chance
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
+#: bytes beyond ASCII for each place that the labelled encoding cannot read, if the label is right
+_MIN_SOUND = 5
 #: `<?` or `<r` in UTF-16 without a mark
 _BARE_UTF16 = ((re.compile(rb"<\x00[?!a-zA-Z]\x00"), "utf-16-le"), (re.compile(rb"\x00<\x00[?!a-zA-Z]"), "utf-16-be"))
 
@@ -89,11 +92,18 @@ def _by_label(body: bytes, candidates: list[str]) -> tuple[str, tuple[str, ...]]
     lost = loosely.count("\ufffd")
     letters = len(_MULTIBYTE.findall(body))
     # UTF-8 with a few broken places, such as the cut at its end; where that is all that is said, one letter is enough
-    if letters > 10 * lost or (letters >= lost and set(candidates) == {"utf-8"}):
+    # (what XML is in that does not say, too)
+    if letters > 10 * lost or (letters >= lost and set(candidates) <= {"utf-8"}):
         return loosely, ("bad-bytes",)
-    for codec in candidates:
-        if codec != "utf-8" and (text := _strict(body, codec)) is not None:
+    others = [codec for codec in candidates if codec != "utf-8"]
+    for codec in others:
+        if (text := _strict(body, codec)) is not None:
             return text, ("encoding-overridden",) if codec != candidates[0] else ()
+    beyond_ascii = len(body) - len(body.translate(None, _BEYOND_ASCII))
+    for codec in others:
+        text = body.decode(codec, "replace")
+        if _MIN_SOUND * text.count("\ufffd") < beyond_ascii:
+            return text, ("bad-bytes",)
     return body.decode("cp1252", "replace"), ("encoding-overridden",)
 
 

@@ -84,8 +84,9 @@ def _xml(parsed: XmlFeed, document: Document, warnings: tuple[str, ...], *, trun
 
 
 def _json(text: str, document: Document, warnings: tuple[str, ...]) -> ParsedFeed:
-    version, info, raw = parse_json(text, document.url)
-    return _feed(version, info, raw, document, warnings)
+    version, info, raw, is_truncated = parse_json(text, document.url)
+    codes = (*warnings, "truncated") if is_truncated else warnings
+    return replace(_feed(version, info, raw, document, codes), truncated=is_truncated)
 
 
 def _feed(

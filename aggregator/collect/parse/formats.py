@@ -223,6 +223,7 @@ _DUBLIN_CORE: Rules = {
     "dc:author": _person,
     "dc:subject": _category,
     "dc:identifier": _identifier,
+    "dcterms:identifier": _identifier,
     **_values("dc:date", "dc:language", "dcterms:issued", "dcterms:created", "dcterms:modified", "dcterms:date"),
 }
 _COUNTS: Rules = {
@@ -246,7 +247,7 @@ _ITUNES: Rules = {
     "itunes:description": Text("itunes:summary", "guess"),
     "itunes:subtitle": Text("itunes:subtitle", "guess"),
     "itunes:author": _person,
-    "itunes:image": _image("itunes:image"),
+    "itunes:image": Container({"url": _image("itunes:image")}, leaf=_image("itunes:image")),
     "itunes:link": _itunes_link,
     "itunes:keywords": _keywords,
     "itunes:category": Container({"itunes:category": _category}, leaf=_category),
@@ -317,7 +318,9 @@ FEED: Rules = {
     "icon": _image("icon"),
 }
 #: items may stand beside the channel (RSS 1.0), or inside it
-_FEED: Rules = {**FEED, "channel": Container({**FEED, "redirect": Container({"newlocation": _value("newlocation")})})}
+_REDIRECT: Rules = {"newlocation": _value("newlocation")}
+_CHANNEL: Rules = {**FEED, "redirect": Container(_REDIRECT)}
+_FEED: Rules = {**_CHANNEL, "channel": Container(_CHANNEL)}
 
 #: root element → version and rules; Atom's and RSS's number is in an attribute or a namespace
 DOCUMENT: Mapping[str, tuple[str, Rules]] = {
@@ -326,6 +329,6 @@ DOCUMENT: Mapping[str, tuple[str, Rules]] = {
     "feed": ("atom10", _FEED),
     "entry": ("atom10", ENTRY),
     # a whole document that only says where the feed is now
-    "redirect": ("redirect", {"newlocation": _value("newlocation")}),
+    "redirect": ("redirect", _REDIRECT),
 }
 CONTENT_SRC = _content_src

@@ -22,28 +22,55 @@ _VERSION = re.compile(r"jsonfeed\.org/version/|^1(?:\.[01])?$")
 Fields = Mapping[str, Any]
 
 
-def parse_json(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry]]:
-    """Version, feed, entries. Raises ParseError ``bad-json`` or ``not-a-feed``."""
-    feed = _load(text)
+def _bounded_int(digits: str) -> int | str:
+    """Numbers beyond what anything stores stay text (and cost no quadratic conversion)."""
+    return int(digits) if len(digits) < 19 else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_bounded_int)
+_ITEMS = re.compile(r'"items"\s*:\s*\[')
+_ITEM = re.compile(r"\s*,?\s*(?=\{)")
+
+
+def parse_json(text: str, url: str) -> tuple[str, FeedInfo, list[RawEntry], bool]:
+    """Version, feed, entries, and whether the document is cut off behind them.
+
+    Raises ParseError ``bad-json`` or ``not-a-feed``.
+    """
+    feed, is_truncated = _load(text)
     version = _text(feed, "version")
     if not _VERSION.search(version) or not isinstance(feed.get("items"), list):
         raise ParseError("not-a-feed", "This is JSON, but no JSON Feed: it lacks a jsonfeed.org version or its items.")
     name = "json" + version.rstrip("/").rpartition("/")[2].replace(".", "")[:4]
     authors = tuple(_authors(feed))
-    return name, _info(feed, url), [_entry(item, authors) for item in _dicts(feed, "items")]
+    return name, _info(feed, url), [_entry(item, authors) for item in _dicts(feed, "items")], is_truncated
 
 
-def _load(text: str) -> Fields:
+def _load(text: str) -> tuple[Fields, bool]:
+    """The document's object, and whether what is behind its last complete item was cut off."""
     try:
-        value = json.loads(text, parse_int=_bounded_int)
+        try:
+            value, is_truncated = _DECODER.decode(text), False
+        except json.JSONDecodeError as error:
+            items = _ITEMS.search(text)
+            is_truncated = error.pos >= len(text) or error.msg.startswith("Unterminated string")
+            if items is None or not is_truncated:
+                raise
+            value = _DECODER.decode(text[: _end_of_items(text, items.end())] + "]}")
     except (ValueError, RecursionError) as error:
         raise ParseError("bad-json", f"This JSON cannot be read: {str(error)[:200]}") from error
-    return value if isinstance(value, dict) else {}
+    return (value if isinstance(value, dict) else {}), is_truncated
 
 
-def _bounded_int(digits: str) -> int | str:
-    """Numbers beyond what anything stores stay text (and cost no quadratic conversion)."""
-    return int(digits) if len(digits) < 19 else digits
+def _end_of_items(text: str, start: int) -> int:
+    """Where the last complete object of the list that begins at `start` ends."""
+    end = start
+    while (item := _ITEM.match(text, end)) and (end == start) != ("," in item[0]):
+        try:
+            end = _DECODER.raw_decode(text, item.end())[1]
+        except json.JSONDecodeError:
+            break
+    return end
 
 
 def _text(fields: Fields, key: str) -> str:
@@ -116,6 +143,10 @@ def _id_as_link(item: Fields) -> str:
 
 
 def _authors(item: Fields) -> Iterator[str]:
-    single = item.get("author")
-    people = _dicts(item, "authors") or ([single] if isinstance(single, dict) else [])
-    yield from (name for person in people if (name := _text(person, "name")))
+    """Names; some write them in place of the objects that hold them."""
+    several = item.get("authors")
+    people = several if isinstance(several, list) and several else [item.get("author")]
+    for each in people:
+        name = _text(each, "name") if isinstance(each, dict) else each
+        if isinstance(name, str) and name:
+            yield name

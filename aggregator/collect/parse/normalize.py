@@ -39,11 +39,12 @@ _MAX_SIZE_BYTES = 2**62
 _MAX_AUTHOR_CHARS = 500
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}")
 #: an address of RFC 5322, behind which a name may stand in brackets (RSS 2.0); @jane@example.org is an account, not one
-_ADDRESS = r"(?:mailto:\s*)?(?:\"[^\"]{0,64}\"|(?<![\w@])[^\s@<>(),;:\"]{1,128})@[^\s@<>(),;:\"]{1,255}"
+_ADDRESS = r"(?:mailto:\s*)?(?:\"[^\"]{0,64}\"|(?<![\w@])[^\s@<>(),;:\"|]{1,128})@[^\s@<>(),;:\"]{1,255}"
 _NAMED_ADDRESS = re.compile(rf"<?{_ADDRESS}>?\s*\(([^()@]{{1,200}})\)")
-_BRACKETED = re.compile(rf"[<(\[]\s*{_ADDRESS}\s*[>)\]]|{_ADDRESS}")
+_BRACKETED = re.compile(rf"[<(\[]\s*(?:{_ADDRESS}|https?://[^\s<>()]*)\s*[>)\]]|{_ADDRESS}")
 _CDATA = re.compile(r"\s*(?:<!\[CDATA\[\s*)+")
 _CDATA_END = re.compile(r"(?:\s*\]\]>)+\s*$")
+_REFERENCES = re.compile(r"(?:&(?:#\d{2,6}|#x[\da-f]{2,5}|[a-z]{2,8});){2,}", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.(?:[a-z]{2,5}\d?|mp[34])$", re.IGNORECASE)
 
 
@@ -61,9 +62,9 @@ def clean_entry(raw: RawEntry, url: str, *, language: str | None = None) -> Pars
     if content.html == summary.html:
         summary = CleanHtml()
     text = summary.text or content.text
-    enclosures = _enclosures(raw, summary, content, url)
+    enclosures = _enclosures(raw, summary, content, page)
     title = _title(raw.title, text)
-    image, width = _image(raw, content, summary, url)
+    image, width = _image(raw, content, summary, page)
     return ParsedEntry(
         guid=_guid(raw.guid),
         link=links[0] if links else None,
@@ -111,9 +112,9 @@ def name_of(author: str) -> str:
     if not author:
         return ""
     name = html.unescape(mend_encoding(author[:_MAX_AUTHOR_CHARS]))
-    if "@" in name or "mailto:" in name:
+    if "@" in name or "mailto:" in name or "://" in name:
         name = _BRACKETED.sub(" ", _NAMED_ADDRESS.sub(r"\1", name)).replace("mailto:", " ")
-    name = clean_line(name, graphemes=120).strip('<>,;: "')
+    name = clean_line(name, graphemes=120).replace(" ,", ",").strip('<>,;:|- "')
     if name.startswith("(") and name.endswith(")"):
         name = name[1:-1].strip()
     return name
@@ -123,7 +124,16 @@ def _mended(value: str) -> str:
     """A text without CDATA marks that were put around it twice, and without an encoding too many."""
     if "<![CDATA[" in value[:40]:
         value = _CDATA_END.sub("", _CDATA.sub("", value, count=1))
+    if "&" in value:
+        value = _REFERENCES.sub(_sound_letters, value)
     return mend_encoding(value)
+
+
+def _sound_letters(references: re.Match[str]) -> str:
+    """References to letters that are UTF-8 misread, such as ``&acirc;&euro;&trade;``, as what they were."""
+    letters = html.unescape(references[0])
+    mended = letters if "&" in letters or letters.isascii() else mend_encoding(letters)
+    return mended if len(mended) < len(letters) else references[0]
 
 
 def _html(piece: RawContent | None, page: str, url: str) -> CleanHtml:
@@ -187,28 +197,28 @@ def _categories(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(filter(None, names))[:_MAX_CATEGORIES]
 
 
-def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, url: str) -> tuple[str | None, int | None]:
+def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, page: str) -> tuple[str | None, int | None]:
     """The picture of an entry and its width; of several sizes the widest, where the first says that it is narrower."""
     found = [
         (image, pixels(written.width))
         for written in raw.images
-        if written.url and not is_decoration(written.url) and (image := safe_url(written.url, url))
+        if written.url and not is_decoration(written.url) and (image := safe_url(written.url, page))
     ]
     if found:
         return max(found, key=lambda one: one[1] or 0) if found[0][1] else found[0]
     shown = content if content.images else summary
     if shown.images:
         return shown.images[0], shown.image_width
-    return safe_url(raw.show_image, url), None
+    return safe_url(raw.show_image, page), None
 
 
-def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, url: str) -> tuple[Enclosure, ...]:
+def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, page: str) -> tuple[Enclosure, ...]:
     """The files of the entry, then what its text plays."""
     if not (raw.files or summary.players or content.players):
         return ()
     found: dict[str, Enclosure] = {}
     for file in raw.files:
-        enclosure = _enclosure(file, raw, url)
+        enclosure = _enclosure(file, raw, page)
         # a picture in several sizes is one picture
         if enclosure and (key := enclosure.url.partition("?")[0] if file.is_image else enclosure.url) not in found:
             found[key] = enclosure
@@ -217,8 +227,8 @@ def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, url: str)
     return tuple(found.values())[:_MAX_ENCLOSURES]
 
 
-def _enclosure(file: RawFile, raw: RawEntry, url: str) -> Enclosure | None:
-    address = safe_url(file.url, url)
+def _enclosure(file: RawFile, raw: RawEntry, page: str) -> Enclosure | None:
+    address = safe_url(file.url, page)
     if address is None or is_decoration(address):
         return None
     kind = clean_line(file.type, graphemes=100).lower()

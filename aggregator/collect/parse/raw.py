@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from aggregator.collect.clean import media_type_of
 from aggregator.model import UNCOUNTED, Upstream
 
 __all__ = ["RawContent", "RawEntry", "RawFile", "RawImage"]
@@ -40,8 +41,9 @@ class RawFile(NamedTuple):
 
     @property
     def is_image(self) -> bool:
-        """Whether it is a picture, by what the feed says."""
-        return self.medium == "image" or self.type.lower().startswith("image/")
+        """Whether it is a picture, by what the feed says; where it says nothing, by the ending of its address."""
+        kind = self.type.lower() or (media_type_of(self.url) if not self.medium else "")
+        return self.medium == "image" or kind.startswith("image/")
 
 
 class RawImage(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from aggregator.collect.clean import clean_line, safe_url
+from aggregator.collect.clean import clean_line, media_type_of, safe_url
 from aggregator.collect.parse.normalize import language_tag, plain_words
 from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile, RawImage
 from aggregator.model import UNCOUNTED, FeedInfo, Upstream
@@ -148,10 +148,8 @@ def entry_of(record: Record, feed: Record) -> RawEntry:
         updated=record.first_value(_UPDATED),
         language=record.first_value(_LANGUAGES) or next((piece.language for piece in pieces if piece.language), None),
         categories=tuple(record.categories),
-        images=_images(record),
-        show_image=next((image.url for image in feed.images_of("itunes:image")), "")
-        if files or "itunes:duration" in values
-        else "",
+        images=_images(record, files),
+        show_image=_show_image(feed, files) if files or "itunes:duration" in values else "",
         files=files,
         season=record.first_value(("itunes:season", "podcast:season")),
         episode=record.first_value(("itunes:episode", "podcast:episode")),
@@ -232,15 +230,21 @@ def _files(record: Record) -> tuple[RawFile, ...]:
     return tuple(files)
 
 
-def _images(record: Record) -> tuple[RawImage, ...]:
-    if not (record.images or record.files or record.links):
+def _images(record: Record, files: tuple[RawFile, ...]) -> tuple[RawImage, ...]:
+    if not (record.images or files):
         return ()
     images = [RawImage(file.url, file.width) for file in record.files if file.is_image]
     images += record.images_of("media:thumbnail")
-    links = [link for link in record.links if link.rel == "enclosure" and link.type.startswith("image/")]
-    images += [RawImage(link.href) for link in links]
+    images += [RawImage(file.url, file.width) for file in files if file.is_image]
     images += [image for name, image in record.images if name != "media:thumbnail"]
     return tuple(images[:_MAX_IMAGES])
+
+
+def _show_image(feed: Record, files: tuple[RawFile, ...]) -> str:
+    """The picture of a podcast; that of any other feed is its logo, and no picture of what has a sound or film."""
+    is_episode = any((file.type or media_type_of(file.url)).startswith(("audio/", "video/")) for file in files)
+    names = ("itunes:image", "image", "logo") if is_episode else ("itunes:image",)
+    return next((image.url for name in names for image in feed.images_of(name)), "")
 
 
 def _authors(record: Record, feed: Record) -> tuple[str, ...]:

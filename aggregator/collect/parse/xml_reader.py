@@ -106,9 +106,7 @@ class _Scope:
         self.url, self.base, self.language = url, base, language
 
     def resolve(self, address: str) -> str:
-        """An address as written, made absolute; mended where its ampersands are escaped once too often."""
-        if "&" in address:
-            address = _AMPERSAND.sub("&", address)
+        """An address as written, made absolute."""
         return safe_url(address, self.base or self.url) or address.strip()
 
     def inner(self, attributes: Attributes) -> _Scope:
@@ -118,10 +116,6 @@ class _Scope:
             return self
         inner_base = self.base if base is None else safe_url(base, self.base or self.url) or self.base
         return _Scope(self.url, inner_base, self.language if language is None else language or None)
-
-
-#: ``&amp;amp;x=1`` and ``&amp;#038;x=1`` in XML are ``&amp;x=1`` and ``&#038;x=1`` in the address; so is ``?amp;x=1``
-_AMPERSAND = re.compile(r"&(?:amp|#0*38|#x0*26);(?:amp;)*|(?<=[?&])amp;", re.IGNORECASE)
 
 
 #: an element that is open, and what holds again when it ends: the scope, rules and record around it
@@ -306,7 +300,7 @@ class _Reader:
         if not value or len(value) > _MAX_TEXT_CHARS:
             return
         kind = "html" if has_markup else _kind(attributes, rule.default, value, is_atom=self.is_atom)
-        if attributes.get("mode") == "base64" or (not kind and rule.name != "content"):
+        if attributes.get("mode") == "base64" or (not kind and (rule.name != "content" or _HTML_TAG.search(value))):
             value, kind = _decoded(value), kind or "html"
         if self._is_xhtml and value.startswith("<div") and value.endswith("</div>"):
             value = value[value.index(">") + 1 : -6].strip()
