@@ -39,7 +39,7 @@ TARGET_S = 5.0
 PAPERS = 8
 LISTS = ("latest", "ranking", "recommended")
 IMPORTED = 500
-PORT = 18700
+PORT = 24710
 
 
 class Papers:
@@ -188,7 +188,7 @@ def measure(items: int) -> float:
                 waits += [shown.get(order, float("inf")) for order in LISTS]
                 if len(waits) > len(LISTS) and not pending:
                     break
-                time.sleep(15)
+                time.sleep(12)
                 titles = papers.publish()
             _, cpu_s = daemon.activity()
             took_s = time.monotonic() - began

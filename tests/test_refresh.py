@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -399,48 +399,67 @@ def test_a_run_knows_what_another_process_has_decided_since(store: Store) -> Non
     assert second.run(later).merges == 1, "the bridge that the first decided about"
 
 
-def test_a_large_import_leaves_lists_of_todays_news_between_runs(store: Store) -> None:
-    refresher = Refresher(store, OPTIONS, batch=8, decide_s=0)
-    newest = [item.item_id for item in store.pending(limit=8)]
-    done = refresher.run(NOON)
-    assert (done.curated + done.merges, done.waiting) == (8, True)
-    assert set(newest).isdisjoint(item.item_id for item in store.pending(limit=100))
-    assert places(store, ListKey(order="ranking", window="1d"))
-    runs = 1
-    while refresher.run(NOON).waiting:
-        runs += 1
-    assert runs == 4
-    assert store.stats().pending == 0
+def add(store: Store, entries: Callable[[Source], Iterable[Entry]], *, at: datetime = NOON) -> None:
+    """The first source brings these."""
+    (lease,) = store.claim(now=at, limit=1, lease=timedelta(minutes=5), force=True, only=frozenset({url(0)}))
+    (source,) = lease.sources
+    brought = tuple(entries(source))
+    store.complete(
+        lease,
+        PollResult(
+            source_id=source.id, outcome="new", polled_at=at, next_poll=at + timedelta(hours=1), entries=brought
+        ),
+    )
 
 
-def test_lists_of_todays_news_do_not_wait_for_a_backlog(store: Store) -> None:
-    """Five batches of old items, none of them decided about, before today's: the first run takes today's first."""
+def old_news(source: Source, number: int) -> Entry:
+    """One of an import: a day old and more."""
+    lead = f"{rare(f'{number} b')} {rare(f'{number} c')}"
+    return entry(source, f"old-{number}", rare(f"{number} a"), lead, minutes=1_440 + 2 * number)
+
+
+def test_a_backlog_yields_to_news_at_every_step(store: Store) -> None:
+    """Old items wait behind today's; what comes meanwhile is decided by the next step, and its lists made."""
     today = {item.item_id for item in store.pending(limit=1_000)}
-    (lease, *_) = store.claim(now=NOON, limit=1, lease=timedelta(minutes=5), force=True)
-    source = lease.sources[0]
-    old = tuple(
-        entry(source, f"old-{n}", rare(f"{n} a"), f"{rare(f'{n} b')} {rare(f'{n} c')}", minutes=1_440 + 2 * n)
-        for n in range(5 * BATCH)
-    )
-    result = PollResult(
-        source_id=source.id, outcome="new", polled_at=NOON, next_poll=NOON + timedelta(hours=1), entries=old
-    )
-    store.complete(lease, result)
-    done = Refresher(store, OPTIONS, decide_s=0).run(NOON)
+    add(store, lambda source: (old_news(source, number) for number in range(3 * BATCH)))
+    refresher = Refresher(store, OPTIONS)
+    done = refresher.decide(NOON)
     assert (done.curated + done.merges, done.waiting) == (BATCH, True)
-    left = store.pending(limit=len(old) + len(today))
-    assert len(left) == len(old) + len(today) - BATCH
+    left = store.pending(limit=4 * BATCH)
     assert today.isdisjoint(item.item_id for item in left)
     oldest_decided = NOON - timedelta(minutes=1_440 + 2 * (BATCH - len(today) - 1))
     assert all(item.published < oldest_decided for item in left), "the newest were decided about"
+
+    later = NOON + timedelta(minutes=1)
+    add(store, lambda source: [entry(source, "late", "A comet nobody expected", rare("comet"), minutes=0)], at=later)
+    (late,) = store.pending(limit=1)
+    assert refresher.decide(later).waiting
+    assert refresher.make_lists(later) > 0
+    assert late.item_id not in {item.item_id for item in store.pending(limit=4 * BATCH)}
     ranking = places(store, ListKey(order="ranking", window="1d"))
-    recommended = places(store, ListKey(order="recommended"))
-    assert ranking
-    assert today.issuperset(ranking)
-    assert today & set(recommended)
-    latest = store.latest(Scope(), limit=10)
-    assert today.issuperset(item.id for item in latest)
-    assert latest == sorted(latest, key=lambda item: item.published, reverse=True)
+    assert late.item_id in ranking
+    assert {late.item_id, *today}.issuperset(ranking)
+    assert today & set(places(store, ListKey(order="recommended")))
+
+    done = refresher.run(later)
+    assert not done.waiting
+    assert store.stats().pending == 0
+
+
+def test_what_is_in_the_store_is_read_in_steps_as_well(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start with more than is read at once: the newest are known first, and news need not wait for the rest."""
+    Refresher(store, OPTIONS).run(NOON)
+    poll(store, hours=1)
+    monkeypatch.setattr("aggregator.refresh.refresher.READ_FIRST", 5)
+    monkeypatch.setattr("aggregator.refresh.refresher.READ_ON", 5)
+    second = Refresher(store, OPTIONS)
+    assert second.load(NOON) == 5
+    first_step = second.decide(NOON + timedelta(hours=1))
+    assert first_step.curated
+    assert first_step.waiting, "the rest is still to be read"
+    assert store.stats().pending == 0
+    assert not second.run(NOON + timedelta(hours=1)).waiting
+    assert second.decide(NOON + timedelta(hours=1)) == Refreshed()
 
 
 def test_nothing_is_begun_after_stop(store: Store) -> None:

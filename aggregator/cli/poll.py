@@ -156,8 +156,7 @@ def _refresh(settings: Settings, store: Store, now: datetime) -> None:
     with ProgressBar("comparing and ranking"):
         refresher = assemble.refresher(settings, store)
         refresher.load(now)
-        while refresher.run(now).waiting:
-            pass
+        refresher.run(now)
 
 
 def _summary(done: list[PollOutcome], wanted: set[str]) -> int:

@@ -1,4 +1,8 @@
-"""Decides when lists are refreshed: soon after new items, and at intervals because time passes."""
+"""Decides when lists are refreshed: soon after new items, and at intervals because time passes.
+
+A step decides about a few of the newest items. Where more wait, as after an import, the next step follows soon, and
+again with the newest: the backlog yields to news. Lists are made as soon as news are decided, else now and then.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,10 @@ EVERY = timedelta(seconds=60)
 IDLE_SHARE = 0.0005
 IDLE_AT_MOST = timedelta(minutes=5)
 #: readers do not see lists change more often than this, however fast items come
-INTERVAL = timedelta(seconds=4)
+INTERVAL = timedelta(seconds=3)
+#: while items wait to be decided about: news have their lists after the second time at most, whatever waits behind
+#: them, and old items after the first
+BACKLOG_INTERVAL, NEWS_INTERVAL = timedelta(seconds=5), timedelta(seconds=1)
 #: refreshing may take at most this share of a core, unless that would make lists wait for longer than the time; while
 #: items wait to be decided about it may take more
 SHARE, BACKLOG_SHARE = 0.10, 0.5
@@ -34,7 +41,7 @@ PAUSE_AT_MOST = timedelta(seconds=20)
 
 
 class RefreshLoop:
-    """Runs the refresher in one thread of its own, never two runs at once; `observe` is told how long each took."""
+    """Runs the refresher in one thread of its own, a step at a time; `observe` is told how many seconds each took."""
 
     def __init__(
         self,
@@ -43,6 +50,8 @@ class RefreshLoop:
         clock: Callable[[], datetime],
         observe: Callable[[float], None],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        cpu_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self.refresher = refresher
         self._clock = clock
@@ -50,8 +59,11 @@ class RefreshLoop:
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._judging: tuple[Judge, Callable[[], None]] | None = None
-        self._observe, self._pause = observe, pause
+        self._observe, self._pause, self._monotonic_s, self._cpu_s = observe, pause, monotonic_s, cpu_s
         self._waiting = False
+        #: something has come since the lists were made, and when that was
+        self._news = False
+        self._listed_s: float | None = None
         #: how far back items are compared, where there are too many of the last two days; None: all of them are
         self.cut_to: timedelta | None = None
 
@@ -83,11 +95,7 @@ class RefreshLoop:
     async def _loop(self) -> None:
         await self._attempt(self.refresher.load)
         while True:
-            self._wanted.clear()
-            await self._attempt(self._judge)
-            began_s = time.monotonic()
-            used_s = await self._attempt(self._run)
-            self._observe(time.monotonic() - began_s)
+            used_s = await self._step()
             if self._waiting:
                 await self._pause(backlog_pause_s(used_s))
                 continue
@@ -96,12 +104,35 @@ class RefreshLoop:
                 async with asyncio.timeout(idle_s(used_s)):  # `wait_for` of Python 3.11 loses a cancellation here
                     await self._wanted.wait()
 
-    def _run(self, now: datetime) -> None:
+    async def _step(self) -> float:
+        """Decides about the newest items, makes the lists if they are due; the CPU seconds that took."""
+        self._news = self._news or self._wanted.is_set()
+        self._wanted.clear()
+        await self._attempt(self._judge)
+        began_s = self._monotonic_s()
+        used_s = await self._attempt(self._decide)
+        if self._lists_due():
+            used_s += await self._attempt(self._make_lists)
+            self._news, self._listed_s = False, self._monotonic_s()
+        self._observe(self._monotonic_s() - began_s)
+        return used_s
+
+    def _lists_due(self) -> bool:
+        """At once where nothing waits; else soon after news, which are decided first, and at intervals."""
+        if not self._waiting or self._listed_s is None:
+            return True
+        interval = NEWS_INTERVAL if self._news else BACKLOG_INTERVAL
+        return self._monotonic_s() - self._listed_s >= interval.total_seconds()
+
+    def _decide(self, now: datetime) -> None:
         self._waiting = False
-        done = self.refresher.run(now)
+        done = self.refresher.decide(now)
         if done.cut_to is not None and self.cut_to is None:
             log.warning("too many items to compare all of two days", extra={"hours": done.cut_to / timedelta(hours=1)})
         self._waiting, self.cut_to = done.waiting, done.cut_to
+
+    def _make_lists(self, now: datetime) -> None:
+        self.refresher.make_lists(now)
 
     @property
     def compared(self) -> timedelta:
@@ -132,7 +163,7 @@ class RefreshLoop:
     async def _attempt(self, step: Callable[[datetime], object]) -> float:
         """One step, and the CPU seconds it took; one that fails is tried again with the next refresh."""
         try:
-            return await self.call(lambda: _cpu_s(step, self._clock()))
+            return await self.call(lambda: self._used_s(step, self._clock()))
         except StoreError as error:
             log.warning("refresh put off", extra={"why": error})
         except Exception:
@@ -140,9 +171,14 @@ class RefreshLoop:
             log.exception("refresh failed")
         return 0.0
 
+    def _used_s(self, step: Callable[[datetime], object], now: datetime) -> float:
+        began_s = self._cpu_s()
+        step(now)
+        return self._cpu_s() - began_s
+
 
 def pause_s(used_s: float) -> float:
-    """Seconds to wait after a refresh that took so many of a core."""
+    """Seconds to wait after a step that took so many of a core."""
     return min(PAUSE_AT_MOST.total_seconds(), max(INTERVAL.total_seconds(), used_s * (1 / SHARE - 1)))
 
 
@@ -154,9 +190,3 @@ def backlog_pause_s(used_s: float) -> float:
 def idle_s(used_s: float) -> float:
     """How long to wait for something new after a refresh that took so much of a core."""
     return min(IDLE_AT_MOST.total_seconds(), max(EVERY.total_seconds(), used_s / IDLE_SHARE))
-
-
-def _cpu_s(step: Callable[[datetime], object], now: datetime) -> float:
-    began_s = time.thread_time()
-    step(now)
-    return time.thread_time() - began_s

@@ -124,8 +124,8 @@ class Snapshot:
 
 T = TypeVar("T")
 
-#: after so many small steps of work, a few tenths of a millisecond each, others may go first
-STEPS = 20
+#: after so many small steps of work others may go first: a tenth of a millisecond each, or a few thousandths
+STEPS, TINY_STEPS = 30, 1_000
 
 
 def gently(steps: Iterable[T], *, at_once: int = STEPS) -> Iterator[T]:
@@ -175,7 +175,7 @@ class CandidateCache:
         for source_id, rate in changes.rates.items():
             candidate_set.rate(source_id, rate)
         for window, counts in changes.counts.items():
-            for item_id, readers in gently(counts.items()):
+            for item_id, readers in gently(counts.items(), at_once=TINY_STEPS):
                 candidate_set.count(window, item_id, readers)
 
 

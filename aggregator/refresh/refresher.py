@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,22 +23,20 @@ from aggregator.store import Store
 
 __all__ = ["Refreshed", "Refresher"]
 
-#: items that are decided and committed together
+#: items that are decided and committed together, the newest that wait: about a tenth of a second
 BATCH = 200
 #: merges that are looked at again and committed together: with the texts of all copies
 DOUBTS = 50
-#: seconds for which one run decides about items, the newest that wait: lists are made in between, whatever waits behind
-DECIDE_S = 1.0
 #: what other processes have decided is read this far back
 CAUGHT_UP_BACK = timedelta(days=2)
-#: items that are read into memory at the start (about four seconds), and then with each run until all are
+#: items that are read into memory at the start (about four seconds), and then with each step until all are
 READ_FIRST = 20_000
-READ_ON = 5_000
+READ_ON = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """What one run did."""
+    """What one step or run did."""
 
     curated: int = 0
     merges: int = 0
@@ -49,7 +46,7 @@ class Refreshed:
     joins: int = 0
     related: int = 0
     lists: int = 0
-    #: more items wait to be decided about, older than these
+    #: more is to be done: items to be decided about, older than these, or decided ones to be read into memory
     waiting: bool = False
     #: how far back items are compared, where memory cuts that short of the two days in which stories grow; else None
     cut_to: timedelta | None = None
@@ -58,14 +55,12 @@ class Refreshed:
 class Refresher:
     """Keeps decisions and lists up to date. For one thread at a time; a second caller waits.
 
-    `options` may be replaced at any time and holds from the next run on. When `stop` is set, a run ends after the
+    `options` may be replaced at any time and holds from the next step on. When `stop` is set, a run ends after the
     batch in hand.
     """
 
-    def __init__(self, store: Store, options: CurateOptions, *, batch: int = BATCH, decide_s: float = DECIDE_S) -> None:
-        """`batch`: items that are decided and committed together; `decide_s`: no batch is begun later in a run."""
+    def __init__(self, store: Store, options: CurateOptions) -> None:
         self.options = options
-        self._batch, self._decide_s = batch, decide_s
         self.stop = threading.Event()
         self._store = store
         self._updater = ListUpdater(store)
@@ -79,22 +74,34 @@ class Refresher:
         self._unread: datetime | None = None
 
     def load(self, now: datetime) -> int:
-        """Reads what was decided in the last 30 days into memory; how many items. Called by `run` if need be.
+        """Reads what was decided in the last 30 days into memory; how many items. Called by `decide` if need be.
 
-        Where that is much, the newest come first and the rest with the runs that follow.
+        Where that is much, the newest come first and the rest with the steps that follow.
         """
         with self._lock:
             return self._load(now)
 
-    def run(self, now: datetime) -> Refreshed:
-        """Decides about the newest items that wait, then makes the lists anew; again while `Refreshed.waiting`."""
+    def decide(self, now: datetime) -> Refreshed:
+        """One step, which is short: decides about the newest items that wait; again while `Refreshed.waiting`.
+
+        Each step asks anew which are the newest, so that what has just come goes before what has waited for long.
+        """
         with self._lock:
-            done = self._curate(now)
-            curator = self._curator
-            if curator is None or self.stop.is_set():
-                return done
-            lists = self._updater.make(self.options, curator, now=now, stopped=self.stop.is_set)
-            return replace(done, lists=lists)
+            return self._curate(now)
+
+    def make_lists(self, now: datetime) -> int:
+        """Makes the lists anew, of what has been decided so far; how many. None before the first `decide`."""
+        with self._lock:
+            if self._curator is None or self.stop.is_set():
+                return 0
+            return self._updater.make(self.options, self._curator, now=now, stopped=self.stop.is_set)
+
+    def run(self, now: datetime) -> Refreshed:
+        """Decides about everything that waits, then makes the lists anew."""
+        done = self.decide(now)
+        while done.waiting and not self.stop.is_set():
+            done = _sum(done, self.decide(now))
+        return replace(done, lists=self.make_lists(now))
 
     def ranking(self, window: str, *, at: datetime, section: str | None = None, size: int | None = None) -> ItemList:
         """The most viewed as of `at`, computed from the recorded views and stored nowhere.
@@ -136,7 +143,7 @@ class Refresher:
 
     def _read_on(self, curator: Curator, now: datetime) -> None:
         """Reads some more of what is older than what has been read."""
-        if self._unread is not None and len(curator) < KEPT_AT_MOST and not self.stop.is_set():
+        if self._unread is not None and len(curator) < KEPT_AT_MOST:
             older = self._store.history(since=now - KEPT, before=self._unread, newest=READ_ON)
             self._read(curator, older, READ_ON, now)
 
@@ -172,32 +179,27 @@ class Refresher:
 
     def _curate(self, now: datetime) -> Refreshed:
         curator = self._ready(now)
+        if self.stop.is_set():
+            return Refreshed()
         done = self._settle(now)
-        ends_s, waiting = time.monotonic() + self._decide_s, True
-        while waiting and not self.stop.is_set():
-            items = self._store.pending(limit=self._batch)
-            waiting = len(items) == self._batch
-            if items:
-                curation = self._decide(curator, items, now)
-                self._updater.edited(curation.curated)
-                done = _sum(done, curation)
-            if time.monotonic() >= ends_s:
-                break
-        self._read_on(curator, now)
-        return replace(done, waiting=waiting, cut_to=curator.cut_to(now))
+        items = self._store.pending(limit=BATCH)
+        if items:
+            curation = self._decide(curator, items, now)
+            self._updater.edited(curation.curated)
+            done = _sum(_figures(curation), done)
+        else:
+            self._read_on(curator, now)
+        unread = self._unread is not None and len(curator) < KEPT_AT_MOST
+        return replace(done, waiting=done.waiting or len(items) == BATCH or unread, cut_to=curator.cut_to(now))
 
     def _settle(self, now: datetime) -> Refreshed:
         """Looks at merges whose texts have been edited since; what is taken apart is pending then."""
-        done = Refreshed()
-        settled: set[str] = set()
-        while not self.stop.is_set() and (doubts := self._store.doubted(limit=DOUBTS)):
-            if settled.issuperset(doubt.item_id for doubt in doubts):
-                break  # edited while they were looked at
-            settled.update(doubt.item_id for doubt in doubts)
-            curation = review_merges(doubts, duplicate=self.options.thresholds.duplicate)
-            self._put(curation, now)
-            done = _sum(done, curation)
-        return done
+        doubts = self._store.doubted(limit=DOUBTS)
+        if not doubts:
+            return Refreshed()
+        curation = review_merges(doubts, duplicate=self.options.thresholds.duplicate)
+        self._put(curation, now)
+        return replace(_figures(curation), waiting=len(doubts) == DOUBTS)
 
     def _decide(self, curator: Curator, batch: Sequence[ItemText], now: datetime) -> Curation:
         curation = curator.decide(batch, now=now)
@@ -218,11 +220,23 @@ def _no_terms(_: str) -> Vector:
     return {}
 
 
-def _sum(done: Refreshed, curation: Curation) -> Refreshed:
+def _figures(curation: Curation) -> Refreshed:
     return Refreshed(
-        curated=done.curated + len(curation.curated),
-        merges=done.merges + len(curation.merges),
-        splits=done.splits + len(curation.splits),
-        joins=done.joins + sum(join.story != join.item_id for join in curation.joins),
-        related=done.related + len(curation.related),
+        curated=len(curation.curated),
+        merges=len(curation.merges),
+        splits=len(curation.splits),
+        joins=sum(join.story != join.item_id for join in curation.joins),
+        related=len(curation.related),
+    )
+
+
+def _sum(done: Refreshed, more: Refreshed) -> Refreshed:
+    return Refreshed(
+        curated=done.curated + more.curated,
+        merges=done.merges + more.merges,
+        splits=done.splits + more.splits,
+        joins=done.joins + more.joins,
+        related=done.related + more.related,
+        waiting=more.waiting,
+        cut_to=more.cut_to,
     )
