@@ -15,28 +15,39 @@ skip() { echo "skipped: $*" >&2; exit 77; }
 command -v systemd-nspawn >/dev/null || skip "needs systemd-nspawn (Debian: systemd-container)"
 command -v mmdebstrap >/dev/null || command -v debootstrap >/dev/null || skip "needs mmdebstrap or debootstrap"
 command -v unshare >/dev/null || skip "needs unshare"
+unshare --mount --pid --net --fork sh -c 'mount --make-rprivate / && mount -t tmpfs tmpfs /run' 2>/dev/null \
+    || skip "this machine allows no namespaces"
+{ [ -d /sys/fs/cgroup/systemd ] && [ -w /sys/fs/cgroup/systemd ]; } || [ -w /sys/fs/cgroup/cgroup.procs ] \
+    || skip "this machine allows no control groups"
+python=$(command -v "$project/.venv/bin/python") || skip "needs .venv (make .venv/.ready)"
+[ "$("$python" -c 'import sys; print(*sys.version_info[:2])')" = "3 11" ] || skip "needs Python 3.11, that of Debian 12"
 
 packages=systemd,systemd-sysv,dbus,python3,python3-venv,curl,iproute2,procps
-if [ ! -e "$work/base/.complete" ]; then
+make_debian() {
+    [ ! -e "$work/base/.complete" ] || return 0
     rm -rf "$work/base"
     if command -v mmdebstrap >/dev/null; then
-        mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$work/base" || skip "no Debian could be made"
+        mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='Acquire::Languages "none"' \
+            --dpkgopt='force-unsafe-io' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+            "$suite" "$work/base"
     else
-        debootstrap --variant=minbase --include="$packages" "$suite" "$work/base" || skip "no Debian could be made"
-    fi
-    touch "$work/base/.complete"
-fi
+        debootstrap --variant=minbase --include="$packages" "$suite" "$work/base"
+    fi && touch "$work/base/.complete"
+}
 
 # what `pip install .` needs, so that it works without a network
-python=$(command -v "$project/.venv/bin/python")
-[ "$("$python" -c 'import sys; print(*sys.version_info[:2])')" = "3 11" ] || skip "needs Python 3.11, that of Debian 12"
 sums=$(cat "$project"/constraints.txt "$project"/constraints-build.txt | sha256sum | cut -c1-16)
-if [ ! -d "$work/wheels-$sums" ]; then
-    rm -rf "$work"/wheels-*
+make_wheels() {
+    [ ! -d "$work/wheels-$sums" ] || return 0
+    rm -rf "$work"/wheels-* "$work/wheels.new"
     "$python" -m pip -q wheel --no-deps --no-build-isolation -r "$project/constraints-build.txt" -w "$work/wheels.new"
     "$python" -m pip -q wheel --no-deps --no-build-isolation -r "$project/constraints.txt" -w "$work/wheels.new"
     mv "$work/wheels.new" "$work/wheels-$sums"
-fi
+}
+make_wheels >"$work/wheels.log" 2>&1 &
+make_debian >"$work/debian.log" 2>&1 || { tail -5 "$work/debian.log"; wait; skip "no Debian could be made"; }
+wait $! || { tail -20 "$work/wheels.log"; exit 1; }
+echo "# a Debian and the wheels are there (after $SECONDS s)"
 
 root="$work/root"; rm -rf "$root"; cp -a "$work/base" "$root"
 mkdir -p "$root/src" "$root/trial"
