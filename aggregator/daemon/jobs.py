@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Protocol
 
 from aggregator import assemble, sdnotify
@@ -79,13 +79,15 @@ class Jobs:
     def __init__(self, daemon: Parts) -> None:
         self._daemon = daemon
         self._digests = Digests(daemon.store)
+        #: the day (UTC) that the audience has been told of
+        self._day: date | None = None
 
     def jobs(self) -> list[Job]:
         """All of them, with how often they are due and how long they may take."""
         daemon = self._daemon
         watchdog = daemon.notifier.watchdog
         jobs = [
-            Job(name="ping", every=10 * SECOND, run=self._ping, deadline=5 * SECOND),
+            Job(name="ping", every=20 * SECOND, run=self._ping, deadline=5 * SECOND),
             Job(name="backup", every=5 * MINUTE, run=self._backup, deadline=30 * MINUTE, delay=MINUTE),
             Job(name="retention", every=60 * MINUTE, run=self._retain, deadline=30 * MINUTE, delay=2 * MINUTE),
         ]
@@ -130,7 +132,10 @@ class Jobs:
     async def _ask_hubs(self) -> None:
         """Asks hubs for what is due, or reads what another collector has asked them for."""
         daemon = self._daemon
-        await (daemon.websub.tick() if daemon.does(ASK_HUBS) else daemon.websub.subscriber.start())
+        if daemon.member is None or daemon.does(ASK_HUBS):
+            await daemon.websub.tick(shared=daemon.member is not None)
+        else:
+            await daemon.websub.subscriber.start()
 
     async def _refresh_lists(self) -> None:
         """Requests the lists of ``[[subscriptions]]`` that are due, and follows what they name."""
@@ -144,7 +149,10 @@ class Jobs:
             await daemon.follow()
 
     async def _roll(self) -> None:
-        await asyncio.to_thread(self._daemon.services.audience.roll, now=self._daemon.clock())
+        now = self._daemon.clock()
+        if now.date() != self._day:
+            await asyncio.to_thread(self._daemon.services.audience.roll, now=now)
+            self._day = now.date()
 
     async def _send_digests(self) -> None:
         """Issues the digests that are due, and sends those that are not sent yet."""

@@ -113,17 +113,19 @@ class PollLoop:
 
     async def run(self) -> None:
         """Polls what is due until it is cancelled."""
+        quiet = False
         while True:
             turned_s, turned_at = time.monotonic(), self._clock()
             try:
-                delay_s = await self._turn()
+                delay_s = await self._turn(quiet=quiet)
             except Exception:
                 # The edge of the loop: a fault must not end all polling. `looked_s` stays: the watchdog sees it.
                 log.exception("looking for work failed")
                 delay_s = RETRY_S
             else:
                 self.looked_s = time.monotonic()
-            if await self._woken(within_s=delay_s):
+            quiet = not await self._woken(within_s=delay_s)
+            if not quiet:
                 await asyncio.sleep(max(turned_s + MIN_SLEEP_S - time.monotonic(), 0))
             if (slept := self._clock() - turned_at) > SUSPENDED and self._on_resume is not None:
                 log.info("resumed after a suspension", extra={"seconds": round(slept.total_seconds())})
@@ -142,8 +144,8 @@ class PollLoop:
         """Something may be due earlier than was thought."""
         self._wake.set()
 
-    async def _turn(self) -> float:
-        """Claims what is due; in how many seconds to look again."""
+    async def _turn(self, *, quiet: bool = False) -> float:
+        """Claims what is due; in how many seconds to look again. `quiet`: nothing has happened since the last turn."""
         if blocked := self._room():
             self.pause(blocked)
             return RETRY_S
@@ -153,17 +155,23 @@ class PollLoop:
             except ParserUnavailable as error:
                 self.pause(error)
                 return RETRY_S
+        if quiet and self.blocked is None and (delay_s := await self._until_due_s()) > 0:
+            return max(delay_s, MIN_SLEEP_S)  # a claim would write, for nothing
         await self.claim_due()
         if self.blocked is not None:
             return RETRY_S
+        if self._more and self.free <= 0:
+            return MAX_SLEEP_S  # a poll that ends wakes the loop
+        return max(await self._until_due_s(), MIN_SLEEP_S)
+
+    async def _until_due_s(self) -> float:
+        """Seconds until the next source is due, at most MAX_SLEEP_S; 0 or less if one is."""
         try:
             due = await asyncio.to_thread(self._store.next_due, now=self._clock())
         except StoreError as error:
             self.pause(error)
             return RETRY_S
-        if due is None or (self._more and self.free <= 0):
-            return MAX_SLEEP_S  # a poll that ends wakes the loop
-        return min(max((due - self._clock()).total_seconds(), MIN_SLEEP_S), MAX_SLEEP_S)
+        return MAX_SLEEP_S if due is None else min((due - self._clock()).total_seconds(), MAX_SLEEP_S)
 
     async def claim_due(self, *, force: bool = False, only: frozenset[str] | None = None) -> int:
         """Claims as much work as there are free slots and begins it; how many sources that are.

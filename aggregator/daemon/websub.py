@@ -11,6 +11,7 @@ from aggregator.clock import SteadyClock
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.collect.poll import PollOutcome
 from aggregator.config import Settings
+from aggregator.errors import StoreError
 from aggregator.store import PollChanges, Store
 
 
@@ -31,23 +32,34 @@ class WebSub:
         )
         self._clock, self._store = clock, store
         self._tasks: set[asyncio.Task[None]] = set()
+        #: something has happened since the last round that may be a reason to ask a hub
+        self._changed = True
 
     async def start(self) -> None:
         """Reads what is kept, and takes deliveries from now on."""
         await self.subscriber.start()
         self._begin(self.subscriber.work())
 
-    async def tick(self) -> None:
-        """One round of what is to be asked of hubs."""
-        await self.subscriber.tick()
+    async def tick(self, *, shared: bool = False) -> None:
+        """One round of what is to be asked of hubs. Without hubs, and unless others poll too, only after a poll."""
+        if not (shared or self._changed or self.subscriber.has_hubs):
+            return
+        self._changed = False
+        try:
+            await self.subscriber.tick()
+        except StoreError:
+            self._changed = True
+            raise
 
     def polled(self, polled: PollOutcome) -> None:
-        """A poll has ended: what it found may be what should have been delivered."""
+        """A poll has ended: it may have found a hub, or what should have been delivered."""
+        self._changed = True
         if polled.stored is not None and polled.stored.oldest_new is not None:
             self._begin(self.subscriber.missed(polled.source, polled.stored.oldest_new))
 
     async def take_over(self, settings: Settings) -> None:
         """A new configuration: other rules, another address, other limits."""
+        self._changed = True
         await self.subscriber.take_over(
             judge=assemble.judge(settings),
             base=assemble.base(settings),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
 from daemon_process import config_text, daemon
 from origin import Answer, Origin, rss
 from scripted_hub import ScriptedHub
+
+from aggregator import assemble
+from aggregator.collect.poll import PollOutcome
+from aggregator.daemon.websub import WebSub
+from aggregator.errors import StoreUnavailable
 
 
 def test_what_a_hub_delivers_is_published_without_a_poll(tmp_path: Path) -> None:
@@ -41,3 +52,37 @@ def test_what_a_hub_delivers_is_published_without_a_poll(tmp_path: Path) -> None
             assert hub.deliver(document("After a restart"), callback=callback).status == 202
             again.wait_for(lambda: "After a restart" in again.titles(), "the delivery")
             assert len(hub.asked) == 1
+
+
+def test_without_hubs_the_store_is_read_only_after_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds, broken = Counter[str](), [StoreUnavailable("locked")]
+
+    async def tick() -> None:
+        rounds["asked"] += 1
+        if broken:
+            raise broken.pop()
+
+    subscriber = SimpleNamespace(has_hubs=False, tick=tick)
+    monkeypatch.setattr(assemble, "subscriber", lambda *_, **__: subscriber)
+
+    async def run() -> None:
+        websub = WebSub(
+            *cast("Any", (None, None, None)),
+            clock=cast("Any", lambda: datetime.now(UTC)),
+            on_delivered=cast("Any", None),
+        )
+        with pytest.raises(StoreUnavailable):
+            await websub.tick()
+        await websub.tick()  # what a store that was locked has kept from being read
+        assert rounds["asked"] == 2
+        for _ in range(3):
+            await websub.tick()
+        assert rounds["asked"] == 2
+        websub.polled(cast("PollOutcome", SimpleNamespace(stored=None)))
+        await websub.tick()
+        await websub.tick(shared=True)
+        subscriber.has_hubs = True
+        await websub.tick()
+        assert rounds["asked"] == 5
+
+    asyncio.run(run())

@@ -150,6 +150,11 @@ class Subscriber:
 
     # --- what operators ask ---
 
+    @property
+    def has_hubs(self) -> bool:
+        """Whether a source names a hub, or one has been asked for a source; as of the last round."""
+        return bool(self._sources or self._pushes)
+
     def states(self) -> dict[str, float]:
         """How many subscriptions are in each state."""
         return dict(Counter(push.state for push in self._pushes.values()))
