@@ -401,7 +401,8 @@ def test_a_run_knows_what_another_process_has_decided_since(store: Store) -> Non
 
 def add(store: Store, entries: Callable[[Source], Iterable[Entry]], *, at: datetime = NOON) -> None:
     """The first source brings these."""
-    (lease,) = store.claim(now=at, limit=1, lease=timedelta(minutes=5), force=True, only=frozenset({url(0)}))
+    claimed = max(at, NOON)  # a source is not asked before it was asked last
+    (lease,) = store.claim(now=claimed, limit=1, lease=timedelta(minutes=5), force=True, only=frozenset({url(0)}))
     (source,) = lease.sources
     brought = tuple(entries(source))
     store.complete(
@@ -460,6 +461,52 @@ def test_what_is_in_the_store_is_read_in_steps_as_well(store: Store, monkeypatch
     assert store.stats().pending == 0
     assert not second.run(NOON + timedelta(hours=1)).waiting
     assert second.decide(NOON + timedelta(hours=1)) == Refreshed()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_lists_do_not_go_back_with_the_clock(store: Store, *, restarted: bool) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    ranking, recommended = ListKey(order="ranking", window="1d"), ListKey(order="recommended")
+    before = places(store, ranking), places(store, recommended)
+    if restarted:
+        refresher = Refresher(store, OPTIONS)
+    back = NOON - timedelta(hours=1)
+    refresher.run(back)
+    assert (places(store, ranking), places(store, recommended)) == before
+    add(store, lambda source: [entry(source, "comet", "A comet nobody expected", rare("comet"), minutes=60)], at=back)
+    (item_id,) = (item.item_id for item in store.pending(limit=2))
+    open_by(store, item_id, 5, minutes=-59)
+    refresher.run(back + timedelta(minutes=2))
+    assert places(store, ranking)[0] == item_id, "news are listed while the clock is behind"
+    refresher.run(NOON + timedelta(minutes=1))
+    assert places(store, ranking)[0] == item_id
+
+
+def test_a_clock_that_was_a_year_ahead_leaves_nothing_forgotten(store: Store) -> None:
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    year = NOON + timedelta(days=365)
+    title, lead = "A meteor that nobody saw lit up the fjord", f"{rare('fjord')} {rare('meteor')}"
+    add(store, lambda source: [entry(source, "ahead", title, lead, minutes=-1)], at=year)
+    refresher.run(year)
+    for key in (ListKey(order="ranking", window="1d"), ListKey(order="recommended")):
+        assert len(places(store, key)) <= 1, "what is a year old is in no list"
+    back = NOON + timedelta(hours=1)
+    (lease,) = store.claim(now=back, limit=1, lease=timedelta(minutes=5), force=True, only=frozenset({url(2)}))
+    copy = entry(lease.sources[0], "copy", SHIP, AGENCY, minutes=0)
+    store.complete(
+        lease,
+        PollResult(
+            source_id=lease.sources[0].id,
+            outcome="new",
+            polled_at=back,
+            next_poll=back + timedelta(hours=1),
+            entries=(copy,),
+        ),
+    )
+    assert refresher.run(back).merges == 1, "it is the story that was decided about before the clock went wrong"
+    assert len(places(store, ListKey(order="ranking", window="1d"))) > 10
 
 
 def test_nothing_is_begun_after_stop(store: Store) -> None:
@@ -556,3 +603,51 @@ def test_sentence_vectors_hold_from_the_next_run_on(store: Store) -> None:
     poll(store, hours=120)
     refresher.run(NOON + timedelta(hours=120))
     assert read == []
+
+
+def subscriptions(sections: Iterable[str]) -> list[Subscription]:
+    return [Subscription(url=url(n), name=f"Paper {n}", section=section) for n, section in enumerate(sections)]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_lists_follow_sections_and_sources_that_change(store: Store, *, restarted: bool) -> None:
+    """A section renamed, emptied and filled again, sources removed, all dropped: lists show what there is."""
+    world, science = (ListKey(order="ranking", window="1d", scope="section", name=name) for name in SECTIONS)
+    earth = ListKey(order="ranking", window="1d", scope="section", name="Earth")
+    site, recommended = ListKey(order="ranking", window="1d"), ListKey(order="recommended")
+    refresher = Refresher(store, OPTIONS)
+    refresher.run(NOON)
+    assert places(store, world)
+    assert places(store, science)
+
+    def run(minutes: int, *sections: str) -> None:
+        nonlocal refresher
+        store.sync_sources(subscriptions(sections), now=NOON + timedelta(minutes=minutes))
+        if restarted:
+            refresher = Refresher(store, refresher.options)
+        refresher.options = replace(OPTIONS, sections=tuple(dict.fromkeys(sections)))
+        refresher.run(NOON + timedelta(minutes=minutes))
+
+    run(1, "Earth", "Earth", "Earth", "Science", "Science")
+    assert {item.section for item in store.items(places(store, earth))} == {"Earth"}
+    assert {item.section for item in store.items(places(store, site))} == {"Earth", "Science"}
+    run(2, "Earth", "Earth", "Earth", "Earth", "Earth")
+    assert len(places(store, earth)) > len(places(store, site)) / 2
+    run(3, "World", "Earth", "Earth", "Science", "Science")
+    assert {item.section for item in store.items(places(store, science))} == {"Science"}
+    run(4, "World")
+    assert len(places(store, world)) == len(set(places(store, world)))
+    assert {item.section for item in store.items(places(store, world))} == {"World"}
+    run(5, "World", "Earth", "Earth", "Science", "Science")
+    refresher.apply_rules(lambda *_: Verdict(dropped="all of it"), now=NOON)
+    run(6, "World", "Earth", "Earth", "Science", "Science")
+    for key in (site, recommended, world, earth, science):
+        assert places(store, key) == [], f"{key} shows what has been dropped"
+
+
+def test_what_was_decided_before_a_crash_is_listed_after_it(store: Store) -> None:
+    assert Refresher(store, OPTIONS).decide(NOON).curated
+    after = Refresher(store, OPTIONS)
+    assert after.run(NOON + timedelta(minutes=1)).curated == 0
+    assert places(store, ListKey(order="ranking", window="1d"))
+    assert places(store, ListKey(order="recommended"))

@@ -85,7 +85,7 @@ class Metrics:
         )
         self.refresh_duration = Histogram(
             "aggregator_refresh_duration_seconds",
-            "Time that computing the lists again took.",
+            "Time that one step of refreshing took: deciding about new items, making the lists.",
             buckets=_REFRESH_BUCKETS,
             registry=registry,
         )

@@ -27,6 +27,8 @@ __all__ = ["Refreshed", "Refresher"]
 BATCH = 200
 #: merges that are looked at again and committed together: with the texts of all copies
 DOUBTS = 50
+#: a clock that goes back by more was wrong before, and what is in memory has been let go of by it
+CLOCK_BACK = timedelta(days=1)
 #: what other processes have decided is read this far back
 CAUGHT_UP_BACK = timedelta(days=2)
 #: items that are read into memory at the start (about four seconds), and then with each step until all are
@@ -72,6 +74,8 @@ class Refresher:
         self._decisions = 0
         #: what was published before then is still to be read; None: nothing
         self._unread: datetime | None = None
+        #: the latest time that it was told
+        self._latest: datetime | None = None
 
     def load(self, now: datetime) -> int:
         """Reads what was decided in the last 30 days into memory; how many items. Called by `decide` if need be.
@@ -161,7 +165,9 @@ class Refresher:
 
     def _ready(self, now: datetime) -> Curator:
         """The curator, knowing what other processes have decided."""
-        if self._curator is None or self._encoder is not self.options.encoder:
+        went_back = self._latest is not None and now < self._latest - CLOCK_BACK
+        self._latest = now if went_back or self._latest is None else max(now, self._latest)
+        if self._curator is None or went_back or self._encoder is not self.options.encoder:
             self._load(now)
         elif (decisions := self._store.decisions()) != self._decisions:
             self._catch_up(self._curator, now)

@@ -17,16 +17,17 @@ from aggregator.store.sql.audience import BUCKET_MS
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import encode_id
 
-#: what the store has seen this much after `now` was seen meanwhile; more than that, and the clock is wrong
-MEANWHILE_MS = 60_000
+#: what the store has seen up to this much after `now` has been seen: the clock went back, by an hour or to another time
+#: zone. What is later than that was seen by a clock that was wrong.
+AHEAD_MS = 25 * 3_600_000
 #: after more changes than this, reading everything anew costs less than looking at each
 FOLLOWED = 20_000
 _CHUNK = 500
 #: so many changes are kept (transactions, on an engine that numbers those); whoever has seen fewer reads everything
 KEPT = 100_000
 
-_NEWEST = "SELECT max(first_seen) FROM items WHERE shown"
-_NEWEST_VIEW = "SELECT max(bucket) FROM buckets"
+_NEWEST = "SELECT max(first_seen) FROM items WHERE shown AND first_seen <= ?"
+_NEWEST_VIEW = "SELECT max(bucket) FROM buckets WHERE bucket <= ?"
 _FLOOR = """
 SELECT first_seen, id FROM items WHERE shown AND first_seen BETWEEN ? AND ?
 ORDER BY first_seen DESC, id DESC LIMIT 1 OFFSET ?
@@ -79,10 +80,11 @@ def _forgotten(connection: Connection) -> int:
 
 
 def _moment(connection: Connection, now_ms: int) -> int:
-    """`now`, or the moment of what came while it was on its way here."""
-    newest, bucket = connection.execute(_NEWEST).fetchone()[0], connection.execute(_NEWEST_VIEW).fetchone()[0]
-    later = (newest or 0, (bucket or 0) * BUCKET_MS)
-    return max([now_ms, *(moment for moment in later if moment <= now_ms + MEANWHILE_MS)])
+    """`now`, or the last moment that the store has seen: lists do not go back with the clock."""
+    latest_ms = now_ms + AHEAD_MS
+    seen = connection.execute(_NEWEST, (latest_ms,)).fetchone()[0]
+    bucket = connection.execute(_NEWEST_VIEW, (latest_ms // BUCKET_MS,)).fetchone()[0]
+    return max(now_ms, seen or 0, (bucket or 0) * BUCKET_MS)
 
 
 def _follows(
