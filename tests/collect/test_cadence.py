@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from aggregator.collect import cadence
 from aggregator.collect.cadence import Hints, Policy
-from aggregator.model import FeedInfo, PostingRate
+from aggregator.collect.parse import parse_sync
+from aggregator.model import Document, FeedInfo, PostingRate
 
 #: a Monday
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -364,3 +365,33 @@ def test_84_real_sources_for_a_season(shared_data: Path) -> None:
         [sys.executable, bench, "--check", "--data", shared_data], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("element", "expected"),
+    [
+        ("<ttl>90 minutes</ttl>", {"ttl": 90 * MINUTE}),
+        ("<ttl>2h</ttl>", {"ttl": 2 * HOUR}),
+        ("<ttl>720.0</ttl>", {"ttl": 12 * HOUR}),
+        ("<ttl>" + "9" * 25 + "</ttl>", {"ttl": 7 * DAY}),
+        ("<ttl>-90</ttl>", {}),
+        ("<ttl>often</ttl>", {}),
+        (
+            "<sy:updatePeriod> Weekly </sy:updatePeriod><sy:updateFrequency>2.0</sy:updateFrequency>",
+            {"update_every": 3.5 * DAY},
+        ),
+        ("<sy:updateFrequency>3</sy:updateFrequency>", {"update_every": 8 * HOUR}),
+        ("<sy:updatePeriod>now and then</sy:updatePeriod><sy:updateFrequency>3</sy:updateFrequency>", {}),
+        ("<skipHours><hour>6, 7</hour><hour>08:00</hour><hour>24</hour></skipHours>", {"skip_hours": {0, 6, 7, 8}}),
+        ("<skipHours><hour>-6</hour><hour>66</hour><hour>noon</hour></skipHours>", {}),
+        ("<skipDays><day>SUN</day><day>Tuesday, thurs.</day></skipDays>", {"skip_days": {1, 3, 6}}),
+    ],
+)
+def test_hints_as_they_are_written(element: str, expected: dict[str, object]) -> None:
+    feed = (
+        '<rss version="2.0" xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"><channel><title>T</title>'
+        f"{element}<item><title>One</title><link>https://a.example/1</link></item></channel></rss>"
+    )
+    info = parse_sync(Document(body=feed.encode(), url="https://a.example/feed")).info
+    found = {name: getattr(info, name) for name in ("ttl", "update_every", "skip_hours", "skip_days")}
+    assert {name: value for name, value in found.items() if value} == expected

@@ -6,6 +6,7 @@ summary, a date, best first. Both readers of XML, ours and feedparser's, fill in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import NamedTuple
@@ -54,6 +55,13 @@ _ALTERNATE = frozenset({"alternate", ""})
 _PLAYERS = frozenset({"application/x-shockwave-flash", "text/html"})
 _MAX_IMAGES = 8
 _MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
+_TTL = re.compile(r"(-?)\s*(\d[\d,]*)(?:\.\d*)?\s*(s|m|h|d|(?:sec|min|hour|day)[a-z]*)?\.?", re.ASCII | re.IGNORECASE)
+#: in minutes
+_UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}
+#: an hour, with its minutes perhaps; several in one element
+_HOURS = re.compile(r"(?<![\d:.-])(\d{1,2})(?::00|\.0+)?(?![\d:])", re.ASCII)
+_WORDS = re.compile(r"[^\W\d_]{3,}")
+_FREQUENCY = re.compile(r"\d{1,4}", re.ASCII)
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: the least that `sy:updatePeriod` may ask for; hourly is what WordPress writes whatever the truth is
 _PERIODS = {
@@ -286,25 +294,33 @@ def _related(record: Record, rel: str, url: str) -> list[str]:
     return [link for link in found if link]
 
 
-def _ttl(minutes: str) -> timedelta | None:
-    value = _count(minutes) or 0
-    return timedelta(minutes=min(value, _MAX_TTL)) if value >= _MIN_TTL else None
+def _ttl(written: str) -> timedelta | None:
+    """Minutes, as they should be, or with another unit behind them; of any number of digits."""
+    found = _TTL.fullmatch(written.strip())
+    if found is None or found[1] == "-":
+        return None
+    minutes = int(found[2].replace(",", "")[:9]) * _UNITS[(found[3] or "m")[0].lower()]
+    return timedelta(minutes=min(minutes, _MAX_TTL)) if minutes >= _MIN_TTL else None
 
 
 def _skip_hours(written: Iterable[str]) -> frozenset[int]:
     """Hours, UTC; 24 is midnight in RSS 0.91. A feed that names all of them asks for nothing."""
-    numbers = [int(hour) for hour in written if hour.isdecimal() and len(hour) <= 2]
+    numbers = [int(hour) for text in written for hour in _HOURS.findall(text)]
     hours = frozenset(hour % 24 for hour in numbers if hour <= 24)
     return hours if len(hours) < 24 else frozenset()
 
 
 def _skip_days(written: Iterable[str]) -> frozenset[int]:
-    named = {day.lower() for day in written}
-    days = frozenset(number for number, day in enumerate(_DAYS) if day in named)
+    """Days by their English names, or the beginnings of them."""
+    named = {word[:3].lower() for text in written for word in _WORDS.findall(text)}
+    days = frozenset(number for number, day in enumerate(_DAYS) if day[:3] in named)
     return days if len(days) < 7 else frozenset()
 
 
 def _update_every(values: Mapping[str, str]) -> timedelta | None:
-    period = _PERIODS.get(values.get("sy:updateperiod", "").lower())
-    frequency = _count(values.get("sy:updatefrequency", "")) or 1
-    return period / frequency if period else None
+    """So often in a period, which is a day where none is named (RSS 1.0, mod_syndication)."""
+    written = values.get("sy:updatefrequency", "").strip()
+    frequency = int(found[0]) if (found := _FREQUENCY.match(written)) else 0
+    named = values.get("sy:updateperiod", "").strip().lower()
+    period = _PERIODS.get(named) if named or not frequency else _PERIODS["daily"]
+    return period / (frequency or 1) if period else None
