@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
-from aggregator.collect.discover import tag_attributes
+from aggregator.collect.discover import MAX_LINKS, find_tag, tag_attributes
 
 __all__ = ["older_document"]
 
 #: a link before the first entry (or behind the last): where it stands in an entry, it is about something else
-_LINK = re.compile(r"<(?:[A-Za-z][\w.-]{0,30}:)?link\b(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_LINK = re.compile(r"<(?:[A-Za-z][\w.-]{0,30}:)?link\b")
 _ENTRY = re.compile(r"<(/?)(?:[A-Za-z][\w.-]{0,30}:)?(?:entry|item)\b")
 #: archives before pages: an archive never changes (RFC 5005 4), a page shifts with each new entry (3)
 _RELATIONS = ("prev-archive", "next")
@@ -22,7 +23,9 @@ def older_document(body: bytes, url: str) -> str | None:
     """The address that the document at `url` names for the entries before its own; None: it names none."""
     if body.lstrip()[:1] == b"{":
         return _absolute(url, _next_url(body))
-    links = [tag_attributes(link[0]) for link in _LINK.finditer(_without_entries(body.decode("utf-8", "replace")))]
+    head = _without_entries(body.decode("utf-8", "replace"))
+    tags = (find_tag(head, link.end()) for link in islice(_LINK.finditer(head), MAX_LINKS))
+    links = [tag_attributes(tag) for tag in tags if tag is not None]
     for relation in _RELATIONS:
         for link in links:
             if relation in link.get("rel", "").lower().split():

@@ -2,7 +2,7 @@
 
 Feeds may name any address, and what is fetched here is published. So pages are requested as anybody on the internet
 could: private networks that the operator allows for feeds are not reached, but for pages of the feed's own server.
-A server's robots.txt is asked for first, and obeyed; it counts for a day.
+A server's robots.txt is asked for first, and obeyed; it counts for a day. Who asks for silence has it, poll after poll.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 #: how long a robots.txt counts (RFC 9309 2.4), and how soon a server that gave none for its own faults is asked again
 _ROBOTS_FOR, _ROBOTS_AGAIN = timedelta(days=1), timedelta(hours=1)
 _MAX_ROBOTS = 1000
+#: statuses that ask for silence, and for how long where nothing is said
+_BUSY, _UNTOLD_SILENCE = frozenset({429, 503}), timedelta(minutes=10)
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -71,8 +73,7 @@ class ArticleReader:
         own_fetcher: Callable[[], ArticleFetcher],
     ) -> None:
         self.is_wanted = wanted
-        #: by origin: the rules, and until when they count, on the loop's clock; the oldest first
-        self._robots: OrderedDict[str, tuple[Robots, float]] = OrderedDict()
+        self._memory = _Memory()
         self._public_fetcher, self._own_fetcher = public_fetcher, own_fetcher
 
     async def read(
@@ -99,10 +100,42 @@ class ArticleReader:
             try:
                 with contextlib.suppress(TimeoutError):  # what has come until then is kept
                     async with asyncio.timeout(_WITHIN_S):
-                        await _Round(source, public, private, parser, own, self._robots).read(asked, found)
+                        await _Round(source, public, private, parser, own, self._memory).read(asked, found)
             finally:
                 await asyncio.gather(public.close(), private.close())
         return tuple(found[entry.entry_id] for entry in entries)
+
+
+class _Memory:
+    """What servers have said that holds beyond a poll. Times are on the loop's clock."""
+
+    def __init__(self) -> None:
+        #: by address: the rules, and until when they count; the oldest first
+        self._robots: OrderedDict[str, tuple[Robots, float]] = OrderedDict()
+        #: by server
+        self._silent_until_s: dict[str, float] = {}
+
+    def robots(self, where: str) -> Robots | None:
+        """The rules at this address; None: not known."""
+        robots, until_s = self._robots.get(where, (None, 0.0))
+        return robots if until_s > asyncio.get_running_loop().time() else None
+
+    def put_robots(self, where: str, robots: Robots, counts: timedelta) -> None:
+        """Keeps the rules for so long."""
+        self._robots[where] = robots, asyncio.get_running_loop().time() + counts.total_seconds()
+        self._robots.move_to_end(where)
+        if len(self._robots) > _MAX_ROBOTS:
+            self._robots.popitem(last=False)
+
+    def silence(self, url: str, wait: timedelta) -> None:
+        """The server of `url` has asked to be left alone for so long."""
+        now_s = asyncio.get_running_loop().time()
+        self._silent_until_s = {server: until for server, until in self._silent_until_s.items() if until > now_s}
+        self._silent_until_s[_server(url)] = now_s + wait.total_seconds()
+
+    def is_silent(self, url: str) -> bool:
+        """Whether that time is not over."""
+        return self._silent_until_s.get(_server(url), 0.0) > asyncio.get_running_loop().time()
 
 
 class _Round:
@@ -115,15 +148,17 @@ class _Round:
         private: ArticleFetcher,
         parser: Parser,
         own: OwnHeaders | None,
-        robots: OrderedDict[str, tuple[Robots, float]],
+        memory: _Memory,
     ) -> None:
         self._source, self._public, self._private, self._parser, self._own = source, public, private, parser, own
-        self._robots = robots
+        self._memory = memory
 
     async def read(self, asked: Sequence[Entry], found: dict[str, Entry]) -> None:
         """Puts each entry whose article could be read into `found`, one after the other."""
         for entry in asked:
             url = entry.parsed.link or ""
+            if self._memory.is_silent(url):
+                continue
             try:
                 if not (await self._robots_of(url)).allows(url):
                     raise FetchError("robots", "its server's robots.txt asks us not to")
@@ -132,9 +167,10 @@ class _Round:
             except CollectError as error:
                 extra = {"source": self._source.slug, "url": url, "code": error.code}
                 _log.info("article not read", extra=extra)
-                if isinstance(error, FetchError) and error.retry_after is not None:
-                    return  # the server asks for silence
-                continue
+                if error.retry_after is None and error.status not in _BUSY:
+                    continue
+                self._memory.silence(error.url or url, error.retry_after or _UNTOLD_SILENCE)
+                return
             # a shorter text than the feed's own is a notice or a wall, not the article
             if parsed is not None and len(parsed.content_html) > len(_own_text(entry.parsed)):
                 shown = entry.parsed if entry.parsed.image_url else parsed
@@ -148,17 +184,12 @@ class _Round:
 
     async def _robots_of(self, url: str) -> Robots:
         """The rules of the server of `url`. Raises FetchError where it asks for silence."""
-        parts, now_s = urlsplit(url), asyncio.get_running_loop().time()
-        where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2].lower(), "/robots.txt", "", ""))
-        robots, until_s = self._robots.get(where, (ALLOW_ALL, 0.0))
-        if until_s > now_s:
-            return robots
-        await _pause(url)
-        robots, counts = await self._asked_robots(where)
-        self._robots[where] = robots, now_s + counts.total_seconds()
-        self._robots.move_to_end(where)
-        if len(self._robots) > _MAX_ROBOTS:
-            self._robots.popitem(last=False)
+        where = urlunsplit((urlsplit(url).scheme, _server(url), "/robots.txt", "", ""))
+        robots = self._memory.robots(where)
+        if robots is None:
+            await _pause(url)
+            robots, counts = await self._asked_robots(where)
+            self._memory.put_robots(where, robots, counts)
         return robots
 
     async def _asked_robots(self, where: str) -> tuple[Robots, timedelta]:

@@ -19,7 +19,7 @@ from aggregator.collect.fetch.headers import link_values
 from aggregator.errors import FetchError, ParseError
 from aggregator.model import Document, ParsedFeed
 
-__all__ = ["FoundFeed", "discover", "find_feeds", "tag_attributes"]
+__all__ = ["FoundFeed", "discover", "find_feeds", "find_tag", "tag_attributes"]
 
 _TYPES = {
     "application/atom+xml": "Atom",
@@ -50,7 +50,9 @@ _NICKNAME = re.compile(r"feed:(?://)?", re.IGNORECASE)
 _COMMENT_END = re.compile("--!?>")
 #: a tag that is longer is none
 _MAX_TAG_CHARS = 8192
-_TAG_END = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
+#: tags that could declare a feed; a page with more is made to be slow
+MAX_LINKS = 2000
+_TAG_END = re.compile(r"""(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""")
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>`]+)))?""")
 
 
@@ -113,20 +115,27 @@ def _text(html: bytes) -> str:
 
 def _links(html: str) -> Iterator[dict[str, str]]:
     """The attributes of each ``<link>`` and ``<base>``. Linear in the length of the page, whatever stands in it."""
-    at = 0
-    while (found := _MARKUP.search(html, at)) is not None:
+    at = links = 0
+    while links < MAX_LINKS and (found := _MARKUP.search(html, at)) is not None:
         name, at = found[1].lower(), found.end()
+        links += name in {"link", "base"}
         if name == "!--":
             end = _COMMENT_END.search(html, at - 2)  # <!--> is a whole one
             at = end.end() if end else -1
         elif name not in {"link", "base"}:
             end = re.compile(f"</{name}", re.IGNORECASE).search(html, at)
             at = end.end() if end else -1
-        elif (tag := _TAG_END.match(html, at, at + _MAX_TAG_CHARS)) is not None:
-            at = tag.end()
-            yield {"": name, **tag_attributes(tag[0])}
+        elif (tag := find_tag(html, at)) is not None:
+            at += len(tag)
+            yield {"": name, **tag_attributes(tag)}
         if at < 0:
             return
+
+
+def find_tag(text: str, at: int) -> str | None:
+    """The rest of the tag whose name ends at `at`; None: it has no end, or is so long that it is none."""
+    found = _TAG_END.match(text, at, at + _MAX_TAG_CHARS)
+    return None if found is None else found[0]
 
 
 def tag_attributes(tag: str) -> dict[str, str]:

@@ -277,7 +277,7 @@ class Poller:
         with contextlib.suppress(CollectError, TimeoutError):  # what has come until then is kept
             async with asyncio.timeout(_HISTORY_WITHIN_S):
                 for _ in range(_MAX_ARCHIVES):
-                    url = older_document(document.body, document.url)
+                    url = await asyncio.to_thread(older_document, document.body, document.url)
                     if url is None or url in seen or len(entries) > _MAX_OLDER_ENTRIES:
                         break
                     seen.add(url)

@@ -211,11 +211,16 @@ def test_articles_take_turns_with_feeds_at_their_address(full: Desk) -> None:
 
 
 def test_a_server_that_asks_for_patience_is_left_alone(full: Desk) -> None:
-    full.origin.on("/feed", feed(full.origin.url("/1"), full.origin.url("/2")))
+    links = [full.origin.url(f"/{number}") for number in (1, 2)]
+    full.origin.on("/feed", feed(*links), feed(full.origin.url("/3"), *links))
     full.origin.on("/1", Answer(status=429, headers={"Retry-After": "600"}))
     follow(full)
-    assert full.once().error is None
+    for _ in range(2):
+        result = full.once()
+        assert result.error is None
+        full.skip_to(result)
     assert not full.origin.asked("/2")
+    assert not full.origin.asked("/3"), "at the next poll neither"
 
 
 def test_a_feed_reaches_no_other_server_of_a_private_network(full: Desk) -> None:

@@ -143,7 +143,10 @@ ANSWERS: dict[str, tuple[bytes, Read | Refused]] = {
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", Read(204, b"")),
     "early hints": (b"HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n" + OK + WHOLE, Read()),
     "ten of them": (b"HTTP/1.1 100 Continue\r\n\r\n" * 10 + OK + WHOLE, Read()),
-    "switching protocols": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", Read(101, b"")),
+    "switching protocols": (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
+        Read(101, b"", reusable=False),
+    ),
     "a status of another world": (b"HTTP/1.1 999 Request denied\r\n" + WHOLE, Read(999)),
     "status 000": (b"HTTP/1.1 000 \r\n" + WHOLE, Read(0)),
     # --- refused: two readings, or none

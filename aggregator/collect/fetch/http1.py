@@ -308,7 +308,9 @@ def _fields(lines: Iterable[bytes]) -> list[tuple[str, str]]:
 def _framed(head: Head, *, bodiless: bool) -> tuple[Head, _UntilEnd | _Counted | _Chunked]:
     """How the body ends (RFC 9112 6.3), and the head with what that means for the connection."""
     status, headers, persistent = head
-    if bodiless or status in _NO_CONTENT or status == _SWITCHING:
+    if status == _SWITCHING:  # nobody asked for another protocol
+        return Head(status, headers, is_persistent=False), _Counted(0)
+    if bodiless or status in _NO_CONTENT:
         return head, _Counted(0)
     codings = [coding.strip().lower() for line in headers.getall("Transfer-Encoding") for coding in line.split(",")]
     codings = [coding for coding in codings if coding not in {"", "identity"}]
