@@ -14,10 +14,29 @@ import pytest
 from aggregator.model import Item
 from aggregator.publish.listing import Listing, Place
 from aggregator.publish.pages import Frame, Pages
+from aggregator.publish.pages.assets import Assets
+from aggregator.publish.pages.templates import make_environment
 from aggregator.publish.render_cache import RenderCache
 
 FRAME = Frame(now=samples.NOW)
 ITEMS = [samples.item(number) for number in range(8)]
+
+
+def test_environments_share_compiled_templates_where_the_site_is_the_same() -> None:
+    """What was compiled for one site does not say the words, the title or the addresses of another."""
+    for language, title in (("en", "First"), ("de", "Second"), ("en", "First"), ("en", "Third")):
+        site = replace(samples.SITE, language=language, title=title, url=f"http://{title.lower()}.example/{title}")
+        pages = Pages(site)
+        front, _, article = page(pages, *lists())
+        assert f"<title>{title}</title>" in front
+        assert ("Rangliste" in front, "Ranking" in front) == (language == "de", language == "en")
+        assert f'href="/{title}/sources"' in article
+        kept, equal, static = (
+            make_environment(one, pages.words, Assets(one, pages.words), static=files).bytecode_cache
+            for one, files in ((site, False), (replace(site), False), (site, True))
+        )
+        assert kept is equal
+        assert kept is not static
 
 
 def page(pages: Pages, ranking: Listing, recommended: Listing, latest: Listing) -> tuple[str, str, str]:

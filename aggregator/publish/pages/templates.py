@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from aggregator.model import duration
@@ -32,6 +33,29 @@ FORMAT_NAMES = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 MEDIA_TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 
 
+class CompiledTemplates(BytecodeCache):
+    """Compiled templates of one site, for each environment that is made for it: compiling all takes 0.28 s of CPU."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Gives the code of a template that was compiled before."""
+        if code := self._code.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keeps what has just been compiled."""
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+@lru_cache(maxsize=4)
+def _compiled(site: Site, static: bool) -> CompiledTemplates:
+    """By all that filters of constants depend on: what they give (an address below the site's) is part of the code."""
+    del site, static
+    return CompiledTemplates()
+
+
 def make_environment(site: Site, words: Wording, assets: Assets, *, static: bool = False) -> Environment:
     """Templates for one site. They know `site`, its words, addresses and times; they decide nothing else."""
     environment = Environment(
@@ -41,6 +65,7 @@ def make_environment(site: Site, words: Wording, assets: Assets, *, static: bool
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=_compiled(site, static),
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
