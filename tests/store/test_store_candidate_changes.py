@@ -265,13 +265,23 @@ def test_what_came_on_the_way_is_there_already(store: Store) -> None:
     assert (len(follower.known), follower.wholes) == (1, 1)
 
 
-def test_a_clock_that_goes_back_means_reading_everything(store: Store) -> None:
+def test_what_was_seen_stays_seen_when_the_clock_goes_back_by_an_hour(store: Store) -> None:
     follower = Follower()
     poll(store, A, make_entry("a", published=NOW), at=NOW)
     follower.check(store, NOW)
     follower.check(store, NOW - HOUR)
+    assert follower.cursor is not None
+    assert follower.cursor.at == NOW
+    assert (len(follower.known), follower.wholes) == (1, 1)
+
+
+def test_a_clock_that_was_days_ahead_means_reading_everything(store: Store) -> None:
+    follower, back = Follower(), NOW - 48 * HOUR
+    poll(store, A, make_entry("a", published=NOW), at=NOW)
+    follower.check(store, NOW)
+    follower.check(store, back)
     assert (len(follower.known), follower.wholes) == (0, 2)
-    follower.check(store, NOW - HOUR + timedelta(minutes=1))
+    follower.check(store, back + timedelta(minutes=1))
     follower.check(store, NOW + HOUR)
     assert (len(follower.known), follower.wholes) == (1, 4)
     follower.check(store, NOW + HOUR)
