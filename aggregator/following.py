@@ -18,11 +18,11 @@ from aggregator.config import Settings, comparable, http_url
 from aggregator.model import Subscription
 
 if TYPE_CHECKING:
-    from aggregator.collect.feed_lists import FeedList
+    from aggregator.collect.feed_lists import FeedList, ListedFeed
     from aggregator.collect.fetch import SupportsGet
     from aggregator.config.tables import SubscriptionTable
 
-__all__ = ["feed_lists", "followed", "lists_folder", "refresh_feed_lists", "sections"]
+__all__ = ["feed_lists", "followed", "is_followable", "lists_folder", "refresh_feed_lists", "sections"]
 
 
 def followed(settings: Settings) -> tuple[Subscription, ...]:
@@ -34,15 +34,20 @@ def followed(settings: Settings) -> tuple[Subscription, ...]:
     seen = {comparable(one.url) for one in found}
     for table, kept in feed_lists(settings):
         for feed in kept.feeds if table.enabled else ():
-            try:
-                url = http_url(feed.url)
-            except ValueError:
-                continue
-            if comparable(url) not in seen:
-                seen.add(comparable(url))
+            if is_followable(feed) and comparable(feed.url) not in seen:
+                seen.add(comparable(feed.url))
                 section = table.section or feed.section or "News"
-                found.append(Subscription(url=url, section=section, name=feed.title or None))
+                found.append(Subscription(url=feed.url, section=section, name=feed.title or None))
     return tuple(found)
+
+
+def is_followable(feed: ListedFeed) -> bool:
+    """Whether a list names a feed by an address that can be followed."""
+    try:
+        http_url(feed.url)
+    except ValueError:
+        return False
+    return True
 
 
 def sections(settings: Settings) -> tuple[str, ...]:

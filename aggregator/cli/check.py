@@ -14,7 +14,7 @@ from aggregator.cli.output import ProgressBar, local, note, print_table, say
 from aggregator.curate.explanations import counted, list_name
 from aggregator.curate.rules import RuleTrial, Subject, Trial, judge, try_rules, verdicts_of_items
 from aggregator.errors import StoreUnavailable
-from aggregator.following import feed_lists, followed
+from aggregator.following import feed_lists, followed, is_followable
 from aggregator.model import Verdict, duration, duration_text
 from aggregator.model.redact import public_url, redact
 
@@ -90,7 +90,11 @@ def _show_lists_followed(settings: Settings) -> None:
             state = f"not requested yet{f': {redact(kept.error)}' if kept.error else ''}"
         else:
             failed = f"; since then: {redact(kept.error)}" if kept.error else ""
-            state = f"{counted(len(kept.feeds), 'feed')}, as of {kept.fetched_at:%Y-%m-%d %H:%M} UTC{failed}"
+            refused = len(kept.feeds) - sum(map(is_followable, kept.feeds))
+            named = counted(len(kept.feeds), "feed") + (
+                f" ({refused:,} without an address of the web)" if refused else ""
+            )
+            state = f"{named}, as of {kept.fetched_at:%Y-%m-%d %H:%M} UTC{failed}"
         say(f"List {where}: {state}.")
 
 

@@ -467,8 +467,8 @@ def test_the_feeds_of_a_list_are_polled_shown_and_left_with_it(run: Run, path: P
     (kept,) = (path.parent / "subscriptions").glob("*.json")
     known = json.loads(kept.read_text())
     kept.write_text(json.dumps(known | {"next_fetch": "2020-01-01T00:00:00+00:00"}))
-    origin.on("/list.opml", Answer(body=opml_of(origin.url("/main"))))
+    origin.on("/list.opml", Answer(body=opml_of(origin.url("/main"), "gopher://a.example/feed")))
     run("poll")
-    assert "1 feed, as of" in run("check")[1]
+    assert "2 feeds (1 without an address of the web), as of" in run("check")[1]
     assert sport not in run("status", "--json")[1]
     assert path.read_text() == text, "the configuration is never written to"
