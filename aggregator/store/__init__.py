@@ -126,5 +126,12 @@ def sweep(directory: Path) -> list[Path]:
 def _sqlite_path(url: str, base: Path) -> Path:
     kind, _, place = url.partition(":")
     if kind != "sqlite" or not place:
-        raise StoreUnusable(f"[store] url: {kind}:… is not known here, only sqlite:PATH, e.g. sqlite:aggregator.db")
+        raise StoreUnusable(
+            f"[store] url: {kind}:… is not known here, only sqlite:PATH, e.g. sqlite:aggregator.db,"
+            " and postgresql://user@host/database"
+        )
+    if place.startswith("//") and not place.startswith("///"):
+        raise StoreUnusable(f"[store] url: {url} names a host; write sqlite:PATH, e.g. sqlite:{place.lstrip('/')}")
+    if place == ":memory:" or "?" in place or "\0" in place:
+        raise StoreUnusable(f"[store] url: {url!r} is no path of a file; write sqlite:PATH, e.g. sqlite:aggregator.db")
     return (base / place).absolute()

@@ -154,7 +154,9 @@ class Connection:
 
 def explain(error: Exception) -> StoreError:
     """The engine's error as one of ours."""
-    message = str(error).strip().replace("\n", " ")
+    message = " ".join(str(error).split())
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return StoreUnavailable(f"PostgreSQL: {message}: the server has become a standby, or its disk is full")
     if isinstance(error, psycopg.OperationalError):
         return StoreUnavailable(f"PostgreSQL: {message}")
     return StoreError(f"PostgreSQL: {message}")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from aggregator.errors import StoreUnavailable, StoreUnusable
@@ -39,8 +40,10 @@ class Engine:
     """`aggregator.store.sql.engine.Engine` on PostgreSQL. Any thread; each call takes a connection of the pool."""
 
     def __init__(self, url: str, *, schema: str = "aggregator") -> None:
-        """Raises StoreUnusable if the server cannot be reached with this address."""
+        """Raises StoreUnusable if the server cannot be reached with this address, or cannot hold a store."""
         self.schema = schema
+        #: the address for messages
+        self.place = _without_password(url)
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             url,
             min_size=1,
@@ -51,14 +54,20 @@ class Engine:
                 "autocommit": True,
                 "row_factory": rows,
                 "application_name": "aggregator",
+                "client_encoding": "utf8",
                 "options": f"{_OPTIONS} -c search_path={schema}",
             },
         )
         try:
             with psycopg.connect(url, connect_timeout=int(CONNECT_S)) as first:
                 self.server_version = first.info.server_version
+                _refuse_unfit(first, self.place)
         except psycopg.Error as error:
-            raise StoreUnusable(f"cannot open {_without_password(url)}: {str(error).strip()}") from error
+            why = " ".join(str(error).split())
+            raise StoreUnusable(
+                f"cannot open {self.place}: {why}; check [store] url, that the server runs,"
+                " and that its user and database exist (createuser, createdb)"
+            ) from error
         self._pool.open()
 
     def read(self, run: Callable[[Connection], T], /) -> T:
@@ -124,6 +133,29 @@ def _pauses() -> Iterator[float | None]:
     yield None
 
 
+def _refuse_unfit(connection: psycopg.Connection[Any], place: str) -> None:
+    """StoreUnusable if the database cannot hold every text, or takes no writes."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreUnusable(
+            f"{place}: the database is encoded in {encoding}, which does not hold every text:"
+            " create one with createdb -T template0 -E UTF8"
+        )
+    if connection.info.parameter_status("in_hot_standby") == "on":
+        raise StoreUnusable(f"{place}: the server is a standby, which takes no writes: set [store] url to the primary")
+    if connection.info.parameter_status("default_transaction_read_only") == "on":
+        raise StoreUnusable(
+            f"{place}: the database is read-only for this user: set default_transaction_read_only to off, or [store]"
+            " url to another server"
+        )
+
+
 def _without_password(url: str) -> str:
-    before, at, after = url.rpartition("@")
-    return f"{before.partition('//')[0]}//…@{after}" if at else url
+    """The address with nothing that is secret: server, database and user."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return "the address in [store] url"
+    user, host, port = (parts.get(name) for name in ("user", "host", "port"))
+    server = f"{host or ''}{f':{port}' if port else ''}"
+    return f"postgresql://{f'{user}@' if user else ''}{server}/{parts.get('dbname') or ''}"

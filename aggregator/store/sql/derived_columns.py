@@ -65,7 +65,7 @@ def bump(connection: Connection) -> None:
 
 def generation(connection: Connection) -> int:
     """A number that changes with every change that readers see."""
-    query = "SELECT CAST(sum(value) AS bigint) FROM counters WHERE name LIKE 'generation%'"
+    query = "SELECT CAST(coalesce(sum(value), 0) AS bigint) FROM counters WHERE name LIKE 'generation%'"
     return int(connection.execute(query).fetchone()[0])
 
 

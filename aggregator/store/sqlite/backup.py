@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
 from aggregator.store.sqlite import migrations
-from aggregator.store.sqlite.connection import connect, wrapped
+from aggregator.store.sqlite.connection import connect, locate, wrapped
 from aggregator.store.sqlite.lock import Lock
 
 #: copies that the daemon makes, by the UTC time of their making
@@ -100,6 +100,7 @@ def restore(backup: Path, target: Path) -> None:
     if not backup.is_file():
         raise StoreUnusable(f"{backup} does not exist")
     verify(backup)
+    target = locate(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     lock = Lock(target)
     try:
@@ -119,6 +120,7 @@ def recover(target: Path, backups: Path, *, now: datetime) -> tuple[Path, Path |
     Returns the copy and where the damaged file lies now (None: there was none). Raises StoreUnusable if no copy can be
     used, StoreUnavailable while another process has the store open.
     """
+    target = locate(target)
     lock = Lock(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

@@ -30,6 +30,16 @@ _PASSING = {
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_PROTOCOL,
 }
+#: what a person can do about an error that may pass
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: ": another program has locked it; close what else has it open",
+    sqlite3.SQLITE_FULL: ": make room on its disk",
+    sqlite3.SQLITE_IOERR: ": its disk reports an error, see the kernel's log",
+    sqlite3.SQLITE_CANTOPEN: ": its folder is full or gone",
+    sqlite3.SQLITE_READONLY: ": its file system is mounted read-only, or a newer SQLite has made it",
+}
+#: how files begin that a database may have been packed into
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\3\4": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 #: the same of the files beside the store
 PASSING_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -123,11 +133,30 @@ class Connection(sqlite3.Connection):
 def explain(error: Exception, path: Path) -> StoreError:
     """The engine's error as one of ours: what happened, where, and whether a person must act."""
     code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return StoreDamaged(
+            f"{path} is no SQLite file{_looks_like(path)}: restore a backup, or set [store] url to a path of its own"
+        )
     if code in _CORRUPT:
         return StoreDamaged(f"{path} is damaged ({error}): stop the daemon and restore a backup")
     if isinstance(error, sqlite3.OperationalError):
-        return StoreUnavailable(f"{path}: {error}")
+        # the index of the journal is made as large as it is when the store is opened: a full disk is met there
+        is_full = getattr(error, "sqlite_errorname", "") in {"SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP"}
+        advice = _ADVICE.get(sqlite3.SQLITE_FULL if is_full else code, "")
+        return StoreUnavailable(f"{path}: {error}{advice}")
     return StoreError(f"{path}: {error}")
+
+
+def _looks_like(path: Path) -> str:
+    """What a file that is no database begins with, in words, after a comma; "" where nothing is known."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError:
+        return ""
+    if not start.strip(b"\0"):
+        return ", it begins with zeros"
+    return next((f", it is {kind}: unpack it first" for mark, kind in _PACKED.items() if start.startswith(mark)), "")
 
 
 def is_passing(cause: BaseException | None) -> bool:
@@ -154,6 +183,32 @@ def wrapped(path: Path) -> Iterator[None]:
         raise explain(error, path) from error
 
 
+def locate(path: Path) -> Path:
+    """The file that a path leads to: journal, lock and log of views lie beside it, whatever links lead there.
+
+    StoreUnusable where a path leads nowhere, or to no file that could be.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        target = Path(os.path.realpath(path))
+        if path.is_symlink() and not target.parent.is_dir():
+            raise StoreUnusable(
+                f"{path} is a symbolic link to {target}, but {target.parent} does not exist: is its disk mounted?"
+            ) from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EACCES:
+            raise StoreUnusable(
+                f"{path.parent} cannot be entered by uid {os.geteuid()}: change its owner or its mode"
+            ) from error
+        if isinstance(error, OSError) and error.errno == errno.ENOTDIR:
+            return path  # told below, with the folder
+        is_loop = getattr(error, "errno", 0) == errno.ELOOP
+        why = "a symbolic link that leads to itself" if is_loop else getattr(error, "strerror", None) or str(error)
+        raise StoreUnusable(f"{path} cannot be opened ({why}): set [store] url to another path") from error
+    return Path(os.path.realpath(path))
+
+
 def refuse_unreachable(path: Path, *, create: bool) -> None:
     """StoreUnusable, in words, for what SQLite would only call "unable to open database file"."""
     who = f"uid {os.geteuid()}"
@@ -161,8 +216,10 @@ def refuse_unreachable(path: Path, *, create: bool) -> None:
         raise StoreUnusable(f"{path.parent} is not a directory: make it, or set [store] url to another place")
     if path.exists():
         if not path.is_file():
-            raise StoreUnusable(f"{path} is not a file")
+            raise StoreUnusable(f"{path} is not a file: set [store] url to the path of one")
         if not os.access(path, os.R_OK | os.W_OK):
+            if os.statvfs(path).f_flag & os.ST_RDONLY:
+                raise StoreUnusable(f"{path} lies on a file system that is mounted read-only: mount it for writing")
             raise StoreUnusable(f"{path} cannot be read and written by {who}: change its owner or its mode")
     elif not create:
         raise StoreUnusable(
@@ -170,16 +227,28 @@ def refuse_unreachable(path: Path, *, create: bool) -> None:
         )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StoreUnusable(f"{path.parent} cannot be written by {who}: SQLite keeps its journal beside the file")
+    for beside in (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")):
+        if beside.exists() and not (beside.is_file() and os.access(beside, os.R_OK | os.W_OK)):
+            raise StoreUnusable(
+                f"{beside} cannot be read and written by {who}: it belongs to the store, change its owner or its mode"
+            )
 
 
 def open_beside(database: Path, suffix: str) -> int:
-    """A file of ours beside the database, made if missing, appended to; its descriptor.
+    """A file of ours beside the database, made if missing, appended to; its descriptor. Raises StoreError.
 
     What root makes belongs to the database's owner, as SQLite does it with its journal: a command that root runs must
     not lock the daemon out.
     """
     path = database.with_name(database.name + suffix)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        kind = StoreUnavailable if error.errno in PASSING_ERRNOS else StoreUnusable
+        raise kind(
+            f"{path} cannot be opened by uid {os.geteuid()} ({error.strerror}): it belongs to the store,"
+            " change its owner or its mode"
+        ) from error
     if os.geteuid() == 0 and database.exists():
         owner = database.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
@@ -208,15 +277,20 @@ def connect_writer(path: Path) -> Connection:
     """The writing connection, with what durability asks for. A new file is for its owner only, as its journal is."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    connection = connect(path, mode="rwc")
-    for pragma in _WRITER_PRAGMAS:
-        connection.execute(pragma)
-    return connection
+    return _prepared(connect(path, mode="rwc"), _WRITER_PRAGMAS)
 
 
 def connect_reader(path: Path) -> Connection:
     """A connection that cannot write."""
-    connection = connect(path, mode="ro")
-    for pragma in _READER_PRAGMAS:
-        connection.execute(pragma)
+    return _prepared(connect(path, mode="ro"), _READER_PRAGMAS)
+
+
+def _prepared(connection: Connection, pragmas: Sequence[str]) -> Connection:
+    """The connection with these settings; closed at once where they fail."""
+    try:
+        for pragma in pragmas:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -7,7 +7,6 @@ import os
 import struct
 from pathlib import Path
 
-from aggregator.errors import StoreUnusable
 from aggregator.store.sqlite.connection import open_beside
 
 #: how many processes of each kind can be told apart
@@ -25,10 +24,7 @@ class Lock:
     """Who has a store open: every process holds a shared lock on the file; those that poll hold a byte of it too."""
 
     def __init__(self, target: Path) -> None:
-        try:
-            self._fd = open_beside(target, ".lock")
-        except OSError as error:
-            raise StoreUnusable(f"{target}.lock cannot be written by uid {os.geteuid()}: {error.strerror}") from error
+        self._fd = open_beside(target, ".lock")
 
     def alone(self) -> bool:
         """Whether nobody else has the store open; then nobody can open it before `share` or `close`."""

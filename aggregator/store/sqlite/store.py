@@ -21,8 +21,10 @@ from aggregator.store.sql.work_queue import Work
 from aggregator.store.sqlite import backup, migrations
 from aggregator.store.sqlite.connection import (
     PASSING_ERRNOS,
+    connect,
     connect_writer,
     is_passing,
+    locate,
     refuse_unreachable,
     wrapped,
 )
@@ -54,8 +56,9 @@ class SqliteStore(Work, Items, Curating, Views, Audience, HubSubscribers, Pushes
     @classmethod
     def open(cls, path: Path, *, create: bool) -> SqliteStore:
         """The store at `path`, migrated to the current schema. StoreUnusable where a person must act."""
+        named, path = path, locate(path)
         refuse_unreachable(path, create=create)
-        _refuse_emptied(path)
+        _refuse_emptied(named)
         lock = Lock(path)
         try:
             alone = lock.alone()
@@ -125,6 +128,9 @@ def _open_engine(path: Path, *, check: bool) -> Engine:
     new = not path.exists() or path.stat().st_size == 0
     try:
         with wrapped(path), contextlib.ExitStack() as undo:
+            if not new:  # with a connection that changes nothing: it may be somebody else's
+                with contextlib.closing(connect(path, mode="ro")) as looking:
+                    migrations.check(looking, str(path))
             connection = connect_writer(path)
             undo.callback(connection.close)
             migrations.check(connection, str(path))

@@ -167,7 +167,11 @@ class Readers:
     """Read-only connections, opened at the start so that running out of descriptors cannot stop reading."""
 
     def __init__(self, path: Path, count: int = READERS) -> None:
-        self._all = [connect_reader(path) for _ in range(count)]
+        self._all: list[Connection] = []
+        with contextlib.ExitStack() as undo:
+            for _ in range(count):
+                self._all.append(undo.enter_context(contextlib.closing(connect_reader(path))))
+            undo.pop_all()
         self._free: queue.LifoQueue[Connection] = queue.LifoQueue()
         self._closed = False
         for connection in self._all:

@@ -6,12 +6,13 @@ once, and an edit of ``schema.sql``; a released step is never edited.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from aggregator.errors import StoreUnusable
+from aggregator.errors import StoreDamaged, StoreUnusable
 from aggregator.store.sqlite.migrations import m0001_initial
 
 __all__ = ["APPLICATION_ID", "SCHEMA", "check", "migrate", "steps"]
@@ -20,6 +21,10 @@ __all__ = ["APPLICATION_ID", "SCHEMA", "check", "migrate", "steps"]
 APPLICATION_ID = 0x41474752
 #: the number of the newest step, kept in ``user_version``
 SCHEMA = 1
+
+#: in ``schema.sql``, what a statement creates; and a table's columns, a line each
+_CREATED = re.compile(r"^CREATE (TABLE|VIRTUAL TABLE|INDEX|UNIQUE INDEX|TRIGGER) (\w+)", re.MULTILINE)
+_COLUMN = re.compile(r"^    \"?([a-z]\w*)\"? ", re.MULTILINE)
 
 steps = Migrations("aggregator")
 steps(name="0001_initial")(m0001_initial.apply)
@@ -38,10 +43,36 @@ def check(connection: sqlite3.Connection, place: str) -> None:
         )
 
 
+def _complete(connection: sqlite3.Connection, place: str) -> None:
+    """Makes indices and triggers anew that somebody has dropped.
+
+    StoreDamaged if a table or a column is missing, or is not unique any more where it must be. What somebody has added
+    is left as it is.
+    """
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    query = "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+    columns = set(map(tuple, connection.execute(query).fetchall()))
+    try:
+        for statement in m0001_initial.statements():
+            if (found := _CREATED.search(statement)) is None:
+                continue
+            kind, name = found.groups()
+            if "TABLE" not in kind and name not in names:
+                connection.execute(statement)
+            if "TABLE" in kind:
+                lacking = [(name, column) for column in _COLUMN.findall(statement) if (name, column) not in columns]
+                if name not in names or lacking:
+                    what = f"the column {'.'.join(lacking[0])}" if name in names else f"the table {name}"
+                    raise StoreDamaged(f"{place} lacks {what}: stop the daemon and restore a backup")
+    except sqlite3.IntegrityError as error:
+        raise StoreDamaged(f"{place} is damaged ({error}): stop the daemon and restore a backup") from error
+
+
 def migrate(connection: sqlite3.Connection, place: str) -> None:
     """Brings the schema up to date: all pending steps and the version number in one transaction, or nothing."""
     check(connection, place)
     if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
+        _complete(connection, place)
         return
     connection.execute("BEGIN IMMEDIATE")  # also: of two processes that start, one migrates and the other waits
     try:
