@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import process_time
 
 import pytest
 from babel.dates import format_date, format_datetime
 
 from aggregator.collect.clean import parse_date
 from aggregator.collect.parse import parse_sync
+from aggregator.collect.parse.balance import balanced
 from aggregator.collect.parse.normalize import name_of
 from aggregator.model import Document, ParsedEntry, ParsedFeed
 
@@ -628,3 +630,70 @@ def test_nesting_and_attributes_have_bounds() -> None:
     many = "".join(f" a{n}='1'" for n in range(5000))
     assert item(f"<title{many}>t</title>").title == "t"
     assert len(item("".join(f"<category>c{n}</category>" for n in range(500)) + "<title>t</title>").categories) == 64
+
+
+# --- ill-formed documents ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("inside", "channel"),
+    [
+        ("<itunes:title>Tides</itunes:title><enclosure url='https://p.example/7.mp3'/><itunes:duration>9</itunes:duration>",
+         "<itunes:author>Fay</itunes:author><itunes:image href='/show.png'/>"),
+        (f"{PICTURE}<title>t</title><description>The post.</description>", ""),
+        ("<title>t</title><dc:identifier>urn:x:7</dc:identifier><dc:creator>Fay</dc:creator><pubDate>27-02-2026 13:05</pubDate>", ""),
+        ("<title>t</title><link>/p/1/</link><description>&lt;img src='a.jpg'&gt;w</description><enclosure url='b.mp3'/>", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("damage", ["</nav><b>", "<a x=1 x=2 y>", "<!-- a -- b -->", "< 5 ]]>", "<p>one<br>two"])
+def test_an_ill_formed_document_is_read_by_the_same_rules(inside: str, channel: str, damage: str) -> None:
+    sound, damaged = rss(inside, channel), rss(inside, f"{channel}<generator>{damage}</generator>")
+    assert damaged.entries == sound.entries
+    assert (sound.warnings, damaged.warnings) == ((), ("ill-formed",))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "<title>t<link>https://b.example/1</link><description>a<br>b</description>",
+        "<title><i>t</title></i><link>https://b.example/1<description>a<br>b",
+        "</item></channel></rss><item><title>t</title><link>https://b.example/1</link><description>a<br>b</description></item>",
+        "<item><title>t<link>https://b.example/1</link><description>a<br>b</description>",
+    ],
+)
+def test_ends_that_are_missing_or_crossed(damaged: str) -> None:
+    entry = rss(damaged).entries[-1]
+    assert (entry.title, entry.link, entry.summary_html) == ("t", "https://b.example/1", "a<br>b")
+
+
+def test_an_ill_formed_atom_document_keeps_types_and_authors() -> None:
+    entry = atom(
+        '<title>t</title><link href=https://b.example/1 rel=alternate><id>u</id><content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">a<br>b</div></content>',
+        "<author><name>Fay</author>",
+    )
+    assert (entry.link, entry.guid, entry.content_html, entry.author) == ("https://b.example/1", "u", "a<br>b", "Fay")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<x>",
+        "<media:group>",
+        "<item><title>x",
+        '<p a="',
+        "<",
+        "<!--",
+        "<![CDATA[",
+        "<?x ",
+        "<a><b></a></b>",
+        "<a x=1 x=2>",
+    ],
+)
+def test_balancing_takes_linear_time(part: str) -> None:
+    """CPU time of eight times as much, which would be 64 times that of one if every part looked at all others."""
+
+    def took(times: int) -> float:
+        text = f"<rss><channel>{part * times}"
+        began = process_time()
+        assert balanced(text).endswith("</rss>")
+        return process_time() - began
+
+    assert min(took(16_000) for _ in range(3)) < 30 * max(min(took(2_000) for _ in range(3)), 0.001)

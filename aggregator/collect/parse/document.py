@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from aggregator.collect.clean import is_impossible, parse_date
+from aggregator.collect.parse.balance import balanced
 from aggregator.collect.parse.charset import decode
 from aggregator.collect.parse.feedparser_fallback import read_loosely
 from aggregator.collect.parse.incremental import parse_delta
@@ -67,12 +68,15 @@ def _markup(text: str, document: Document, warnings: tuple[str, ...], *, encoded
     codes = (*warnings, *repaired.warnings, *(["truncated"] if repaired.truncated else []))
     if parsed := read(repaired.text, document.url):
         return _xml(parsed, document, codes, truncated=repaired.truncated)
-    version, feed, entries, is_ill_formed = read_loosely(repaired.text, document.url)
+    parsed = read(balanced(repaired.text), document.url)
+    is_ill_formed = parsed is not None
+    if not parsed or not parsed.entries:
+        version, feed, entries, is_ill_formed = read_loosely(repaired.text, document.url)
+        parsed = XmlFeed(version or _FEED_ROOTS[repaired.root], feed, entries)
     if repaired.truncated:
-        # the parser makes an entry of what is left of the last one: it would wipe a good summary
-        entries = entries[: repaired.complete_entries]
+        # an entry made of what is left of the last one would wipe a good summary
+        parsed = parsed._replace(entries=parsed.entries[: repaired.complete_entries])
     codes += ("ill-formed",) if is_ill_formed else ()
-    parsed = XmlFeed(version or _FEED_ROOTS[repaired.root], feed, entries)
     return _xml(parsed, document, codes, truncated=repaired.truncated)
 
 
