@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from aggregator.assemble import Judge
 from aggregator.curate.curator import YOUNG
 from aggregator.errors import StoreError
 from aggregator.refresh import Refresher
+from aggregator.threads import ReadyThreads
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class RefreshLoop:
     ) -> None:
         self.refresher = refresher
         self._clock = clock
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
+        self._thread = ReadyThreads(1, "refresh")
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._judging: tuple[Judge, Callable[[], None]] | None = None

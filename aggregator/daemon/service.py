@@ -18,7 +18,6 @@ import platform
 import socket
 import time
 from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pyexpat import EXPAT_VERSION
@@ -61,6 +60,7 @@ from aggregator.publish.web import WebServer, create_app, serve
 from aggregator.schedule import Schedule
 from aggregator.sdnotify import Notifier
 from aggregator.store import PollChanges, Store, is_postgresql, sweep
+from aggregator.threads import ReadyThreads
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Daemon:
         everything is built again in this process.
         """
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="blocking"))
+        loop.set_default_executor(ReadyThreads(THREADS, "blocking"))
         signals, mended = Signals(), ""
         while (opened := await open_store(settings, notifier, signals.stop)) is not None:
             store, told = opened

@@ -65,6 +65,7 @@ ADVICE = (
     ("cert", N_("The certificate of the server is not valid. Only the publisher can repair that.")),
     ("crowded", N_("Too many sources at this address are due at once. It is polled within minutes.")),
     ("out-of-files", N_("This process may not open more files. Raise its limit (LimitNOFILE=).")),
+    ("out-of-threads", N_("This process may start no more threads. Raise its limits (TasksMax=, MemoryMax=).")),
     ("too-large", N_("The feed is larger than [polling] max_size allows. Raise it if the feed is worth it.")),
     ("redirect", N_("The server redirects in a circle. Look for the current address of the feed.")),
     (
@@ -97,6 +98,7 @@ CAUSES: Final = (
     ("network-", N_("The server cannot be reached from this machine.")),
     ("host-", N_("The server cannot be reached from this machine.")),
     ("out-of-files", N_("This process has too many files open.")),
+    ("out-of-threads", N_("This process may start no more threads.")),
     ("timeout-connect", N_("The server did not accept the connection in time.")),
     ("timeout-", N_("The server did not send its answer in time.")),
     ("tls-expired", N_("The certificate of the server has expired, or is not valid yet.")),

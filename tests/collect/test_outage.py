@@ -63,6 +63,7 @@ def test_who_was_not_asked_is_not_blamed() -> None:
     network = health(("host", None))
     assert network.is_local_fault("crowded")
     assert network.is_local_fault("out-of-files")
+    assert network.is_local_fault("out-of-threads")
     assert not network.is_local_fault("connection-refused")
 
 

@@ -19,7 +19,7 @@ _UNHEARD = frozenset({"dns-failure", "dns-timeout", "timeout-connect", "network-
 #: somebody did answer, if only to say that there is no such name; without any network some resolvers say so too
 _DENIED = "dns-not-found"
 #: nobody was asked: we had no room for it
-_OURS = frozenset({"crowded", "out-of-files"})
+_OURS = frozenset({"crowded", "out-of-files", "out-of-threads"})
 
 
 @dataclass(frozen=True, slots=True)

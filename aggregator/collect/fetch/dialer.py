@@ -211,7 +211,11 @@ def _answered(
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, found)
 
-    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    except RuntimeError as error:  # TasksMax, RLIMIT_NPROC, no memory
+        done()
+        raise OSError(errno.EAGAIN, str(error)) from None
     return future
 
 

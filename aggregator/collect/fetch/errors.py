@@ -4,7 +4,7 @@ The codes of a FetchError, here and in the modules beside this one:
 
 - names: ``dns-not-found``, ``dns-failure``, ``dns-timeout``
 - connections: ``connection-refused``, ``connection-reset``, ``connection-failed``, ``network-unreachable``,
-  ``host-unreachable``, ``out-of-files``
+  ``host-unreachable``, ``out-of-files``, ``out-of-threads``
 - time: ``timeout-connect``, ``timeout-first-byte``, ``timeout-read``, ``timeout-total``
 - TLS: ``tls-expired``, ``tls-wrong-host``, ``tls-untrusted``, ``tls-failure``; http is never tried instead
 - HTTP: ``http-<status>``, ``challenge`` (a bot wall), ``protocol-error``, ``bad-encoding``, ``too-large``,
@@ -50,6 +50,7 @@ _CONNECT = {
     errno.ETIMEDOUT: ("timeout-connect", "did not accept the connection in time"),
     errno.EADDRNOTAVAIL: ("network-unreachable", "cannot be reached from this machine's addresses"),
     errno.EMFILE: ("out-of-files", "was not asked: this process has too many files open"),
+    errno.EAGAIN: ("out-of-threads", "was not asked: this process may start no more threads"),
     errno.ENFILE: ("out-of-files", "was not asked: this machine has too many files open"),
 }
 

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from aggregator.errors import StoreError
 from aggregator.publish.compress import pack
 from aggregator.publish.rendering import Rendered
 from aggregator.publish.web.services import Services
+from aggregator.threads import ReadyThreads
 
 __all__ = ["DutyCycleExecutor"]
 
@@ -76,12 +77,12 @@ class ResponseCache:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._makers = ThreadPoolExecutor(_MAKERS, thread_name_prefix="web")
+        self._makers = ReadyThreads(_MAKERS, "web")
         #: renders responses in the background, one after the other
         self._renewer = DutyCycleExecutor(_RENEWING, thread_name_prefix="web-renews")
         #: these two are separate so that they never wait for a rendering
-        self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="web-calls")
-        self._asker = ThreadPoolExecutor(1, thread_name_prefix="web-asks")
+        self._callers = ReadyThreads(_CALLERS, "web-calls")
+        self._asker = ReadyThreads(1, "web-asks")
         self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
         self._size_bytes = 0
         #: on the monotonic clock: when each response was last known to be current
@@ -289,7 +290,7 @@ def _task(coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
     return task
 
 
-class DutyCycleExecutor(ThreadPoolExecutor):
+class DutyCycleExecutor(ReadyThreads):
     """One thread that works for a share of the time.
 
     Python runs one thread at a time. When readers open many items, all their pages are rendered again. Without pauses,
