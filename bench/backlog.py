@@ -127,7 +127,8 @@ class Importing(Daemon):
 
     def __init__(self, folder: Path, imported: list[str]) -> None:
         papers = {f"http://127.0.8.{n + 1}:{PORT}/feed": "1s" for n in range(PAPERS)}
-        super().__init__(folder, papers | dict.fromkeys(imported, "12h"), PORT + 1)
+        # the imported first: each stays in the section that it was imported into
+        super().__init__(folder, dict.fromkeys(imported, "12h") | papers, PORT + 1)
 
     def shown(self, order: str) -> dict[str, str]:
         """What a list shows: titles, with the end of the ids."""
