@@ -122,7 +122,7 @@ def _sources(opml: BinaryIO | None, *, empty: bool) -> tuple[list[NewSource], li
         raise AggregatorError(f"{opml.name}: {error}") from error
     if not outlines:
         raise AggregatorError(f"{opml.name}: no <outline> has an xmlUrl; nothing was written")
-    sources, refused = sort_outlines(outlines, [], None)
+    sources, refused = sort_outlines(outlines, [], None, opml.name)
     return sources, [*refused, *dropped]
 
 

@@ -246,7 +246,7 @@ def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
         raise click.ClickException(f"{file.name}: {error}") from error
     if not outlines and not dropped:
         raise click.ClickException(f"{file.name}: no feed in it (no <outline> has an xmlUrl); nothing was changed")
-    new, refused = sort_outlines(outlines, settings.sources, section)
+    new, refused = sort_outlines(outlines, settings.sources, section, getattr(file, "name", "-"))
     if new:
         add_sources(context.path, new)
     known = len(outlines) - len(new) - len(refused)
@@ -258,9 +258,9 @@ def import_opml(context: Context, file: BinaryIO, section: str | None) -> int:
 
 
 def sort_outlines(
-    outlines: list[Outline], followed: Sequence[SourceTable], section: str | None
+    outlines: list[Outline], followed: Sequence[SourceTable], section: str | None, file: str
 ) -> tuple[list[NewSource], list[str]]:
-    """The sources to add, and a line for each that is refused."""
+    """The sources to add, and a line for each outline of `file` that is refused."""
     from aggregator.config import NewSource, comparable, http_url
 
     seen = {comparable(source.url) for source in followed}
@@ -270,7 +270,8 @@ def sort_outlines(
         try:
             key = comparable(http_url(outline.url))
         except ValueError as error:
-            refused.append(f"{outline.title or 'untitled'}: {redact(str(error))}")
+            place = f"{file}:{outline.line}: " if outline.line else ""
+            refused.append(f"{place}{outline.title or 'untitled'}: {redact(str(error))}")
             continue
         if key not in seen:
             seen.add(key)

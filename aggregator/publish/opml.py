@@ -10,8 +10,8 @@ from __future__ import annotations
 import codecs
 import html
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
@@ -56,9 +56,9 @@ _FEED_KIND = re.compile("rss|atom|rdf|feed")
 #: what readers and podcast players have called the web
 _FEED_SCHEME = re.compile(r"(?:feed|rss|itpc|pcast|podcast):(?://)?", re.IGNORECASE)
 _WEB = re.compile(r"(https?)(?::/+|//)", re.IGNORECASE)
-#: a host and perhaps a path; feed.xml is a file
+#: a host and perhaps a path; feed.xml is a file, javascript:1 no host with its port
 _BARE_HOST = re.compile(
-    r"(?:(?:[\w-]+\.)*[\w-]+(?:\.(?!(?:xml|rss|atom|rdf|json|opml|html?|php)$)(?:xn--[a-z0-9-]+|[^\W\d_]{2,})(?::\d{1,5})?"
+    r"(?!(?:javascript|vbscript|data|mailto|file|about|blob|tel|sms|news|s?ftp|urn|magnet|view-source):)(?:(?:[\w-]+\.)*[\w-]+(?:\.(?!(?:xml|rss|atom|rdf|json|opml|html?|php)$)(?:xn--[a-z0-9-]+|[^\W\d_]{2,})(?::\d{1,5})?"
     r"|:\d{1,5})|(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?|localhost|\[[0-9a-f:.]+\](?::\d{1,5})?)(?:[/?#]|$)",
     re.IGNORECASE,
 )
@@ -73,6 +73,8 @@ class Outline:
     title: str = ""
     #: the innermost folder it stands in, else its category; "" for none
     section: str = ""
+    #: where it stands in the document; 0: not known, as the document is damaged
+    line: int = field(default=0, compare=False)
 
 
 class FeedList(NamedTuple):
@@ -88,10 +90,13 @@ def parse(document: bytes) -> FeedList:
     """The feeds in an OPML document. Raises ParseError ``not-opml``, which says what is wrong."""
     if len(document) > MAX_SIZE_BYTES:
         raise ParseError("not-opml", f"larger than {MAX_SIZE_BYTES // 1_000_000} MB", permanent=True)
-    text = _DECLARATION.sub("", _decoded(document)).strip("\ufeff \t\r\n")
+    whole = _decoded(document)
+    text = _DECLARATION.sub("", whole).strip("\ufeff \t\r\n")
     if (root := _ROOT.search(text)) is not None:
         text = text[root.start() :]
-    if not text:
+        # lines are counted from where the document begins
+        text = "\n" * whole.count("\n", 0, whole.find(text[:64])) + text
+    if not text.strip():
         raise ParseError("not-opml", "not well-formed XML: it is empty", permanent=True)
     text = _REFERENCE.sub(lambda found: html.escape(html.unescape(found[0])), text)
     try:
@@ -121,8 +126,8 @@ def _decoded(document: bytes) -> str:
 
 
 def _read(text: str) -> FeedList:
-    reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=None)
+    reader = _Reader(line=lambda: parser.CurrentLineNumber)
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     parser.Parse(text, True)
     return reader.result(text)
@@ -134,7 +139,7 @@ def _read_damaged(text: str) -> FeedList:
         return _read(reduce(lambda whole, repair: repair[0].sub(repair[1], whole), _REPAIRS, text))
     except expat.ExpatError as error:
         reader = _Reader()
-        if re.match(r"<opml\b", text, re.IGNORECASE):
+        if re.match(r"\s*<opml\b", text, re.IGNORECASE):
             reader.start("opml", {})
             _scan(text, reader)
         if not reader.found:
@@ -172,6 +177,8 @@ class _Folder:
 class _Reader:
     """Collects outlines with an address; the others are folders."""
 
+    #: the number of the line that is being read
+    line: Callable[[], int] = lambda: 0
     found: list[tuple[Outline, _Folder | None]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     _open: list[_Folder | None] = field(default_factory=list)
@@ -211,7 +218,7 @@ class _Reader:
             if folder is not None and _is_own_folder(folder, outline, is_thunderbird=is_thunderbird):
                 section = folder.parent
             name = section.name if section else ("" if folder else outline.section)
-            feeds.setdefault(outline.url, Outline(url=outline.url, title=outline.title, section=name))
+            feeds.setdefault(outline.url, replace(outline, section=name))
         return FeedList(list(feeds.values()), self.dropped)
 
     def _outline(self, url: str, title: str, values: Mapping[str, str], folder: _Folder | None) -> None:
@@ -226,7 +233,8 @@ class _Reader:
         else:
             if folder:
                 folder.feeds += 1
-            self.found.append((Outline(url=_with_scheme(url), title=title, section=_category(values)), folder))
+            outline = Outline(url=_with_scheme(url), title=title, section=_category(values), line=self.line())
+            self.found.append((outline, folder))
 
 
 def _is_own_folder(folder: _Folder, outline: Outline, *, is_thunderbird: bool) -> bool:

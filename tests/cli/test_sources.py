@@ -389,10 +389,14 @@ def test_import(run: Run, path: Path, tmp_path: Path) -> None:
         <outline text="D &amp; Co" xmlUrl="https://d.example/"/>
         <outline text="D too" xmlUrl="http://www.d.example"/></body></opml>"""
     )
+    line = 1 + file.read_text().partition('"Bad"')[0].count("\n")
     code, out, err = run("import", str(file), "--section", "Rest")
     assert code == 1
     assert out == "2 sources added, 2 followed already, 1 refused.\n"
-    assert err == "error: Bad: \"feed.xml\" is not an http or https address: did you mean 'https://feed.xml'?\n"
+    assert (
+        err
+        == f"error: {file}:{line}: Bad: \"feed.xml\" is not an http or https address: did you mean 'https://feed.xml'?\n"
+    )
     added = config.load(path).followed()
     assert [(one.url, one.section, one.name) for one in added[2:]] == [
         ("https://c.example/", "Tech", "C"),
@@ -402,6 +406,19 @@ def test_import(run: Run, path: Path, tmp_path: Path) -> None:
     code, _, err = run("import", str(file))
     assert code == 1
     assert "is <rss>, not <opml>" in err
+
+
+@pytest.mark.parametrize("address", ["javascript:1", "tel:5", "mailto:a@b.example", "data:text/xml,x", "file:/f.xml"])
+def test_what_is_no_address_of_the_web_is_refused_with_its_line(
+    run: Run, path: Path, tmp_path: Path, address: str
+) -> None:
+    file = tmp_path / "list.opml"
+    file.write_text(
+        f'<?xml version="1.0"?>\n<!-- by hand -->\n<opml><body>\n<outline text="Odd" xmlUrl="{address}"/></body></opml>'
+    )
+    code, out, err = run("import", str(file))
+    assert (code, out) == (1, "0 sources added, 0 followed already, 1 refused.\n")
+    assert err.startswith(f"error: {file}:4: Odd: ")
 
 
 @pytest.mark.parametrize(
