@@ -8,7 +8,6 @@ import click
 
 from aggregator.cli.context import Context, pass_context
 from aggregator.cli.output import ProgressBar
-from aggregator.model.redact import public_url
 
 
 @click.command()
@@ -23,7 +22,7 @@ def copy(context: Context, source: str, target: str) -> None:  # noqa: ARG001 - 
     interrupted copy goes on where it ended when it is started again. Then set [store] url, and copy the files beside
     the old store that are no part of it (visitors-*, accesslog.key).
     """
-    from aggregator.store import open_store
+    from aggregator.store import open_store, public_address
     from aggregator.store.copying import copy as copy_store
     from aggregator.store.copying import rows_of
 
@@ -38,4 +37,4 @@ def copy(context: Context, source: str, target: str) -> None:  # noqa: ARG001 - 
             new.close()
     finally:
         old.close()
-    click.echo(f"{rows} rows in {public_url(target)}, compared")
+    click.echo(f"{rows} rows in {public_address(target)}, compared")

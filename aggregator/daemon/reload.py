@@ -19,8 +19,8 @@ from aggregator.config import Settings
 from aggregator.config.settings import base_path
 from aggregator.daemon.metrics import Metrics
 from aggregator.errors import ConfigError, StoreError
-from aggregator.model.redact import public_url
 from aggregator.sdnotify import Notifier
+from aggregator.store import public_address
 
 log = logging.getLogger(__name__)
 Stamp = tuple[int, int, int]
@@ -122,7 +122,8 @@ def keep_fixed(old: Settings, new: Settings) -> Settings:
     fixed: dict[str, object] = {}
     if new.store != old.store:
         log.warning(
-            "needs a restart: [store] url", extra={"now": public_url(old.store.url), "after": public_url(new.store.url)}
+            "needs a restart: [store] url",
+            extra={"now": public_address(old.store.url), "after": public_address(new.store.url)},
         )
         fixed["store"] = old.store
     if new.server.listen != old.server.listen:

@@ -51,6 +51,7 @@ __all__ = [
     "is_postgresql",
     "list_copies",
     "open_store",
+    "public_address",
     "recover",
     "restore",
     "sweep",
@@ -80,6 +81,17 @@ def open_store(url: str, *, base: Path, create: bool = True) -> Store:
 def is_postgresql(url: str) -> bool:
     """Whether a store's address is that of a PostgreSQL database."""
     return url.startswith(("postgresql://", "postgres://"))
+
+
+def public_address(url: str) -> str:
+    """A store's address for messages: with nothing that is secret, wherever in it a password stands."""
+    if not is_postgresql(url):
+        return url
+    try:
+        from aggregator.store.postgres.engine import public_address as of_server
+    except ImportError:
+        return "postgresql://…"
+    return of_server(url)
 
 
 def restore(url: str, *, base: Path, backup: Path) -> None:

@@ -17,7 +17,7 @@ from store_values import HOUR, NOW, A, follow, make_entry, poll
 
 from aggregator.errors import StoreDamaged, StoreUnavailable, StoreUnusable
 from aggregator.model import Scope
-from aggregator.store import open_store, restore
+from aggregator.store import open_store, public_address, restore
 from aggregator.store.postgres import store as postgres_store
 from aggregator.store.sqlite import connection as sqlite_connection
 from aggregator.store.sqlite import migrations
@@ -331,6 +331,7 @@ def test_a_server_that_is_not_there_and_no_password_in_the_message(url: str, tmp
     with pytest.raises(StoreUnusable, match=r"cannot open .*check \[store\] url") as caught:
         open_store(url, base=tmp_path)
     assert "hidden" not in str(caught.value)
+    assert "hidden" not in public_address(url)
     assert "\n" not in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from aggregator.errors import StoreUnavailable, StoreUnusable
 from aggregator.store.postgres.connection import Connection, explain, rows
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "public_address"]
 
 One = TypeVar("One")
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Engine:
         """Raises StoreUnusable if the server cannot be reached with this address, or cannot hold a store."""
         self.schema = schema
         #: the address for messages
-        self.place = _without_password(url)
+        self.place = public_address(url)
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             url,
             min_size=1,
@@ -150,7 +150,7 @@ def _refuse_unfit(connection: psycopg.Connection[Any], place: str) -> None:
         )
 
 
-def _without_password(url: str) -> str:
+def public_address(url: str) -> str:
     """The address with nothing that is secret: server, database and user."""
     try:
         parts = conninfo_to_dict(url)
