@@ -58,20 +58,29 @@ class Papers:
             self._servers.append(server)
 
     def publish(self) -> set[str]:
-        """Three more items in each paper; their titles."""
+        """Three more items in each paper: on two events that all of them write about, and one of its own; the titles.
+
+        What eight papers write about is worth reading: the Recommendation has a reason to show the newest of it.
+        """
         titles = set()
-        for number, items in [*enumerate(self._items)] * 3:
-            words = " ".join(self._dice.choices(WORDS, k=8))
-            title = f"Paper {number} {words}"
-            text = " ".join(self._dice.choices(WORDS, k=60))
-            link = f"http://127.0.8.{number + 1}:{PORT}/{len(items)}"
-            when = format_datetime(datetime.now(UTC))
-            items.append(
-                f"<item><title>{title}</title><link>{link}</link><guid>{link}</guid>"
-                f"<pubDate>{when}</pubDate><description>{text}</description></item>"
-            )
-            titles.add(title)
+        for subject in (self._invented(), self._invented(), []):
+            for number, items in enumerate(self._items):
+                words = self._dice.sample(subject, len(subject)) + self._dice.choices(WORDS, k=2 if subject else 8)
+                told = self._dice.choices(WORDS, k=50) + self._dice.sample(subject, len(subject))
+                self._dice.shuffle(told)
+                title, text = f"Paper {number} {' '.join(words)}", " ".join(told)
+                link = f"http://127.0.8.{number + 1}:{PORT}/{len(items)}"
+                when = format_datetime(datetime.now(UTC))
+                items.append(
+                    f"<item><title>{title}</title><link>{link}</link><guid>{link}</guid>"
+                    f"<pubDate>{when}</pubDate><description>{text}</description></item>"
+                )
+                titles.add(title)
         return titles
+
+    def _invented(self) -> list[str]:
+        """Words that nothing else has."""
+        return ["".join(self._dice.choices("abdefgiklmnoprstuvz", k=7)) for _ in range(8)]
 
     def close(self) -> None:
         """Ends the servers."""
