@@ -79,7 +79,7 @@ REASONS: dict[str, dict[str, Callable[[Any, Any, Any], bool]]] = {
             "/~r/" in (theirs or "") and "/~r/" not in ours
         ),
         "a guid that is no address is no link": lambda _, theirs, entry: (
-            theirs == safe_url(entry.get("id"), URL) and theirs.startswith(URL.rpartition("/")[0])
+            theirs == safe_url(entry.get("id"), URL) and (theirs or "").startswith(URL.rpartition("/")[0])
         ),
         "a media file stands in for a page": lambda ours, theirs, _: bool(ours) and not theirs,
     },
