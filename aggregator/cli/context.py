@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aggregator.errors import NotFound
+
 if TYPE_CHECKING:
     from aggregator.config import Settings
     from aggregator.store import Store
@@ -55,6 +57,23 @@ class Context:
             yield opened
         finally:
             opened.close()
+
+    def named(self, name: str) -> str:
+        """`name` if the configuration knows it; else the address of the source that `status` shows under that name.
+
+        A source without a name of its own is shown with the title of its feed, which only the store knows.
+        """
+        from aggregator import config
+
+        with contextlib.suppress(NotFound):
+            config.find_source(self.settings, name)
+            return name
+        if has_store(self.settings):
+            with self.store() as store:
+                for health in store.sources(now=self.now()):
+                    if health.ref.name == name:
+                        return health.subscription.url
+        return name
 
     @staticmethod
     def now() -> datetime:

@@ -39,6 +39,7 @@ def poll(context: Context, names: tuple[str, ...], everything: bool) -> int:
     from aggregator.applied import effective
 
     settings = context.settings
+    names = tuple(map(context.named, names))
     with context.store(create=True) as store:
         settings = effective(settings, store, now=context.now()).settings
         asyncio.run(_refresh_lists(settings))

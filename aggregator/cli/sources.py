@@ -223,7 +223,7 @@ def remove(context: Context, source: str) -> None:
     """
     from aggregator.config import remove_source
 
-    removed = remove_source(context.path, source)
+    removed = remove_source(context.path, context.named(source))
     say(f"No longer following {public_url(removed.url)}. Its items stay until they are old ([retention] items).")
 
 

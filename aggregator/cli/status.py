@@ -155,7 +155,9 @@ def health(context: Context, ready: bool) -> int:
         response = connection.getresponse()
         body = response.read(65_536).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        raise AggregatorError(f"the daemon does not answer at {address}: {error}") from error
+        raise AggregatorError(
+            f"the daemon does not answer at {address}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     finally:
         connection.close()
     say(printable(body))

@@ -402,3 +402,20 @@ def test_a_source_stands_in_several_sections(tmp_path: Path, capsys: pytest.Capt
     assert (entry["title"], entry["tags"][:2]) == ("Wide speaks", ["World", "Europe"])
     assert "Wide speaks" in (site / "section/europe/index.html").read_text()
     assert "Wide speaks" in (site / "section/world/index.html").read_text()
+
+
+def test_a_source_is_polled_and_removed_by_the_name_that_status_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    with Origin() as origin:
+        url = origin.on("/feed", Answer(body=rss("The lighthouse is painted", feed="Harbour Post")))
+        config.write_text(config_text(url))
+        assert run_command(["--config", str(config), "poll"]) == 0
+        assert run_command(["--config", str(config), "status", "--json"]) == 0
+        assert '"Harbour Post"' in capsys.readouterr().out
+        assert run_command(["--config", str(config), "poll", "Harbour Post"]) == 0
+        assert run_command(["--config", str(config), "poll", "Harbour"]) == 1
+        assert "no source has the address or the name Harbour" in capsys.readouterr().err
+        assert run_command(["--config", str(config), "remove", "Harbour Post"]) == 0
+        assert url not in config.read_text()
