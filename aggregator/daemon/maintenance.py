@@ -17,7 +17,7 @@ from typing import Any
 from aggregator import assemble
 from aggregator.clock import wall
 from aggregator.config import Settings
-from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable
+from aggregator.errors import StoreDamaged, StoreError, StoreUnavailable, StoreUnusable
 from aggregator.sdnotify import Notifier
 from aggregator.store import FleetStore, Store, list_copies, recover, sweep, verify_copy
 
@@ -109,6 +109,8 @@ async def open_store(settings: Settings, notifier: Notifier, stop: asyncio.Event
             try:
                 return await asyncio.to_thread(assemble.store, settings), told
             except StoreDamaged as error:
+                if told:  # the copy that has just been put there: another try would end in the same way
+                    raise StoreUnusable(f"{told} That cannot be used either: {error}") from error
                 log.error("store damaged", extra={"why": error})  # noqa: TRY400 - the reason is the message
                 told = await asyncio.to_thread(mend, settings, wall())
                 log.error("store mended", extra={"how": told})  # noqa: TRY400

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -7,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from aggregator import config
-from aggregator.daemon.maintenance import Backups, ConfigMark, mended_errors, polling_limits
+import pytest
+
+from aggregator import assemble, config, sdnotify
+from aggregator.daemon.maintenance import Backups, ConfigMark, mended_errors, open_store, polling_limits
 from aggregator.daemon.reload import FileWatch
+from aggregator.errors import StoreUnusable
 from aggregator.store.sqlite.migrations import APPLICATION_ID
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -138,3 +142,25 @@ def test_a_file_that_is_away_for_a_moment_has_not_changed(tmp_path: Path) -> Non
     path.unlink()
     assert not watch.changed()
     assert not watch.changed()
+
+
+def test_a_copy_that_cannot_be_opened_either_is_tried_once(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[site]\n")
+    loaded = config.load(tmp_path / "config.toml")
+    store = assemble.store(loaded)
+    copies(tmp_path).make(store, NOW)
+    store.close()
+    [copy] = (tmp_path / "backup").glob("*.db")
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        connection.execute("ALTER TABLE sources RENAME COLUMN slug TO slugs")
+        connection.commit()
+    for path in tmp_path.glob("aggregator.db*"):
+        path.unlink()
+
+    async def run() -> None:
+        notifier = sdnotify.Notifier.from_environment({}, pid=os.getpid())
+        with pytest.raises(StoreUnusable, match="That cannot be used either"):
+            await open_store(loaded, notifier, asyncio.Event())
+
+    asyncio.run(run())
+    assert not list(tmp_path.glob("*.corrupt-*")), "only what was there is kept"
