@@ -31,8 +31,9 @@ import story_sets
 from labelled import MOMENT, Labelled
 
 from aggregator.curate.curator import KEPT_AT_MOST, Curator
-from aggregator.curate.duplicates import SHARED_TERMS, jaccard, likeness
+from aggregator.curate.duplicates import SHARED_TERMS, likeness
 from aggregator.curate.inverted_index import InvertedIndex
+from aggregator.curate.overlap import jaccard
 from aggregator.curate.text import tokens
 from aggregator.model import ItemText
 from aggregator.refresh.refresher import READ_FIRST

@@ -6,15 +6,14 @@ the same everyday title, the next issue of a series, texts whose figures differ.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import pairwise, takewhile
-from operator import eq, ne
+from itertools import pairwise
 
-from aggregator.curate import text
 from aggregator.curate.inverted_index import Document
+from aggregator.curate.overlap import containment, jaccard
+from aggregator.curate.templates import LEAD_WORDS, LONG, IsCommon, fills_in, has_words_exchanged, is_rewritten
 from aggregator.curate.thresholds import DUPLICATE
 
 __all__ = [
@@ -23,8 +22,6 @@ __all__ = [
     "Likeness",
     "Series",
     "cannot_be",
-    "is_same_template",
-    "jaccard",
     "likeness",
     "still_alike",
 ]
@@ -42,13 +39,11 @@ NUMBERS_CORRECTED = 0.75
 TITLE_STAYS = 0.3
 #: the more word pairs the shorter text has, the less of it can be in the other by chance: what its containment weighs
 #: rises from SHORT to LONG, and what is enough falls by LONG_LESS at VERY_LONG (BBC: other articles reach .51)
-SHORT, LONG, VERY_LONG = 20, 100, 300
+SHORT, VERY_LONG = 20, 300
 SHORT_WEIGHT, TITLE_WEIGHT = 0.7, 0.3
 LONG_LESS = 0.08
 #: in a long text this share of the shorter's numbers may be other ones: a figure was corrected, one was added
 OTHER_NUMBERS, REWRITTEN_NUMBERS = 0.125, 0.25
-#: a lead of fewer words than this proves nothing
-LEAD_WORDS = 6
 #: under another title a lead has to be this long: a shorter one may be what many sites say under many titles
 OTHER_TITLE, OTHER_TITLE_WORDS = 0.15, 20
 #: without a lead: how alike the titles must be in words and in their order, how long, and how close in time.
@@ -61,31 +56,13 @@ TITLE_TELLING = 5
 TITLE_WITHIN = timedelta(hours=36)
 #: what a difference of the numbers takes off
 NUMBERS_DIFFER = 0.6
-#: and what a template takes off that was filled in. Such is one if less than the share TOLD of the words that only one
-#: title has stands in the other's text; unless the texts agree by WHOLE, are of TELLING_PAIRS and mention TELLING names
-#: and numbers
-FILLED_IN, TOLD = 0.6, 0.25
-WHOLE, TELLING_PAIRS, TELLING = 0.95, 20, 3
-#: in texts of fewer pairs another name is another text; of long texts only those that agree by MOSTLY can be a template
-TELLS_ONE_THING, MOSTLY = 45, 0.85
-#: in texts of fewer pairs titles that differ in one place alone, by words that neither text has, fill in a template
-#: with another place or person, however many figures the texts agree in
-ONE_SLOT = 60
-#: texts of at least that many pairs which agree by less have been rewritten: one number more or less is no sign
-REWRITTEN = 0.75
+#: and what a template takes off that was filled in
+FILLED_IN = 0.6
 #: above a text that was rewritten the same title takes this much off what is enough, if it is of so many words
 SAME_TITLE_LESS, SAME_TITLE_WORDS = 0.05, 4
 #: and what an exchange of some words of the title takes off, as in "Stocks close higher" and "Stocks close lower": so
 #: are templates filled in; who rewrites a headline does not keep its length and all other words. Of short texts only
 WORDS_EXCHANGED = 0.8
-
-
-#: two texts that share so many of the shorter one's word pairs may fill in one template
-TEMPLATE = 0.45
-
-
-#: whether a term is a function word
-IsCommon = Callable[[int], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,22 +118,6 @@ def still_alike(
     return replace(found, least=found.least * STAYS)
 
 
-def is_same_template(one: Document, other: Document, *, is_common: IsCommon = lambda _: False) -> bool:
-    """Whether both fill in one template, each with something else: they tell of different events in the same words.
-
-    Articles of two newsrooms about one event share a word pair in ten. Titles that stand alone are of one template
-    where some of their words are exchanged for others, and none of them is a number.
-    """
-    pairs = min(len(one.pairs), len(other.pairs))
-    exchanged = one.title_numbers == other.title_numbers and _exchanged(one.title, other.title)
-    if pairs + 1 < LEAD_WORDS:
-        return exchanged
-    contained = containment(one.pairs, other.pairs)
-    if contained < TEMPLATE or _is_rewritten(pairs, contained):
-        return False
-    return exchanged or _is_filled_in(one, other, contained, is_common)
-
-
 def _by_text(
     one: Document, other: Document, titles: float, duplicate: float, is_common: IsCommon, *, merged: bool = False
 ) -> Likeness:
@@ -166,18 +127,18 @@ def _by_text(
     same_numbers = _agree(one, other, tolerated=_tolerated(pairs, contained))
     figures = {"containment": contained, "titles": titles, "same_numbers": float(same_numbers)}
     score = min(1.0, contained * _weight(pairs, titles=titles))
+    least = _least(pairs, duplicate)
+    if is_rewritten(pairs, contained) and one.title == other.title and len(one.title) >= SAME_TITLE_WORDS:
+        least -= SAME_TITLE_LESS
     if not same_numbers:
         score *= NUMBERS_CORRECTED if merged else NUMBERS_DIFFER
-    if not _is_rewritten(pairs, contained) and _is_filled_in(one, other, contained, is_common):
+    if score >= least * STAYS and fills_in(one, other, contained=contained, is_common=is_common):
         score *= WORDS_EXCHANGED if merged else FILLED_IN
         figures["filled_in"] = 1.0
-    elif pairs < LONG and _exchanged(one.title, other.title):
+    elif pairs < LONG and has_words_exchanged(one.title, other.title):
         score *= WORDS_EXCHANGED
         figures["exchanged"] = 1.0
     figures["score"] = score
-    least = _least(pairs, duplicate)
-    if _is_rewritten(pairs, contained) and one.title == other.title and len(one.title) >= SAME_TITLE_WORDS:
-        least -= SAME_TITLE_LESS
     return Likeness(score=score, figures=_rounded(figures), least=least)
 
 
@@ -202,7 +163,8 @@ def _between(low: int, value: int, high: int) -> float:
 def _by_title(one: Document, other: Document, titles: float, duplicate: float, is_common: IsCommon) -> Likeness:
     """Without two leads to compare only long titles count that say the same in the same order and at the same time.
 
-    And that tell of something: "In pictures: the week around the world" is the title of many a gallery.
+    And that tell of something: "In pictures: the week around the world" is the title of many a gallery. Where each has
+    a word of its own, something was filled in: "Will it rain in Manchester", "… in Birmingham".
     """
     order = jaccard(set(pairwise(one.title)), set(pairwise(other.title)))
     proven = (
@@ -210,38 +172,18 @@ def _by_title(one: Document, other: Document, titles: float, duplicate: float, i
         and _agree(one, other)
         and min(len(one.title), len(other.title)) >= TITLE_WORDS
         and titles >= TITLE_LIKENESS
-        and min(sum(not is_common(word) for word in set(doc.title)) for doc in (one, other)) >= TITLE_TELLING
+        and min(len(_tells(doc, is_common)) for doc in (one, other)) >= TITLE_TELLING
         and order >= TITLE_ORDER
+        and not (_tells(one, is_common) - set(other.title) and _tells(other, is_common) - set(one.title))
         and abs(one.published - other.published) <= TITLE_WITHIN
     )
     score = titles if proven else 0.0
     return Likeness(score=score, figures=_rounded({"titles": titles, "order": order, "score": score}), least=duplicate)
 
 
-def jaccard(one: Collection[object], other: Collection[object]) -> float:
-    """The share of what both hold in what either holds."""
-    first, second = set(one), set(other)
-    union = len(first | second)
-    return len(first & second) / union if union else 0.0
-
-
-def containment(one: Collection[int], other: Collection[int]) -> float:
-    """How much of the shorter text's word pairs, each named once, stands in the longer."""
-    fewer = min(len(one), len(other))
-    return len(set(one).intersection(other)) / fewer if fewer else 0.0
-
-
-def _is_rewritten(pairs: int, contained: float) -> bool:
-    """Whether texts of this length agree too little to be one template.
-
-    Whoever rewrites a text adds numbers and leaves some out, which tells nothing of it then.
-    """
-    return contained < MOSTLY if pairs >= LONG else pairs >= TELLS_ONE_THING and contained < REWRITTEN
-
-
 def _tolerated(pairs: int, contained: float) -> Callable[[int], float]:
     """How many of so many numbers may be other ones."""
-    rewritten = _is_rewritten(pairs, contained)
+    rewritten = is_rewritten(pairs, contained)
     if pairs >= LONG:
         return lambda numbers: (REWRITTEN_NUMBERS if rewritten else OTHER_NUMBERS) * numbers
     return lambda _: float(rewritten)
@@ -257,66 +199,16 @@ def _agree(one: Document, other: Document, *, tolerated: Callable[[int], float] 
     return not _contradict(one, other) and len(fewer - more) <= tolerated(len(fewer))
 
 
-def _is_filled_in(one: Document, other: Document, contained: float, is_common: IsCommon) -> bool:
-    """Both are a template filled in ("Man arrested after robbery in Exeter"), whose other words prove nothing.
-
-    - Each text names something in title and text that the other one never says; in short texts, names something at all.
-    - Or hardly a word that only one of the titles has stands in the other's text, on either side. A headline that was
-      rewritten is made of the words of the text; what fills in a template, or stands above a paywall's notice, is not.
-      Unless the texts are the same and tell of somebody: notices and templates name nobody. That is no excuse for short
-      texts whose titles differ in one place only ("House fire in Dundee", "House fire in Swindon").
-    """
-    first, second = _Words(one, is_common), _Words(other, is_common)
-    mine, theirs = first.title - second.title, second.title - first.title
-    if (mine & first.text) - second.every and (theirs & second.text) - first.every:
-        return True
-    pairs = min(len(one.pairs), len(other.pairs))
-    if pairs < TELLS_ONE_THING and first.names - second.every and second.names - first.every:
-        return True
-    if not mine or not theirs:
-        return False
-    told_of = max(_share(mine, second.text), _share(theirs, first.text))
-    if told_of >= TOLD:
-        return False
-    if not told_of and pairs < ONE_SLOT and _has_one_slot(one.title, other.title):
-        return True
-    told = min(len(doc.names) + len(doc.numbers) for doc in (one, other))
-    return contained < WHOLE or pairs < TELLING_PAIRS or told < TELLING
-
-
-class _Words:
-    """The words of a document: of its title (without function words), of its text, of both, of names in its text."""
-
-    def __init__(self, document: Document, is_common: IsCommon) -> None:
-        titled = Counter(document.title)
-        counts = zip(document.terms, document.counts, strict=True)
-        self.title, self.every = {word for word in titled if not is_common(word)}, set(document.terms)
-        self.text = {word for word, count in counts if count > text.TITLE_WEIGHT * titled[word]}
-        self.names = set(document.names)
-
-
-def _share(some: Set[int], words: Set[int]) -> float:
-    return len(some & words) / len(some)
-
-
-def _exchanged(one: Sequence[int], other: Sequence[int]) -> bool:
-    """The titles are as long as each other, and differ in a few places only."""
-    others = sum(map(ne, one, other))
-    return len(one) == len(other) and 0 < others <= len(one) // 2
-
-
-def _has_one_slot(one: Sequence[int], other: Sequence[int]) -> bool:
-    """The titles are the same but for one place, at most half of the longer, or are an exchange of some words."""
-    before = sum(1 for _ in takewhile(bool, map(eq, one, other)))
-    rest = min(len(one), len(other)) - before
-    behind = min(rest, sum(1 for _ in takewhile(bool, map(eq, reversed(one), reversed(other)))))
-    return (rest > behind and 2 * (before + behind) >= max(len(one), len(other))) or _exchanged(one, other)
+def _tells(document: Document, is_common: IsCommon) -> set[int]:
+    """The words of its title that are no function words."""
+    return {word for word in document.title if not is_common(word)}
 
 
 def _contradict(one: Document, other: Document) -> bool:
-    """Both titles name numbers, and not the same ones."""
-    title, other_title = set(one.title_numbers), set(other.title_numbers)
-    return bool(title and other_title and title != other_title)
+    """Both titles name numbers, and one of them a number of which the other item says nothing."""
+    mine, theirs = set(one.title_numbers), set(other.title_numbers)
+    untold = (mine - theirs).difference(other.numbers) or (theirs - mine).difference(one.numbers)
+    return bool(mine and theirs and untold)
 
 
 class Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 
-__all__ = ["DATE_WORDS", "names", "numbers"]
+__all__ = ["DATE_WORDS", "is_date", "names", "numbers", "tells_names"]
 
 #: a version, an amount and a share are one number each: 4.1.1 is not 4.1
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
@@ -84,6 +84,12 @@ def _words() -> dict[str, dict[str, int]]:
 _VALUES = _words()
 #: days and months in all these languages
 DATE_WORDS = frozenset(word for words in _VALUES.values() for word, value in words.items() if value >= _DAY)
+#: "Mr Blair" is "Tony Blair"
+_FORMS_OF_ADDRESS = (
+    "mr mrs ms miss dr sir dame lord lady president prime minister mme monsieur madame señor señora don doña sig "
+    "signor signora dhr mevrouw pan pani господин госпожа президент"
+)
+_TITLES = frozenset(_FORMS_OF_ADDRESS.split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 #: written without spaces: looked for within what is written
 _UNSPACED = {language: re.compile("|".join(_VALUES[language])) for language in ("ja", "zh")}
@@ -98,12 +104,23 @@ def numbers(text: str, language: str) -> array[int]:
     return array("I", sorted(found))
 
 
+def is_date(number: int) -> bool:
+    """Whether one of the `numbers` of a text is a day of the week or a month."""
+    return _DAY <= number < _MONTH + 12
+
+
+def tells_names(language: str) -> bool:
+    """Whether capital letters tell names in a language (`names`)."""
+    return language not in _NO_CASE
+
+
 def names(text: str, language: str) -> list[str]:
     """The words of names within the sentences of a text; none where capital letters do not tell them.
 
-    Days and months are numbers, not names.
+    Days and months are numbers, not names, and forms of address stand in the place of first names.
     """
     if language in _NO_CASE:
         return []
     spelled = _VALUES.get(language, {})
-    return [word for name in _NAME.findall(text) for word in name.split() if word.lower() not in spelled]
+    words = (word for name in _NAME.findall(text) for word in name.split())
+    return [word for word in words if word.lower() not in spelled and word.lower() not in _TITLES]

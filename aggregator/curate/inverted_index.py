@@ -48,12 +48,15 @@ class Document:
     counts: bytes
     #: the words of the title in order, without decoration, as terms
     title: array[int]
-    #: hashes of the word pairs of the text, each once
+    #: the words of the text in order, and hashes of its word pairs, each once
+    words: array[int]
     pairs: array[int]
     #: the numbers of the text and those of the title, each once; the words of names in the text, as terms
     numbers: array[int]
     title_numbers: array[int]
     names: array[int]
+    #: the same of the title, but for its first word
+    title_names: array[int]
     #: its title without numbers, at its source: what a series of a template shares
     series: int
     #: its text at its source: what an empty phrase, said under many titles, shares; None where there is none
@@ -75,7 +78,8 @@ class Document:
 
     def shrink(self) -> None:
         """It is too old to be anybody's copy: what only that is decided by is let go of."""
-        self.title = self.pairs = self.numbers = self.title_numbers = self.names = NOTHING
+        self.title = self.words = self.pairs = self.numbers = self.title_numbers = NOTHING
+        self.names = self.title_names = NOTHING
 
 
 #: an item is found by this many of its rarest terms (with 32, next to no item of a young or small language is) …
@@ -182,13 +186,19 @@ class InvertedIndex:
             terms=array("I", list(counts)),
             counts=bytes([min(255, round(count)) for count in counts.values()]),
             title=array("I", self.vocabulary.ids(language, title_words)),
+            words=array("I", words),
             pairs=array("I", list(pairs)),
             numbers=entities.numbers(lead, language),
             title_numbers=entities.numbers(title, language),
-            names=array("I", set(self.vocabulary.ids(language, tokens(" ".join(entities.names(lead, language)))))),
+            names=self._names(lead, language),
+            title_names=self._names(title, language),
             phrase=hash((item.source_id, -1, *said)) if len(said) > 1 else None,
             series=hash((item.source_id, *self.vocabulary.ids(language, filterfalse(_has_digit, title_words)))),
         )
+
+    def _names(self, said: str, language: str) -> array[int]:
+        names = entities.names(said, language)
+        return array("I", set(self.vocabulary.ids(language, tokens(" ".join(names))))) if names else NOTHING
 
     def _language(self, item: ItemText, words: Sequence[str]) -> str:
         """A text too short to show its language is in that of its source's last one, if the source declares none."""

@@ -16,8 +16,9 @@ from functools import partial
 from itertools import repeat
 from operator import mul
 
-from aggregator.curate.duplicates import Likeness, is_same_template
+from aggregator.curate.duplicates import Likeness
 from aggregator.curate.inverted_index import NOTHING, Document, InvertedIndex, Probe
+from aggregator.curate.templates import is_same_template
 from aggregator.curate.thresholds import Thresholds
 from aggregator.model import Curation, ItemText, Merge, RelatedPair, StoryJoin, StoryMerge
 
