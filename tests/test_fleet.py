@@ -17,6 +17,13 @@ TAKEN_OVER_S = 90.0
 
 Start = Callable[[str, str], Running]
 
+#: of three feeds; no two are alike
+TITLES = {
+    "a": ("Harbour reopens after the storm", "Orchestra loses its conductor"),
+    "b": ("Parliament passes a budget", "Glacier retreats by a mile"),
+    "c": ("Bakers strike over flour prices", "Comet seen above the desert"),
+}
+
 
 @pytest.fixture
 def begin(tmp_path: Path, postgres_url: str) -> Iterator[Start]:
@@ -25,8 +32,8 @@ def begin(tmp_path: Path, postgres_url: str) -> Iterator[Start]:
         connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
     started: list[Running] = []
     with Origin() as origin:
-        feeds = [origin.on(f"/{name}", Answer(body=rss(f"{name} first", f"{name} second"))) for name in "abc"]
-        follow = [origin.url(f"/{name}") for name in "abc"]
+        feeds = [origin.on(f"/{name}", Answer(body=rss(*titles))) for name, titles in TITLES.items()]
+        follow = [origin.url(f"/{name}") for name in TITLES]
         assert len(feeds) == len(follow)
 
         def begin(name: str, roles: str) -> Running:
@@ -63,7 +70,7 @@ def test_what_one_collects_another_curates_and_a_third_serves(begin: Start) -> N
     server = begin("server", "serve")
     server.wait_for(lambda: server.get("/healthz").status == 200, "/healthz")
     first, second, collector = begin("first", "curate"), begin("second", "curate"), begin("collector", "collect")
-    titles = {f"{name} {number}" for name in "abc" for number in ("first", "second")}
+    titles = {title for of_feed in TITLES.values() for title in of_feed}
     server.wait_for(lambda: set(server.titles()) == titles, "all items in the latest feed")
     server.wait_for(lambda: server.titles("ranking"), "a curated list")
     names = {one.process.pid: one for one in (first, second)}

@@ -97,23 +97,24 @@ def test_two_servers_are_one_site(tmp_path: Path, postgres_url: str, origin: Ori
 
 def test_one_configuration_is_followed_by_all(tmp_path: Path, postgres_url: str, origin: Origin) -> None:
     empty(postgres_url)
-    a, b = (origin.on(f"/{name}", Answer(body=rss(f"{name} item"))) for name in "ab")
+    harbour, budget = "Harbour reopens after the storm", "Parliament passes a budget"
+    a, b = (origin.on(path, Answer(body=rss(title))) for path, title in (("/a", harbour), ("/b", budget)))
     ports, site = [free_port(), free_port()], free_port()
     fleet = Fleet(tmp_path, postgres_url, [a], site_port=site)
     try:
         one = fleet.begin("one", "collect,curate,serve", port=ports[0])
-        one.wait_for(lambda: one.titles() == ["a item"], "the item of the first configuration")
+        one.wait_for(lambda: one.titles() == [harbour], "the item of the first configuration")
         # another machine with another file: it says so, and what is followed stays
         two = fleet.begin("two", "collect,curate,serve", text=fleet.text(ports[1], sources=[b]))
         two.wait_for(lambda: "is not the applied configuration (version 1)" in two.log, "a word about the difference")
-        two.wait_for(lambda: two.titles() == ["a item"], "the same items")
+        two.wait_for(lambda: two.titles() == [harbour], "the same items")
         assert "is not the applied configuration" in command(two.config, "status").stderr
         assert origin.asked("/b") == []
         shown = command(two.config, "apply", "--dry-run")
         assert "would add source" in shown.stdout
         assert "would stop following" in shown.stdout
         assert "version 2 is applied" in command(two.config, "apply").stdout
-        one.wait_for(lambda: one.titles()[:1] == ["b item"], "the item of the second configuration")
+        one.wait_for(lambda: one.titles()[:1] == [budget], "the item of the second configuration")
         one.wait_for(lambda: "is not the applied configuration (version 2)" in one.log, "a word about the difference")
         assert "nothing to change; version 2 is applied" in command(two.config, "apply").stdout
         # saving the file again changes nothing either
