@@ -306,7 +306,7 @@ FAULTS = {
 #: the one limit that ends the request
 LIMITED = {
     "timeout-first-byte": replace(LIMITS, silence=timedelta(seconds=0.5)),
-    "timeout-read": replace(LIMITS, silence=timedelta(seconds=0.5)),
+    "timeout-read": replace(LIMITS, silence=timedelta(seconds=4)),
     "timeout-total": replace(LIMITS, total=timedelta(seconds=1)),
 }
 
