@@ -44,7 +44,7 @@ $(VENV)-lowest/.ready: pyproject.toml constraints-build.txt constraints-lowest.t
 LOWEST = tests/cli tests/config tests/curate tests/store tests/test_schedule.py tests/daemon/test_metrics.py \
 	tests/collect/test_xml_reader.py tests/collect/test_articles.py tests/publish/test_feeds.py tests/publish/test_page_texts.py
 test-lowest: $(VENV)-lowest/.ready ## tests with the lowest versions of everything that pyproject.toml allows
-	$(VENV)-lowest/bin/pytest -q -n 2 -p no:cacheprovider $(LOWEST)
+	$(VENV)-lowest/bin/pytest -q -n 4 --dist worksteal -p no:cacheprovider $(LOWEST)
 
 faults: $(VENV)/.ready-dev ## every fault as a trial against the real daemon, the long ones too; writes the table of RELIABILITY.md
 	CI=1 $(BIN)/pytest -q -n 2 -m '' --write-faults tests/faults
