@@ -150,9 +150,13 @@ def poller(
     fetcher: SupportsGet,
     parser: Parser,
     clock: Clock,
+    web: Fetcher | None = None,
     relax: Relax = lambda _, result: result,
 ) -> Poller:
-    """The order of things for one lease."""
+    """The order of things for one lease.
+
+    `fetcher` gives the documents of feeds, `web` is the way that these take: requests for articles take turns with it.
+    """
     from aggregator.collect.fetch import OwnHeaders
     from aggregator.collect.poll import Poller
 
@@ -169,7 +173,7 @@ def poller(
         relax=relax,
         own_headers=lambda source: own.get(source.subscription.url),
         history=lambda source: histories.get(source.subscription.url),
-        articles=_articles(settings, fetched, clock, fetcher) if fetched else None,
+        articles=_articles(settings, fetched, store, clock, web) if fetched else None,
     )
 
 
@@ -186,13 +190,14 @@ def is_pushed(settings: Settings) -> Callable[[Source], bool]:
     return lambda source: source.subscription.url not in fetched
 
 
-def _articles(settings: Settings, fetched: frozenset[str], clock: Clock, feeds: SupportsGet) -> ArticleReader:
-    """Reads articles; its requests take turns with those for `feeds`."""
+def _articles(
+    settings: Settings, fetched: frozenset[str], store: Store, clock: Clock, web: Fetcher | None
+) -> ArticleReader:
+    """Reads articles; its requests take turns with those of `web`."""
     from aggregator.collect.articles import ArticleReader
-    from aggregator.collect.fetch import Fetcher
     from aggregator.collect.guard import Guard
 
-    first = feeds if isinstance(feeds, Fetcher) else fetcher(settings, clock)
+    first = web or fetcher(settings, clock, address_slots(settings, store, clock))
     return ArticleReader(
         lambda source: source.subscription.url in fetched,
         public_fetcher=lambda: first.beside(Guard(), max_hops=10),

@@ -121,6 +121,7 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
                 policy=assemble.policy(settings, store, Context.now()),
                 store=store,
                 fetcher=fetcher,
+                web=fetcher,
                 parser=parser,
                 clock=Context.now,
             ),

@@ -440,6 +440,7 @@ class Daemon:
             policy=self.poll_budget.policy,
             store=self.store,
             fetcher=TimedFetcher(self.fetcher, self.metrics.fetch_duration.time),
+            web=self.fetcher,
             parser=TimedParser(self.parser, self.metrics.parse_duration.time),
             clock=self.clock,
             relax=self.websub.subscriber.relax,
