@@ -22,7 +22,7 @@ class ReadyThreads(ThreadPoolExecutor):
         all_run = threading.Event()
         try:
             for _ in range(count):
-                ThreadPoolExecutor.submit(self, all_run.wait)
+                ThreadPoolExecutor.submit(self, all_run.wait)  # not what a pool of its own kind makes of it
         except RuntimeError as error:
             log.warning("fewer threads than wanted", extra={"pool": thread_name_prefix, "why": error})
         finally:

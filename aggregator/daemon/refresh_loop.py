@@ -112,7 +112,7 @@ class RefreshLoop:
         began_s = self._monotonic_s()
         used_s = await self._attempt(self._decide)
         if self._lists_due():
-            used_s += await self._attempt(self._make_lists)
+            used_s += await self._attempt(self.refresher.make_lists)
             self._news, self._listed_s = False, self._monotonic_s()
         self._observe(self._monotonic_s() - began_s)
         return used_s
@@ -130,9 +130,6 @@ class RefreshLoop:
         if done.cut_to is not None and self.cut_to is None:
             log.warning("too many items to compare all of two days", extra={"hours": done.cut_to / timedelta(hours=1)})
         self._waiting, self.cut_to = done.waiting, done.cut_to
-
-    def _make_lists(self, now: datetime) -> None:
-        self.refresher.make_lists(now)
 
     @property
     def compared(self) -> timedelta:

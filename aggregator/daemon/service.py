@@ -42,6 +42,7 @@ from aggregator.daemon.maintenance import (
     short_of_room,
 )
 from aggregator.daemon.metrics import Metrics, StoreGauges
+from aggregator.daemon.network_watch import NetworkWatch
 from aggregator.daemon.notices import Notices
 from aggregator.daemon.observers import TimedFetcher, TimedParser, note_poll, progress_gauges
 from aggregator.daemon.poll_budget import PollBudget
@@ -147,6 +148,7 @@ class Daemon:
             assemble.state_dir(settings) / "config.mark", shared=store if is_postgresql(settings.store.url) else None
         )
         self.notices = Notices(assemble.state_dir(settings), now=self.clock(), on_change=self.services.put_notices)
+        self._network = NetworkWatch(self.notices)
         self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
         self.services.tells = lambda: self.does(TELL_SUBSCRIBERS)
         #: what the file of this machine says; the versions of what is shared that were seen last
@@ -155,7 +157,7 @@ class Daemon:
         self._loops: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._folding: asyncio.Task[None] | None = None
-        self._has_others = self._is_offline = False
+        self._has_others = False
 
     @classmethod
     async def run(
@@ -352,19 +354,9 @@ class Daemon:
         self.notices.hold("too-many-items", self.refresh_loop.shortage, now=now)
 
     def _watch_network(self) -> None:
-        """Says when the network goes down and when it is back; takes back failures counted before that was clear."""
-        outage, now = self.poller.outage, self.clock()
-        if outage.is_down == self._is_offline:
-            return
-        self._is_offline = outage.is_down
-        if not outage.is_down:
-            log.warning("network is back")
-            self.notices.clear("network-down")
-            return
-        counted = outage.take_back()
-        log.warning("network is down; failures are not counted against sources", extra={"taken_back": len(counted)})
-        self.notices.put("network-down", "The network is down: no source can be reached.", now=now)
-        if counted:
+        """Failures that were counted before an outage was understood are taken back."""
+        now = self.clock()
+        if counted := self._network.look(self.poller.outage, now=now):
             due = now + timedelta(minutes=1)
             self._background(asyncio.to_thread(self.store.take_back, counted, due=due), "take back")
 
