@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 
 class AggregatorError(Exception):
@@ -85,6 +86,11 @@ class CollectError(AggregatorError):
         self.fresh_for = fresh_for
         self.url: str | None = None
         super().__init__(message)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server says that it is asked too often (429), or cannot answer just now (503)."""
+        return self.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 class FetchError(CollectError):

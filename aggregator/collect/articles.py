@@ -18,7 +18,7 @@ from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from aggregator.collect.fetch import NotModified, OwnHeaders, Response
-from aggregator.collect.guard import is_private
+from aggregator.collect.guard import is_private_url
 from aggregator.collect.robots import ALLOW_ALL, DISALLOW_ALL, Robots, parse_robots
 from aggregator.errors import CollectError, FetchError
 from aggregator.model import Document, Entry, KnownEntry, ParsedEntry, ParsedFeed, Source
@@ -36,8 +36,8 @@ _ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 #: how long a robots.txt counts (RFC 9309 2.4), and how soon a server that gave none for its own faults is asked again
 _ROBOTS_FOR, _ROBOTS_AGAIN = timedelta(days=1), timedelta(hours=1)
 _MAX_ROBOTS = 1000
-#: statuses that ask for silence, and for how long where nothing is said
-_BUSY, _UNTOLD_SILENCE = frozenset({429, 503}), timedelta(minutes=10)
+#: for how long a busy server that does not say is left alone
+_UNTOLD_SILENCE = timedelta(minutes=10)
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -167,7 +167,7 @@ class _Round:
             except CollectError as error:
                 extra = {"source": self._source.slug, "url": url, "code": error.code}
                 _log.info("article not read", extra=extra)
-                if error.retry_after is None and error.status not in _BUSY:
+                if error.retry_after is None and not error.is_busy:
                     continue
                 self._memory.silence(error.url or url, error.retry_after or _UNTOLD_SILENCE)
                 return
@@ -223,7 +223,7 @@ class _Round:
 
 async def _pause(url: str) -> None:
     """Between two requests to a public host."""
-    if not is_private(urlsplit(url).hostname or ""):
+    if not is_private_url(url):
         await asyncio.sleep(_PAUSE_S)
 
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from aggregator.errors import FetchError
 
-__all__ = ["Guard", "is_private"]
+__all__ = ["Guard", "is_private", "is_private_url"]
 
 #: globally routable by their number, and answered within a cloud only, by what configures its machines: Azure's wire
 #: server, IBM Cloud's service networks, Google's private access. All other clouds use link-local and private addresses
@@ -142,6 +143,11 @@ def is_private(host: str) -> bool:
     if (ip := _numeric(name.partition("%")[0])) is not None:
         return _special_use(ip) is not None
     return "." not in name or name.endswith(_HOME_NETWORKS)
+
+
+def is_private_url(url: str) -> bool:
+    """Whether the host in an address is so. Raises ValueError for what is none."""
+    return is_private(urlsplit(url).hostname or "")
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -19,7 +19,7 @@ from aggregator.collect.cadence import Hints, Policy
 from aggregator.collect.decision import conditional
 from aggregator.collect.fetch import Hop, NotModified, Response
 from aggregator.collect.fetch.headers import link_values
-from aggregator.collect.guard import is_private
+from aggregator.collect.guard import is_private_url
 from aggregator.curate.identity.entries import Identified
 from aggregator.errors import CollectError, FetchError
 from aggregator.model import (
@@ -45,7 +45,6 @@ _MAX_HUBS = 5
 _NO_TIME = timedelta(0)
 #: how soon a source is tried again when the fault was our network's: it may be back any minute
 _OFFLINE_RETRY = timedelta(seconds=60)
-_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 #: to a request with validators: it was refused because of them, or their size
 _REFUSES_VALIDATORS = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE})
 #: on demand, a server of the web is asked again after that long at the earliest (FRB070)
@@ -209,11 +208,11 @@ def failure(poll: Poll, error: CollectError, *, our_fault: bool) -> PollResult:
         jitter=poll.jitter,
         retry_after=error.retry_after,
         fresh_for=error.fresh_for,
-        busy=error.status in _BUSY,
+        busy=error.is_busy,
         permanent=error.permanent,
     )
     parked = _parked(error.url or source.fetch_url, error, now, now + wait)
-    silence = error.retry_after or (wait if error.status in _BUSY else None)
+    silence = error.retry_after or (wait if error.is_busy else None)
     state = replace(state, silent_until=now + silence if silence else _unless_over(state.silent_until, now))
     return replace(
         result,
@@ -231,7 +230,7 @@ def not_before(source: Source, *, now: datetime, on_demand: bool = False) -> dat
     server of the web is spared within minutes of its last poll (FRB070). On one's own network, silence is one's own
     affair; a fixed interval goes before skipped hours.
     """
-    is_own = is_private(urlsplit(source.fetch_url).hostname or "")
+    is_own = is_private_url(source.fetch_url)
     due = now if is_own else max(now, source.conditional.silent_until or now)
     if on_demand and not is_own and source.last_poll is not None:
         due = max(due, source.last_poll + _ON_DEMAND_GAP)
@@ -298,7 +297,7 @@ def _parked(url: str, error: CollectError, now: datetime, again: datetime) -> da
 
     On a private network a host is one of many services on an address, and only the source itself waits.
     """
-    if is_private(urlsplit(url).hostname or ""):
+    if is_private_url(url):
         return None
     if error.code == "challenge":
         return again

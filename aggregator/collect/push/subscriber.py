@@ -20,6 +20,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from aggregator.collect.guard import is_private_url
 from aggregator.collect.push import subscription_state
 from aggregator.collect.push.delivery import DeliveryQueue, Judge, Parser, is_signed
 from aggregator.collect.push.hub_client import HubClient
@@ -272,7 +273,7 @@ class Subscriber:
 
 def _is_confidential(hub: str) -> bool:
     """A secret goes out over TLS, or not beyond this network."""
-    return urlsplit(hub).scheme == "https" or subscription_state.is_private(hub)
+    return urlsplit(hub).scheme == "https" or is_private_url(hub)
 
 
 def _host(url: str) -> str:

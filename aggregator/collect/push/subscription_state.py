@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
-from aggregator.collect import guard
 from aggregator.collect.decision import put_off
+from aggregator.collect.guard import is_private_url
 from aggregator.model import PollResult, Push, Source
 
 __all__ = [
@@ -135,12 +134,7 @@ def can_reach(hub: str, base: str) -> bool:
 
     A hub on a private network is the guard's business: it is dialled only where the operator allows it.
     """
-    return is_private(hub) or not is_private(base)
-
-
-def is_private(url: str) -> bool:
-    """Whether an address names this machine or a private network outright."""
-    return guard.is_private(urlsplit(url).hostname or "")
+    return is_private_url(hub) or not is_private_url(base)
 
 
 def verified(push: Push, *, lease_s: int | None, now: datetime) -> Push:
