@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,14 +26,18 @@ BOT = {"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}
 
 
 class Clock:
-    """A clock that is set by hand and knows how often it was read: handlers read it, shortcuts only to count."""
+    """A clock that is set by hand and knows how often it was read: handlers read it, shortcuts only to count.
+
+    Reads on other threads, which write down what was shown a moment ago, come when they come; they are not counted.
+    """
 
     def __init__(self) -> None:
         self.now: datetime = NOON
         self.reads = 0
+        self._thread = threading.get_ident()
 
     def __call__(self) -> datetime:
-        self.reads += 1
+        self.reads += threading.get_ident() == self._thread
         return self.now
 
 
