@@ -268,6 +268,21 @@ def test_an_item_is_not_recommended_on_its_own_page() -> None:
     assert first.id in ids(front())
 
 
+def test_a_ranking_leaves_a_small_section_and_a_small_source_something_to_show() -> None:
+    few = [Place(item=samples.item(number)) for number in range(4)]
+    latest, ranking = replace(samples.LATEST, places=tuple(few)), replace(samples.RANKING, places=tuple(few[::-1]))
+    none = replace(samples.RECOMMENDED, places=())
+    pages = (
+        PAGES.section(FRAME, name="World", latest=latest, ranking=ranking, recommended=none).html,
+        PAGES.source(FRAME, health=samples.health(0), latest=latest, ranking=ranking).html,
+        PAGES.latest(FRAME, latest=latest, ranking=ranking, activity=samples.ACTIVITY).html,
+    )
+    for page in pages:
+        linked = re.findall(r'href="/item/(\w+)"', page)
+        assert sorted(linked) == ["k0000", "k0001", "k0002", "k0003"], "each once"
+        assert ids(page.split('id="ranking"')[1].split("</section>")[0]) == ["k0003", "k0002"]
+
+
 def test_what_related_items_leave_empty_is_filled_and_said_to_be_of_the_section() -> None:
     few = replace(samples.RELATED, places=samples.RELATED.places[:2])
     more = [Place(item=samples.item(number)) for number in range(20, 40)]
@@ -285,6 +300,15 @@ def test_what_related_items_leave_empty_is_filled_and_said_to_be_of_the_section(
         recommended=samples.RECOMMENDED, fallback=more,
     ).html  # fmt: skip
     assert len(ids(page.split("Loosely related")[1].split("</section>")[0])) == 3
+
+
+def test_a_story_tells_what_is_loosely_related_from_what_is_related() -> None:
+    near, far = samples.RELATED.places[0], replace(samples.RELATED.places[1], tier="more")
+    both, alone = (PAGES.story(FRAME, story=samples.STORY, related=places).html for places in ([near, far], [far]))
+    close, loose = both.split('id="related"')[1].split("</section>")[0].split("Loosely related")
+    assert (ids(close), ids(loose)) == ([near.item.id], [far.item.id])
+    assert "close enough" not in both
+    assert "close enough" in alone.split('id="related"')[1].split("Loosely related")[0]
 
 
 def test_only_other_publishers_also_cover_a_story() -> None:

@@ -35,7 +35,17 @@ from aggregator.publish.pages import article, charts, feed_links, search_page, s
 from aggregator.publish.pages.article import compose_story, coverage
 from aggregator.publish.pages.assets import Asset, Assets
 from aggregator.publish.pages.errors import explain, nearest
-from aggregator.publish.pages.front import Run, Used, at_least, compose_front, compose_opening, numbered, reasons, runs
+from aggregator.publish.pages.front import (
+    Run,
+    Used,
+    at_least,
+    compose_front,
+    compose_opening,
+    half,
+    numbered,
+    reasons,
+    runs,
+)
 from aggregator.publish.pages.search_page import SearchRequest
 from aggregator.publish.pages.source_names import label
 from aggregator.publish.pages.templates import ListBlocks, make_environment
@@ -159,7 +169,7 @@ class Pages:
     ) -> Page:
         """``/latest``: everything by time."""
         used = Used()
-        shown = used.show(ranking.places[: self.site.ranking_size])
+        shown = used.show(half(ranking.places[: self.site.ranking_size], of=latest.places))
         lines, older = self._lines(latest, [place for place in latest.places if place not in used])
         return self._render(
             "latest.html",
@@ -185,7 +195,7 @@ class Pages:
     ) -> Page:
         """``/section/<slug>``: the same lists for one section, and its `sources`."""
         used = Used()
-        ranked = used.show(ranking.places[:SECTION_RANKING])
+        ranked = used.show(half(ranking.places[:SECTION_RANKING], of=latest.places))
         fresh = [place for place in latest.places if place.item.image_url]
         opening = compose_opening(
             [*recommended.places, *covered, *fresh], used, now=frame.now, language=self.site.language
@@ -227,8 +237,12 @@ class Pages:
 
     def story(self, frame: Frame, *, story: Story, related: Sequence[Place] = ()) -> Page:
         """``/story/<id>``: who reported what, when; `related` are items of other stories on the subject."""
-        others = Used([Place(item=story.items[0])]).take(related, STORY_RELATED)
-        return self._render("story.html", frame, page=compose_story(story.id, story.items), related=others)
+        used = Used([Place(item=story.items[0])])
+        close = used.take((place for place in related if place.tier == "related"), STORY_RELATED)
+        alike = used.take((place for place in related if place.tier == "more"), STORY_RELATED - len(close))
+        return self._render(
+            "story.html", frame, page=compose_story(story.id, story.items), related=close, loosely_related=alike
+        )
 
     def source(
         self,
@@ -241,7 +255,7 @@ class Pages:
     ) -> Page:
         """``/source/<slug>``: the items of one source, where it comes from and how it is doing."""
         used = Used()
-        ranked = used.show(ranking.places[:SECTION_RANKING]) if ranking else ()
+        ranked = used.show(half(ranking.places[:SECTION_RANKING], of=latest.places)) if ranking else ()
         shown = [place for place in latest.places if place not in used]
         asked = self.words.gettext("polled %(time)s") % {"time": self.words.ago(health.last_success, frame.now)}
         day = self.words.local(frame.now).date()

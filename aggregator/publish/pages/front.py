@@ -29,6 +29,7 @@ __all__ = [
     "at_least",
     "compose_front",
     "compose_opening",
+    "half",
     "numbered",
     "reasons",
     "runs",
@@ -211,6 +212,14 @@ def numbered(listing: Listing, shown: Sequence[Place]) -> tuple[tuple[int, Place
     """(place in the list, place) of those that are shown."""
     numbers = {place.item.id: number for number, place in enumerate(listing.places, 1)}
     return tuple((numbers[place.item.id], place) for place in shown)
+
+
+def half(places: Sequence[Place], *, of: Sequence[Place]) -> Sequence[Place]:
+    """The first of these places, at most half as many as there are stories in `of`.
+
+    Nothing stands twice on a page: where there is little, a ranking would leave nothing for the rest of the page.
+    """
+    return places[: max(1, sum(1 for _ in _once(of)) // 2)]
 
 
 def at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:
