@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 #: generous: the machine that runs the tests may be busy with others
-PATIENCE_S = 180.0
+PATIENCE_S = 400.0
 
 #: what a person's browser sends with a page that is opened
 BROWSER = {

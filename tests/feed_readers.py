@@ -46,7 +46,7 @@ async def run(*command: str, stdin: bytes = b"", home: Path) -> bytes:
         env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(stdin), 60)
+        out, err = await asyncio.wait_for(process.communicate(stdin), 400)
     except TimeoutError:
         process.kill()
         raise
@@ -218,7 +218,7 @@ class Liferea(FeedReader):
         for command in commands or [f"Subscribe {url}" for url in self.urls]:
             assert self.process.stdin is not None
             self.process.stdin.write(f"{command}\n".encode())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             while await self.answers() < before + len(self.urls):  # noqa: ASYNC110  # another process asks
                 await asyncio.sleep(0.1)
         await asyncio.sleep(1.5)  # from the answer to the database
@@ -240,7 +240,7 @@ class Liferea(FeedReader):
 
     @staticmethod
     async def _until(come: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             while not come():  # noqa: ASYNC110  # another process makes it come
                 await asyncio.sleep(0.1)
 

@@ -69,7 +69,7 @@ def publisher(**how: Any) -> Iterator[int]:
 
 def seen(host: str, port: int, path: str = "/state") -> dict[str, Any]:
     """What the publisher has seen."""
-    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=400)) as connection:
         connection.request("GET", path)
         return dict(json.loads(connection.getresponse().read()))
 
@@ -96,7 +96,7 @@ def visit(
     port: int, path: str, client: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> Answer:
     """A reader's request by way of nginx, from the address `client`."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=400)
     with contextlib.closing(connection):
         connection.request(method, path, headers={**BROWSER, "X-Test-Client": client, **(headers or {})})
         answer = connection.getresponse()

@@ -33,7 +33,7 @@ def said(document: bytes) -> Any:
 
 def parse(document: bytes) -> Any:
     """A whole document as a reader that is built on feedparser has it; fails where it is not well-formed."""
-    return _other_process().submit(_parse, document).result(timeout=60)
+    return _other_process().submit(_parse, document).result(timeout=400)
 
 
 @cache

@@ -109,7 +109,7 @@ class ScriptedHub:
 
 def _request(method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Said:
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=400)
     try:
         connection.request(method, f"{address.path}?{address.query}", body or None, dict(headers or {}))
         answer = connection.getresponse()

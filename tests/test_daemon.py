@@ -85,7 +85,7 @@ DEPTH = b"<x>" * 100_000 + b"</x>" * 100_000
 def test_bad_publishers_do_not_delay_good_ones(tmp_path: Path, origin: Origin) -> None:
     bad = [
         origin.on("/tarpit", Answer(body=b"x" * 10_000, drip_s=0.5)),
-        origin.on("/silent", Answer(delay_s=60)),
+        origin.on("/silent", Answer(delay_s=900)),
         origin.on("/html", Answer(body=b"<html><title>Log in</title></html>", headers={"Content-Type": "text/html"})),
         origin.on("/gone", Answer(status=410)),
         origin.on("/down", Answer(status=503)),
@@ -103,7 +103,7 @@ def test_bad_publishers_do_not_delay_good_ones(tmp_path: Path, origin: Origin) -
             stack.enter_context(server)
         good = origin.on("/good", Answer(body=rss("All is well")))
         # longer than the test takes: what is slow is still being waited for when the good one has been polled again
-        text = config_text(*bad, good).replace('timeout = "3s"', 'timeout = "50s"')
+        text = config_text(*bad, good).replace('timeout = "3s"', 'timeout = "10m"')
         with daemon(tmp_path, text) as running:
             running.wait_for(lambda: set(running.titles()) == {"All is well", "Deep down"})
             running.wait_for(lambda: len(origin.asked("/good")) >= 4)

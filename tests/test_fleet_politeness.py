@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
-import pytest
 from daemon_process import Running, config_text, free_port, start
 from fleet_harness import NAMES, publisher, seen
 
@@ -13,7 +12,6 @@ ADDRESSES = [f"127.77.0.{number}" for number in (1, 2, 3)]
 GAP_S = 0.25
 
 
-@pytest.mark.timeout(600)
 def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, postgres_url: str) -> None:
     """24 names on 3 addresses, one of them redirecting to another address; answers take up to 0.4 s."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:

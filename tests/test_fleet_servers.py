@@ -14,7 +14,7 @@ from fleet_harness import NGINX, Fleet, item_ids, nginx, until, visit
 from origin import Answer, Origin, rss
 from scripted_hub import ScriptedHub
 
-pytestmark = [pytest.mark.skipif(NGINX is None, reason="needs nginx"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx")
 
 
 def empty(postgres_url: str) -> None:

@@ -96,7 +96,7 @@ class Blocked(io.StringIO):
         self.go_on = threading.Event()
 
     def write(self, text: str) -> int:
-        self.go_on.wait(10)
+        self.go_on.wait(400)
         return super().write(text)
 
 

@@ -136,7 +136,6 @@ def from_index(folder: Path, wheel: Path) -> Path:
     return folder
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("install", [borrowed, from_index])
 def test_an_installed_wheel_starts_inits_and_polls(install: object, wheel: Path, tmp_path: Path) -> None:
     if install is from_index and "DIST" not in os.environ:

@@ -76,7 +76,7 @@ class Site(NamedTuple):
 
     def get(self, path: str, reader: str = "127.0.0.2", **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
         """Status, headers and text of the answer of the proxy."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(reader, 0))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=400, source_address=(reader, 0))
         with contextlib.closing(connection):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()

@@ -94,7 +94,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=400)
     assert b"Traceback" not in err
 
 

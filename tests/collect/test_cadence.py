@@ -357,7 +357,6 @@ def test_gone_is_believed_when_it_is_said_twice_a_day_apart() -> None:
 
 
 @pytest.mark.data
-@pytest.mark.timeout(900)
 def test_84_real_sources_for_a_season(shared_data: Path) -> None:
     """At most 9.6 polls a source and day, at most 21.7 minutes between an item and its poll."""
     bench = Path(__file__).parents[2] / "bench" / "polling.py"

@@ -335,7 +335,7 @@ def test_who_gives_up_hangs_up(said: list[bytes]) -> None:
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             while not talker.ended:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
 

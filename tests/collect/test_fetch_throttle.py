@@ -64,7 +64,7 @@ def test_addresses_do_not_wait_for_each_other() -> None:
     async def run() -> Visits:
         both = asyncio.Barrier(2)
         visits = Visits(AddressThrottle(longest=LONG, at_once=1, gap=LONG), both.wait)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             await asyncio.gather(visits.at(HERE), visits.at(THERE))
         return visits
 
@@ -76,7 +76,7 @@ def test_what_takes_long_leaves_its_place() -> None:
         never = asyncio.Event()
         visits = Visits(AddressThrottle(longest=LONG, at_once=2, gap=MS, quick=10 * MS), never.wait)
         asked = [asyncio.create_task(visits.at(HERE)) for _ in range(5)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             while visits.now < 5:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.005)
         never.set()
@@ -116,7 +116,7 @@ def test_nothing_is_kept_of_an_address_and_nothing_is_lost_when_a_visit_is_cut_s
         with pytest.raises(ZeroDivisionError):
             async with throttle.slot(HERE):
                 raise ZeroDivisionError
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             await visits.at(HERE)
             while throttle.addresses:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.005)
@@ -158,7 +158,7 @@ def test_a_handshake_that_hangs_holds_up_nobody_for_long() -> None:
                 others.append(number)
 
         hanging = asyncio.create_task(hang())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(400):
             await asyncio.gather(*(visit(number) for number in range(5)))
         never.set()
         await hanging

@@ -45,7 +45,7 @@ class SlowStore:
     def complete_all(self, polls: Sequence[tuple[Lease, PollResult]]) -> list[PollChanges | Exception]:
         numbers = [result.source_id for _, result in polls]
         self.batches.append(numbers)
-        self.may_write.wait(10)
+        self.may_write.wait(400)
         return [StaleLease("late") if number == 3 else PollChanges(new_entries=number) for number in numbers]
 
 

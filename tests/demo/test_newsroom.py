@@ -74,17 +74,17 @@ def test_the_press_serves_feeds_pictures_and_articles(newsroom: Newsroom) -> Non
     press = Press(newsroom, lambda: START)
     try:
         paper, url = press.feeds()[0]
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=400) as answer:
             etag = answer.headers["ETag"]
             assert answer.read() == render_paper(newsroom, paper, base=url.removesuffix("/feed"), now=START)
         again = urllib.request.Request(url, headers={"If-None-Match": etag})
         with pytest.raises(urllib.error.HTTPError) as not_modified:
-            urllib.request.urlopen(again, timeout=5)
+            urllib.request.urlopen(again, timeout=400)
         assert not_modified.value.code == 304
         not_modified.value.close()
-        with urllib.request.urlopen(url.replace("/feed", "/picture/ferry.svg"), timeout=5) as picture:
+        with urllib.request.urlopen(url.replace("/feed", "/picture/ferry.svg"), timeout=400) as picture:
             assert picture.read().startswith(b"<svg")
-        with urllib.request.urlopen(url.replace("/feed", "/1"), timeout=5) as page:
+        with urllib.request.urlopen(url.replace("/feed", "/1"), timeout=400) as page:
             assert b"<h1>Ferry" in page.read()
     finally:
         press.close()

@@ -28,7 +28,6 @@ def pages_answer(running: Running) -> bool:
 
 
 @pytest.mark.fault("F4", "the disk fills up while it runs, and has room again")
-@pytest.mark.timeout(400)
 def test_a_disk_that_fills_up(tmp_path: Path, figure: Figure) -> None:
     with small_disk(tmp_path / "disk", megabytes=48) as disk, newsroom(5) as room:
         with daemon(disk, room.config(), log=tmp_path / "daemon.log") as running:
@@ -63,7 +62,6 @@ def test_a_disk_that_fills_up(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F5", "started while the disk is full")
-@pytest.mark.timeout(400)
 def test_a_start_on_a_full_disk(tmp_path: Path, figure: Figure) -> None:
     with small_disk(tmp_path / "disk", megabytes=64) as disk, newsroom(3) as room:
         with daemon(disk, room.config(), log=tmp_path / "daemon.log") as running:
@@ -90,7 +88,6 @@ def test_a_start_on_a_full_disk(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F7", "the file system becomes read-only while it runs")
-@pytest.mark.timeout(400)
 def test_a_file_system_that_becomes_read_only(tmp_path: Path, figure: Figure) -> None:
     with contextlib.ExitStack() as stack:
         disk = stack.enter_context(small_disk(tmp_path / "disk", megabytes=200))
@@ -142,7 +139,6 @@ def test_a_start_without_permission(tmp_path: Path, figure: Figure) -> None:
 @pytest.mark.faults
 @pytest.mark.fault("F6", "EIO from fdatasync and pwrite64 (injected by strace)")
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
-@pytest.mark.timeout(400)
 def test_input_output_errors(tmp_path: Path, figure: Figure, call: str) -> None:
     tool("strace")
     with newsroom(4) as room:
@@ -179,7 +175,6 @@ def test_input_output_errors(tmp_path: Path, figure: Figure, call: str) -> None:
 
 @pytest.mark.faults
 @pytest.mark.fault("F8", "another process holds the write lock for 20 s")
-@pytest.mark.timeout(400)
 def test_a_locked_store(tmp_path: Path, figure: Figure) -> None:
     with newsroom(4) as room, daemon(tmp_path, room.config()) as running:
         room.wait_for_polls(running)
@@ -211,7 +206,6 @@ DAMAGES: dict[str, Callable[[Path], object]] = {"damaged": spoil, "emptied": emp
 
 @pytest.mark.fault("F9", "the store is damaged, emptied or deleted before a start")
 @pytest.mark.parametrize("what", ["damaged", "emptied", "deleted"])
-@pytest.mark.timeout(400)
 def test_a_start_on_a_damaged_store(tmp_path: Path, figure: Figure, what: str) -> None:
     store = tmp_path / "aggregator.db"
     with newsroom(3) as room:
@@ -235,7 +229,6 @@ def test_a_start_on_a_damaged_store(tmp_path: Path, figure: Figure, what: str) -
 
 @pytest.mark.fault("F9", "the store is damaged, deleted or replaced while it runs")
 @pytest.mark.parametrize("what", ["damaged", "deleted", "replaced", "emptied"])
-@pytest.mark.timeout(400)
 def test_a_store_that_is_damaged_while_it_runs(tmp_path: Path, figure: Figure, what: str) -> None:
     store = tmp_path / "aggregator.db"
     with newsroom(3) as room, daemon(tmp_path, room.config()) as running:

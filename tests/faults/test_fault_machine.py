@@ -44,7 +44,6 @@ class Clock:
 
 @pytest.mark.faults
 @pytest.mark.fault("F11", "the wall clock goes back by an hour, by a day, and by 400 days before a start")
-@pytest.mark.timeout(400)
 def test_a_clock_that_goes_back(tmp_path: Path, figure: Figure) -> None:
     clock = Clock(tmp_path)
     with newsroom(3) as room:
@@ -67,7 +66,6 @@ def test_a_clock_that_goes_back(tmp_path: Path, figure: Figure) -> None:
 
 @pytest.mark.faults
 @pytest.mark.fault("F12", "the wall clock goes forward by an hour, a day, ten years, and back")
-@pytest.mark.timeout(400)
 def test_a_clock_that_goes_forward(tmp_path: Path, figure: Figure) -> None:
     clock = Clock(tmp_path)
     with newsroom(3) as room, daemon(tmp_path, room.config(), environ=clock.environ) as running:
@@ -82,7 +80,6 @@ def test_a_clock_that_goes_forward(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F13", "suspended (SIGSTOP) while eight hours pass")
-@pytest.mark.timeout(400)
 def test_a_suspension(tmp_path: Path, figure: Figure) -> None:
     clock = Clock(tmp_path)
     with newsroom(12) as room:
@@ -120,7 +117,6 @@ def cpu_s(running: Running) -> float:
 
 
 @pytest.mark.fault("F22", "no descriptors are left for ten seconds")
-@pytest.mark.timeout(400)
 def test_without_descriptors(tmp_path: Path, figure: Figure) -> None:
     with newsroom(4) as room, daemon(tmp_path, room.config()) as running:
         room.wait_for_polls(running)
@@ -136,7 +132,6 @@ def test_without_descriptors(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F22", "started with 40 descriptors")
-@pytest.mark.timeout(400)
 def test_a_start_with_few_descriptors(tmp_path: Path, figure: Figure) -> None:
     with newsroom(4) as room:
         running = start(tmp_path, room.config(), before=["prlimit", "--nofile=40:4096"])
@@ -166,7 +161,6 @@ def kill_children(running: Running) -> None:
 
 
 @pytest.mark.fault("F33", "the interpreter is gone (ENOENT): no parse process can be started")
-@pytest.mark.timeout(400)
 def test_without_parse_processes(tmp_path: Path, figure: Figure) -> None:
     """As after an upgrade without a restart."""
     folder = tmp_path / "bin"
@@ -200,7 +194,6 @@ def test_without_parse_processes(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F36", "nobody reads standard error")
-@pytest.mark.timeout(400)
 def test_a_log_that_nobody_reads(tmp_path: Path, figure: Figure) -> None:
     with newsroom(3) as room:
         text = room.config()
@@ -259,7 +252,6 @@ def heavy() -> bytes:
 
 
 @pytest.mark.fault("F21", "a feed of 60,000 tiny items, within a memory limit of 256 MB")
-@pytest.mark.timeout(400)
 def test_a_heavy_feed_within_a_memory_limit(tmp_path: Path, figure: Figure) -> None:
     with newsroom(3) as room, memory_limit(256) as limited:
         url = room.origins[0].on("/heavy", Answer(body=heavy()))

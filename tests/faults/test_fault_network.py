@@ -99,7 +99,6 @@ def states(running: Running) -> set[str]:
 
 @pytest.mark.faults
 @pytest.mark.fault("F15, F14", "the whole network is down (a network namespace), then back")
-@pytest.mark.timeout(600)
 def test_without_a_network(tmp_path: Path, figure: Figure) -> None:
     """The sources are at addresses of several hosts; names without a resolver end the same way."""
     papers = [Paper(f"paper{number}") for number in range(4)]
@@ -121,7 +120,7 @@ def test_without_a_network(tmp_path: Path, figure: Figure) -> None:
             assert "offline" in page, "a banner"
             place.plug()
             began = time.monotonic()
-            running.wait_for(lambda: all(paper.published for paper in papers), "the first polls", patience_s=180)
+            running.wait_for(lambda: all(paper.published for paper in papers), "the first polls")
             back_s = time.monotonic() - began
             running.wait_for(lambda: "network is back" in running.log, "that it is told")
             running.wait_for(lambda: states(running) <= {"ok", "quiet"}, "all are well")
@@ -135,7 +134,6 @@ def test_without_a_network(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F14", "names that nobody resolves")
-@pytest.mark.timeout(400)
 def test_names_that_cannot_be_resolved(tmp_path: Path, figure: Figure) -> None:
     urls = [f"http://paper{number}.invalid/feed" for number in range(6)]
     running = start(tmp_path, config_text(*urls))
@@ -189,7 +187,6 @@ class Lossy:
 
 
 @pytest.mark.fault("F16", "a third of all connections break, the rest is slow")
-@pytest.mark.timeout(600)
 def test_a_lossy_network(tmp_path: Path, figure: Figure) -> None:
     with newsroom(4) as room:
         relays = [
@@ -217,7 +214,6 @@ def test_a_lossy_network(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F17", "half of the publishers trickle a byte at a time")
-@pytest.mark.timeout(400)
 def test_publishers_that_trickle(tmp_path: Path, figure: Figure) -> None:
     with newsroom(12) as room:
         for origin in room.origins[6:]:
@@ -241,7 +237,6 @@ def test_publishers_that_trickle(tmp_path: Path, figure: Figure) -> None:
 
 
 @pytest.mark.fault("F23", "1,000 half-open requests to our own server")
-@pytest.mark.timeout(400)
 def test_clients_that_never_finish_asking(tmp_path: Path, figure: Figure) -> None:
     with newsroom(1) as room, contextlib.ExitStack() as stack:
         running = start(tmp_path, room.config())
@@ -268,7 +263,6 @@ def test_clients_that_never_finish_asking(tmp_path: Path, figure: Figure) -> Non
 
 
 @pytest.mark.fault("F18", "200 sources that all fail, in every way")
-@pytest.mark.timeout(400)
 def test_all_sources_fail(tmp_path: Path, figure: Figure) -> None:
     with newsroom(1) as room, contextlib.ExitStack() as stack:
         origins = [stack.enter_context(Origin(f"127.0.30.{number + 1}")) for number in range(200)]

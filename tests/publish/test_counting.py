@@ -238,7 +238,6 @@ def test_a_request_that_comes_in_pieces(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(chromium.found() is None, reason="needs chromium")
-@pytest.mark.timeout(120)
 def test_nothing_in_an_item_causes_a_view_or_a_like(tmp_path: Path) -> None:
     """Even if what the sanitiser forbids were let through: pictures, frames, media and styles that ask this site."""
 

@@ -188,7 +188,6 @@ RSS_GUARD = "[main]\nfirst_run=false\n[feeds]\nfeeds_update_on_startup=true\nfee
 @pytest.mark.skipif(
     shutil.which("rssguard") is None or os.environ.get("READERS") != "all", reason="needs rssguard and READERS=all"
 )
-@pytest.mark.timeout(180)
 def test_rss_guard_synchronises_with_it(tmp_path: Path) -> None:
     """A program with windows, on no screen; its account is written into its database, as its dialogue would."""
 

@@ -107,7 +107,6 @@ def look(running: tuple[asyncio.Runner, Chromium]) -> Look:
 
 @needs_chromium
 @needs_axe
-@pytest.mark.timeout(300)
 def test_axe_finds_nothing_on_any_page(look: Look) -> None:
     """Wide in light colours, narrow in dark ones."""
     found: list[str] = []
@@ -135,7 +134,6 @@ def _in_words(path: str, violation: dict[str, Any]) -> str:
 
 
 @needs_nu
-@pytest.mark.timeout(300)
 def test_the_nu_checker_has_no_objection(tmp_path: Path) -> None:
     for path, text in named().items():
         (tmp_path / f"{path[1:]}.html").write_text(text, encoding="utf-8")
@@ -149,7 +147,6 @@ def test_the_nu_checker_has_no_objection(tmp_path: Path) -> None:
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_data_for_machines_passes_the_policy_and_nothing_runs(look: Look) -> None:
     """The page of an item whose every text tries to run something."""
     evil = '</script><script>document.title="ran"</script><img src=x onerror=\'document.title="ran"\'>'
@@ -171,7 +168,6 @@ def test_data_for_machines_passes_the_policy_and_nothing_runs(look: Look) -> Non
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_the_keyboard_is_enough(look: Look) -> None:
     """Tab leads to the skip link first, every stop is visible, and Enter on the skip link goes to the content."""
 
@@ -195,7 +191,6 @@ def test_the_keyboard_is_enough(look: Look) -> None:
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_no_page_is_wider_than_its_window(look: Look) -> None:
     async def story(opened: Chromium, base: str) -> None:
         page = await opened.open("about:blank")
@@ -223,7 +218,6 @@ def pictured(image: str) -> str:
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_a_picture_that_does_not_come_takes_no_room(look: Look) -> None:
     """Neither beside a story nor in a text, unless words say what it shows; and no broken one is seen."""
     html = f'<p>One.</p><p><img src="{DEAD}"></p><p><img src="{DEAD}?2" alt="A boat"></p>'
@@ -258,7 +252,6 @@ MOVES = """window.moved = 0; new PerformanceObserver(list => {
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_moves_where_a_small_picture_fails_late(look: Look, width: int) -> None:
     """And there is nothing to be seen in its place."""
@@ -290,7 +283,6 @@ def test_nothing_moves_where_a_small_picture_fails_late(look: Look, width: int) 
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_a_theme_is_chosen_by_one_rule(look: Look) -> None:
     """`/theme.css` decides, whatever the system says; without a choice the system does."""
 
@@ -310,7 +302,6 @@ def test_a_theme_is_chosen_by_one_rule(look: Look) -> None:
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_keys_go_from_title_to_title_where_the_script_is_on(look: Look) -> None:
     pages = Pages(replace(samples.SITE, script=True))
 
@@ -333,7 +324,6 @@ def test_keys_go_from_title_to_title_where_the_script_is_on(look: Look) -> None:
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_every_stop_of_the_keyboard_is_in_the_window(look: Look, width: int) -> None:
     """The search button among them: nothing that is focused stands beside the page."""
@@ -354,7 +344,6 @@ def test_every_stop_of_the_keyboard_is_in_the_window(look: Look, width: int) -> 
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_where_the_keyboard_is_is_not_cut_off(look: Look) -> None:
     """The ring stands around the title: the title cuts off what is around its link."""
 
@@ -369,7 +358,6 @@ def test_where_the_keyboard_is_is_not_cut_off(look: Look) -> None:
 
 
 @needs_chromium
-@pytest.mark.timeout(120)
 def test_a_wide_table_is_scrolled_and_its_words_stay_whole(look: Look) -> None:
     async def story(opened: Chromium, base: str) -> None:
         page = await opened.open(f"{base}/article", width=390)

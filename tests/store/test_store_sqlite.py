@@ -173,7 +173,7 @@ class TestMigrations:
         code = "import sys; from pathlib import Path; from aggregator.store import open_store;"
         code += "open_store('sqlite:a.db', base=Path(sys.argv[1])).close()"
         starts = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
-        assert [start.wait(60) for start in starts] == [0, 0, 0]
+        assert [start.wait(400) for start in starts] == [0, 0, 0]
 
 
 class TestErrors:
@@ -446,7 +446,7 @@ def test_death_or_a_failing_disk_at_a_system_call(fault: str, tmp_path: Path) ->
         victim = oracle.start(
             *("strace", "-f", "-qq", "-o", "/dev/null", f"-etrace={fault.partition(':')[0]}", f"-einject={fault}"),
         )
-        said, complaint = victim.communicate(timeout=60)  # the fault ends it
+        said, complaint = victim.communicate(timeout=400)  # the fault ends it
         if "PTRACE" in complaint:
             pytest.skip("processes may not be traced here")
         oracle.check(said.splitlines(keepends=True))

@@ -86,7 +86,7 @@ def test_a_commit_that_fails_is_told_to_all_and_not_tried_again(written: Written
 
 def test_work_that_waits_together_is_one_transaction_and_fails_apart(written: Written) -> None:
     go_on = threading.Event()
-    first = written.writer.submit([None], lambda *_: [go_on.wait(10)])
+    first = written.writer.submit([None], lambda *_: [go_on.wait(400)])
     waiting = [written.writer.submit(numbers, written.put) for numbers in ([1, 2], [3, 13, 4], [5])]
     go_on.set()
     assert first.result() == [True]
@@ -102,7 +102,7 @@ def test_only_what_is_to_last_waits_for_the_disk(written: Written) -> None:
     assert written.writer.submit([None], setting, lasting=False).result() == [1]
     assert written.writer.submit([None], setting).result() == [2]
     go_on = threading.Event()
-    written.writer.submit([None], lambda *_: [go_on.wait(10)])
+    written.writer.submit([None], lambda *_: [go_on.wait(400)])
     together = [written.writer.submit([None], setting, lasting=lasting) for lasting in (False, True, False)]
     go_on.set()
     assert [done.result() for done in together] == [[2], [2], [2]], "the strictest of them counts for all"
