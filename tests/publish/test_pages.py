@@ -281,6 +281,11 @@ def test_a_ranking_leaves_a_small_section_and_a_small_source_something_to_show()
         linked = re.findall(r'href="/item/(\w+)"', page)
         assert sorted(linked) == ["k0000", "k0001", "k0002", "k0003"], "each once"
         assert ids(page.split('id="ranking"')[1].split("</section>")[0]) == ["k0003", "k0002"]
+    one, ranked = replace(latest, places=tuple(few[:1])), replace(ranking, places=tuple(few[:1]))
+    page = PAGES.section(FRAME, name="World", latest=one, ranking=ranked, recommended=none).html
+    assert re.findall(r'href="/item/(\w+)"', page) == ["k0000"]
+    assert "Nothing yet" not in page
+    assert "Nobody has read" not in page
 
 
 def test_what_related_items_leave_empty_is_filled_and_said_to_be_of_the_section() -> None:
@@ -300,6 +305,17 @@ def test_what_related_items_leave_empty_is_filled_and_said_to_be_of_the_section(
         recommended=samples.RECOMMENDED, fallback=more,
     ).html  # fmt: skip
     assert len(ids(page.split("Loosely related")[1].split("</section>")[0])) == 3
+
+
+def test_a_section_that_is_all_shown_above_does_not_say_that_nothing_is_there() -> None:
+    few = tuple(Place(item=samples.item(number)) for number in range(3))
+    latest, ranking = replace(samples.LATEST, places=few), replace(samples.RANKING, places=few[:1])
+    advised, none = replace(samples.RECOMMENDED, places=few[1:]), replace(samples.RECOMMENDED, places=())
+    page = PAGES.section(FRAME, name="World", latest=latest, ranking=ranking, recommended=advised).html
+    assert sorted(re.findall(r'href="/item/(\w+)"', page)) == ["k0000", "k0001", "k0002"]
+    assert "Nothing yet" not in page
+    empty = (replace(latest, places=()), replace(ranking, places=()))
+    assert "Nothing yet" in PAGES.section(FRAME, name="World", latest=empty[0], ranking=empty[1], recommended=none).html
 
 
 def test_a_story_tells_what_is_loosely_related_from_what_is_related() -> None:

@@ -219,7 +219,7 @@ def half(places: Sequence[Place], *, of: Sequence[Place]) -> Sequence[Place]:
 
     Nothing stands twice on a page: where there is little, a ranking would leave nothing for the rest of the page.
     """
-    return places[: max(1, sum(1 for _ in _once(of)) // 2)]
+    return places[: sum(1 for _ in _once(of)) // 2]
 
 
 def at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:
