@@ -17,6 +17,8 @@ from typing import Any
 
 from aggregator.model import ItemText
 
+#: parts of the pairs of tests/curate: dev: the rules were chosen by them; held, third, fourth: looked at later on
+OWN_PAIRS = ("dev", "held", "third", "fourth")
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 #: a pair of texts of which one holds half of the other's word pairs is a near-duplicate
 SAME_TEXT = 0.5
@@ -134,22 +136,25 @@ class Pair:
 
 
 def pairs(data: Path) -> Iterator[tuple[str, list[Pair]]]:
-    """Look-alikes and copies by set: those of the data, and those of the tests (dev: rules were chosen by it; held)."""
-    own = Path(__file__).parents[1] / "tests/curate"
-    paths = {"data": data / "labelled/look-alikes/pairs.jsonl", "dev": own / "pairs_dev.jsonl"}
-    for name, path in {**paths, "held": own / "pairs_held.jsonl"}.items():
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    """Look-alikes and copies by set: those of the data, and those of the tests."""
+    for name, rows in _pair_rows(data):
         yield name, [_pair(row) for row in rows if row["same_item"] is not None]
 
 
 def story_pairs(data: Path) -> Iterator[Pair]:
     """Pairs of which is known whether they tell of one event: of the data, and of the tests."""
-    own = Path(__file__).parents[1] / "tests/curate"
-    for path in (data / "labelled/look-alikes/pairs.jsonl", own / "pairs_dev.jsonl", own / "pairs_held.jsonl"):
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            row = json.loads(line)
+    for _, rows in _pair_rows(data):
+        for row in rows:
             if row.get("same_story") is not None:
                 yield replace(_pair({**row, "hours_apart": row.get("hours_apart") or 1}), is_same=row["same_story"])
+
+
+def _pair_rows(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    own = Path(__file__).parents[1] / "tests/curate"
+    paths = {"data": data / "labelled/look-alikes/pairs.jsonl"}
+    for name, path in {**paths, **{part: own / f"pairs_{part}.jsonl" for part in OWN_PAIRS}}.items():
+        if path.exists():
+            yield name, [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _pair(row: dict[str, Any]) -> Pair:

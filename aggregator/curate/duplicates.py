@@ -13,7 +13,15 @@ from itertools import pairwise
 
 from aggregator.curate.inverted_index import Document
 from aggregator.curate.overlap import containment, jaccard
-from aggregator.curate.templates import LEAD_WORDS, LONG, IsCommon, fills_in, has_words_exchanged, is_rewritten
+from aggregator.curate.templates import (
+    LEAD_WORDS,
+    LONG,
+    IsCommon,
+    fills_in,
+    has_words_exchanged,
+    is_rewritten,
+    titles_contradict,
+)
 from aggregator.curate.thresholds import DUPLICATE
 
 __all__ = [
@@ -112,7 +120,7 @@ def still_alike(
     """The same of items that were merged once: `is_copy` says whether that still holds, and holds longer."""
     titles = jaccard(one.title, other.title)
     if min(len(one.pairs), len(other.pairs)) + 1 < LEAD_WORDS:
-        score = titles * (NUMBERS_CORRECTED if _contradict(one, other) else 1.0)
+        score = titles * (NUMBERS_CORRECTED if titles_contradict(one, other) else 1.0)
         return Likeness(score=score, figures=_rounded({"titles": titles, "score": score}), least=TITLE_STAYS)
     found = _by_text(one, other, titles, duplicate, is_common, merged=True)
     return replace(found, least=found.least * STAYS)
@@ -196,19 +204,12 @@ def _agree(one: Document, other: Document, *, tolerated: Callable[[int], float] 
     version makes it another text.
     """
     fewer, more = sorted((set(one.numbers), set(other.numbers)), key=len)
-    return not _contradict(one, other) and len(fewer - more) <= tolerated(len(fewer))
+    return not titles_contradict(one, other) and len(fewer - more) <= tolerated(len(fewer))
 
 
 def _tells(document: Document, is_common: IsCommon) -> set[int]:
     """The words of its title that are no function words."""
     return {word for word in document.title if not is_common(word)}
-
-
-def _contradict(one: Document, other: Document) -> bool:
-    """Both titles name numbers, and one of them a number of which the other item says nothing."""
-    mine, theirs = set(one.title_numbers), set(other.title_numbers)
-    untold = (mine - theirs).difference(other.numbers) or (theirs - mine).difference(one.numbers)
-    return bool(mine and theirs and untold)
 
 
 class Series:

@@ -24,7 +24,7 @@ from aggregator.curate.text import counted, strip_lead, strip_title, terms, toke
 from aggregator.curate.vocabulary import COMMON_SHARE, Vocabulary
 from aggregator.model import ItemText
 
-__all__ = ["COUNT_WEIGHTS", "NOTHING", "Document", "Hit", "InvertedIndex", "Probe"]
+__all__ = ["COUNT_WEIGHTS", "NOTHING", "Document", "Hit", "InvertedIndex", "Probe", "word_pairs"]
 
 #: shared by all that have none
 NOTHING = array("I")
@@ -108,6 +108,11 @@ _SPREAD_OUT, _HASH = 1_000_003, 0xFFFF_FFFF
 _count_weight = COUNT_WEIGHTS.__getitem__
 
 
+def word_pairs(words: Sequence[int]) -> list[int]:
+    """A hash of each pair of words that follow each other, in order."""
+    return [(one * _SPREAD_OUT + next_) & _HASH for one, next_ in pairwise(words)]
+
+
 class Hit(NamedTuple):
     """An item that shares rare terms with the one asked about."""
 
@@ -176,7 +181,7 @@ class InvertedIndex:
         counts = self._numbered_words(language, counted(title_words, lead))
         words = self.vocabulary.ids(language, lead_words)
         said = words if whole in {None, item.text} else self.vocabulary.ids(language, tokens(_lead(whole or "")))
-        pairs = dict.fromkeys([(one * _SPREAD_OUT + next_) & _HASH for one, next_ in pairwise(words)])
+        pairs = dict.fromkeys(word_pairs(words))
         return Document(
             item_id=item.item_id,
             source_id=item.source_id,
@@ -189,7 +194,7 @@ class InvertedIndex:
             words=array("I", words),
             pairs=array("I", list(pairs)),
             numbers=entities.numbers(lead, language),
-            title_numbers=entities.numbers(title, language),
+            title_numbers=entities.numbers(title, language, is_title=True),
             names=self._names(lead, language),
             title_names=self._names(title, language),
             phrase=hash((item.source_id, -1, *said)) if len(said) > 1 else None,

@@ -14,6 +14,7 @@ from itertools import islice
 
 from aggregator.curate.embeddings import Embeddings
 from aggregator.curate.inverted_index import Document, Hit, InvertedIndex, Probe
+from aggregator.curate.text import WRITTEN_IN_PAIRS
 from aggregator.model import RelatedPair, RelatedTier
 
 __all__ = ["FLOOR", "LOOKS_BACK", "most_alike"]
@@ -25,9 +26,6 @@ FLOOR, FLOOR_YOUNG = 0.10, 0.12
 YOUNG = 500
 #: where pairs of characters stand for words, a text has more of them, and a likeness is less for it
 FLOOR_PAIRS = 0.08
-WRITTEN_IN_PAIRS = frozenset(
-    {"zh", "ja", "ko", "th", "lo", "my", "km", "zho", "jpn", "kor", "tha", "lao", "mya", "khm"}
-)
 #: the second tier fills the places of a page that the first leaves empty, from this score on, from so many candidates
 PLACES, FLOOR_MORE, FLOOR_MORE_PAIRS, COMPARED_MORE = 10, 0.03, 0.02, 30
 PER_SOURCE = 2

@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
-from operator import ne
+from itertools import pairwise, takewhile
+from operator import eq, ne
 
 from aggregator.curate import entities, text
-from aggregator.curate.inverted_index import Document
+from aggregator.curate.inverted_index import Document, word_pairs
 from aggregator.curate.overlap import containment, exchanges, jaccard
 
-__all__ = ["LEAD_WORDS", "LONG", "IsCommon", "fills_in", "has_words_exchanged", "is_rewritten", "is_same_template"]
+__all__ = [
+    "LEAD_WORDS",
+    "LONG",
+    "IsCommon",
+    "fills_in",
+    "has_words_exchanged",
+    "is_rewritten",
+    "is_same_template",
+    "titles_contradict",
+]
 
 #: whether a term is a function word
 IsCommon = Callable[[int], bool]
@@ -73,6 +83,8 @@ def is_same_template(one: Document, other: Document, *, is_common: IsCommon = la
         return _texts_fill_in(one, other, is_common)
     if exchanged or _of_other_days(one, other) or _titles_fill_in(one, other, is_common):
         return True
+    if contained >= WHOLE and titles_contradict(one, other):
+        return True
     return _texts_fill_in(
         one, other, is_common, enough=_exchanges_enough(one, other) if one.title == other.title else 0
     )
@@ -92,10 +104,37 @@ def has_words_exchanged(one: Sequence[int], other: Sequence[int]) -> bool:
     return len(one) == len(other) and 0 < others <= len(one) // 2
 
 
+def _in_one_place(one: Document, other: Document) -> bool:
+    """The titles differ by an exchange: they keep their length, or where characters stand for words beginning and end.
+
+    The name of a town has as many characters as it likes, and half of the shorter title stays.
+    """
+    if one.language not in text.WRITTEN_IN_PAIRS:
+        return has_words_exchanged(one.title, other.title)
+    fewer = min(len(one.title), len(other.title))
+    begin: int = sum(takewhile(bool, map(eq, one.title, other.title)))
+    end: int = sum(takewhile(bool, map(eq, reversed(one.title), reversed(other.title))))
+    kept = begin + end
+    return kept < fewer and 2 * kept >= fewer
+
+
+def titles_contradict(one: Document, other: Document) -> bool:
+    """Both titles name numbers, and one of them a number of which the other item says nothing; or letters, likewise."""
+    mine, theirs = set(one.title_numbers), set(other.title_numbers)
+    untold = (mine - theirs).difference(other.numbers) | (theirs - mine).difference(one.numbers)
+    for kind in (True, False):
+        if all(any(entities.is_letter(number) == kind for number in some) for some in (untold, mine, theirs)):
+            return True
+    return False
+
+
 def _of_other_days(one: Document, other: Document) -> bool:
-    """Both titles name a day or a month, and no common one."""
-    mine, theirs = ({number for number in doc.title_numbers if entities.is_date(number)} for doc in (one, other))
-    return bool(mine and theirs) and mine.isdisjoint(theirs)
+    """Both titles name a day or a month, and no common one; or a letter, as in "Group C" and "Group D"."""
+    for of_kind in (entities.is_date, entities.is_letter):
+        mine, theirs = (set(filter(of_kind, document.title_numbers)) for document in (one, other))
+        if mine and theirs and mine.isdisjoint(theirs):
+            return True
+    return False
 
 
 def _exchanges_enough(one: Document, other: Document) -> int:
@@ -111,8 +150,9 @@ def _titles_fill_in(one: Document, other: Document, is_common: IsCommon, *, whol
     - Or hardly a word that only one of the titles has stands in the text, on either side (on one, where the titles are
       the same but for these words). A headline that was rewritten is made of the words of the text; what fills in a
       template, or stands above a paywall's notice or an author's biography, is not. Unless the `whole` text is the
-      same and is about what both titles name: an editor has found other words. That is sure of longer texts; of shorter
-      ones where both titles begin with a word of the text, and no name is exchanged.
+      same and is about what both titles name: an editor has found other words. That is sure of longer texts, unless a
+      name stands in the place of a name and the text says neither; of shorter ones where both titles begin with a word
+      of the text, and no name is exchanged.
     """
     first, second = _Words(one, is_common), _Words(other, is_common)
     mine, theirs = first.title - second.title, second.title - first.title
@@ -123,14 +163,14 @@ def _titles_fill_in(one: Document, other: Document, is_common: IsCommon, *, whol
         return True
     if not mine or not theirs:
         return False
-    told = _share(mine, second.text), _share(theirs, first.text)
+    told = first.told(mine, second), second.told(theirs, first)
     if whole and len(one.names) + len(one.numbers) >= TELLING:
+        named = bool(mine.intersection(one.title_names) and theirs.intersection(other.title_names))
         if pairs >= NO_NOTICE and first.title & second.title & first.text:
-            return False
+            return named and not any(told) and has_words_exchanged(one.title, other.title)
         if _begin_alike(one, other) and one.title[0] in first.text:
-            named = mine.intersection(one.title_names) and theirs.intersection(other.title_names)
-            return bool(named) and max(told) < TOLD
-    return (min if has_words_exchanged(one.title, other.title) else max)(told) < TOLD
+            return named and max(told) < TOLD
+    return (min if _in_one_place(one, other) else max)(told) < TOLD
 
 
 def _texts_fill_in(
@@ -161,15 +201,28 @@ def _begin_alike(one: Document, other: Document) -> bool:
 
 
 class _Words:
-    """The words of a document: of its title (without function words), of its text, of both, of names in its text."""
+    """The words of a document: of its title (without function words), of its text, of both, of names in its text.
+
+    Where two characters stand for a word, a long text has most of them, and three characters are one word here.
+    """
 
     def __init__(self, document: Document, is_common: IsCommon) -> None:
-        titled = Counter(document.title)
-        counts = zip(document.terms, document.counts, strict=True)
-        self.title, self.every = {word for word in titled if not is_common(word)}, set(document.terms)
-        self.text = {word for word, count in counts if count > text.TITLE_WEIGHT * titled[word]}
         self.names = set(document.names)
+        self._parts: dict[int, tuple[int, ...]]
+        if document.language in text.WRITTEN_IN_PAIRS:
+            titled = zip(word_pairs(document.title), pairwise(document.title), strict=True)
+            self._parts = {word: parts for word, parts in titled if not all(map(is_common, parts))}
+            self.text = set(document.pairs)
+            self.every = self.text.union(word_pairs(document.title))
+        else:
+            counted = Counter(document.title)
+            counts = zip(document.terms, document.counts, strict=True)
+            self._parts = {word: (word,) for word in counted if not is_common(word)}
+            self.text = {word for word, count in counts if count > text.TITLE_WEIGHT * counted[word]}
+            self.every = set(document.terms)
+        self.title = set(self._parts)
 
-
-def _share(some: Set[int], words: Set[int]) -> float:
-    return len(some & words) / len(some)
+    def told(self, words: Set[int], other: _Words) -> float:
+        """How much of these words of its title stands in the other's text, 0…1."""
+        parts = {part for word in words for part in self._parts[word]}
+        return len({part for word in words & other.text for part in self._parts[word]}) / len(parts)

@@ -17,6 +17,7 @@ from functools import lru_cache
 __all__ = [
     "LEAD_CHARS",
     "TITLE_WEIGHT",
+    "WRITTEN_IN_PAIRS",
     "american",
     "counted",
     "normalise",
@@ -40,6 +41,10 @@ _SYLLABLES = re.compile("[\u1200-\u139f]")
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003134f"
+)
+#: languages in these scripts, whose `tokens` are pairs of characters
+WRITTEN_IN_PAIRS = frozenset(
+    {"zh", "ja", "ko", "th", "lo", "my", "km", "zho", "jpn", "kor", "tha", "lao", "mya", "khm"}
 )
 #: combining marks that are part of a word (the vowel signs of the scripts of India and their neighbours, accents)
 _MARKS = (

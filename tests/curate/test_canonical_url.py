@@ -25,6 +25,11 @@ SAME = [
     ("https://example-com.cdn.ampproject.org/c/s/example.com/a", "https://example.com/a"),
     ("https://youtu.be/abc123", "https://www.youtube.com/watch?v=abc123&feature=share"),
     ("https://example.com/a?ref=rss", "https://example.com/a"),
+    ("https://example.com/a?isAmp=true", "https://example.com/a"),
+    ("https://example.com/a?view=amp&page=2", "https://example.com/a?page=2"),
+    ("https://example-com.cdn.ampproject.org/v/s/example.com/a?amp_js_v=0.1&amp_gsa=1", "https://example.com/a"),
+    ("https://example.com/fire-77d0-0a1b2c3d4e5f-amp", "https://example.com/fire-77d0-0a1b2c3d4e5f"),
+    ("https://example.com/a?share=twitter&rss=yes", "https://example.com/a"),
     ("https://www.example.com/a_(b)/%D0%B3%D0%BE%D0%B4#top", "http://example.com/a_(b)/%d0%b3%d0%be%d0%b4"),
 ]
 DIFFERENT = [
@@ -35,6 +40,9 @@ DIFFERENT = [
     ("https://example.com/?p=1", "https://example.com/"),
     ("https://example.com/a?ref=main", "https://example.com/a"),
     ("https://example.com/#!/a", "https://example.com/#!/b"),
+    ("https://example.com/guitar-amp", "https://example.com/guitar"),
+    ("https://example.com/shop?type=amps", "https://example.com/shop"),
+    ("https://example.com/a?share=17", "https://example.com/a"),
 ]
 NONE = [
     "", "javascript:alert(1)", "file:///etc/passwd", "http://", "http:///x", "https://[::1", "http://a..b/",

@@ -3,6 +3,8 @@
 ``pairs_dev.jsonl`` was looked at when the rules were chosen; ``pairs_held.jsonl``, of other kinds and words, was
 not.
 ``pairs_third.jsonl`` was held until 31 of its last 40 look-alikes merged; the rules were mended by it.
+``pairs_fourth.jsonl`` was labelled before the rules ran on it: of the first 30 look-alikes 11 merged, of 30 copies one
+was missed; of the 19 behind them one and one. The rules were mended by it.
 Written for these tests; no text is anybody's.
 """
 
@@ -26,7 +28,7 @@ GIVEN_UP = {"kurz", "actualizado", "copy-both-changed"}
 def _pairs(*, same_item: bool) -> list[Any]:
     return [
         pytest.param(pair, id=f"{part}-{pair['language']}-{pair['kind']}")
-        for part in ("dev", "held", "third")
+        for part in ("dev", "held", "third", "fourth")
         for pair in map(json.loads, Path(__file__).with_name(f"pairs_{part}.jsonl").read_text("utf-8").splitlines())
         if pair["same_item"] == same_item and (not same_item or pair["kind"] not in GIVEN_UP)
     ]

@@ -16,7 +16,7 @@ _PREFIXES = (
     "utm_", "at_", "ns_", "pk_", "mtm_", "matomo_", "piwik_", "hsa_", "hsctatracking", "__hs", "_hs", "ga_", "oly_",
     "wt.", "wt_", "fb_action_", "fb_comment_", "mc_", "ml_subscriber", "vero_", "cm_mmc", "guce_", "soc_", "__cft__",
     "__tn__", "sc_", "ss_campaign_", "int_", "itm_", "stm_", "sfmc_", "dm_i", "trk_", "wprov", "nb_", "xtor", "xtref",
-    "xts",
+    "xts", "amp_",
 )  # fmt: skip
 _NAMES = frozenset({
     "fbclid", "gclid", "gclsrc", "dclid", "msclkid", "yclid", "twclid", "ttclid", "wbraid", "gbraid", "srsltid",
@@ -29,13 +29,16 @@ _NAMES = frozenset({
     "feedtype", "feedname", "virtualbrandchannel", "dlbk", "echobox", "et_cid", "et_rid", "elqtrackid",
     "elqtrack", "assetid", "phpsessid", "jsessionid", "ftcamp", "ftcampaign", "ftrss", "amp", "outputtype",
     "output_type", "usqp", "_r", "guid_src", "zanpid", "awc", "feature", "irclickid", "rdid", "sharetype", "share_id",
-    "xing_share",
+    "xing_share", "isamp", "_amp", "amp-content", "maca", "tpcc", "vgo_ee", "cx_testid", "hss_channel", "_ptid",
+    "wpisrc",
 })  # fmt: skip
 #: names that mean something on some sites, and tracking where the value says so
 _AMBIGUOUS = frozenset({
     "ref", "src", "source", "from", "via", "feed", "rss", "partner", "mod", "cid", "medium", "campaign",
-    "output", "utm", "rel", "s", "referrer", "referer", "ref_src",
+    "output", "utm", "rel", "s", "referrer", "referer", "ref_src", "share",
 })  # fmt: skip
+#: names by which sites choose the form of a page, of which AMP is one
+_FORMS = frozenset({"mode", "view", "type", "layout", "platform", "format", "output", "tpl", "m"})
 _TELLING = re.compile(
     r"rss|feed|atom(?![a-z])|twitter|facebook|newsletter|e?mail(?![a-z])|social|share|homepage|hpp(?![a-z])|twsrc"
     r"|(?:tw|fb)(?![a-z])|ifttt|dlvr|hootsuite|googlenews|flipboard|linkedin|reddit|hackernews"
@@ -47,10 +50,12 @@ def is_tracking(name: str, value: str) -> bool:
     name = name.casefold()
     if name in _NAMES or name.startswith(_PREFIXES):
         return True
+    value = value.casefold()
+    if name in _FORMS and value == "amp":
+        return True
     if name not in _AMBIGUOUS:
         return False
-    value = value.casefold()
-    return (value == "1" and name in {"rss", "feed"}) or _TELLING.match(value) is not None
+    return (value in {"1", "yes", "true"} and name in {"rss", "feed"}) or _TELLING.match(value) is not None
 
 
 _VIDEO = re.compile(r"/(?:shorts|embed|live|v)/([\w-]{6,})$")
@@ -99,7 +104,9 @@ MAX_URL_CHARS = 2048
 #: a host's first label when it only says for which device the page is
 _DEVICE_LABELS = frozenset({"www", "www2", "www3", "m", "mobile", "amp", "touch", "wap", "mob"})
 _INDEX_PAGE = re.compile(r"/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml|cgi)$", re.IGNORECASE)
-_AMP_TAIL = re.compile(r"(?:(?<=[^/])/amp(?:\.html?)?|\.amp(?=(?:\.html?)?$)(?:\.html?)?)$", re.IGNORECASE)
+_AMP_TAIL = re.compile(
+    r"(?:(?<=[^/])/amp(?:\.html?)?|(?<=-[0-9a-f]{12})-amp|\.amp(?=(?:\.html?)?$)(?:\.html?)?)$", re.IGNORECASE
+)
 _AMP_HEAD = re.compile(r"^/amp(?=/.)", re.IGNORECASE)
 #: what none of these three can do without
 _TRIMMABLE = re.compile(r"amp|index|default", re.IGNORECASE)
