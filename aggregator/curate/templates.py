@@ -60,10 +60,11 @@ def fills_in(one: Document, other: Document, *, contained: float, is_common: IsC
     `contained`: the `containment` of their word pairs.
     """
     pairs = min(len(one.pairs), len(other.pairs))
-    if not is_rewritten(pairs, contained) and _titles_fill_in(one, other, is_common, whole=contained >= WHOLE):
+    rewritten = is_rewritten(pairs, contained)
+    if not rewritten and _titles_fill_in(one, other, is_common, whole=contained >= WHOLE):
         return True
-    is_other_headline = contained >= WHOLE and jaccard(one.title, other.title) < OTHER_HEADLINE
-    return _texts_fill_in(one, other, is_common, enough=_exchanges_enough(one, other), corrected=is_other_headline)
+    corrected = rewritten or (contained >= WHOLE and jaccard(one.title, other.title) < OTHER_HEADLINE)
+    return _texts_fill_in(one, other, is_common, enough=_exchanges_enough(one, other), corrected=corrected)
 
 
 def is_same_template(one: Document, other: Document, *, is_common: IsCommon = lambda _: False) -> bool:
