@@ -44,9 +44,11 @@ TINY = 1e-6
 #: a centroid keeps its heaviest terms (B³ on ECB+ .83 with 32, .85 with 48, no better with 64)
 CENTROID_TERMS = 48
 
-#: the least cosine with a story: at this many items in the air it is JOIN, for each doubling it is a step more
+#: the least cosine with a story: at this many items in the air it is JOIN, for each doubling it is a step more, for
+#: each halving down to ALIVE_LEAST a step less (B³ of a site of 30 items a year .935 with 16 as the least, .947 with 4;
+#: of H11 .897, .899; with 2 unrelated items join at a site of one a day)
 JOIN, JOIN_AT, JOIN_STEP = 0.17, 16, 0.012
-JOIN_MOST = 0.32
+JOIN_MOST, ALIVE_LEAST = 0.32, 4
 #: while a language has fewer items than this its word counts tell little, and the least cosine is higher
 YOUNG, JOIN_YOUNG = 200, 0.25
 
@@ -57,7 +59,7 @@ def join_from(*, alive: int, counted: int, strictness: float = 1.0) -> float:
     The more items there are within the window, the likelier is a likeness by chance, so the floor rises with the
     logarithm of their number; a quarter fits a thousand. `counted`: the items the word counts rest on.
     """
-    floor = min(JOIN_MOST, JOIN + JOIN_STEP * math.log2(max(alive, JOIN_AT) / JOIN_AT))
+    floor = min(JOIN_MOST, JOIN + JOIN_STEP * math.log2(max(alive, ALIVE_LEAST) / JOIN_AT))
     return strictness * (max(floor, JOIN_YOUNG) if counted < YOUNG else floor)
 
 
