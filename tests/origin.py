@@ -123,11 +123,11 @@ class Origin:
             request = _read_request(connection)
             if request is None:
                 return
-            with self._counted(request):
-                self._answer(connection, request)
+            self._answer(connection, request)
 
     @contextlib.contextmanager
     def _counted(self, request: Request) -> Iterator[None]:
+        """Until the last piece of the answer goes out: whoever has it may ask again before this thread runs."""
         with self._lock:
             self.requests.append(request)
             self._in_flight += 1
@@ -139,14 +139,17 @@ class Origin:
                 self._in_flight -= 1
 
     def _answer(self, connection: socket.socket, request: Request) -> None:
-        script = self._scripts.get(urlsplit(request.path).path)
-        answer = script(request) if script else Answer(status=404, body=b"nothing here")
-        if self._stopping.wait(answer.delay_s):
-            return
-        for piece in _pieces(_encode(answer, request), answer):
-            connection.sendall(piece)
-            if answer.drip_s and self._stopping.wait(answer.drip_s):
+        with self._counted(request):
+            script = self._scripts.get(urlsplit(request.path).path)
+            answer = script(request) if script else Answer(status=404, body=b"nothing here")
+            if self._stopping.wait(answer.delay_s):
                 return
+            *pieces, last = _pieces(_encode(answer, request), answer)
+            for piece in pieces:
+                connection.sendall(piece)
+                if answer.drip_s and self._stopping.wait(answer.drip_s):
+                    return
+        connection.sendall(last)
         if answer.end == "hang":
             self._stopping.wait()
         elif answer.end == "reset":

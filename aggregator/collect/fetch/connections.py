@@ -300,6 +300,10 @@ class Connections:
             except OSError as error:
                 if connection.answered or asked.method != "GET" or isinstance(error, Silence):
                     raise
+            except ProtocolError:
+                # the rest of an earlier answer may have come late
+                if asked.method != "GET":
+                    raise
         connection = await self.opened(asked.origin, deadline)
         return await self._answer(asked, connection, deadline, silence_s, turn)
 
