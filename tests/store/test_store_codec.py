@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.errors import StoreDamaged
 from aggregator.model import ConditionalState, FeedInfo, PostingRate
 from aggregator.store.sql import codec
 
@@ -79,3 +81,22 @@ def test_nothing_is_what_a_new_source_has() -> None:
     assert codec.unpack_posting_rate(None) == PostingRate()
     assert codec.unpack_info(None) == FeedInfo()
     assert codec.unpack_conditional(None) == ConditionalState()
+
+
+@given(summary=TEXTS, content=TEXTS, text=TEXTS, other=TEXTS)
+def test_html_is_packed_with_the_text_and_comes_back(summary: str, content: str, text: str, other: str) -> None:
+    summary = summary.replace("\0", "")
+    packed = codec.pack_html(summary, content, text)
+    assert codec.unpack_html(packed, text) == (summary, content)
+    if packed is not None and text and text != other:
+        with pytest.raises(StoreDamaged, match="HTML of an entry cannot be read"):
+            codec.unpack_html(packed, other)
+
+
+def test_words_that_stand_in_the_text_take_no_room_in_the_html() -> None:
+    text = " ".join(f"word{number}" for number in range(0, 9000, 7))
+    packed = codec.pack_html(f"<p>{text}</p>", f"<div><p>{text}</p></div>", text)
+    assert packed is not None
+    assert len(packed) < len(text) / 10
+    long = text * 9  # longer than what the compression looks back
+    assert codec.unpack_html(codec.pack_html(long, "", long), long) == (long, "")

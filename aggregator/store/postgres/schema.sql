@@ -199,8 +199,7 @@ CREATE TABLE outlinks (
 -- Large texts apart, so that listings do not read past them.
 CREATE TABLE bodies (
     entry_id bigint PRIMARY KEY,
-    summary_html text COLLATE "C" NOT NULL,
-    content_html text COLLATE "C" NOT NULL
+    html bytea NOT NULL
 );
 
 -- Full text by entry: the words come as tsvector literals, so that both engines find the same.

@@ -30,8 +30,8 @@ _ITEMS = f"""
 SELECT i.id AS row_id, i.public_id, i.section, i.more_sections, i.published, i.first_seen, i.updated, i.views, i.likes,
     i.pinned_until, e.title, e.url, e.author, e.text, {LANGUAGE} AS language, e.categories, e.image_url, e.image_width,
     e.enclosures,
-    e.upstream_comments, e.upstream_views, e.upstream_votes, s.full_text, {codec.REF_COLUMNS}, b.summary_html,
-    b.content_html, st.public_id AS story
+    e.upstream_comments, e.upstream_views, e.upstream_votes, s.full_text, {codec.REF_COLUMNS}, b.html,
+    st.public_id AS story
 FROM items i JOIN entries e ON e.id = i.lead_id JOIN sources s ON s.id = e.source_id
     LEFT JOIN bodies b ON b.entry_id = e.id LEFT JOIN items st ON st.id = i.story_id
 WHERE i.shown AND i.id IN

@@ -182,8 +182,7 @@ CREATE TABLE outlinks (
 -- Large texts apart, so that listings do not read past them.
 CREATE TABLE bodies (
     entry_id INTEGER PRIMARY KEY,
-    summary_html TEXT NOT NULL,
-    content_html TEXT NOT NULL
+    html BLOB NOT NULL
 ) STRICT;
 
 -- Full text by entry, without a copy of the text: what is taken out is computed again from the entry's columns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aggregator.store.sql.codec.html import pack_html, unpack_html
 from aggregator.store.sql.codec.rows import (
     REF_COLUMNS,
     SOURCE_COLUMNS,
@@ -54,6 +55,7 @@ __all__ = [
     "pack",
     "pack_conditional",
     "pack_enclosures",
+    "pack_html",
     "pack_info",
     "pack_or_none",
     "pack_posting_rate",
@@ -67,6 +69,7 @@ __all__ = [
     "unpack",
     "unpack_conditional",
     "unpack_enclosures",
+    "unpack_html",
     "unpack_info",
     "unpack_posting_rate",
     "upstream",

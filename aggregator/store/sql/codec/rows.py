@@ -15,6 +15,7 @@ from aggregator.model import (
 )
 from aggregator.model.collecting import Role
 from aggregator.model.redact import public_url
+from aggregator.store.sql.codec.html import unpack_html
 from aggregator.store.sql.codec.values import (
     figures,
     from_ms,
@@ -145,6 +146,7 @@ def copy(row: Row) -> Copy:
 def item(row: Row, copies: tuple[Copy, ...]) -> Item:
     """A row of items joined with its lead entry, source and bodies."""
     public = encode_id(row["public_id"])
+    summary_html, content_html = unpack_html(row["html"], row["text"])
     return Item(
         id=public,
         title=row["title"],
@@ -156,8 +158,8 @@ def item(row: Row, copies: tuple[Copy, ...]) -> Item:
         published=from_ms(row["published"]),
         first_seen=from_ms(row["first_seen"]),
         updated=from_ms(row["updated"]),
-        summary_html=row["summary_html"] or "",
-        content_html=row["content_html"] or "",
+        summary_html=summary_html,
+        content_html=content_html,
         text=row["text"],
         language=row["language"],
         categories=tuple(unpack(row["categories"]) or ()),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aggregator.curate.identity import shared_subject
-from aggregator.model import Entry
+from aggregator.model import Entry, ParsedEntry
 from aggregator.store.sql import codec
 from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.engine import Connection
@@ -210,15 +210,16 @@ def _place(item_id: int, join: _Join | None) -> tuple[object, ...]:
     return join.item_id, item_id, BY_ADDRESS, codec.pack_or_none(dict(join.figures))
 
 
+def _packed(parsed: ParsedEntry) -> bytes | None:
+    return codec.pack_html(parsed.summary_html, parsed.content_html, parsed.text)
+
+
 def _put_apart(connection: Connection, numbered: Sequence[tuple[int, Entry, EntryRow]]) -> set[bytes]:
     """What belongs to entries and stands in tables of its own: bodies, searchable words, outgoing links.
 
     Gives the keys of the addresses that they link to.
     """
-    connection.insert_rows(
-        "bodies",
-        ("entry_id", "summary_html", "content_html"),
-        [(row_id, entry.parsed.summary_html, entry.parsed.content_html) for row_id, entry, _ in numbered],
-    )
+    packed = ((row_id, _packed(entry.parsed)) for row_id, entry, _ in numbered)
+    connection.insert_rows("bodies", ("entry_id", "html"), [row for row in packed if row[1] is not None])
     connection.index_words([(row_id, row.words) for row_id, _, row in numbered])
     return put_links(connection, [(row.source_id, row_id, entry.outlinks) for row_id, entry, row in numbered])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from aggregator.model import Entry
+from aggregator.store.sql import codec
 from aggregator.store.sql.batches import padded_batches, placeholders
 from aggregator.store.sql.engine import Connection, Row
 from aggregator.store.sql.ids import digest
@@ -102,18 +103,31 @@ def _put_upstream(connection: Connection, stored: Row, entry: Entry) -> bool:
 def _edit(connection: Connection, row_id: int, entry: Entry, row: EntryRow) -> set[bytes]:
     before = forget_links(connection, row_id)
     _reindex(connection, row_id, row)
-    connection.execute(_EDIT, (*_edited(row), row_id))
     parsed = entry.parsed
     content = parsed.content_html
     if entry.keeps_content:
-        kept = connection.execute("SELECT content_html FROM bodies WHERE entry_id = ?", (row_id,)).fetchone()
-        content = max(content, kept[0] if kept else "", key=len)
-    connection.execute(
-        "INSERT INTO bodies(entry_id, summary_html, content_html) VALUES (?, ?, ?) ON CONFLICT(entry_id) DO UPDATE"
-        " SET summary_html = excluded.summary_html, content_html = excluded.content_html",
-        (row_id, parsed.summary_html, content),
-    )
+        content = max(content, _content(connection, row_id), key=len)
+    connection.execute(_EDIT, (*_edited(row), row_id))
+    _put_html(connection, row_id, codec.pack_html(parsed.summary_html, content, parsed.text))
     return before | put_links(connection, [(row.source_id, row_id, entry.outlinks)])
+
+
+def _content(connection: Connection, row_id: int) -> str:
+    """The content of an entry as it is stored."""
+    stored = connection.execute(
+        "SELECT b.html, e.text FROM bodies b JOIN entries e ON e.id = b.entry_id WHERE e.id = ?", (row_id,)
+    ).fetchone()
+    return codec.unpack_html(*stored)[1] if stored else ""
+
+
+def _put_html(connection: Connection, row_id: int, packed: bytes | None) -> None:
+    if packed is None:
+        connection.execute("DELETE FROM bodies WHERE entry_id = ?", (row_id,))
+    else:
+        connection.execute(
+            "INSERT INTO bodies(entry_id, html) VALUES (?, ?) ON CONFLICT(entry_id) DO UPDATE SET html = excluded.html",
+            (row_id, packed),
+        )
 
 
 def _reindex(connection: Connection, row_id: int, row: EntryRow) -> None:
