@@ -1,9 +1,10 @@
 """What has changed of the candidates since a cursor: the cost of asking follows what changed, not what is stored.
 
 Every change of what a candidate is made of is logged in `changes` (`change_triggers`). Beside that, time itself moves
-things: old views leave the windows, old items the newest. Both are read here, from one snapshot; whatever cannot be
-followed (another population, a clock that went back, a log that was cut off in between) is answered with everything
-anew.
+things: old views leave the windows, old items the newest, and what a clock saw that was ahead comes in when its time
+has come. Both are read here, from one snapshot; whatever cannot be followed (another population, a clock that went
+back, a log that was cut off in between) is answered with everything anew. Views and likes of an item count whenever
+they came: those that a wrong clock recorded are as good as others, and nothing has to be read anew for them.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def read(connection: Connection, population: Population, cursor: ChangeCursor | 
     at_ms = _moment(connection, now_ms)
     last, forgotten = connection.last_change(), _forgotten(connection)
     following = _Following(connection, population, at_ms)
-    if cursor is None or not _follows(connection, cursor, population, at_ms, (forgotten, last)):
+    if cursor is None or not _follows(cursor, population, at_ms, (forgotten, last)):
         return following.everything(last)
     return following.since(cursor, last)
 
@@ -87,16 +88,13 @@ def _moment(connection: Connection, now_ms: int) -> int:
     return max(now_ms, seen or 0, (bucket or 0) * BUCKET_MS)
 
 
-def _follows(
-    connection: Connection, cursor: ChangeCursor, population: Population, at_ms: int, changes: tuple[int, int]
-) -> bool:
+def _follows(cursor: ChangeCursor, population: Population, at_ms: int, changes: tuple[int, int]) -> bool:
     """Whether the cursor leads here by changes that are still known."""
     forgotten, last = changes
     return (
         cursor.population == population
         and forgotten <= cursor.change <= last <= cursor.change + FOLLOWED
         and codec.to_ms(cursor.at) <= at_ms
-        and not candidates.is_past(connection, at_ms)
     )
 
 
@@ -122,13 +120,12 @@ class _Following:
 
     def everything(self, last: int) -> CandidateChanges:
         """All candidates, all counts."""
-        found = candidates.read(self._connection, self._since_ms, self._at_ms, self._population.newest)
+        newest = self._population.newest
+        found = candidates.read(self._connection, self._since_ms, self._at_ms, newest, with_later=True)
         counts = {name: self._counted(self._first(span, self._at_ms)) for name, span in self._windows()}
-        # of a moment that is past nothing can be followed: counts were others then
-        change = -1 if candidates.is_past(self._connection, self._at_ms) else last
         rates = {item.source_id: item.source_rate for item in found}
         return CandidateChanges(
-            cursor=self._cursor(change),
+            cursor=self._cursor(last),
             whole=True,
             candidates=found,
             gone=frozenset(),
@@ -147,11 +144,12 @@ class _Following:
             row[0] for row in execute("SELECT source_id FROM changes WHERE seq > ? AND source_id > 0", (cursor.change,))
         }
         edited = {row[0] for row in execute("SELECT item_id FROM changes WHERE seq > ? AND edited", (cursor.change,))}
-        left = set(self._left(codec.to_ms(cursor.at)))
-        examined = sorted(items | left | set(self._between(cursor.floor)))
+        then_ms = codec.to_ms(cursor.at)
+        moved = {*self._left(then_ms), *self._entered(then_ms)}
+        examined = sorted(items | moved | {*self._between(cursor.floor), *self._arrived(then_ms)})
         rows = list(self._rows(examined))
-        rates = self._rates(sources | {row["source_id"] for row in rows}, codec.to_ms(cursor.at))
-        ids = dict(self._public(sorted({*examined, *left})))
+        rates = self._rates(sources | {row["source_id"] for row in rows}, then_ms)
+        ids = dict(self._public(examined))
         return CandidateChanges(
             cursor=self._cursor(last),
             whole=False,
@@ -159,7 +157,7 @@ class _Following:
             gone=frozenset(ids[row_id] for row_id in set(examined) - {row["id"] for row in rows} if row_id in ids),
             edited=frozenset(ids[row_id] for row_id in edited if row_id in ids),
             rates=rates,
-            counts=self._counts_of({row_id: ids[row_id] for row_id in items | left if row_id in ids}),
+            counts=self._counts_of({row_id: ids[row_id] for row_id in items | moved if row_id in ids}),
         )
 
     def _windows(self) -> Iterator[tuple[str, timedelta]]:
@@ -176,6 +174,17 @@ class _Following:
             bounds = self._first(span, then_ms), self._first(span, self._at_ms)
             query = "SELECT DISTINCT item_id FROM buckets WHERE bucket >= ? AND bucket < ?"
             yield from (row[0] for row in self._connection.execute(query, bounds))
+
+    def _entered(self, then_ms: int) -> Iterator[int]:
+        """Items with views that were recorded ahead of then, and are in the windows now."""
+        bounds = then_ms // BUCKET_MS, self._at_ms // BUCKET_MS
+        query = "SELECT DISTINCT item_id FROM buckets WHERE bucket > ? AND bucket <= ?"
+        yield from (row[0] for row in self._connection.execute(query, bounds))
+
+    def _arrived(self, then_ms: int) -> Iterator[int]:
+        """Items that are seen now and were not then."""
+        query = "SELECT id FROM items WHERE shown AND first_seen > ? AND first_seen <= ?"
+        yield from (row[0] for row in self._connection.execute(query, (then_ms, self._at_ms)))
 
     def _between(self, floor: tuple[int, int]) -> Iterator[int]:
         """Items that have become, or are no more, one of the newest."""

@@ -72,8 +72,13 @@ class _AsOf:
 _TODAY = _AsOf(views_later={}, likes_later={}, impressions_later={}, sources={}, citations={}, coverage={})
 
 
-def read(connection: Connection, since_ms: int, now_ms: int, limit: int) -> list[Candidate]:
-    """Shown items viewed since then, and the `limit` (0: all) newest of those first seen since then, as of `now_ms`."""
+def read(
+    connection: Connection, since_ms: int, now_ms: int, limit: int, *, with_later: bool = False
+) -> list[Candidate]:
+    """Shown items viewed since then, and the `limit` (0: all) newest of those first seen since then, as of `now_ms`.
+
+    `with_later`: views, likes and copies count whenever they came.
+    """
     asked = {
         "since": since_ms,
         "now": now_ms,
@@ -83,11 +88,11 @@ def read(connection: Connection, since_ms: int, now_ms: int, limit: int) -> list
     }
     rows = connection.execute(_CANDIDATES, asked).fetchall()
     rates = source_health.rates(connection, now_ms)
-    then = _as_of(connection, rows, now_ms) if is_past(connection, now_ms) else _TODAY
+    then = _TODAY if with_later or not _is_past(connection, now_ms) else _as_of(connection, rows, now_ms)
     return [_candidate(row, rates, then) for row in rows]
 
 
-def is_past(connection: Connection, now_ms: int) -> bool:
+def _is_past(connection: Connection, now_ms: int) -> bool:
     """Something came after that moment: counts were others then."""
     return bool(connection.execute(_ANYTHING_LATER, {"now": now_ms, "last": now_ms // BUCKET_MS}).fetchone()[0])
 
