@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aggregator import __version__
-from aggregator.clock import wall
+from aggregator.clock import RemoteClock, SteadyClock, wall
 from aggregator.config import Settings
 from aggregator.curate.rules import judge as judge_by
 from aggregator.curate.rules import subject_of_entry
@@ -66,6 +66,19 @@ def state_dir(settings: Settings) -> Path:
         return settings.store_base.absolute()
     _, _, place = settings.store.url.partition(":")
     return (settings.store_base / place).absolute().parent
+
+
+def server_clock(settings: Settings, store: Store) -> RemoteClock | None:
+    """The clock of the store's server, which all processes on it go by; None where there is one machine.
+
+    Raises StoreUnavailable if the server cannot be asked.
+    """
+    return RemoteClock(lambda: store.server_time(now=wall())) if is_postgresql(settings.store.url) else None
+
+
+def steady_clock(server_clock: RemoteClock | None) -> SteadyClock:
+    """The clock of a process: this machine's, or that of the store's server."""
+    return SteadyClock(wall=server_clock or wall)
 
 
 def user_agent(settings: Settings) -> str:
@@ -113,7 +126,7 @@ def parser() -> TwoTierParsePool:
     return TwoTierParsePool(timeout=PARSE_TIMEOUT)
 
 
-def judge(settings: Settings, clock: Callable[[], datetime] = wall) -> Judge:
+def judge(settings: Settings, clock: Clock) -> Judge:
     """What ``[[rules]]`` say of an entry that arrives now."""
     rules = settings.rules_compiled()
 
@@ -168,7 +181,7 @@ def poller(
         fetcher,
         parser,
         policy,
-        judge(settings),
+        judge(settings, clock),
         clock,
         relax=relax,
         own_headers=lambda source: own.get(source.subscription.url),
@@ -236,7 +249,7 @@ def subscriber(
         store,
         hubs(settings, clock, store),
         parser,
-        judge(settings),
+        judge(settings, clock),
         base=base(settings),
         clock=clock,
         on_delivered=on_delivered,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.clock import PATIENCE, SteadyClock, since_boot_s, wall
+from aggregator.clock import PATIENCE, RemoteClock, SteadyClock, since_boot_s, wall
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -67,3 +67,62 @@ def test_the_real_clocks_agree() -> None:
     before = since_boot_s()
     assert abs(SteadyClock()() - wall()) < timedelta(seconds=1)
     assert since_boot_s() >= before
+
+
+class Server:
+    """A machine with a clock of its own that takes its time to answer."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ahead = timedelta(0)
+        self.there_s, self.back_s = 0.0, 0.0
+
+    def ask(self) -> datetime:
+        self.world.elapsed_s += self.there_s
+        told = START + timedelta(seconds=self.world.elapsed_s - 1_000) + self.ahead
+        self.world.elapsed_s += self.back_s
+        return told
+
+    def clock(self) -> RemoteClock:
+        return RemoteClock(self.ask, elapsed_s=lambda: self.world.elapsed_s, wall=self.world.wall)
+
+    def truth(self) -> datetime:
+        return START + timedelta(seconds=self.world.elapsed_s - 1_000) + self.ahead
+
+
+def test_the_clock_of_another_machine_goes_on_whatever_ones_own_says() -> None:
+    world = World()
+    world.wrong_by = timedelta(minutes=-7)
+    server = Server(world)
+    remote = server.clock()
+    clock = SteadyClock(wall=remote, elapsed_s=lambda: world.elapsed_s)
+    assert clock() == server.truth() == START
+    world.elapsed_s += 8 * 3600
+    world.wrong_by = timedelta(days=365)
+    assert clock() == server.truth()
+    assert remote.ahead == timedelta(days=365)
+
+
+@pytest.mark.parametrize(("there_s", "back_s"), [(3, 0), (0, 3), (1, 2)])
+def test_an_answer_that_takes_long_is_right_within_half_of_that_time(there_s: float, back_s: float) -> None:
+    server = Server(World())
+    server.there_s, server.back_s = there_s, back_s
+    remote = server.clock()
+    assert abs(remote() - server.truth()) <= timedelta(seconds=1.5)
+    server.there_s = server.back_s = 0.001
+    remote.read()
+    assert remote() == server.truth()
+    # a slow answer that contradicts nothing changes nothing
+    server.there_s, server.back_s = there_s, back_s
+    remote.read()
+    assert remote() == server.truth()
+
+
+def test_a_server_whose_clock_was_set_is_followed() -> None:
+    world = World()
+    server = Server(world)
+    remote = server.clock()
+    server.ahead = timedelta(seconds=-30)
+    world.elapsed_s += 5
+    remote.read()
+    assert remote() == server.truth()

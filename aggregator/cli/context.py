@@ -7,15 +7,16 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from aggregator.clock import RemoteClock, wall
 from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Context:
     #: as given with ``--config``; None: wherever `config.find` finds it
     config: Path | None = None
     _settings: Settings | None = field(default=None, repr=False)
+    _clock: Callable[[], datetime] = field(default=wall, repr=False)
 
     @property
     def path(self) -> Path:
@@ -50,10 +52,12 @@ class Context:
     @contextmanager
     def store(self, *, create: bool = False) -> Iterator[Store]:
         """The store of the configuration, closed afterwards. Raises StoreUnusable if there is none to open."""
-        from aggregator.store import open_store
+        from aggregator.store import is_postgresql, open_store
 
         opened = open_store(self.settings.store.url, base=self.settings.store_base, create=create)
         try:
+            if is_postgresql(self.settings.store.url):
+                self._clock = RemoteClock(lambda: opened.server_time(now=wall()))
             yield opened
         finally:
             opened.close()
@@ -75,10 +79,9 @@ class Context:
                         return health.subscription.url
         return name
 
-    @staticmethod
-    def now() -> datetime:
-        """The wall clock; commands read it once and hand it on."""
-        return datetime.now(UTC)
+    def now(self) -> datetime:
+        """The wall clock: of this machine, or of the database server once the store is open there."""
+        return self._clock()
 
 
 def program() -> str:

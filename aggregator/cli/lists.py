@@ -15,6 +15,7 @@ from aggregator.errors import NotFound
 from aggregator.publish.listing import Listing, Place
 
 if TYPE_CHECKING:
+    from aggregator.assemble import Clock
     from aggregator.config import Settings
     from aggregator.model import Item, ItemList, RelatedItem, Story
     from aggregator.publish.site import Site
@@ -58,7 +59,9 @@ def show_list(
         if order == "latest":
             listing = _latest(store, site, name, limit)
         elif order == "ranking":
-            listing = _ranking(settings, store, window or site.window, section=name, at=_time(at), limit=limit)
+            listing = _ranking(
+                settings, store, window or site.window, section=name, at=_time(at), limit=limit, clock=context.now
+            )
         else:
             listing = _recommended(settings, store, name, limit)
     _show(listing, site, as_json)
@@ -153,7 +156,14 @@ def _latest(store: Store, site: Site, section: str | None, limit: int | None) ->
 
 
 def _ranking(
-    settings: Settings, store: Store, window: str, *, section: str | None, at: datetime | None, limit: int | None
+    settings: Settings,
+    store: Store,
+    window: str,
+    *,
+    section: str | None,
+    at: datetime | None,
+    limit: int | None,
+    clock: Clock,
 ) -> Listing:
     from aggregator import assemble
     from aggregator.publish.lists import Lists
@@ -162,7 +172,7 @@ def _ranking(
     listing = lists.ranking(window, section=section)
     if at is None and limit is None:
         return listing
-    computed = assemble.refresher(settings, store).ranking(window, at=at or Context.now(), section=section, size=limit)
+    computed = assemble.refresher(settings, store).ranking(window, at=at or clock(), section=section, size=limit)
     return _computed(store, listing, computed)
 
 

@@ -16,6 +16,7 @@ from aggregator.errors import NotFound
 from aggregator.following import followed, refresh_feed_lists
 
 if TYPE_CHECKING:
+    from aggregator.assemble import Clock
     from aggregator.collect.poll import PollOutcome
     from aggregator.config import Settings
     from aggregator.daemon.poll_loop import PollLoop
@@ -42,14 +43,14 @@ def poll(context: Context, names: tuple[str, ...], everything: bool) -> int:
     names = tuple(map(context.named, names))
     with context.store(create=True) as store:
         settings = effective(settings, store, now=context.now()).settings
-        asyncio.run(_refresh_lists(settings))
+        asyncio.run(_refresh_lists(settings, context.now))
         store.sync_sources(followed(settings), now=context.now())
         named = {_address(settings, name) for name in names}
         enabled = {source.url for source in followed(settings) if source.enabled}
         wanted = named or (enabled if everything else _due(store, context.now()))
         if names or everything:
             wanted -= _resting(store, wanted, context.now())
-        done = asyncio.run(_poll(settings, store, wanted, force=bool(names) or everything))
+        done = asyncio.run(_poll(settings, store, wanted, force=bool(names) or everything, clock=context.now))
         _refresh(settings, store, context.now())
     return _summary(done, wanted)
 
@@ -64,14 +65,14 @@ def _address(settings: Settings, name: str) -> str:
     return source.url
 
 
-async def _refresh_lists(settings: Settings) -> None:
+async def _refresh_lists(settings: Settings, clock: Clock) -> None:
     """Requests the lists of ``[[subscriptions]]`` that are due."""
     from aggregator import assemble
 
     if settings.subscriptions:
-        fetcher = assemble.fetcher(settings, Context.now)
+        fetcher = assemble.fetcher(settings, clock)
         try:
-            await refresh_feed_lists(settings, fetcher, Context.now)
+            await refresh_feed_lists(settings, fetcher, clock)
         finally:
             await fetcher.close()
 
@@ -98,15 +99,15 @@ def _resting(store: Store, wanted: set[str], now: datetime) -> set[str]:
     return resting
 
 
-async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool) -> list[PollOutcome]:
+async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bool, clock: Clock) -> list[PollOutcome]:
     """One round: every wanted source once."""
     from aggregator import assemble
     from aggregator.daemon.poll_loop import PollLoop, lease_length
 
     done: list[PollOutcome] = []
     left = set(wanted)
-    slots = assemble.address_slots(settings, store, Context.now)
-    fetcher, parser = assemble.fetcher(settings, Context.now, slots), assemble.parser()
+    slots = assemble.address_slots(settings, store, clock)
+    fetcher, parser = assemble.fetcher(settings, clock, slots), assemble.parser()
     with ProgressBar("polling", total=len(wanted)) as progress:
 
         def on_polled(polled: PollOutcome) -> None:
@@ -118,17 +119,17 @@ async def _poll(settings: Settings, store: Store, wanted: set[str], *, force: bo
             store,
             assemble.poller(
                 settings,
-                policy=assemble.policy(settings, store, Context.now()),
+                policy=assemble.policy(settings, store, clock()),
                 store=store,
                 fetcher=fetcher,
                 web=fetcher,
                 parser=parser,
-                clock=Context.now,
+                clock=clock,
             ),
             slots=settings.polling.concurrency,
             per_host=settings.polling.per_host,
             lease=lease_length(settings.polling.timeout),
-            clock=Context.now,
+            clock=clock,
             on_polled=on_polled,
         )
         try:

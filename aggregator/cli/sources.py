@@ -18,6 +18,7 @@ import click
 from aggregator.cli.completion import complete_section, complete_source
 from aggregator.cli.context import Context, has_store, pass_context, store_path
 from aggregator.cli.output import ProgressBar, note, printable, say
+from aggregator.clock import wall
 from aggregator.curate.explanations import counted
 from aggregator.errors import CollectError, StoreError
 from aggregator.following import followed
@@ -116,7 +117,7 @@ async def _discover(settings: Settings, url: str) -> list[FoundFeed]:
     from aggregator import assemble
     from aggregator.collect.discover import discover
 
-    fetcher, parser = assemble.fetcher(settings, Context.now), assemble.parser()
+    fetcher, parser = assemble.fetcher(settings, wall), assemble.parser()
     try:
         found = await discover(fetcher, parser, url)
         if found and found[0].answer is None:
@@ -179,7 +180,7 @@ def _take_over(context: Context, url: str, answer: Response) -> None:
             return
         with fresh.store(create=_may_create(fresh.settings)) as store:
             store.sync_sources(followed(fresh.settings), now=fresh.now())
-            asyncio.run(_complete(fresh.settings, store, url, answer))
+            asyncio.run(_complete(fresh, store, url, answer))
 
 
 def _may_create(settings: Settings) -> bool:
@@ -188,15 +189,16 @@ def _may_create(settings: Settings) -> bool:
     return has_store(settings) or (directory.is_dir() and directory.stat().st_uid == os.geteuid())
 
 
-async def _complete(settings: Settings, store: Store, url: str, answer: Response) -> None:
+async def _complete(context: Context, store: Store, url: str, answer: Response) -> None:
     from aggregator import assemble
     from aggregator.collect.fetch import PrefetchedResponse
 
-    leases = store.claim(now=Context.now(), limit=1, lease=timedelta(minutes=1), only=frozenset({url}))
+    settings, now = context.settings, context.now
+    leases = store.claim(now=now(), limit=1, lease=timedelta(minutes=1), only=frozenset({url}))
     parser = assemble.parser()
-    policy = assemble.policy(settings, store, Context.now())
+    policy = assemble.policy(settings, store, now())
     poller = assemble.poller(
-        settings, policy=policy, store=store, fetcher=PrefetchedResponse(answer), parser=parser, clock=Context.now
+        settings, policy=policy, store=store, fetcher=PrefetchedResponse(answer), parser=parser, clock=now
     )
     try:
         for lease in leases:

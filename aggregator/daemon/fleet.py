@@ -6,19 +6,20 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aggregator import __version__
 from aggregator.applied import Effective
+from aggregator.clock import SMALL_STEP, RemoteClock, since_boot_s
 from aggregator.config import Settings
 from aggregator.daemon.notices import Notices
 from aggregator.errors import StoreError
 from aggregator.model import Process
 from aggregator.store import Store
 
-__all__ = ["ASK_HUBS", "CURATE", "TELL_SUBSCRIBERS", "FleetMember", "tell_differences", "this_process"]
+__all__ = ["ASK_HUBS", "CURATE", "TELL_SUBSCRIBERS", "FleetMember", "Spans", "tell_differences", "this_process"]
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,25 @@ CURATE = "curate"
 #: what one collector does for all, asking hubs and fetching lists of feeds; and one server, telling subscribers
 ASK_HUBS, TELL_SUBSCRIBERS = "hubs", "subscribers"
 _LEASES = {"collect": ASK_HUBS, "serve": TELL_SUBSCRIBERS}
-#: how long the role is held without being renewed, and how often it is renewed
-LEASE = timedelta(seconds=20)
-RENEW = timedelta(seconds=5)
-#: how often it is looked whether another process has changed something
-LOOK = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """How long a role is held without being renewed, and how often is looked."""
+
+    lease: timedelta = timedelta(seconds=18)
+    #: how often a role is renewed, or asked for
+    renew: timedelta = timedelta(seconds=4)
+    #: how often it is looked whether another process has changed something
+    look: timedelta = timedelta(seconds=1)
+
+    @property
+    def takeover(self) -> timedelta:
+        """The longest time after which another process has the role of one that has stopped, but for slow answers.
+
+        It had just renewed the role, and the other one had asked just before the lease ended.
+        """
+        return self.lease + self.renew + self.look
 
 
 def this_process(roles: tuple[str, ...], *, started: datetime) -> Process:
@@ -64,38 +79,47 @@ class FleetMember:
         process: Process,
         *,
         clock: Callable[[], datetime],
+        server_clock: RemoteClock,
         on_role: Callable[[bool], Awaitable[None]],
         on_change: Callable[[], None],
+        spans: Spans = Spans(),
+        elapsed_s: Callable[[], float] = since_boot_s,
     ) -> None:
+        """`elapsed_s`: seconds that pass while the machine sleeps as well, during which leases end."""
         self._store, self._process, self._clock = store, process, clock
+        self._server_clock, self._elapsed_s = server_clock, elapsed_s
         self._on_role, self._on_change = on_role, on_change
+        self._lease, self._lease_s = spans.lease, spans.lease.total_seconds()
+        self._renew_s, self._look_s = spans.renew.total_seconds(), spans.look.total_seconds()
         self._generation: int | None = None
-        self._renewed_s = -LEASE.total_seconds()
-        self.curates = False
-        #: names of `_LEASES` that are held, and when they were last renewed
+        self._clock_differs = False
+        #: names of roles and of `_LEASES` that are held, and when they were last renewed
         self._held_s: dict[str, float] = {}
+        self.curates = False
 
     def does(self, name: str) -> bool:
         """Whether this is the process that does `name` for all."""
-        return time.monotonic() - self._held_s.get(name, -LEASE.total_seconds()) < LEASE.total_seconds()
+        held_s = self._held_s.get(name)
+        return held_s is not None and self._elapsed_s() - held_s < self._lease_s
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        reported_s = -RENEW.total_seconds()
+        reported_s: float | None = None
         while True:
             try:
-                if time.monotonic() - reported_s >= RENEW.total_seconds():
+                if reported_s is None or self._elapsed_s() - reported_s >= self._renew_s:
+                    began_s = self._elapsed_s()
                     await self._report()
-                    reported_s = time.monotonic()
+                    reported_s = began_s
                 await self._look()
             except StoreError as error:
                 log.warning("the store cannot be reached", extra={"why": error})
             except Exception:
                 # The edge of the loop: a fault must not end it, and with it all curating.
                 log.exception("looking at the fleet failed")
-            if self.curates and time.monotonic() - self._renewed_s > LEASE.total_seconds():
+            if self.curates and not self.does(CURATE):
                 await self._set_role(curates=False)
-            await asyncio.sleep(LOOK.total_seconds())
+            await asyncio.sleep(self._look_s)
 
     async def stop(self) -> None:
         """Gives the role back and says that this process has ended."""
@@ -108,18 +132,36 @@ class FleetMember:
             log.warning("the role ends with its lease", extra={"why": error})
 
     async def _report(self) -> None:
-        now, began_s = self._clock(), time.monotonic()
+        await asyncio.to_thread(self._server_clock.read)
+        self._compare_clocks()
+        now, asked_s = self._clock(), self._elapsed_s()
         await asyncio.to_thread(self._store.report_process, self._process, now=now)
+        holder = self._process.id
         if CURATE in self._process.roles:
-            held = await asyncio.to_thread(self._store.hold_role, CURATE, holder=self._process.id, lease=LEASE, now=now)
-            if held:
-                self._renewed_s = began_s
+            held = await asyncio.to_thread(self._store.hold_role, CURATE, holder=holder, lease=self._lease, now=now)
+            self._note(CURATE, asked_s if held else None)
             await self._set_role(curates=held)
         for role, name in _LEASES.items():
-            if role in self._process.roles and await asyncio.to_thread(
-                self._store.hold_lease, name, holder=self._process.id, lease=LEASE, now=now
-            ):
-                self._held_s[name] = began_s
+            if role in self._process.roles:
+                held = await asyncio.to_thread(self._store.hold_lease, name, holder=holder, lease=self._lease, now=now)
+                self._note(name, asked_s if held else None)
+
+    def _note(self, name: str, asked_s: float | None) -> None:
+        """Whether a lease is held, which was asked for at `asked_s`."""
+        if asked_s is None:
+            self._held_s.pop(name, None)
+        else:
+            self._held_s[name] = asked_s
+
+    def _compare_clocks(self) -> None:
+        ahead = self._server_clock.ahead
+        differs = abs(ahead) > SMALL_STEP
+        if differs and not self._clock_differs:
+            log.warning(
+                "this machine's clock differs from that of the database server, which is used",
+                extra={"ahead_s": round(ahead.total_seconds(), 1)},
+            )
+        self._clock_differs = differs
 
     async def _set_role(self, *, curates: bool) -> None:
         if curates != self.curates:

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import Protocol
 
-from aggregator.clock import SteadyClock
+from aggregator.clock import RemoteClock, SteadyClock
 from aggregator.collect.fetch import NotModified, OwnHeaders, Response, SupportsGet
 from aggregator.collect.parse import TwoTierParsePool
 from aggregator.collect.poll import PollOutcome
@@ -76,6 +76,7 @@ class Parts(Protocol):
     websub: WebSub
     parser: TwoTierParsePool
     clock: SteadyClock
+    server_clock: RemoteClock | None
     schedule: Schedule
     refresh_loop: RefreshLoop
     health_check: HealthCheck
@@ -114,6 +115,10 @@ def progress_gauges(daemon: Parts) -> ProgressGauges:
         "aggregator_clock_disbelieved": (
             "1: the wall clock has jumped and is not believed yet.",
             lambda: daemon.clock.jumped,
+        ),
+        "aggregator_clock_ahead_seconds": (
+            "How far this machine's clock is ahead of the database server's, which is used; 0 on SQLite.",
+            lambda: daemon.server_clock.ahead / timedelta(seconds=1) if daemon.server_clock else 0.0,
         ),
         "aggregator_job_failures_total": (
             "Runs of timed jobs that failed or took too long.",

@@ -18,14 +18,14 @@ import platform
 import socket
 import time
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pyexpat import EXPAT_VERSION
 from typing import Any
 
 from aggregator import __version__, assemble, config
 from aggregator.applied import effective, take_lists, versions
-from aggregator.clock import SteadyClock
+from aggregator.clock import RemoteClock
 from aggregator.collect.fetch import Fetcher
 from aggregator.collect.poll import Poller, PollOutcome
 from aggregator.config import Settings
@@ -60,7 +60,7 @@ from aggregator.publish.pages import Pages
 from aggregator.publish.web import WebServer, create_app, serve
 from aggregator.schedule import Schedule
 from aggregator.sdnotify import Notifier
-from aggregator.store import PollChanges, Store, is_postgresql, sweep
+from aggregator.store import PollChanges, Store, sweep
 from aggregator.threads import ReadyThreads
 
 log = logging.getLogger(__name__)
@@ -84,13 +84,15 @@ class Daemon:
         notifier: Notifier,
         signals: Signals,
         roles: Sequence[str] = ROLES,
+        server_clock: RemoteClock | None = None,
     ) -> None:
         self.settings = settings
         self.roles = frozenset(roles)
         self._signals = signals
         self.store = store
         self.notifier = notifier
-        self.clock = SteadyClock()
+        self.server_clock = server_clock
+        self.clock = assemble.steady_clock(server_clock)
         self.metrics = Metrics()
         self.parser = assemble.parser()
         self.fetcher = assemble.fetcher(settings, self.clock, assemble.address_slots(settings, store, self.clock))
@@ -144,12 +146,11 @@ class Daemon:
             deliveries=self.websub.subscriber,
         )
         self.services.observe_response = self.metrics.response_duration.observe
-        self.config_mark = ConfigMark(
-            assemble.state_dir(settings) / "config.mark", shared=store if is_postgresql(settings.store.url) else None
-        )
+        shared = None if server_clock is None else store
+        self.config_mark = ConfigMark(assemble.state_dir(settings) / "config.mark", shared=shared)
         self.notices = Notices(assemble.state_dir(settings), now=self.clock(), on_change=self.services.put_notices)
         self._network = NetworkWatch(self.notices)
-        self.member = self._fleet_member() if is_postgresql(settings.store.url) else None
+        self.member = self._fleet_member(server_clock) if server_clock is not None else None
         self.services.tells = lambda: self.does(TELL_SUBSCRIBERS)
         #: what the file of this machine says; the versions of what is shared that were seen last
         self.local, self._versions = settings, dict[str, int]()
@@ -182,8 +183,11 @@ class Daemon:
             store, told = opened
             mended = told or mended
             try:
-                applied = await asyncio.to_thread(effective, settings, store, now=datetime.now(UTC))
-                daemon = cls(applied.settings, store, notifier=notifier, signals=signals, roles=roles)
+                remote = await asyncio.to_thread(assemble.server_clock, settings, store)
+                applied = await asyncio.to_thread(effective, settings, store, now=assemble.steady_clock(remote)())
+                daemon = cls(
+                    applied.settings, store, notifier=notifier, signals=signals, roles=roles, server_clock=remote
+                )
                 daemon.local = settings
                 tell_differences(daemon.notices, settings, applied, now=daemon.clock())
                 if mended:
@@ -259,7 +263,7 @@ class Daemon:
         self._judge_anew_if_changed()
         self.refresh_loop.start()
 
-    def _fleet_member(self) -> FleetMember:
+    def _fleet_member(self, server_clock: RemoteClock) -> FleetMember:
         process = this_process(tuple(role for role in ROLES if role in self.roles), started=self.clock())
 
         async def on_role(curates: bool) -> None:
@@ -274,7 +278,9 @@ class Daemon:
             self.refresh_loop.want()
             self._background(self._look_at_shared(), "configuration")
 
-        return FleetMember(self.store, process, clock=self.clock, on_role=on_role, on_change=on_change)
+        return FleetMember(
+            self.store, process, clock=self.clock, server_clock=server_clock, on_role=on_role, on_change=on_change
+        )
 
     async def _prepare(self, now: datetime) -> None:
         """Takes over sources and leases. A store that takes no writes at the moment is served as it is."""
@@ -423,7 +429,7 @@ class Daemon:
     def _judge_anew_if_changed(self) -> None:
         settings = self.settings
         if not self.config_mark.has_rules_of(settings):
-            judge, mark = assemble.judge(settings), partial(self.config_mark.put_rules, settings)
+            judge, mark = assemble.judge(settings, self.clock), partial(self.config_mark.put_rules, settings)
             self.refresh_loop.judge_anew(judge, then=mark)
 
     def _poller(self, settings: Settings) -> Poller:

@@ -61,7 +61,7 @@ class WebSub:
         """A new configuration: other rules, another address, other limits."""
         self._changed = True
         await self.subscriber.take_over(
-            judge=assemble.judge(settings),
+            judge=assemble.judge(settings, self._clock),
             base=assemble.base(settings),
             hubs=assemble.hubs(settings, self._clock, self._store),
             is_pushed=assemble.is_pushed(settings),

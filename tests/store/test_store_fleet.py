@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from store_values import NOW, A, follow, make_entry, poll
 
+from aggregator.clock import wall
 from aggregator.errors import LostRole
 from aggregator.model import AddressSlot, Curation, LeftSlot, Process
 from aggregator.store import Store
@@ -162,3 +163,12 @@ def test_a_document_has_versions_and_one_writer_at_a_time(pair: tuple[Store, Sto
     assert one.put_document("mark", "f", now=NOW, announced=False) == 1
     assert one.put_document("new", "f", now=NOW, expected=4) is None
     assert other.generation() == after
+
+
+def test_the_time_is_that_of_the_server_where_there_is_one(store: Store, store_url: str) -> None:
+    before = wall()
+    told = store.server_time(now=NOW)
+    if store_url.startswith("sqlite:"):
+        assert told == NOW
+    else:
+        assert before - timedelta(milliseconds=1) <= told <= wall()

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store_values import NOW, A, B, follow, lease_of, make_entry, make_result, poll
 
+from aggregator.clock import RemoteClock, SteadyClock, wall
 from aggregator.errors import StoreUnavailable, StoreUnusable
 from aggregator.model import Population, Scope, Subscription, View
 from aggregator.store import Store, open_store
@@ -97,6 +98,34 @@ def test_a_host_is_never_in_two_hands(opened: Callable[[], Store]) -> None:
         list(threads.map(work, stores * 2))
     assert sorted(taken) == sorted(url.split("/")[2] for url in hosts)
     for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(minutes=7), timedelta(minutes=-7)])
+def test_a_collector_whose_clock_is_wrong_takes_no_host_and_no_source_before_its_time(
+    opened: Callable[[], Store], wrong_by: timedelta
+) -> None:
+    """Two machines whose clocks are minutes apart; a lease is two minutes long."""
+    right, wrong = opened(), opened()
+
+    def clock_of(store: Store, wrong_by: timedelta) -> SteadyClock:
+        return SteadyClock(wall=RemoteClock(lambda: store.server_time(now=wall() + wrong_by)))
+
+    now, there = clock_of(right, timedelta(0)), clock_of(wrong, wrong_by)
+    follow(right, A, B, at=now())
+    first = lease_of(right, A, at=now())
+    (second,) = wrong.claim(now=there(), limit=9, lease=timedelta(minutes=2))
+    assert [source.subscription.url for source in second.sources] == [B]  # A is held by the other one
+    assert wrong.claim(now=there(), limit=9, lease=timedelta(minutes=2)) == []
+    assert right.claim(now=now(), limit=9, lease=timedelta(minutes=2)) == []
+    # what the wrong one completes is due when the right one takes it to be, and the other way round
+    for store, clock, lease in ((right, now, first), (wrong, there, second)):
+        polled_at = clock()
+        store.complete(lease, make_result(lease.sources[0].id, at=polled_at, next_poll=polled_at + timedelta(hours=1)))
+    due = [health.next_poll for store in (right, wrong) for health in store.sources(now=now())]
+    assert all(moment and timedelta(minutes=58) < moment - wall() <= timedelta(hours=1) for moment in due)
+    assert wrong.claim(now=there(), limit=9, lease=timedelta(minutes=2)) == []
+    for store in (right, wrong):
         store.close()
 
 

@@ -15,7 +15,12 @@ class FleetStore(Protocol):
     """Leases of roles, and the processes that work on the store.
 
     Times come from the server's clock where the engine has one, so that machines need not agree; else from `now`.
+    What else the store is told (`now` of a claim, `polled_at`, `next_poll`) is by `server_time` as well, where several
+    machines share it: leases and due times would mean different things to each otherwise.
     """
+
+    def server_time(self, *, now: datetime) -> datetime:
+        """The time of the server's clock, where the engine has a server; else `now`."""
 
     def hold_role(self, role: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
         """Takes a role that nobody holds, or renews it; False while somebody else holds it.

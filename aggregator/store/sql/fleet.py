@@ -72,6 +72,11 @@ class Fleet:
     #: the roles that this store holds; None: it has never held one, and nobody else writes
     _fence: Fence | None = None
 
+    def server_time(self, *, now: datetime) -> datetime:
+        """The time of the server's clock, where the engine has a server; else `now`."""
+        now_ms = codec.to_ms(now)
+        return codec.from_ms(self._engine.read(lambda connection: connection.now_ms(now_ms)))
+
     def hold_role(self, role: str, *, holder: str, lease: timedelta, now: datetime) -> bool:
         """Takes a role that nobody holds, or renews it; False while somebody else holds it."""
         token = self._hold(role, holder, lease, now)
