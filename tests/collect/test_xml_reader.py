@@ -261,6 +261,8 @@ def test_dates_as_the_cldr_writes_them_in_its_languages(language: str) -> None:
         ("Ann @ Shop", "Ann @ Shop"),
         ("José", "José"),
         ("JosÃ©", "José"),
+        # a letter that was lost before it was encoded again stays lost, not gone
+        ("Ã©tÃ©, forÃªt, Å\x93uvre\ufffd cÃ´tÃ©", "été, forêt, œuvre\ufffd côté"),
     ],
 )
 def test_names_without_addresses(written: str, expected: str) -> None:
@@ -480,6 +482,7 @@ def test_frames_that_nobody_sees_are_no_players(markup: str) -> None:
         ('<img src="a.jpg" srcset="b.jpg 2000w">', "a.jpg"),
         ('<amp-img src="a.jpg" width="9" height="9"></amp-img>', "a.jpg"),
         ('<img src="blank.gif" data-echo="a.jpg">', "a.jpg"),
+        ('<img src="/i/spacer.gif" srcset="a.jpg 800w" alt="">', "a.jpg"),
         ("<img src='data:image/svg+xml;utf8,<svg xmlns=\"x\"></svg>' data-src='a.jpg'>", "a.jpg"),
     ],
 )

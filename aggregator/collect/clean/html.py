@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import html
 import re
-import threading
+from collections.abc import Mapping
+from itertools import repeat
 from typing import NamedTuple
 
 import nh3
 
 from aggregator.collect.clean.media import Player, expand_media, is_decoration
-from aggregator.collect.clean.text import printable
+from aggregator.collect.clean.text import one_line, printable
 from aggregator.collect.clean.urls import MAX_URL_CHARS, is_private_host, safe_url
 
 __all__ = ["MAX_HTML_CHARS", "CleanHtml", "clean_html", "html_from_text"]
@@ -26,6 +27,7 @@ _MAX_INPUT_CHARS = 1024 * 1024
 #: nh3 is quadratic in depth: 20,000 nested elements take a second
 _MAX_DEPTH = 400
 _MAX_LINKS = 100
+_MAX_VALUE_CHARS = 500
 
 _TAGS = frozenset({
     "a", "abbr", "b", "bdi", "bdo", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup",
@@ -52,19 +54,25 @@ _DROP_WITH_CONTENT = {
     "video", "canvas", "map",
 }  # fmt: skip
 #: those among them that hold elements, not raw text: where the end is missing, only the tag is what nobody wants
-_OPEN_ENDED = re.compile(
-    r"<(iframe|object|applet|form|select|button|audio|video|canvas|map)\b[^<>]*>?",
-    re.IGNORECASE,
-)
+_OPEN_ENDED_NAMES = frozenset({
+    "iframe", "object", "applet", "form", "select", "button", "audio", "video", "canvas", "map",
+})  # fmt: skip
+_OPEN_ENDED = re.compile(rf"<({'|'.join(sorted(_OPEN_ENDED_NAMES))})\b[^<>]*>?", re.IGNORECASE)
 #: sides of a picture that nobody sees
 _PIXELS = frozenset({"0", "1", "2"})
 _ADDRESSES = frozenset({"href", "src"})
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
+#: of tags as strangers write them
+_NAMES = re.compile(r"<([a-zA-Z][a-zA-Z0-9-]*)")
 #: tags as nh3 writes them: attributes quoted, quotes inside them escaped
 _TAG = re.compile(r"<(/?[a-z][a-z0-9]*+)[^\"<>]*+(?:\"[^\"]*+\"[^\"<>]*+)*+>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
-_IMAGE = re.compile(r"<img((?: [a-z-]+=\"[^\"]*\")*)>")
+#: tags that have attributes, and pictures that have none
+_LOOKED_AT = re.compile(r"<(img(?=[ >])|[a-z][a-z0-9]*+(?= ))((?: [a-z-]++=\"[^\"]*+\")*+)>")
+_REL = ' rel="noopener noreferrer nofollow"'
+#: the attributes of nearly every link
+_PLAIN_LINK = re.compile(rf' href="([^"]*)"{_REL}')
 _LINK = re.compile(r"<a(?: (?!href=)[a-z-]+=\"[^\"]*\")* href=\"([^\"]*)\"")
 _OPENING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _NOT_NESTING = frozenset({
@@ -100,8 +108,10 @@ _BLANK_LINE = re.compile(r"[^\S\n]*\n[^\S\n]*\n\s*")
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")
 _BRACKETED_ADDRESS = re.compile(r"<(https?://[^\s<>]+)>")
 _INLINE = frozenset({
-    "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "img", "ins", "kbd", "mark", "q", "s",
-    "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+    f"{slash}{name}" for slash in ("", "/") for name in (
+        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "img", "ins", "kbd", "mark", "q", "s",
+        "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+    )
 })  # fmt: skip
 
 
@@ -132,19 +142,27 @@ def clean_html(source: str, *, base: str, origin: str = "", players: bool = True
         source = _BRACKETED_ADDRESS.sub(r"&lt;\1&gt;", source)
     if "<" not in source or not _MARKUP.search(source):
         return _clean_text(source, base, origin)
-    source, embedded = expand_media(source, base, players=players)
+    names = {name.lower() for name in set(_NAMES.findall(source))}
+    source, embedded = expand_media(source, base, names, players=players)
     if _too_deep(source):
-        return clean_html(html_from_text(_words(source)), base=base, origin=origin)
-    cleaned, images, width = _images_checked(_sanitizer.clean(_without_open_ended(source), base), origin or base)
-    cleaned = _with_paragraphs(_without_empty(cleaned))
+        return clean_html(html_from_text(_words(_TAG.split(source))), base=base, origin=origin)
+    if not names.isdisjoint(_OPEN_ENDED_NAMES):
+        source = _without_open_ended(source)
+    sanitized = _Sanitized(source, base, origin or base)
+    cleaned = _without_empty(sanitized.html)
+    pieces = _TAG.split(cleaned)
+    if "\n" in cleaned and _INLINE.issuperset(pieces[1::2]):
+        cleaned = _with_paragraphs(cleaned)
     if len(cleaned) > MAX_HTML_CHARS:
-        cleaned, images, width = _images_checked(_cut(cleaned, base), origin or base)
+        sanitized = _Sanitized(_cut(cleaned), base, origin or base)
+        cleaned = sanitized.html[:MAX_HTML_CHARS]
+        pieces = _TAG.split(cleaned)
     return CleanHtml(
         html=cleaned,
-        text=_words(cleaned),
+        text=_words(pieces),
         links=_links(cleaned),
-        images=images,
-        image_width=width,
+        images=sanitized.images,
+        image_width=sanitized.image_width,
         players=embedded,
     )
 
@@ -158,8 +176,8 @@ def _clean_text(source: str, base: str, origin: str) -> CleanHtml:
     is_plain = "\n" not in text and "://" not in text
     cleaned = html.escape(text, quote=False).replace("\xa0", "&nbsp;") if is_plain else html_from_text(text)
     if len(cleaned) > MAX_HTML_CHARS:
-        cleaned = _cut(cleaned, base)
-        text = _words(cleaned)
+        cleaned = _sanitizer.clean(_cut(cleaned))[:MAX_HTML_CHARS]
+        text = _words(_TAG.split(cleaned))
     return CleanHtml(html=cleaned, text=" ".join(text.split()), links=_links(cleaned))
 
 
@@ -199,39 +217,84 @@ def _linked(found: re.Match[str]) -> str:
     return f'<a href="{html.escape(href)}" rel="noopener noreferrer nofollow">{address}</a>{behind}'
 
 
-class _Sanitizer(threading.local):
-    """nh3 with the allow-list. One for all addresses, as making one takes as long as using it twice; one a thread."""
+#: kept for all addresses and threads, as making one takes as long as using it twice; it has no state
+_sanitizer = nh3.Cleaner(
+    tags=set(_TAGS),
+    clean_content_tags=_DROP_WITH_CONTENT,
+    attributes=_ATTRIBUTES,
+    strip_comments=True,
+    link_rel="noopener noreferrer nofollow",
+    url_schemes={"http", "https"},
+    url_relative="pass_through",
+)
 
-    def __init__(self) -> None:
-        self._base = ""
-        self._cleaner = nh3.Cleaner(
-            tags=set(_TAGS),
-            clean_content_tags=_DROP_WITH_CONTENT,
-            attributes=_ATTRIBUTES,
-            attribute_filter=self._decide,
-            strip_comments=True,
-            link_rel="noopener noreferrer nofollow",
-            url_schemes={"http", "https"},
-            url_relative="pass_through",
-        )
 
-    def clean(self, source: str, base: str) -> str:
-        """What of `source` is on the list; relative addresses are resolved against `base`."""
-        self._base = base
-        return self._cleaner.clean(source)
+class _Sanitized:
+    """What nh3 leaves of a piece of HTML, with the values of its attributes looked at: what they hold is as it was."""
 
-    def _decide(self, _tag: str, name: str, value: str) -> str | None:
-        """About one attribute: its new value, or None to take it away."""
+    def __init__(self, source: str, base: str, origin: str) -> None:
+        self._base, self._origin = base, origin
+        #: addresses and widths of the pictures that are shown
+        self._images: list[str] = []
+        self._widths: list[str] = []
+        cleaned = _sanitizer.clean(source)
+        self.html = _LOOKED_AT.sub(self._tag, cleaned) if '="' in cleaned or "<img" in cleaned else cleaned
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Addresses of the pictures, each once."""
+        return tuple(dict.fromkeys(self._images))[:_MAX_LINKS]
+
+    @property
+    def image_width(self) -> int | None:
+        """Of the first picture, in pixels."""
+        return pixels(self._widths[0]) if self._widths else None
+
+    def _tag(self, tag: re.Match[str]) -> str:
+        name, written = tag.groups()
+        if name == "a" and (link := _PLAIN_LINK.fullmatch(written)):
+            href = self._url(link[1])
+            return f'<a href="{href}"{_REL}>' if href else f"<a{_REL}>"
+        values = {
+            key: kept for key, value in _ATTRIBUTE.findall(written) if (kept := self._value(key, value)) is not None
+        }
+        if name == "img" and not self._is_shown(values):
+            return ""
+        attributes = "".join([f' {key}="{value}"' for key, value in values.items()])
+        return f"<{name}{attributes}>"
+
+    def _value(self, name: str, value: str) -> str | None:
+        """The new value of an attribute, escaped as the old one is; None to take it away."""
         if name in _ADDRESSES:
-            return safe_url(value, self._base)
+            return self._url(value)
         if name in _NUMERIC:
             return value.strip() if value.strip().isdecimal() and len(value) < 6 else None
         if name == "dir":
             return value.lower() if value.lower() in {"ltr", "rtl", "auto"} else None
-        return value[:500]
+        return value if len(value) <= _MAX_VALUE_CHARS else _escaped(html.unescape(value)[:_MAX_VALUE_CHARS])
+
+    def _url(self, value: str) -> str | None:
+        if "&" not in value:
+            return safe_url(value, self._base)
+        url = safe_url(html.unescape(value), self._base)
+        return url and _escaped(url)
+
+    def _is_shown(self, values: Mapping[str, str]) -> bool:
+        """Not without an address, to count readers, or to make a browser ask a private network."""
+        address = html.unescape(values.get("src", ""))
+        pixel = values.get("width") in _PIXELS or values.get("height") in _PIXELS
+        if not address or pixel or _TRACKERS.match(address) or is_decoration(address):
+            return False
+        if is_private_host(address) and not is_private_host(self._origin):
+            return False
+        self._images.append(address)
+        self._widths.append(values.get("width", ""))
+        return True
 
 
-_sanitizer = _Sanitizer()
+def _escaped(value: str) -> str:
+    """As nh3 writes the value of an attribute."""
+    return html.escape(value).replace("&#x27;", "'").replace("\xa0", "&nbsp;")
 
 
 def _without_open_ended(source: str) -> str:
@@ -248,7 +311,8 @@ def _without_open_ended(source: str) -> str:
 
 
 def _too_deep(source: str) -> bool:
-    if source.count("<") - source.count("</") <= _MAX_DEPTH:  # nothing nests deeper than it opens
+    tags = source.count("<")
+    if tags <= _MAX_DEPTH or tags - source.count("</") <= _MAX_DEPTH:  # nothing nests deeper than it opens
         return False
     depth = 0
     for closing, name in _OPENING.findall(source):
@@ -257,32 +321,6 @@ def _too_deep(source: str) -> bool:
             if depth > _MAX_DEPTH:
                 return True
     return False
-
-
-def _images_checked(cleaned: str, origin: str) -> tuple[str, tuple[str, ...], int | None]:
-    """Without pictures that have no address, count readers, or would make a browser ask a private network.
-
-    And the addresses of the others, each once, and the width of the first.
-    """
-    if "<img" not in cleaned:
-        return cleaned, (), None
-    found: list[str] = []
-    widths: list[str] = []
-
-    def keep(image: re.Match[str]) -> str:
-        attributes = dict(_ATTRIBUTE.findall(image[1]))
-        address = html.unescape(attributes.get("src", ""))
-        pixel = attributes.get("width") in _PIXELS or attributes.get("height") in _PIXELS
-        if not address or pixel or _TRACKERS.match(address) or is_decoration(address):
-            return ""
-        if is_private_host(address) and not is_private_host(origin):
-            return ""
-        found.append(address)
-        widths.append(attributes.get("width", ""))
-        return image.group()
-
-    cleaned = _IMAGE.sub(keep, cleaned)
-    return cleaned, tuple(dict.fromkeys(found))[:_MAX_LINKS], pixels(widths[0]) if widths else None
 
 
 def pixels(written: str) -> int | None:
@@ -301,29 +339,22 @@ def _without_empty(cleaned: str) -> str:
 
 
 def _with_paragraphs(cleaned: str) -> str:
-    """Blank lines are shown where nothing else parts paragraphs: plain text with a few links or words in bold."""
-    if "\n" not in cleaned or not _BLANK_LINE.search(cleaned):
-        return cleaned
-    if not _INLINE.issuperset(name.removeprefix("/") for name in _TAG.findall(cleaned)):
-        return cleaned
-    return _BLANK_LINES.sub("<br>", _BLANK_LINE.sub("<br><br>", cleaned))
+    """Blank lines are shown where no element parts paragraphs: plain text with a few links or words in bold."""
+    return _BLANK_LINES.sub("<br>", _BLANK_LINE.sub("<br><br>", cleaned)) if _BLANK_LINE.search(cleaned) else cleaned
 
 
-def _cut(cleaned: str, base: str) -> str:
-    """The first 256 KB, with every element closed."""
+def _cut(cleaned: str) -> str:
+    """The first 256 KB; elements that are open there are not closed."""
     head = cleaned[: MAX_HTML_CHARS - 8 * 1024]
     # never inside an element
     opening = head.rfind("<")
-    if opening > head.rfind(">"):
-        head = head[:opening]
-    return _sanitizer.clean(head, base)[:MAX_HTML_CHARS]
+    return head[:opening] if opening > head.rfind(">") else head
 
 
-def _words(cleaned: str) -> str:
-    """The text of HTML: elements that break a line part words, the others do not."""
-    pieces = _TAG.split(cleaned)
-    pieces[1::2] = [_LEFT.get(name, "") for name in pieces[1::2]]
-    return " ".join(printable(html.unescape("".join(pieces))).split())
+def _words(pieces: list[str]) -> str:
+    """The text of HTML that was split at its tags: elements that break a line part words, the others do not."""
+    pieces[1::2] = map(_LEFT.get, pieces[1::2], repeat(""))
+    return one_line(html.unescape("".join(pieces)))
 
 
 def _links(cleaned: str) -> tuple[str, ...]:

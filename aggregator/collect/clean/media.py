@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -30,11 +31,8 @@ Attributes = Mapping[str, str]
 
 #: players, and what holds pictures
 _HINT = re.compile(r"<(?:img|amp-|iframe|embed|object|audio|video|noscript|picture|lite-)", re.IGNORECASE)
-#: one of these stands wherever there is something to do, in lower case; most HTML has none
-_SIGNS = (
-    "<iframe", "<embed", "<object", "<audio", "<video", "<noscript", "<picture", "<amp-", "<lite-", "data-", "emoji",
-    "smil", ":1px", ": 1px", ":0px", ": 0px", "display:none", "display: none",
-)  # fmt: skip
+#: one of these stands in the tag of a picture, in lower case, wherever it is not shown as its src says
+_SIGNS = ("data-", "srcset", "emoji", "smil", ":1px", ": 1px", ":0px", ": 0px", "display:", "visibility:")
 #: an attribute that holds a "<" may be a placeholder in SVG; no long one is looked at
 _TAG = re.compile(
     r"<(img|amp-img|source|iframe|amp-iframe|embed|object|audio|amp-audio|video|amp-video|amp-youtube|lite-youtube|lite-vimeo"
@@ -106,13 +104,17 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def expand_media(source: str, base: str, *, players: bool = True) -> tuple[str, tuple[Player, ...]]:
-    """`source` with its pictures and players replaced, and the players; addresses are relative to `base`."""
-    lower = source.lower()
-    is_plain = lower.count("<img") <= lower.count(" src=") and not any(sign in lower for sign in _SIGNS)
-    if is_plain:
+def expand_media(
+    source: str, base: str, names: AbstractSet[str], *, players: bool = True
+) -> tuple[str, tuple[Player, ...]]:
+    """`source` with its pictures and players replaced, and the players; addresses are relative to `base`.
+
+    `names`: those of all tags in `source`, in lower case.
+    """
+    if names.isdisjoint(_HANDLERS):
         return source, ()
-    return _Expansion(source, base, links_players=players).run()
+    is_simple = names.isdisjoint(("noscript", "picture", "source"))
+    return _Expansion(source, base, links_players=players, is_simple=is_simple).run()
 
 
 def media_type_of(url: str) -> str:
@@ -137,11 +139,13 @@ def _is_emoji_address(address: str) -> bool:
 class _Expansion:
     """One pass over one piece of HTML."""
 
-    def __init__(self, source: str, base: str, *, links_players: bool) -> None:
+    def __init__(self, source: str, base: str, *, links_players: bool, is_simple: bool) -> None:
         lower = source.lower()
         # a letter that is two in lower case would move what is behind it
         self._source, self._lower, self._base = source, lower if len(lower) == len(source) else source, base
         self._links_players = links_players
+        #: no other element has a part in what a picture shows
+        self._is_simple = is_simple
         self._players: dict[str, Player] = {}
         #: pictures so far; a noscript repeats what a script would have loaded
         self._seen: set[str] = set()
@@ -162,8 +166,10 @@ class _Expansion:
         return "".join(pieces), tuple(self._players.values())
 
     # --- pictures --------------------------------------------------------------------------
-    def image(self, _name: str, tag: re.Match[str]) -> tuple[str, int]:
+    def image(self, name: str, tag: re.Match[str]) -> tuple[str, int]:
         """An img with the address that it would have once its scripts had run; nothing where it shows nothing."""
+        if self._is_simple and name == "img" and _is_shown_as_written(tag[2]):
+            return tag[0], tag.end()
         attributes = _attributes(tag[2])
         if emoji := _emoji(attributes):
             return html.escape(emoji), tag.end()
@@ -172,7 +178,7 @@ class _Expansion:
         if not address or _UNSEEN.search(tag[2]) or (tag.start() < self._noscript_end and address in self._seen):
             return "", tag.end()
         self._seen.add(address)
-        if address == attributes.get("src") and tag[1].lower() == "img":
+        if address == attributes.get("src") and name == "img":
             return tag[0], tag.end()
         kept = {"src": address} | {
             name: attributes[name] for name in ("alt", "title", "width", "height") if name in attributes
@@ -281,6 +287,11 @@ def _attributes(text: str) -> dict[str, str]:
     for name, double, single, bare in _ATTRIBUTE.findall(text):
         found.setdefault(name.lower(), html.unescape(double or single or bare))
     return found
+
+
+def _is_shown_as_written(attributes: str) -> bool:
+    attributes = attributes.lower()
+    return " src=" in attributes and not any(sign in attributes for sign in _SIGNS)
 
 
 def _is_address(value: str | None) -> bool:

@@ -5,6 +5,7 @@ Knows ftfy, which undoes UTF-8 that was decoded as another encoding and encoded 
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
@@ -19,6 +20,7 @@ __all__ = [
     "clean_line",
     "cut_graphemes",
     "mend_encoding",
+    "one_line",
     "printable",
 ]
 
@@ -42,6 +44,12 @@ _MARK_RUN = re.compile(rf"{_MARK.pattern}{{{_MAX_MARKS},}}")
 _NON_ASCII = re.compile("[^\x00-\x7f]+")
 #: encodings as which UTF-8 is misread; "sloppy" as browsers have them, with all 256 bytes (ftfy.bad_codecs)
 _MISREADINGS = ("latin-1", "sloppy-windows-1252", "sloppy-windows-1251", "sloppy-windows-1250", "mac-roman", "cp437")
+_LEAD_BYTES = bytes(range(0xC2, 0xF5))
+#: what the first byte of a letter in UTF-8 (RFC 3629, 3) is misread as → the encodings that read it so
+_LEADS = {
+    letter: tuple(encoding for encoding in _MISREADINGS if letter in codecs.decode(_LEAD_BYTES, encoding))
+    for letter in sorted({letter for encoding in _MISREADINGS for letter in codecs.decode(_LEAD_BYTES, encoding)})
+}
 _CERTAIN_BYTES = 8
 _MAX_MISREADINGS = 2
 #: no repairs of single letters within a text that is sound otherwise
@@ -75,8 +83,7 @@ def mend_encoding(text: str) -> str:
     if text.isascii():
         return text
     for _ in range(_MAX_MISREADINGS):
-        misread = _misread_as(text)
-        if not misread or (mended := _read_again(text, misread)) == text:
+        if (mended := _read_again(text)) == text:
             break
         text = mended
     # to `str` a control is not printable: nearly all texts are done with sooner than a search is
@@ -85,28 +92,24 @@ def mend_encoding(text: str) -> str:
     return text.translate(_WINDOWS_CONTROLS)
 
 
-def _misread_as(text: str) -> str:
-    """The encoding as which the first letters beyond ASCII would be UTF-8, misread; "" for none."""
+def _read_again(text: str) -> str:
+    """`text` decoded as UTF-8, where its first letters beyond ASCII say that it is that, misread."""
     found = _NON_ASCII.search(text)
-    if found is None or len(found[0]) < 2:
-        return ""
-    for encoding in _MISREADINGS:
+    letters = found[0] if found else ""
+    is_misread = False
+    for encoding in _LEADS.get(letters[0], ()) if len(letters) > 1 else ():
         try:
-            found[0].encode(encoding).decode()
+            letters.encode(encoding).decode()
+            is_misread = True
+            # to the sloppy encodings, a letter that was lost before is this control
+            mended = text.encode(encoding).decode().replace("\x1a", "\ufffd")
         except UnicodeError:
             continue
-        return encoding
-    return ""
-
-
-def _read_again(text: str, encoding: str) -> str:
-    try:
-        mended = text.encode(encoding).decode()
-    except UnicodeError:  # not by this encoding alone, or with a letter lost: ftfy knows the ways
-        return ftfy.fix_encoding(text, _WHOLE_TEXTS) if is_bad(text) else text
-    # so many letters are no valid UTF-8 by chance; of a few, ftfy knows which nobody writes
-    is_certain = len("".join(_NON_ASCII.findall(mended)).encode()) >= _CERTAIN_BYTES
-    return mended if is_certain or is_bad(text) else text
+        # so many letters are no valid UTF-8 by chance; of a few, ftfy knows which nobody writes
+        is_certain = len("".join(_NON_ASCII.findall(mended)).encode()) >= _CERTAIN_BYTES
+        return mended if is_certain or is_bad(text) else text
+    # not by one encoding alone, or with a letter lost: ftfy knows the ways
+    return ftfy.fix_encoding(text, _WHOLE_TEXTS) if is_misread and is_bad(text) else text
 
 
 def _is_printable(text: str) -> bool:
@@ -119,8 +122,12 @@ def _is_printable(text: str) -> bool:
     # by one of the same length is twice as quick as by nothing
     if not text.replace("\n", " ").replace("\t", " ").replace("\xa0", " ").isprintable():
         return False
-    # of as many marks in a row as are too many, one stands at every so many-th place
-    return not _has_fillers(text) and not (_MARK.search(text[_MAX_MARKS - 1 :: _MAX_MARKS]) and _MARK_RUN.search(text))
+    return not _has_fillers(text) and not _has_mark_run(text)
+
+
+def _has_mark_run(text: str) -> bool:
+    """Whether there are too many marks in a row: of so many, one stands at every so many-th place."""
+    return bool(_MARK.search(text[_MAX_MARKS - 1 :: _MAX_MARKS]) and _MARK_RUN.search(text))
 
 
 def _has_fillers(text: str) -> bool:
@@ -128,9 +135,18 @@ def _has_fillers(text: str) -> bool:
     return "\u115f" in text or "\u1160" in text or "\u3164" in text or "\uffa0" in text
 
 
+def one_line(text: str) -> str:
+    """The printable words of `text`, a space between them."""
+    line = " ".join(text.split())
+    # no letter of another line is left that `printable` would look at on its own
+    if line.isprintable() and (line.isascii() or not (_has_fillers(line) or _has_mark_run(line))):
+        return line
+    return " ".join(printable(text).split())
+
+
 def clean_line(text: str, *, graphemes: int = MAX_TITLE_GRAPHEMES) -> str:
     """One line of plain text, at most so many graphemes; "" where nothing visible is left."""
-    text = " ".join(printable(text).split())
+    text = one_line(text)
     if not text[:1].isalnum() and not any(unicodedata.category(char)[0] in _VISIBLE_CATEGORIES for char in text):
         return ""
     return cut_graphemes(text, graphemes)

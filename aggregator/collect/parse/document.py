@@ -50,7 +50,7 @@ def parse_document(document: Document) -> ParsedFeed:
     if kind != "xml":
         refuse(text, document.url)
     if document.previous is None:
-        return _markup(text, document, warnings)
+        return _markup(text, document, warnings, encoded=decoded.body)
     whole = decoded.utf8
 
     def parse(rest: bytes) -> ParsedFeed:

@@ -124,7 +124,7 @@ def _mended(value: str) -> str:
     """A text without CDATA marks that were put around it twice, and without an encoding too many."""
     if "<![CDATA[" in value[:40]:
         value = _CDATA_END.sub("", _CDATA.sub("", value, count=1))
-    if "&" in value:
+    if ";&" in value:
         value = _REFERENCES.sub(_sound_letters, value)
     return mend_encoding(value)
 

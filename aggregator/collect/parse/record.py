@@ -48,6 +48,9 @@ _PUBLISHED = (
 )
 _UPDATED = ("updated", "modified", "dcterms:modified", "dc:date", "dcterms:date", "lastbuilddate")
 _LANGUAGES = ("language", "dc:language")
+_COUNTS = frozenset({
+    "slash:comments", "thr:total", "media:statistics views", "media:statistics favorites", "media:starrating count",
+})  # fmt: skip
 _FEED_IMAGES = ("itunes:image", "image", "logo", "media:thumbnail", "icon")
 _HTML_TYPES = frozenset({"", "text/html", "html", "xhtml", "application/xhtml+xml"})
 _ALTERNATE = frozenset({"alternate", ""})
@@ -125,11 +128,19 @@ class Record:
 
     def first_text(self, names: Iterable[str]) -> RawContent | None:
         """The text under the first of these names that has one."""
-        return next((piece for name in names if (piece := self.texts.get(name))), None)
+        texts = self.texts
+        for name in names:  # a generator takes twice as long, for each of an entry's eight questions
+            if name in texts:
+                return texts[name]
+        return None
 
     def first_value(self, names: Iterable[str]) -> str:
         """The value under the first of these names that has one."""
-        return next((value for name in names if (value := self.values.get(name))), "")
+        values = self.values
+        for name in names:
+            if name in values:
+                return values[name]
+        return ""
 
     def images_of(self, name: str) -> list[RawImage]:
         """The pictures that elements of this name gave."""
@@ -263,11 +274,11 @@ def _authors(record: Record, feed: Record) -> tuple[str, ...]:
 
 def _upstream(values: Mapping[str, str]) -> Upstream:
     """What an entry reports of itself."""
+    if values.keys().isdisjoint(_COUNTS):
+        return UNCOUNTED
     comments = _most(values, ("slash:comments", "thr:total"))
     views = _most(values, ("media:statistics views",))
     votes = _most(values, ("media:starrating count", "media:statistics favorites"))
-    if comments is None and views is None and votes is None:
-        return UNCOUNTED
     return Upstream(comments=comments, views=views, votes=votes)
 
 

@@ -167,8 +167,8 @@ class _Reader:
         if rules is None:
             self._root(name, self._attributes(given))
             return
-        rule = rules.get(name)
-        if self._skipped or rule is None or len(self._stack) >= _MAX_DEPTH:
+        rule = None if self._skipped else rules.get(name)
+        if rule is None or len(self._stack) >= _MAX_DEPTH:
             self._skip()
             return
         self._text.clear()
