@@ -111,7 +111,8 @@ class Fleet:
     ) -> None:
         self.folder, self.site_port = folder, site_port
         self.processes: dict[str, Running] = {}
-        self._roles: dict[str, str] = {}
+        self.roles: dict[str, str] = {}
+        self._environ: dict[str, Mapping[str, str]] = {}
         self._store_url, self._extra = store_url, extra
         self.sources = tuple(sources)
 
@@ -128,19 +129,28 @@ class Fleet:
             f"{self._extra}{extra}{listed}"
         )
 
-    def begin(self, name: str, roles: str, *, text: str | None = None, port: int = 0) -> Running:
+    def begin(
+        self,
+        name: str,
+        roles: str,
+        *,
+        text: str | None = None,
+        port: int = 0,
+        environ: Mapping[str, str] | None = None,
+    ) -> Running:
         """Starts a process that has not been started before."""
+        self._environ[name] = {**NAMES, **(environ or {})}
         directory = self.folder / name
         directory.mkdir()
-        self._roles[name] = roles
+        self.roles[name] = roles
         text = text or self.text(port or free_port())
-        self.processes[name] = start(directory, text, arguments=("--roles", roles), environ=NAMES)
+        self.processes[name] = start(directory, text, arguments=("--roles", roles), environ=self._environ[name])
         return self.processes[name]
 
     def again(self, name: str) -> Running:
         """Starts a process that has ended, as a service manager would."""
-        arguments = ("--roles", self._roles[name])
-        self.processes[name] = start(self.folder / name, arguments=arguments, environ=NAMES)
+        arguments = ("--roles", self.roles[name])
+        self.processes[name] = start(self.folder / name, arguments=arguments, environ=self._environ[name])
         return self.processes[name]
 
     def end(self) -> None:

@@ -271,3 +271,27 @@ def test_views_wait_for_a_server_that_is_away_and_outlive_the_process(tmp_path: 
     assert sorted(sent) == [(1, 2, b"a"), (3, 4, b""), (5, 6, b"c"), (9, 9, b"z")]
     alive.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dead_process_left_is_sent_when_the_server_is_back(tmp_path: Path) -> None:
+    """A process starts while the server recovers: nobody asks it a second time to look for what was left."""
+    sent, arrived = list[tuple[int, int, bytes]](), threading.Event()
+    back = threading.Event()
+
+    def send(rows: Sequence[tuple[int, int, bytes]]) -> None:
+        if not back.is_set():
+            raise StoreUnavailable("recovering")
+        sent.extend(rows)
+        arrived.set()
+
+    dead = ViewSpool(tmp_path, send)
+    dead.append([(1, 2, b"a")])
+    dead.close()
+    alive = ViewSpool(tmp_path, send)
+    with pytest.raises(StoreUnavailable):
+        alive.adopt()
+    back.set()
+    assert arrived.wait(120)
+    alive.close()
+    assert sent == [(1, 2, b"a")]
+    assert list(tmp_path.iterdir()) == []

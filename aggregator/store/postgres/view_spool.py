@@ -2,7 +2,7 @@
 
 An append survives ``kill -9`` of this process when it returns, and a server that is down or crashes meanwhile: what it
 has not committed is sent again. A view that was sent twice is counted once, by its visitor. Files that ended processes
-have left in the folder are sent by the next one.
+have left in the folder are sent by the next one, as soon as the server takes them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class ViewSpool:
         self._offset = 0
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        #: files of ended processes may wait for the server
+        self._left = False
 
     def append(self, rows: Sequence[Row]) -> None:
         """Adds views. Raises StoreUnavailable where the disk takes none."""
@@ -73,7 +75,17 @@ class ViewSpool:
                     self._offset = 0
 
     def adopt(self) -> int:
-        """Sends what ended processes have left; how many files. Raises StoreError."""
+        """Sends what ended processes have left; how many files. Raises StoreError: it is tried again until it works."""
+        try:
+            return self._adopt()
+        except StoreError:
+            self._left = True
+            with self._lock:
+                self._begin_sending()
+            self._wake.set()
+            raise
+
+    def _adopt(self) -> int:
         adopted = 0
         for path in self._folder.glob("views-*.spool"):
             with contextlib.suppress(OSError):
@@ -107,6 +119,10 @@ class ViewSpool:
         if self._fd is None:
             self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
+            self._begin_sending()
+
+    def _begin_sending(self) -> None:
+        if self._thread is None and not self._stop.is_set():
             self._thread = threading.Thread(target=self._run, name="view-spool", daemon=True)
             self._thread.start()
 
@@ -117,6 +133,9 @@ class ViewSpool:
             self._stop.wait(_GATHER_S)
             try:
                 self.flush()
+                if self._left:
+                    self._adopt()
+                    self._left = False
             except StoreError as error:
                 _log.warning("views wait for the store", extra={"why": error})
                 self._wake.set()
