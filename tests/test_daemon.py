@@ -249,10 +249,13 @@ def test_it_serves_on_the_socket_that_systemd_opened(tmp_path: Path, origin: Ori
             assert running.stop()[0] == 0
 
 
-@pytest.mark.parametrize("unit", ["aggregator.service", "aggregator.socket"])
+@pytest.mark.parametrize(
+    "unit",
+    ["aggregator.service", "aggregator.socket", "aggregator@collect.service", "aggregator@collect-curate.service"],
+)
 @pytest.mark.tool("systemd-analyze")
 def test_the_units_are_valid(tmp_path: Path, unit: str) -> None:
-    for name in ("aggregator.service", "aggregator.socket"):
+    for name in ("aggregator.service", "aggregator.socket", "aggregator@.service"):
         text = (Path(__file__).parents[1] / "systemd" / name).read_text()
         # the program is not installed where the unit expects it
         (tmp_path / name).write_text(text.replace("/opt/aggregator/bin/aggregator", "/bin/true"))
@@ -261,9 +264,11 @@ def test_the_units_are_valid(tmp_path: Path, unit: str) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("name", ["aggregator.service", "aggregator@.service"])
 @pytest.mark.tool("systemd-analyze")
-def test_the_service_is_hardened() -> None:
-    unit = Path(__file__).parents[1] / "systemd" / "aggregator.service"
+def test_the_service_is_hardened(tmp_path: Path, name: str) -> None:
+    unit = tmp_path / name.replace("@", "@collect")
+    unit.write_text((Path(__file__).parents[1] / "systemd" / name).read_text())
     done = systemd_analyze("security", "--offline=yes", "--threshold=12", str(unit))
     assert done.returncode == 0, done.stdout[-300:]
 

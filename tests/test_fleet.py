@@ -115,6 +115,6 @@ def test_roles_need_an_engine_for_many(tmp_path: Path) -> None:
     running = start(tmp_path, config_text(), arguments=("--roles", "serve"))
     assert running.process.wait(400) == 2
     assert "on SQLite one process does everything" in running.log
-    running = start(tmp_path, config_text(), arguments=("--roles", "serve,dance"))
+    running = start(tmp_path, config_text(), arguments=("--roles", "serve-dance"))
     assert running.process.wait(400) == 2
     assert "dance is none of collect, curate, serve" in running.log

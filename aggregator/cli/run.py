@@ -48,10 +48,10 @@ def run(context: Context, verbose: bool, roles: str) -> None:
 
 
 def _roles(text: str, store_url: str) -> tuple[str, ...]:
-    """The roles in ``--roles``, in their usual order. Raises UsageError."""
+    """The roles in ``--roles``, in their usual order; names of units can hold no comma. Raises UsageError."""
     from aggregator.store import is_postgresql
 
-    wanted = {role.strip() for role in text.split(",") if role.strip()}
+    wanted = {role.strip() for role in text.replace("-", ",").split(",") if role.strip()}
     if unknown := wanted.difference(ROLES):
         raise click.UsageError(f"--roles {text}: {', '.join(sorted(unknown))} is none of {', '.join(ROLES)}")
     if not wanted:
@@ -77,7 +77,8 @@ def _leave_hung_threads() -> None:
     help="Port of the site; a free one if it is in use.",
 )
 @click.option("--seconds", type=click.IntRange(1, 10_000_000), help="End after so many seconds instead of on Ctrl-C.")
-def demo(port: int, seconds: int | None) -> None:
+@click.option("--postgresql", metavar="URL", help="An empty PostgreSQL database: one process for each role shares it.")
+def demo(port: int, seconds: int | None, postgresql: str | None) -> None:
     """Run an offline demonstration with invented papers and readers.
 
     A newsroom on loopback addresses, followed live by a real daemon in a temporary folder, with readers who click.
@@ -90,4 +91,14 @@ def demo(port: int, seconds: int | None) -> None:
         clock=lambda: datetime.now(UTC),
         port=port,
         duration=timedelta(seconds=seconds) if seconds else None,
+        postgresql=_postgresql(postgresql),
     )
+
+
+def _postgresql(url: str | None) -> str:
+    """The address behind ``--postgresql``, or "". Raises UsageError."""
+    from aggregator.store import is_postgresql
+
+    if url is not None and not is_postgresql(url):
+        raise click.UsageError(f"--postgresql {url}: write postgresql://user@host/database")
+    return url or ""

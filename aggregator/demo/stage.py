@@ -1,4 +1,4 @@
-"""Runs the demo: the press, the daemon as a process of its own, the readers, and a commentary."""
+"""Runs the demo: the press, the daemon as a process of its own or as three, the readers, and a commentary."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from aggregator.demo.newsroom import Newsroom, load_newsroom
 from aggregator.demo.press import Press
 from aggregator.demo.readers import SimulatedAudience
-from aggregator.errors import AggregatorError
+from aggregator.errors import AggregatorError, StoreUnusable
+from aggregator.model import ROLES
+from aggregator.store import open_store, public_address
 
 HOST = "127.0.0.1"
 
@@ -65,6 +68,22 @@ _WELCOME = """
   Ctrl-C stops everything and removes the files of the demo.
 """
 
+_FLEET = """\
+  Three processes on {store}:
+{processes}
+    {site}/status                  all of them; kill one, and start it again by its line
+  The database keeps what was stored; drop it when you have seen enough.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A process of the daemon, and where it logs."""
+
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
 
 def run_demo(
     *,
@@ -73,34 +92,52 @@ def run_demo(
     clock: Callable[[], datetime],
     port: int = 8080,
     duration: timedelta | None = None,
+    postgresql: str = "",
 ) -> None:
     """Runs the demo for `duration`, or until SIGINT, SIGTERM or SIGHUP; then its daemon and its files are gone.
 
-    `program` is how a shell calls this program. Raises AggregatorError when the demo cannot start or its daemon ends.
+    `program` is how a shell calls this program. `postgresql`: the address of a database without a store; then there is
+    a process for each role. Raises AggregatorError when the demo cannot start or its daemon ends.
     """
+    if postgresql:
+        _refuse_used(postgresql)
     newsroom = load_newsroom(clock())
     with contextlib.suppress(KeyboardInterrupt), _interruptible(), contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aggregator-demo-")))
         press = _open_press(newsroom, clock)
         stack.callback(press.close)
         port = _free_port(port, say)
-        config = _write_config(directory, press, port)
-        daemon = stack.enter_context(_daemon(config))
-        _wait_until_ready(daemon, port, directory / "daemon.log")
+        config = _write_config(directory, press, port, postgresql)
+        parts = [stack.enter_context(_part(config, role)) for role in (ROLES if postgresql else ("",))]
+        _wait_until_ready(parts, port)
         site = f"http://{HOST}:{port}"
         say(_WELCOME.format(site=site, config=shlex.quote(str(config)), program=program))
+        if postgresql:
+            lines = [f"    {part.process.pid:<8} {program} {shlex.join(part.command)}" for part in parts]
+            say(_FLEET.format(site=site, store=public_address(postgresql), processes="\n".join(lines)))
         audience = SimulatedAudience(newsroom, host=HOST, port=port)
         commentary = _Commentary(newsroom, audience, port)
         audience.start()
         stack.callback(audience.close)
         for age in _ticks(newsroom.start, clock, duration):
-            if daemon.poll() is not None:
-                break
+            if all(part.process.poll() is not None for part in parts):
+                raise AggregatorError(f"the daemon of the demo has ended; its log ends:\n{_tail(parts[-1].log)}")
             for line in commentary.at(age):
                 say(line)
-        if daemon.poll() is not None:
-            raise AggregatorError(f"the daemon of the demo has ended; its log ends:\n{_tail(directory / 'daemon.log')}")
     say("The demo has ended.")
+
+
+def _refuse_used(url: str) -> None:
+    """AggregatorError if there is a store in this database, or no database."""
+    with tempfile.TemporaryDirectory(prefix="aggregator-demo-") as folder:
+        try:
+            open_store(url, base=Path(folder), create=False).close()
+        except StoreUnusable as error:
+            if "holds no store yet" not in str(error):
+                raise
+            return
+    where = public_address(url)
+    raise AggregatorError(f"{where} holds a store already: the demo takes an empty database (createdb NAME)")
 
 
 @contextlib.contextmanager
@@ -145,25 +182,29 @@ def _free_port(wanted: int, say: Callable[[str], None]) -> int:
     raise AggregatorError(f"no free port on {HOST}")
 
 
-def _write_config(directory: Path, press: Press, port: int) -> Path:
+def _write_config(directory: Path, press: Press, port: int, postgresql: str) -> Path:
     sources = "".join(
         f'\n[[sources]]\nurl = "{url}"\nsection = "{paper.section}"\nname = "{paper.title}"\n'
         for paper, url in press.feeds()
     )
     path = directory / "config.toml"
-    path.write_text(_CONFIG.format(host=HOST, port=port) + sources, encoding="utf-8")
+    store = f"\n[store]\nurl = {json.dumps(postgresql)}\n" if postgresql else ""
+    path.write_text(_CONFIG.format(host=HOST, port=port) + store + sources, encoding="utf-8")
     return path
 
 
 @contextlib.contextmanager
-def _daemon(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The daemon, stopped at the end."""
-    command = [sys.executable, "-m", "aggregator", "--config", str(config), "run"]
-    with (config.parent / "daemon.log").open("wb") as log:
+def _part(config: Path, role: str) -> Iterator[_Part]:
+    """The daemon, or what it does in one role, stopped at the end."""
+    command = ["--config", str(config), "run", *(["--roles", role] if role else [])]
+    path = config.parent / f"{role or 'daemon'}.log"
+    with path.open("wb") as log:
         # a session of its own: Ctrl-C reaches the demo only, which then stops the daemon
-        process = subprocess.Popen(command, stderr=log, stdout=log, start_new_session=True)  # noqa: S603 (ourselves)
+        process = subprocess.Popen(  # noqa: S603 (ourselves)
+            [sys.executable, "-m", "aggregator", *command], stderr=log, stdout=log, start_new_session=True
+        )
         try:
-            yield process
+            yield _Part(command, process, path)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -173,13 +214,16 @@ def _daemon(config: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait()
 
 
-def _wait_until_ready(daemon: subprocess.Popen[bytes], port: int, log: Path, *, patience_s: float = 120) -> None:
+def _wait_until_ready(parts: Sequence[_Part], port: int, *, patience_s: float = 120) -> None:
     deadline = time.monotonic() + patience_s
-    while daemon.poll() is None and time.monotonic() < deadline:
+    ended: list[_Part] = []
+    while not ended and time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
             if _get(port, "/readyz")[0] == http.client.OK:
                 return
         time.sleep(0.2)
+        ended = [part for part in parts if part.process.poll() is not None]
+    log = (ended or parts)[0].log
     raise AggregatorError(f"the daemon of the demo did not become ready; its log ends:\n{_tail(log)}")
 
 

@@ -13,15 +13,16 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from aggregator.store import open_store
 
 
 @contextlib.contextmanager
-def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def demo(tmp_path: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running demo, with the address of its site."""
-    command = [sys.executable, "-m", "aggregator", "demo", "--port", "0"]
+    command = [sys.executable, "-m", "aggregator", "demo", "--port", "0", *arguments]
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ) as process:
         try:
@@ -60,3 +61,38 @@ def test_what_the_readers_open_counts(tmp_path: Path) -> None:
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
         process.communicate()
+
+
+def test_on_postgresql_three_processes_share_a_database(tmp_path: Path, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
+    with demo(tmp_path, "--postgresql", postgres_url) as (process, site):
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        pids = [int(line.split()[0]) for line in lines_until(lines, "drop it") if "--roles" in line]
+        reports = (line for line in lines if "opened" in line)
+        assert int(next(reports).split()[1]) > 0
+        page = urllib.request.urlopen(f"{site}/status").read().decode()
+        assert len(pids) == 3
+        assert [role for role in ("collect", "curate", "serve") if f'<th scope="row">{role}</th>' not in page] == []
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate()
+        assert process.returncode == 0, out
+    assert list(tmp_path.iterdir()) == []
+    assert [pid for pid in pids if Path("/proc", str(pid)).exists()] == []
+    again = subprocess.run(
+        [sys.executable, "-m", "aggregator", "demo", "--postgresql", postgres_url],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "holds a store already" in again.stderr
+
+
+def lines_until(lines: Iterator[str], last: str) -> Iterator[str]:
+    """The lines up to one that holds `last`."""
+    for line in lines:
+        yield line
+        if last in line:
+            return
