@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
 PIP    := $(BIN)/pip --disable-pip-version-check -q
-.PHONY: help run demo test test-lowest faults fleet systemd memory check format replay reports fuzz readers vectors tools messages bench docs dist deb constraints clean
+.PHONY: help run demo test test-lowest faults fleet systemd memory check format replay reports opinion fuzz readers vectors tools messages bench docs dist deb constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ replay: $(VENV)/.ready-dev ## recorded feeds of DATA through the real daemon: no
 
 reports: $(VENV)/.ready-dev ## feeds that were reported as read wrongly, followed by the real daemon: all read rightly?
 	$(BIN)/python bench/reports.py --data $(DATA)
+
+opinion: $(VENV)/.ready-dev ## real documents, ours beside feedparser's reading: every difference has a reason?
+	$(BIN)/python -m bench.second_opinion --data $(DATA)
 
 fuzz: $(VENV)/.ready-dev ## mutated documents against the way in, for five minutes
 	$(BIN)/python -m bench.fuzz --seconds 300

@@ -50,3 +50,11 @@ def test_recorded_feeds_are_announced_once_and_whole(shared_data: Path, series: 
     outcome = load("identity").run(shared_data / f"timeseries/{series}.tar.xz", 25)
     assert (outcome.twice, outcome.lost, outcome.harmed) == ([], [], 0)
     assert len(outcome.announced) == outcome.distinct > 20
+
+
+def test_entries_read_as_feedparser_reads_them_or_differ_for_a_named_reason(shared_data: Path) -> None:
+    """Every third of the real documents; `make opinion` looks at all of them, and counts the reasons."""
+    paths = sorted(path for path in (shared_data / "real").rglob("*") if path.is_file())
+    opinion = load("second_opinion").compared(paths[::3])
+    assert opinion.unexplained == []
+    assert opinion.entries > 1000

@@ -9,7 +9,7 @@ from time import process_time
 import pytest
 from babel.dates import format_date, format_datetime
 
-from aggregator.collect.clean import parse_date
+from aggregator.collect.clean import parse_date, safe_url
 from aggregator.collect.parse import parse_sync
 from aggregator.collect.parse.balance import balanced
 from aggregator.collect.parse.normalize import name_of
@@ -700,3 +700,145 @@ def test_balancing_takes_linear_time(part: str) -> None:
         return process_time() - began
 
     assert min(took(16_000) for _ in range(3)) < 30 * max(min(took(2_000) for _ in range(3)), 0.001)
+
+
+# --- found by a second opinion on real documents ---------------------------------------------------------------
+
+
+def test_a_link_to_a_file_may_have_its_address_as_text() -> None:
+    entry = atom(
+        '<link rel="alternate" href="https://shop.example/hats"/>'
+        '<link rel="enclosure" type="image/png">https://shop.example/hat.png</link>'
+    )
+    assert entry.link == "https://shop.example/hats"
+    assert [(each.url, each.type) for each in entry.enclosures] == [("https://shop.example/hat.png", "image/png")]
+
+
+@pytest.mark.parametrize(
+    "written", ["“https://shop.example/a”", '"https://shop.example/a"', "<https://shop.example/a>"]
+)
+def test_quotes_around_an_address_are_none_of_it(written: str) -> None:
+    assert safe_url(written, "https://feeds.example/x.xml") == "https://shop.example/a"
+
+
+@pytest.mark.parametrize(
+    ("summary", "words"),
+    [
+        ("<summary>Say &amp;ldquo;hat&amp;rdquo;</summary>", "Say “hat”"),
+        ('<summary type="text">Say &amp;ldquo;hat&amp;rdquo;</summary>', "Say &ldquo;hat&rdquo;"),
+        ("<summary>Hats &amp;amp; caps &lt; 5</summary>", "Hats & caps < 5"),
+        ("<summary>Hats &amp; caps &lt;3 &amp;nosuch;</summary>", "Hats & caps <3 &nosuch;"),
+    ],
+)
+def test_references_in_a_summary_that_says_no_type(summary: str, words: str) -> None:
+    assert atom(f"<title>t</title>{summary}").text == words
+
+
+@pytest.mark.parametrize(
+    "host", ["secure.gravatar.com/avatar", "gravatar.com/avatar", "avatars.githubusercontent.com/u"]
+)
+def test_the_face_of_who_wrote_it_is_no_picture_of_an_entry(host: str) -> None:
+    face = f'<media:content xmlns:media="http://search.yahoo.com/mrss/" medium="image" url="https://{host}/0b?s=96"/>'
+    entry = item(
+        f"<title>t</title>{face}"
+        '<media:content xmlns:media="http://search.yahoo.com/mrss/" medium="image" url="https://shop.example/hat.jpg"/>'
+    )
+    assert entry.image_url == "https://shop.example/hat.jpg"
+    assert [each.url for each in entry.enclosures] == ["https://shop.example/hat.jpg"]
+    alone = item(f"<title>t</title>{face}")
+    assert (alone.image_url, alone.enclosures) == (None, ())
+
+
+def test_an_entry_ends_whatever_is_open_before_it() -> None:
+    itunes = 'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"'
+    feed = parse(
+        f'<rss version="2.0" {itunes}><channel><title>Show</title><itunes:category text="Arts"><itunes:category text="Hats"/>'
+        "<item><title>One</title><itunes:summary>All about hats</itunes:summary></item>"
+        "<item><title>Two</title></item></channel></rss>"
+    )
+    assert [(entry.title, entry.text) for entry in feed.entries] == [("One", "All about hats"), ("Two", "")]
+
+
+# --- found by inputs that were thought of before they were tried ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("PT2H5M9S", 7509), ("PT7M", 420), ("pt45.5s", 45), ("PT", None), ("P1D", None), ("1:00:01.5", 3601)],
+)
+def test_lengths_of_episodes(written: str, seconds: int | None) -> None:
+    sound = '<enclosure url="https://shop.example/hat.mp3" type="audio/mpeg" length="1,024,000"/>'
+    (enclosure,) = item(f"<title>t</title>{sound}<itunes:duration>{written}</itunes:duration>").enclosures
+    assert (enclosure.duration_s, enclosure.size_bytes) == (seconds, 1_024_000)
+
+
+@pytest.mark.parametrize(
+    ("people", "author"),
+    [
+        ("<podcast:person>Ann</podcast:person>", "Ann"),
+        ('<podcast:person role="Host" href="https://a.example/">Ann</podcast:person>', "Ann"),
+        ('<podcast:person role="guest">Gus</podcast:person>', None),
+        ("<podcast:person>Ann</podcast:person><author>Eve</author>", "Eve"),
+    ],
+)
+def test_the_host_of_a_podcast_stands_in_for_its_author(people: str, author: str | None) -> None:
+    namespace = 'xmlns:podcast="https://podcastindex.org/namespace/1.0"'
+    text = f'<rss version="2.0" {namespace}><channel><item><title>t</title>{people}</item></channel></rss>'
+    assert parse(text).entries[0].author == author
+
+
+def test_an_item_of_rdf_is_at_the_address_it_is_about() -> None:
+    rdf = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"'
+    feed = parse(
+        f'<rdf:RDF {rdf}><channel rdf:about="https://shop.example/"/><item rdf:about="https://shop.example/hat"><title>t</title></item>'
+        '<item rdf:about="urn:hat"><title>u</title></item></rdf:RDF>'
+    )
+    assert [(entry.guid, entry.link) for entry in feed.entries] == [
+        ("https://shop.example/hat", "https://shop.example/hat"),
+        ("urn:hat", None),
+    ]
+
+
+def test_marks_of_cdata_that_were_escaped_hide_no_markup() -> None:
+    entry = item(
+        "<title>&lt;![CDATA[Caps &amp;amp; <i/> hats]]&gt;</title><description>&lt;![CDATA[A &lt;b&gt;hat&lt;/b&gt;]]&gt;</description>"
+    )
+    assert (entry.title, entry.text) == ("Caps & hats", "A hat")
+
+
+def test_a_date_with_a_minus_for_a_hyphen() -> None:
+    assert parse_date("2026-11-03T10:00:00\u221205:00") == datetime(2026, 11, 3, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("By Ann Lee", "Ann Lee"),
+        ("BY: ANN LEE", "ANN LEE"),
+        ("Byron Lee", "Byron Lee"),
+        ('<a href="mailto:ann@shop.example">Ann Lee</a>', "Ann Lee"),
+        ("<span class='name'>Ann</span> <b>Lee</b>", "Ann Lee"),
+        ("Ann <b@shop.example>", "Ann"),
+    ],
+)
+def test_what_stands_around_a_name(written: str, name: str) -> None:
+    assert name_of(written) == name
+
+
+def test_a_picture_stands_once_wherever_its_stand_in_is() -> None:
+    stand_in, lazy = '<noscript><img src="/hat.jpg"></noscript>', '<img src="placeholder.svg" data-src="/hat.jpg">'
+    assert body(stand_in + lazy).summary_html.count("<img") == 1
+    assert body(lazy + stand_in).summary_html.count("<img") == 1
+    assert body('<img src="/hat.jpg"><img src="/hat.jpg">').summary_html.count("<img") == 2
+
+
+def test_a_relation_may_be_written_as_the_address_that_it_stands_for() -> None:
+    relation = "http://www.iana.org/assignments/relation"
+    entry = atom(
+        f'<link rel="{relation}/enclosure" href="https://shop.example/hat.mp3"/>'
+        f'<link rel="{relation}/alternate" href="https://shop.example/hat"/>'
+    )
+    assert (entry.link, [each.url for each in entry.enclosures]) == (
+        "https://shop.example/hat",
+        ["https://shop.example/hat.mp3"],
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aggregator.collect.clean.dates import is_impossible, parse_date
 from aggregator.collect.clean.html import CleanHtml, clean_html, html_from_text, pixels
-from aggregator.collect.clean.media import is_decoration, media_type_of
+from aggregator.collect.clean.media import is_avatar, is_decoration, media_type_of
 from aggregator.collect.clean.text import (
     MAX_TEXT_CHARS,
     MAX_TITLE_GRAPHEMES,
@@ -24,6 +24,7 @@ __all__ = [
     "clean_line",
     "cut_graphemes",
     "html_from_text",
+    "is_avatar",
     "is_decoration",
     "is_impossible",
     "media_type_of",

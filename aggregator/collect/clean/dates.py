@@ -90,7 +90,7 @@ _PLACE = re.compile(r"[A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?")
 
 def parse_date(raw: str | None, language: str | None = None) -> datetime | None:
     """The instant that `raw` claims; `language` is the feed's, for dates that are written out. None: unreadable."""
-    text = " ".join((raw or "")[:_MAX_CHARS].split())
+    text = " ".join((raw or "")[:_MAX_CHARS].replace("\u2212", "-").split())  # a minus for a hyphen
     moment = _usual(text) or _epoch(text) or _iso(text) or _month(text) or _written(text, language)
     if moment is not None and moment.year > _FIRST_YEAR + _BUDDHIST_YEARS and _is_thai(text, language):
         first = moment.replace(year=moment.year - _BUDDHIST_YEARS, day=1)

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from aggregator.collect.clean.urls import safe_url
 
-__all__ = ["Player", "expand_media", "is_decoration", "media_type_of"]
+__all__ = ["Player", "expand_media", "is_avatar", "is_decoration", "media_type_of"]
 
 
 class Player(NamedTuple):
@@ -60,6 +60,9 @@ _EMOJI_CLASSES = frozenset(
     {"emoji", "wp-smiley", "emojione", "twemoji", "custom-emoji", "joypixels", "emoticon", "smiley"}
 )
 _EMOJI_ADDRESS = re.compile(r"/(?:\w+[_-])?emojis?(?:[_-]?\w+)?[/.]|/twemoji|/smil(?:ie|ey)s/|//emoji\.", re.IGNORECASE)
+_AVATAR = re.compile(
+    r"https?://(?:(?:[\w-]+\.)?gravatar\.com/avatar|avatars\d?\.githubusercontent\.com)/", re.IGNORECASE
+)
 #: the file of an emoji is named after its code points: 1f468-200d-1f4bb.svg
 _CODE_POINTS = re.compile(
     r"/(?:u|emoji_u)?([0-9a-f]{4,5}(?:[-_][0-9a-f]{2,5}){0,9})(?:@\dx)?\.(?:png|svg|gif|webp)", re.IGNORECASE
@@ -71,7 +74,7 @@ _UNSEEN = re.compile(
 #: frames that count readers or show advertisements
 _NO_PLAYER = re.compile(
     r"//(?:[^/]*\.)?(?:googletagmanager\.com|doubleclick\.net|googlesyndication\.com|amazon-adsystem\.com|adnxs\.com"
-    r"|google-analytics\.com|facebook\.com/(?:plugins/like|tr)|feedburner\.com|scorecardresearch\.com)",
+    r"|google-analytics\.com|facebook\.com/(?:plugins/like|widgets/like|tr)|feedburner\.com|scorecardresearch\.com)",
     re.IGNORECASE,
 )
 _TYPES = {
@@ -127,6 +130,11 @@ def is_decoration(url: str) -> bool:
     return _is_placeholder(url) or _is_emoji_address(url)
 
 
+def is_avatar(url: str) -> bool:
+    """Whether the picture at an address is a person's, as WordPress and GitHub list it: of who wrote the entry."""
+    return "avatar" in url and bool(_AVATAR.match(url))
+
+
 def _is_placeholder(address: str) -> bool:
     path = address.partition("?")[0].partition("#")[0]
     return bool(_PLACEHOLDER.fullmatch(path, path.rfind("/") + 1)) or address[:12].lower().startswith(_NO_PICTURE)
@@ -149,6 +157,8 @@ class _Expansion:
         self._players: dict[str, Player] = {}
         #: pictures so far; a noscript repeats what a script would have loaded
         self._seen: set[str] = set()
+        #: those of them that stood in a noscript
+        self._stand_ins: set[str] = set()
         self._noscript_end = 0
         #: the address that a picture element offers its img
         self._offered = ""
@@ -175,9 +185,12 @@ class _Expansion:
             return html.escape(emoji), tag.end()
         address = _address(attributes) or self._offered
         self._offered = ""
-        if not address or _UNSEEN.search(tag[2]) or (tag.start() < self._noscript_end and address in self._seen):
+        is_stand_in = tag.start() < self._noscript_end
+        if not address or _UNSEEN.search(tag[2]) or address in (self._seen if is_stand_in else self._stand_ins):
             return "", tag.end()
         self._seen.add(address)
+        if is_stand_in:
+            self._stand_ins.add(address)
         if address == attributes.get("src") and name == "img":
             return tag[0], tag.end()
         kept = {"src": address} | {

@@ -16,6 +16,8 @@ MAX_URL_CHARS = 2048
 #: what browsers take out of an address before they read it, and what may stand around it
 _IGNORED = re.compile(r"[\t\n\r]")
 _AROUND = "".join(map(chr, range(0x21)))
+#: no address holds one of them unescaped; around it, they are marks of whoever wrote it in a word processor
+_QUOTES = '"<>\u201c\u201d\u201e\u201f\u00ab\u00bb'
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: an ampersand escaped once too often: ``?a=1&amp;amp;b=2`` in XML is ``?a=1&amp;b=2`` in the address
 _AMPERSAND = re.compile(r"&(?:amp|#0*38|#x0*26);(?:amp;)*|(?<=[?&])amp;", re.IGNORECASE)
@@ -49,7 +51,7 @@ def safe_url(url: str | None, base: str = "") -> str | None:
 
 
 def _resolved(url: str, base: str) -> str | None:
-    url = _SURROGATE.sub("\ufffd", _IGNORED.sub("", url.strip(_AROUND)))
+    url = _SURROGATE.sub("\ufffd", _IGNORED.sub("", url.strip(_AROUND).strip(_QUOTES)))
     if ";" in url:
         url = _AMPERSAND.sub(lambda found: "&" if found[0][0] == "&" else "", url)
     if url[:4].lower() == "www.":

@@ -26,6 +26,7 @@ _ATTRIBUTE = re.compile(
 )
 #: they are elements of HTML too, and may stand in a text
 _AMBIGUOUS = frozenset({"body", "content", "image", "source", "summary", "title", "xhtml:body", "xhtml:div"})
+_ENTRIES = frozenset({"item", "entry"})
 #: open elements; what is deeper holds nothing
 _MAX_DEPTH = 200
 _NOTHING: Rules = {}
@@ -82,6 +83,8 @@ class _Balancer:
             self._pieces.append(f"<{name}{_sound(attributes)}>")
             self._push(name, key, DOCUMENT.get(known, ("", _NOTHING))[1])
             return
+        if known in _ENTRIES:
+            self._close_for_entry(known)
         parent = self._parents[-1]
         rules = self._stack[parent][2] or _NOTHING
         if parent < len(self._stack) - 1 and known in rules and known not in _AMBIGUOUS:
@@ -90,6 +93,12 @@ class _Balancer:
         self._pieces.append(f"<{name}{_sound(attributes)}{'/' if is_empty else ''}>")
         if not is_empty:
             self._push(name, key, _children(rules.get(known)) if parent == len(self._stack) - 1 else None)
+
+    def _close_for_entry(self, known: str) -> None:
+        """Ends a category, an author or the like that is still open where an entry begins."""
+        depth = next((place + 1 for place in reversed(self._parents) if known in (self._stack[place][2] or ())), 0)
+        if depth:
+            self._close(depth)
 
     def _push(self, name: str, key: str, children: Rules | None) -> None:
         if children is not None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from aggregator.collect.parse.raw import RawFile, RawImage
 from aggregator.collect.parse.record import MAX_OF_A_KIND, Link, Record
 
-__all__ = ["DOCUMENT", "NAMESPACES", "PREFIXES", "Container", "Resolve", "Rules", "Text"]
+__all__ = ["DOCUMENT", "NAMESPACES", "PREFIXES", "Container", "Resolve", "Rules", "Text", "permalink"]
 
 #: namespace, in lower case without scheme and what may stand at its end → prefix in the tables below
 NAMESPACES = {
@@ -54,6 +54,8 @@ NAMESPACES = {
 }
 #: prefixes that mean the formats' own elements where they are not declared, or as something nobody knows
 PREFIXES = {"rss": "", "rss1": "", "rss09": "", "atom": "", "atom03": "", "atom10": "", "a10": "", "default": ""}
+
+_RELATIONS = "http://www.iana.org/assignments/relation/"
 
 Attributes = Mapping[str, str]
 #: an address as written → absolute, by the xml:base in scope
@@ -100,32 +102,35 @@ def _value(name: str, attribute: str = "") -> Leaf:
 def _link(record: Record, attributes: Attributes, text: str, resolve: Resolve) -> None:
     """RSS: the address as text. Atom: as an attribute, with a relation and a type."""
     href = attributes.get("href") or attributes.get("url") or ("" if text else attributes.get("uri", ""))
-    rel = attributes.get("rel", "alternate").strip().lower()
+    # RFC 4287, 4.2.7.2: a name stands for this address with the name at its end
+    rel = attributes.get("rel", "alternate").strip().lower().removeprefix(_RELATIONS)
+    if not href and rel != "alternate":  # Atom's attributes with RSS's text
+        href = text
     if href and len(record.links) < MAX_OF_A_KIND:
         record.links.append(
             Link(resolve(href), rel, attributes.get("type", "").strip().lower(), attributes.get("length", ""))
         )
-    elif text and rel == "alternate":
+    elif text and not href:
         record.add_value("link", resolve(text))
 
 
 def _guid(record: Record, attributes: Attributes, text: str, _: Resolve) -> None:
     record.add_value("guid", text)
     if attributes.get("ispermalink", "true").strip().lower() != "false":
-        _permalink(record, text)
+        permalink(record, text)
 
 
 def _id(record: Record, _attributes: Attributes, text: str, _: Resolve) -> None:
     record.add_value("id", text)
-    _permalink(record, text)
+    permalink(record, text)
 
 
 def _identifier(record: Record, _attributes: Attributes, text: str, _: Resolve) -> None:
     record.add_value("dc:identifier", text)
-    _permalink(record, text)
+    permalink(record, text)
 
 
-def _permalink(record: Record, text: str) -> None:
+def permalink(record: Record, text: str) -> None:
     """An id that is an address of the web stands in for a link; one that is not is no relative address."""
     if text[:5].lower() in {"http:", "https"}:
         record.add_value("permalink", text)
@@ -180,6 +185,12 @@ def _itunes_link(record: Record, attributes: Attributes, text: str, resolve: Res
 def _person(record: Record, _attributes: Attributes, text: str, _: Resolve) -> None:
     if text and len(record.authors) < MAX_OF_A_KIND:
         record.authors.append(text)
+
+
+def _host(record: Record, attributes: Attributes, text: str, _: Resolve) -> None:
+    """podcast:person; without a role it is a host."""
+    if text and attributes.get("role", "host").strip().lower() in {"host", ""} and len(record.hosts) < MAX_OF_A_KIND:
+        record.hosts.append(text)
 
 
 def _category(record: Record, attributes: Attributes, text: str, _: Resolve) -> None:
@@ -266,6 +277,7 @@ _COMMON: Rules = {
     **_MEDIA,
     **_ITUNES,
     "media:group": Container({**_MEDIA}),
+    "podcast:person": _host,
 }
 
 # --- an item or entry --------------------------------------------------------------------------

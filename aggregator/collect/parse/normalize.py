@@ -17,6 +17,7 @@ from aggregator.collect.clean import (
     clean_line,
     cut_graphemes,
     html_from_text,
+    is_avatar,
     is_decoration,
     media_type_of,
     mend_encoding,
@@ -27,7 +28,7 @@ from aggregator.collect.clean import (
 from aggregator.collect.parse.raw import RawContent, RawEntry, RawFile
 from aggregator.model import UNTITLED, Enclosure, ParsedEntry
 
-__all__ = ["clean_entry", "language_tag", "name_of", "plain_words"]
+__all__ = ["clean_entry", "language_tag", "name_of", "plain_words", "without_marks"]
 
 #: raised when what is hashed changes, so that stored hashes are not compared with new ones
 _HASH_VERSION = b"2\0"
@@ -45,6 +46,11 @@ _BRACKETED = re.compile(rf"[<(\[]\s*(?:{_ADDRESS}|https?://[^\s<>()]*)\s*[>)\]]|
 _CDATA = re.compile(r"\s*(?:<!\[CDATA\[\s*)+")
 _CDATA_END = re.compile(r"(?:\s*\]\]>)+\s*$")
 _REFERENCES = re.compile(r"(?:&(?:#\d{2,6}|#x[\da-f]{2,5}|[a-z]{2,8});){2,}", re.IGNORECASE)
+#: ISO 8601, 5.5.2.2, in hours, minutes and seconds
+_PERIOD = re.compile(r"PT(?=\d)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,7})(?:\.\d+)?S)?", re.IGNORECASE)
+#: markup that some put around a name, and what newspapers write before it
+_NAME_MARKUP = re.compile(r"</?(?:a|b|br|div|em|font|i|p|small|span|strong)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BYLINE = re.compile(r"by[\s:]+(?=\w)", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.(?:[a-z]{2,5}\d?|mp[34])$", re.IGNORECASE)
 
 
@@ -112,18 +118,24 @@ def name_of(author: str) -> str:
     if not author:
         return ""
     name = html.unescape(mend_encoding(author[:_MAX_AUTHOR_CHARS]))
+    if "<" in name:
+        name = _NAME_MARKUP.sub(" ", name)
     if "@" in name or "mailto:" in name or "://" in name:
         name = _BRACKETED.sub(" ", _NAMED_ADDRESS.sub(r"\1", name)).replace("mailto:", " ")
     name = clean_line(name, graphemes=120).replace(" ,", ",").strip('<>,;:|- "')
     if name.startswith("(") and name.endswith(")"):
         name = name[1:-1].strip()
-    return name
+    return _BYLINE.sub("", name, count=1) if _BYLINE.match(name) else name
+
+
+def without_marks(value: str) -> str:
+    """A text without the CDATA marks that were put around it twice."""
+    return _CDATA_END.sub("", _CDATA.sub("", value, count=1)) if "<![CDATA[" in value[:40] else value
 
 
 def _mended(value: str) -> str:
-    """A text without CDATA marks that were put around it twice, and without an encoding too many."""
-    if "<![CDATA[" in value[:40]:
-        value = _CDATA_END.sub("", _CDATA.sub("", value, count=1))
+    """A text without CDATA marks and without an encoding too many."""
+    value = without_marks(value)
     if ";&" in value:
         value = _REFERENCES.sub(_sound_letters, value)
     return mend_encoding(value)
@@ -202,7 +214,7 @@ def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, page: str) -> 
     found = [
         (image, pixels(written.width))
         for written in raw.images
-        if written.url and not is_decoration(written.url) and (image := safe_url(written.url, page))
+        if written.url and not _is_beside_the_point(written.url) and (image := safe_url(written.url, page))
     ]
     if found:
         return max(found, key=lambda one: one[1] or 0) if found[0][1] else found[0]
@@ -210,6 +222,11 @@ def _image(raw: RawEntry, content: CleanHtml, summary: CleanHtml, page: str) -> 
     if shown.images:
         return shown.images[0], shown.image_width
     return safe_url(raw.show_image, page), None
+
+
+def _is_beside_the_point(picture: str) -> bool:
+    """Whether a picture is never what an entry is about."""
+    return is_decoration(picture) or is_avatar(picture)
 
 
 def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, page: str) -> tuple[Enclosure, ...]:
@@ -229,7 +246,7 @@ def _enclosures(raw: RawEntry, summary: CleanHtml, content: CleanHtml, page: str
 
 def _enclosure(file: RawFile, raw: RawEntry, page: str) -> Enclosure | None:
     address = safe_url(file.url, page)
-    if address is None or is_decoration(address):
+    if address is None or _is_beside_the_point(address):
         return None
     kind = clean_line(file.type, graphemes=100).lower()
     if "/" not in kind or kind == "application/octet-stream":
@@ -248,14 +265,17 @@ def _enclosure(file: RawFile, raw: RawEntry, page: str) -> Enclosure | None:
 
 
 def _number(written: str, limit: int) -> int | None:
-    written = written.strip()
+    written = written.strip().replace(",", "")
     value = int(written) if written.isdecimal() and len(written) < 20 else 0
     return value if 0 < value < limit else None
 
 
 def _seconds(written: str) -> int | None:
-    """itunes:duration: 3723, 62:03 or 1:02:03; fractions are dropped."""
-    parts = written.strip().split(":") if written else []
+    """itunes:duration: 3723, 62:03 or 1:02:03, or ISO 8601's PT1H2M3S; fractions are dropped."""
+    written = written.strip()
+    if period := _PERIOD.fullmatch(written):
+        written = ":".join(part or "0" for part in period.groups())
+    parts = written.split(":") if written else []
     parts[-1:] = [part.partition(".")[0] for part in parts[-1:]]
     if not 1 <= len(parts) <= 3 or not all(part.isdecimal() and len(part) < 8 for part in parts):
         return None

@@ -91,6 +91,7 @@ class Record:
         "authors",
         "categories",
         "files",
+        "hosts",
         "images",
         "links",
         "skip_days",
@@ -105,6 +106,8 @@ class Record:
         self.values: dict[str, str] = {}
         self.links: list[Link] = []
         self.authors: list[str] = []
+        #: of a podcast: its authors where none are named
+        self.hosts: list[str] = []
         self.categories: list[str] = []
         self.files: list[RawFile] = []
         #: (element, picture)
@@ -267,9 +270,10 @@ def _show_image(feed: Record, files: tuple[RawFile, ...]) -> str:
 
 
 def _authors(record: Record, feed: Record) -> tuple[str, ...]:
-    """RFC 4287, 4.2.1: those of the entry, else of its source, else of the feed."""
+    """RFC 4287, 4.2.1: those of the entry, else of its source, else of the feed; else the hosts of a podcast."""
     source = record.source
-    return tuple(record.authors or (source.authors if source else ()) or feed.authors)
+    authors = record.authors or record.hosts or (source.authors if source else ())
+    return tuple(authors or feed.authors or feed.hosts)
 
 
 def _upstream(values: Mapping[str, str]) -> Upstream:

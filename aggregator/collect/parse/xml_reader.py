@@ -29,7 +29,9 @@ from aggregator.collect.parse.formats import (
     Rule,
     Rules,
     Text,
+    permalink,
 )
+from aggregator.collect.parse.normalize import without_marks
 from aggregator.collect.parse.raw import RawContent
 from aggregator.collect.parse.record import Record
 
@@ -225,6 +227,7 @@ class _Reader:
             self.entries.append(record)
         if about := attributes.get("rdf:about"):
             record.add_value("rdf:about", about)
+            permalink(record, about)  # the address of the item (RSS 1.0, 5.5)
         self._record = record
 
     # --- names -----------------------------------------------------------------------------
@@ -299,6 +302,7 @@ class _Reader:
             CONTENT_SRC(self._record, attributes, "", self._scope.resolve)
         if not value or len(value) > _MAX_TEXT_CHARS:
             return
+        value = without_marks(value)
         kind = "html" if has_markup else _kind(attributes, rule.default, value, is_atom=self.is_atom)
         if attributes.get("mode") == "base64" or (not kind and (rule.name != "content" or _HTML_TAG.search(value))):
             value, kind = _decoded(value), kind or "html"
@@ -324,7 +328,7 @@ def _kind(attributes: Attributes, default: str, value: str, *, is_atom: bool) ->
     if kind in _HTML_TYPES or kind in _XHTML_TYPES:
         return "html"
     if kind == "guess":
-        return "html" if _HTML_TAG.search(value) or (not is_atom and _looks_like_html(value)) else "text"
+        return "html" if _HTML_TAG.search(value) or _looks_like_html(value) else "text"
     if kind in _TEXT_TYPES or kind.startswith("text/"):
         # formats that do not say what a text is: it is HTML where it looks like it
         return "html" if not is_atom and _looks_like_html(value) else "text"
