@@ -764,7 +764,16 @@ def test_an_entry_ends_whatever_is_open_before_it() -> None:
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("PT2H5M9S", 7509), ("PT7M", 420), ("pt45.5s", 45), ("PT", None), ("P1D", None), ("1:00:01.5", 3601)],
+    [
+        ("PT2H5M9S", 7509),
+        ("PT7M", 420),
+        ("pt45.5s", 45),
+        ("PT", None),
+        ("P1D", None),
+        ("1:00:01.5", 3601),
+        ("45 min.", 2700),
+        ("2 minutes", 120),
+    ],
 )
 def test_lengths_of_episodes(written: str, seconds: int | None) -> None:
     sound = '<enclosure url="https://shop.example/hat.mp3" type="audio/mpeg" length="1,024,000"/>'
@@ -819,6 +828,10 @@ def test_a_date_with_a_minus_for_a_hyphen() -> None:
         ('<a href="mailto:ann@shop.example">Ann Lee</a>', "Ann Lee"),
         ("<span class='name'>Ann</span> <b>Lee</b>", "Ann Lee"),
         ("Ann <b@shop.example>", "Ann"),
+        ("=?iso-8859-1?q?Zo=EB?= Lee <zoe@shop.example>", "Zoë Lee"),
+        ("=?no-such-code?b?Zm9v?= Lee", "=?no-such-code?b?Zm9v?= Lee"),
+        ("=?utf-8?b?Zm9vA?= Lee", "=?utf-8?b?Zm9vA?= Lee"),
+        ("=?utf-8?q?=ff?= Lee", "=?utf-8?q?=ff?= Lee"),
     ],
 )
 def test_what_stands_around_a_name(written: str, name: str) -> None:
@@ -842,3 +855,42 @@ def test_a_relation_may_be_written_as_the_address_that_it_stands_for() -> None:
         "https://shop.example/hat",
         ["https://shop.example/hat.mp3"],
     )
+
+
+@pytest.mark.parametrize(
+    ("inside", "author"),
+    [
+        ('<media:credit role="author">Ann</media:credit>', "Ann"),
+        ('<media:credit role="photographer">Pat</media:credit>', None),
+        ('<media:credit scheme="urn:ebu">Pat</media:credit>', None),
+        ('<media:credit role="author">Ann</media:credit><dc:creator>Eve</dc:creator>', "Eve"),
+        ('<d:creator xmlns:d="http://purl.org/dc/terms/">Ann</d:creator>', "Ann"),
+    ],
+)
+def test_who_else_is_named_as_an_author(inside: str, author: str | None) -> None:
+    assert item(f"<title>t</title>{inside}").author == author
+
+
+def test_elements_that_no_format_knows_and_many_write() -> None:
+    entry = item("<title>t</title><date>2026-11-03</date><thumbnail>https://shop.example/hat.png</thumbnail>")
+    assert (entry.published, entry.image_url) == (datetime(2026, 11, 3, tzinfo=UTC), "https://shop.example/hat.png")
+    dated = item("<title>t</title><date>2026-11-03</date><pubDate>Mon, 02 Nov 2026 10:00:00 GMT</pubDate>")
+    assert dated.published == datetime(2026, 11, 2, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("inside", "files"),
+    [
+        ('<media:player url="https://shop.example/watch/hat"/>', [("https://shop.example/watch/hat", "text/html")]),
+        (
+            '<media:player url="/watch/hat"/><enclosure url="https://shop.example/hat.mp4" type="video/mp4"/>',
+            [("https://shop.example/hat.mp4", "video/mp4")],
+        ),
+        (
+            '<podcast:alternateEnclosure type="audio/opus"><podcast:source uri="https://shop.example/hat.opus"/></podcast:alternateEnclosure>',
+            [("https://shop.example/hat.opus", "audio/ogg")],
+        ),
+    ],
+)
+def test_what_stands_in_for_the_file_of_an_episode(inside: str, files: list[tuple[str, str]]) -> None:
+    assert [(each.url, each.type) for each in item(f"<title>t</title>{inside}").enclosures] == files

@@ -276,10 +276,11 @@ def _zone(written: str | None) -> tzinfo | None:
             return ZoneInfo(place[0])
         except (ValueError, OSError, LookupError):
             return None
-    name = text.strip("()[]").split()[0].strip("()[]").casefold()
+    name, *_ = re.split(r"\s", text.strip("()[] "), maxsplit=1)
+    name = name.strip("()[]").casefold()
     if name in _ZONES:
         return timezone(timedelta(minutes=_ZONES[name]))
-    return UTC if re.fullmatch("[^\\W\\d]{1,5}", name) else None
+    return UTC if re.fullmatch("[^\\W\\d]{0,5}", name) else None  # nothing: the brackets were empty
 
 
 def _offset(found: re.Match[str]) -> timezone | None:

@@ -193,6 +193,13 @@ def _host(record: Record, attributes: Attributes, text: str, _: Resolve) -> None
         record.hosts.append(text)
 
 
+def _credit(record: Record, attributes: Attributes, text: str, _: Resolve) -> None:
+    """media:credit of who wrote it; photographers and the like are no authors."""
+    is_author = attributes.get("role", "").strip().lower() in {"author", "writer", "reporter"}
+    if text and is_author and len(record.hosts) < MAX_OF_A_KIND:
+        record.hosts.append(text)
+
+
 def _category(record: Record, attributes: Attributes, text: str, _: Resolve) -> None:
     term = attributes.get("label") or attributes.get("term") or attributes.get("text") or text
     if term and len(record.categories) < MAX_OF_A_KIND:
@@ -232,6 +239,7 @@ _DUBLIN_CORE: Rules = {
     "dcterms:abstract": Text("dcterms:abstract", "html"),
     "dc:creator": _person,
     "dc:author": _person,
+    "dcterms:creator": _person,
     "dc:subject": _category,
     "dc:identifier": _identifier,
     "dcterms:identifier": _identifier,
@@ -248,6 +256,7 @@ _MEDIA: Rules = {
     "media:thumbnail": _image("media:thumbnail"),
     "media:category": _category,
     "media:keywords": _keywords,
+    "media:player": _value("media:player", "url"),
     **_RECEPTION,
     # what stands inside describes one file, but for its still
     "media:content": Container({"media:thumbnail": _image("media:thumbnail"), **_RECEPTION}, leaf=_media),
@@ -278,6 +287,8 @@ _COMMON: Rules = {
     **_ITUNES,
     "media:group": Container({**_MEDIA}),
     "podcast:person": _host,
+    "media:credit": _credit,
+    "podcast:alternateenclosure": Container({"podcast:source": _value("podcast:source", "uri")}),
 }
 
 # --- an item or entry --------------------------------------------------------------------------
@@ -290,6 +301,8 @@ _ENTRY: dict[str, Rule] = {
     # RSS
     "description": Text("description", "html"),
     "guid": _guid,
+    "date": _value("dc:date"),
+    "thumbnail": _image("image"),
     "enclosure": _enclosure,
     "image": Container({"url": _image("image")}, leaf=_image("image")),
     "content:encoded": Text("content:encoded", "html"),

@@ -7,6 +7,8 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from urllib.parse import unquote, urlsplit
 
 from aggregator.collect.clean import (
@@ -48,6 +50,7 @@ _CDATA_END = re.compile(r"(?:\s*\]\]>)+\s*$")
 _REFERENCES = re.compile(r"(?:&(?:#\d{2,6}|#x[\da-f]{2,5}|[a-z]{2,8});){2,}", re.IGNORECASE)
 #: ISO 8601, 5.5.2.2, in hours, minutes and seconds
 _PERIOD = re.compile(r"PT(?=\d)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,7})(?:\.\d+)?S)?", re.IGNORECASE)
+_MINUTES = re.compile(r"^(\d{1,5})\s?min(?:ute)?s?\.?$", re.IGNORECASE)
 #: markup that some put around a name, and what newspapers write before it
 _NAME_MARKUP = re.compile(r"</?(?:a|b|br|div|em|font|i|p|small|span|strong)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _BYLINE = re.compile(r"by[\s:]+(?=\w)", re.IGNORECASE)
@@ -118,6 +121,8 @@ def name_of(author: str) -> str:
     if not author:
         return ""
     name = html.unescape(mend_encoding(author[:_MAX_AUTHOR_CHARS]))
+    if "=?" in name:
+        name = _decoded_words(name)
     if "<" in name:
         name = _NAME_MARKUP.sub(" ", name)
     if "@" in name or "mailto:" in name or "://" in name:
@@ -126,6 +131,14 @@ def name_of(author: str) -> str:
     if name.startswith("(") and name.endswith(")"):
         name = name[1:-1].strip()
     return _BYLINE.sub("", name, count=1) if _BYLINE.match(name) else name
+
+
+def _decoded_words(name: str) -> str:
+    """A name that is written as in the head of a mail (RFC 2047), as it reads; as it is where that fails."""
+    try:
+        return str(make_header(decode_header(name)))
+    except (MessageError, ValueError, LookupError):  # no base64, no such encoding
+        return name
 
 
 def without_marks(value: str) -> str:
@@ -271,8 +284,8 @@ def _number(written: str, limit: int) -> int | None:
 
 
 def _seconds(written: str) -> int | None:
-    """itunes:duration: 3723, 62:03 or 1:02:03, or ISO 8601's PT1H2M3S; fractions are dropped."""
-    written = written.strip()
+    """itunes:duration: 3723, 62:03, 1:02:03 or 62 min, or ISO 8601's PT1H2M3S; fractions are dropped."""
+    written = _MINUTES.sub(r"\1:00", written.strip())
     if period := _PERIOD.fullmatch(written):
         written = ":".join(part or "0" for part in period.groups())
     parts = written.split(":") if written else []

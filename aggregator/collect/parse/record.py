@@ -56,6 +56,8 @@ _HTML_TYPES = frozenset({"", "text/html", "html", "xhtml", "application/xhtml+xm
 _ALTERNATE = frozenset({"alternate", ""})
 #: media types that are players rather than files
 _PLAYERS = frozenset({"application/x-shockwave-flash", "text/html"})
+#: element → media type of its file; "" for the one that its address tells
+_STAND_INS = {"podcast:source": "", "media:player": "text/html"}
 _MAX_IMAGES = 8
 _MIN_TTL, _MAX_TTL = 5, 60 * 24 * 7
 _TTL = re.compile(r"(-?)\s*(\d[\d,]*)(?:\.\d*)?\s*(s|m|h|d|(?:sec|min|hour|day)[a-z]*)?\.?", re.ASCII | re.IGNORECASE)
@@ -106,7 +108,7 @@ class Record:
         self.values: dict[str, str] = {}
         self.links: list[Link] = []
         self.authors: list[str] = []
-        #: of a podcast: its authors where none are named
+        #: hosts of a podcast, and whom Media RSS credits: authors where none are named
         self.hosts: list[str] = []
         self.categories: list[str] = []
         self.files: list[RawFile] = []
@@ -239,13 +241,18 @@ def _links(record: Record, files: tuple[RawFile, ...]) -> tuple[str, ...]:
 
 
 def _files(record: Record) -> tuple[RawFile, ...]:
-    """Enclosures, then what Media RSS lists; itunes:duration is that of the first sound or film."""
-    if not (record.files or record.links):
+    """Enclosures, then what Media RSS lists; itunes:duration is that of the first sound or film.
+
+    Where there are none: another form of an episode, or the page that plays it.
+    """
+    if not (record.files or record.links) and record.values.keys().isdisjoint(_STAND_INS):
         return ()
     files = [
         RawFile(link.href, link.type, link.length) for link in record.links if link.rel == "enclosure" and link.href
     ]
     files += [file for file in record.files if file.type.lower() not in _PLAYERS]
+    if not files:
+        files = [RawFile(url, kind) for name, kind in _STAND_INS.items() if (url := record.values.get(name))][:1]
     duration = record.values.get("itunes:duration", "")
     if duration and files and not files[0].duration and not files[0].is_image:
         files[0] = files[0]._replace(duration=duration)
@@ -270,7 +277,7 @@ def _show_image(feed: Record, files: tuple[RawFile, ...]) -> str:
 
 
 def _authors(record: Record, feed: Record) -> tuple[str, ...]:
-    """RFC 4287, 4.2.1: those of the entry, else of its source, else of the feed; else the hosts of a podcast."""
+    """RFC 4287, 4.2.1: those of the entry, else of its source, else of the feed. Hosts and credits stand in."""
     source = record.source
     authors = record.authors or record.hosts or (source.authors if source else ())
     return tuple(authors or feed.authors or feed.hosts)
