@@ -33,6 +33,7 @@ def families() -> Iterator[Metric]:
         parser=SimpleNamespace(restarts=3),
         refresh_loop=SimpleNamespace(compared=timedelta(hours=48)),
         clock=SimpleNamespace(jumped=False),
+        server_clock=SimpleNamespace(ahead=timedelta(seconds=7)),
         schedule=SimpleNamespace(
             progress=SimpleNamespace(failures={"ping": 1}, finished_s={"ping": 0.0}, age_s=lambda _: 4.0)
         ),
