@@ -46,21 +46,23 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def empty_postgres_url(postgres_url: str) -> str:
+    """The database of that server, without a store."""
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
+    return postgres_url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
     """The address of an empty store, once for each engine: the tests of the contract run on all of them."""
     if request.param == "sqlite":
         return "sqlite:aggregator.db"
-    url: str = request.getfixturevalue("postgres_url")
-    _empty(url)
+    url: str = request.getfixturevalue("empty_postgres_url")
     return url
-
-
-def _empty(url: str) -> None:
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
 
 
 @pytest.fixture

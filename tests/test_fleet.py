@@ -26,10 +26,8 @@ TITLES = {
 
 
 @pytest.fixture
-def begin(tmp_path: Path, postgres_url: str) -> Iterator[Start]:
+def begin(tmp_path: Path, empty_postgres_url: str) -> Iterator[Start]:
     """Starts a process by name and roles; what is left of them is killed afterwards."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
     started: list[Running] = []
     with Origin() as origin:
         feeds = [origin.on(f"/{name}", Answer(body=rss(*titles))) for name, titles in TITLES.items()]
@@ -39,7 +37,7 @@ def begin(tmp_path: Path, postgres_url: str) -> Iterator[Start]:
         def begin(name: str, roles: str) -> Running:
             directory = tmp_path / name
             directory.mkdir()
-            text = config_text(*follow, port=free_port(), extra=f'[store]\nurl = "{postgres_url}"')
+            text = config_text(*follow, port=free_port(), extra=f'[store]\nurl = "{empty_postgres_url}"')
             started.append(start(directory, text, arguments=("--roles", roles)))
             return started[-1]
 

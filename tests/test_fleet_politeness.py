@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 from daemon_process import Running, config_text, free_port, start
 from fleet_harness import NAMES, publisher, seen
 
@@ -12,10 +11,8 @@ ADDRESSES = [f"127.77.0.{number}" for number in (1, 2, 3)]
 GAP_S = 0.25
 
 
-def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, postgres_url: str) -> None:
+def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, empty_postgres_url: str) -> None:
     """24 names on 3 addresses, one of them redirecting to another address; answers take up to 0.4 s."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
     names = [f"n{number}.{address.replace('.', '-')}.test" for address in ADDRESSES for number in range(8)]
     port_of = free_port()
     moved = {names[0]: f"http://{names[-1]}:{port_of}/moved"}
@@ -26,7 +23,7 @@ def test_four_collectors_ask_one_address_one_at_a_time(tmp_path: Path, postgres_
             for number in range(4):
                 directory = tmp_path / str(number)
                 directory.mkdir()
-                text = config_text(*urls, port=free_port(), extra=f'[store]\nurl = "{postgres_url}"')
+                text = config_text(*urls, port=free_port(), extra=f'[store]\nurl = "{empty_postgres_url}"')
                 text = text.replace('timeout = "3s"', 'timeout = "30s"')
                 collectors.append(start(directory, text, arguments=("--roles", "collect"), environ=NAMES))
 

@@ -17,11 +17,6 @@ from scripted_hub import ScriptedHub
 pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx")
 
 
-def empty(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
-
-
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     with Origin() as origin:
@@ -39,8 +34,7 @@ def counted(postgres_url: str) -> tuple[int, int]:
     return (int(row[0] or 0), int(row[1] or 0)) if row else (0, 0)
 
 
-def test_two_servers_are_one_site(tmp_path: Path, postgres_url: str, origin: Origin) -> None:
-    empty(postgres_url)
+def test_two_servers_are_one_site(tmp_path: Path, empty_postgres_url: str, origin: Origin) -> None:
     hub = ScriptedHub(origin)
     feed = rss("First", "Second").replace(
         b"<channel>",
@@ -49,7 +43,7 @@ def test_two_servers_are_one_site(tmp_path: Path, postgres_url: str, origin: Ori
     )
     origin.on("/a", Answer(body=feed))
     ports, site = [free_port(), free_port()], free_port()
-    fleet = Fleet(tmp_path, postgres_url, [origin.url("/a")], site_port=site)
+    fleet = Fleet(tmp_path, empty_postgres_url, [origin.url("/a")], site_port=site)
     try:
         with nginx(tmp_path / "nginx", ports, site):
             servers = [fleet.begin(f"server{number}", "serve", port=port) for number, port in enumerate(ports)]
@@ -77,7 +71,7 @@ def test_two_servers_are_one_site(tmp_path: Path, postgres_url: str, origin: Ori
                     for _ in range(2):
                         headers = {"X-Forwarded-For": client}
                         assert visit(port, f"/item/{item}", client, headers=headers).status == 200
-            until(lambda: counted(postgres_url)[0] == 3, "three views")
+            until(lambda: counted(empty_postgres_url)[0] == 3, "three views")
 
             # a like at one server, with its cookie at the other, and without any cookie at the other
             liking = {"Origin": f"http://127.0.0.1:{site}", "X-Forwarded-For": "198.51.100.1"}
@@ -87,7 +81,7 @@ def test_two_servers_are_one_site(tmp_path: Path, postgres_url: str, origin: Ori
             again = visit(ports[1], f"/item/{item}/like", "", method="POST", headers={**liking, "Cookie": cookie})
             assert "set-cookie" not in again.headers, "the other server knows its cookie"
             visit(ports[1], f"/item/{item}/like", "", method="POST", headers=liking)
-            assert counted(postgres_url) == (3, 1)
+            assert counted(empty_postgres_url) == (3, 1)
             names = {path.name for server in servers for path in server.directory.iterdir()}
             assert not [name for name in names if "key" in name or "visitors" in name]
     finally:
@@ -95,12 +89,11 @@ def test_two_servers_are_one_site(tmp_path: Path, postgres_url: str, origin: Ori
     assert fleet.tracebacks == []
 
 
-def test_one_configuration_is_followed_by_all(tmp_path: Path, postgres_url: str, origin: Origin) -> None:
-    empty(postgres_url)
+def test_one_configuration_is_followed_by_all(tmp_path: Path, empty_postgres_url: str, origin: Origin) -> None:
     harbour, budget = "Harbour reopens after the storm", "Parliament passes a budget"
     a, b = (origin.on(path, Answer(body=rss(title))) for path, title in (("/a", harbour), ("/b", budget)))
     ports, site = [free_port(), free_port()], free_port()
-    fleet = Fleet(tmp_path, postgres_url, [a], site_port=site)
+    fleet = Fleet(tmp_path, empty_postgres_url, [a], site_port=site)
     try:
         one = fleet.begin("one", "collect,curate,serve", port=ports[0])
         one.wait_for(lambda: one.titles() == [harbour], "the item of the first configuration")

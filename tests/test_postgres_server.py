@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import postgres_server
 import psycopg
 import pytest
+from fleet_harness import until
 
 pytestmark = pytest.mark.skipif(not postgres_server.is_installed(), reason=postgres_server.HOW_TO_GET)
 
@@ -30,13 +29,6 @@ def runs(pid: str) -> bool:
         return False
 
 
-def until(look: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 120
-    while not look():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def test_it_ends_with_a_process_that_is_killed() -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", _OWNER], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
@@ -47,8 +39,8 @@ def test_it_ends_with_a_process_that_is_killed() -> None:
     assert runs(pid)
     owner.kill()
     owner.communicate()
-    until(lambda: not folder.exists(), "its folder to go")
-    until(lambda: not runs(pid), "the server to end")
+    until(lambda: not folder.exists(), "its folder to go", patience_s=120)
+    until(lambda: not runs(pid), "the server to end", patience_s=120)
 
 
 def test_a_killed_server_starts_again_with_what_was_committed() -> None:

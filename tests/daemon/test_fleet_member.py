@@ -130,22 +130,24 @@ def test_a_stopped_curator_is_replaced_within_the_promised_time_whenever_it_stop
     assert bound_s - 3 <= max(took_s) <= bound_s <= PROMISED_S
 
 
-def test_who_cannot_reach_the_store_stops_curating_before_another_begins(stores: Callable[[], Store]) -> None:
-    async def story() -> tuple[Machine, Machine]:
-        one, other = Machine(stores(), "one"), Machine(stores(), "other")
-        tasks = [one.begin()]
-        await asyncio.sleep(2.5)
-        tasks.append(other.begin())
-        await asyncio.sleep(8)
-        one.reached.is_away = True
-        await asyncio.sleep(60)
-        one.reached.is_away = False
-        await asyncio.sleep(60)
-        for task in tasks:
-            task.cancel()
-        return one, other
+async def _one_is_cut_off(store: Store, *, apart_s: float, after_s: float, for_s: float) -> tuple[Machine, Machine]:
+    """Two curators that begin so far apart; the first one is without the store for a while, and a minute passes."""
+    one, other = Machine(store, "one"), Machine(store, "other")
+    tasks = [one.begin()]
+    await asyncio.sleep(apart_s)
+    tasks.append(other.begin())
+    await asyncio.sleep(after_s)
+    one.reached.is_away = True
+    await asyncio.sleep(for_s)
+    one.reached.is_away = False
+    await asyncio.sleep(60)
+    for task in tasks:
+        task.cancel()
+    return one, other
 
-    one, other = virtual_time.run(story())
+
+def test_who_cannot_reach_the_store_stops_curating_before_another_begins(stores: Callable[[], Store]) -> None:
+    one, other = virtual_time.run(_one_is_cut_off(stores(), apart_s=2.5, after_s=8, for_s=60))
     (_, began), (ended_s, still) = one.curating
     ((taken_s, curates),) = other.curating
     assert (began, still, curates) == (True, False, True)
@@ -154,19 +156,7 @@ def test_who_cannot_reach_the_store_stops_curating_before_another_begins(stores:
 
 
 def test_a_store_that_is_away_for_ten_seconds_changes_nobody(stores: Callable[[], Store]) -> None:
-    async def story() -> tuple[Machine, Machine]:
-        one, other = Machine(stores(), "one"), Machine(stores(), "other")
-        tasks = [one.begin(), other.begin()]
-        await asyncio.sleep(30)
-        one.reached.is_away = True
-        await asyncio.sleep(10)
-        one.reached.is_away = False
-        await asyncio.sleep(60)
-        for task in tasks:
-            task.cancel()
-        return one, other
-
-    one, other = virtual_time.run(story())
+    one, other = virtual_time.run(_one_is_cut_off(stores(), apart_s=0, after_s=30, for_s=10))
     assert [curates for _, curates in one.curating] == [True]
     assert other.curating == []
 

@@ -13,7 +13,6 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from aggregator.store import open_store
@@ -63,10 +62,8 @@ def test_what_the_readers_open_counts(tmp_path: Path) -> None:
         process.communicate()
 
 
-def test_on_postgresql_three_processes_share_a_database(tmp_path: Path, postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
-    with demo(tmp_path, "--postgresql", postgres_url) as (process, site):
+def test_on_postgresql_three_processes_share_a_database(tmp_path: Path, empty_postgres_url: str) -> None:
+    with demo(tmp_path, "--postgresql", empty_postgres_url) as (process, site):
         assert process.stdout
         lines = iter(process.stdout.readline, "")
         pids = [int(line.split()[0]) for line in lines_until(lines, "drop it") if "--roles" in line]
@@ -81,7 +78,7 @@ def test_on_postgresql_three_processes_share_a_database(tmp_path: Path, postgres
     assert list(tmp_path.iterdir()) == []
     assert [pid for pid in pids if Path("/proc", str(pid)).exists()] == []
     again = subprocess.run(
-        [sys.executable, "-m", "aggregator", "demo", "--postgresql", postgres_url],
+        [sys.executable, "-m", "aggregator", "demo", "--postgresql", empty_postgres_url],
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,6 @@ from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
-import psycopg
 import pytest
 from store_values import NOW, A, B, follow, make_entry, poll
 
@@ -23,11 +22,9 @@ NOT_COPIED = {"changes", "counters", "folded", "roles", "processes", "address_sl
 
 
 @pytest.fixture
-def place(tmp_path: Path, postgres_url: str) -> Callable[[str], Store]:
+def place(tmp_path: Path, empty_postgres_url: str) -> Callable[[str], Store]:
     """Opens a store by the name of its engine, or of its file."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
-    return lambda name: open_store(postgres_url if name == "postgresql" else f"sqlite:{name}.db", base=tmp_path)
+    return lambda name: open_store(empty_postgres_url if name == "postgresql" else f"sqlite:{name}.db", base=tmp_path)
 
 
 def fill(store: Store) -> list[str]:

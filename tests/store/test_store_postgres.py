@@ -30,10 +30,8 @@ OWN_TABLES = {"folded", "addresses", "entry_words", "pending_views", "_sqlite_mi
 
 
 @pytest.fixture
-def url(postgres_url: str) -> str:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
-    return postgres_url
+def url(empty_postgres_url: str) -> str:
+    return empty_postgres_url
 
 
 @pytest.fixture

@@ -91,12 +91,10 @@ class TestLateCommits:
     """PostgreSQL alone: a transaction that began earlier commits later."""
 
     @pytest.fixture
-    def store(self, postgres_url: str, tmp_path: Path) -> Store:
+    def store(self, empty_postgres_url: str, tmp_path: Path) -> Store:
         from aggregator.store import open_store
 
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
-            connection.execute("DROP SCHEMA IF EXISTS aggregator CASCADE")
-        return open_store(postgres_url, base=tmp_path)
+        return open_store(empty_postgres_url, base=tmp_path)
 
     def test_an_item_that_commits_behind_the_floor_is_followed(self, store: Store, postgres_url: str) -> None:
         """It was first seen before the newest that have been read, and is shown only after that."""
