@@ -113,6 +113,10 @@ class StoreUnusable(StoreError):
     """The store is not ours, from a newer version, corrupt or not permitted; a person has to act."""
 
 
+class StoreMissing(StoreUnusable):
+    """There is no store in the database yet, and it was not to be made."""
+
+
 class StoreDamaged(StoreUnusable):
     """The file of the store is damaged, was deleted, emptied or replaced; a backup can take its place."""
 

@@ -161,15 +161,19 @@ def compared(paths: Sequence[Path]) -> Opinion:
                 if value == read[name]:
                     opinion.same[name] += 1
                     continue
-                why = _MENDED if value == mended[name] else ""
-                rules = () if why else REASONS[name].items()
-                why = next((why for why, holds in rules if holds(value, mended[name], entry, other)), why)
-                if why:
+                if why := _reason(name, value, mended[name], entry, other):
                     opinion.reasons[name, why] += 1
                 else:
                     said_and_read = f"ours {str(value)[:150]!r}, feedparser's {str(read[name])[:150]!r}"
                     opinion.unexplained.append(f"{path.name} {name}: {said_and_read}")
     return opinion
+
+
+def _reason(name: str, said: Any, read: Any, entry: ParsedEntry, other: Mapping[str, Any]) -> str:
+    """Why our value of a field differs from feedparser's, whose texts are mended; "": nobody knows."""
+    if said == read:
+        return _MENDED
+    return next((why for why, holds in REASONS[name].items() if holds(said, read, entry, other)), "")
 
 
 def _pairs(path: Path, opinion: Opinion) -> Iterator[tuple[ParsedEntry, Mapping[str, Any]]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aggregator.clock import RemoteClock, wall
+from aggregator.clock import wall
 from aggregator.errors import NotFound
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ class Context:
     @contextmanager
     def store(self, *, create: bool = False) -> Iterator[Store]:
         """The store of the configuration, closed afterwards. Raises StoreUnusable if there is none to open."""
-        from aggregator.store import is_postgresql, open_store
+        from aggregator import assemble
+        from aggregator.store import open_store
 
         opened = open_store(self.settings.store.url, base=self.settings.store_base, create=create)
         try:
-            if is_postgresql(self.settings.store.url):
-                self._clock = RemoteClock(lambda: opened.server_time(now=wall()))
+            self._clock = assemble.server_clock(self.settings, opened) or wall
             yield opened
         finally:
             opened.close()

@@ -82,7 +82,7 @@ def is_same_template(one: Document, other: Document, *, is_common: IsCommon = la
         return False
     if is_rewritten(pairs, contained):
         return _texts_fill_in(one, other, is_common)
-    if exchanged or _of_other_days(one, other) or _titles_fill_in(one, other, is_common):
+    if exchanged or _of_other_days_or_letters(one, other) or _titles_fill_in(one, other, is_common):
         return True
     if contained >= WHOLE and titles_contradict(one, other):
         return True
@@ -129,7 +129,7 @@ def titles_contradict(one: Document, other: Document) -> bool:
     return False
 
 
-def _of_other_days(one: Document, other: Document) -> bool:
+def _of_other_days_or_letters(one: Document, other: Document) -> bool:
     """Both titles name a day or a month, and no common one; or a letter, as in "Group C" and "Group D"."""
     for of_kind in (entities.is_date, entities.is_letter):
         mine, theirs = (set(filter(of_kind, document.title_numbers)) for document in (one, other))

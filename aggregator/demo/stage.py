@@ -20,7 +20,7 @@ from pathlib import Path
 from aggregator.demo.newsroom import Newsroom, load_newsroom
 from aggregator.demo.press import Press
 from aggregator.demo.readers import SimulatedAudience
-from aggregator.errors import AggregatorError, StoreUnusable
+from aggregator.errors import AggregatorError, StoreMissing
 from aggregator.model import ROLES
 from aggregator.store import open_store, public_address
 
@@ -132,9 +132,7 @@ def _refuse_used(url: str) -> None:
     with tempfile.TemporaryDirectory(prefix="aggregator-demo-") as folder:
         try:
             open_store(url, base=Path(folder), create=False).close()
-        except StoreUnusable as error:
-            if "holds no store yet" not in str(error):
-                raise
+        except StoreMissing:
             return
     where = public_address(url)
     raise AggregatorError(f"{where} holds a store already: the demo takes an empty database (createdb NAME)")

@@ -70,7 +70,8 @@ _TAG = re.compile(r"<(/?[a-z][a-z0-9]*+)[^\"<>]*+(?:\"[^\"]*+\"[^\"<>]*+)*+>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
 #: tags that have attributes, and pictures that have none
 _LOOKED_AT = re.compile(r"<(img(?=[ >])|[a-z][a-z0-9]*+(?= ))((?: [a-z-]++=\"[^\"]*+\")*+)>")
-_REL = ' rel="noopener noreferrer nofollow"'
+_LINK_REL = "noopener noreferrer nofollow"
+_REL = f' rel="{_LINK_REL}"'
 #: the attributes of nearly every link
 _PLAIN_LINK = re.compile(rf' href="([^"]*)"{_REL}')
 _LINK = re.compile(r"<a(?: (?!href=)[a-z-]+=\"[^\"]*\")* href=\"([^\"]*)\"")
@@ -214,7 +215,7 @@ def _linked(found: re.Match[str]) -> str:
     href = safe_url(html.unescape(address))
     if href is None:
         return found[0]
-    return f'<a href="{html.escape(href)}" rel="noopener noreferrer nofollow">{address}</a>{behind}'
+    return f'<a href="{html.escape(href)}"{_REL}>{address}</a>{behind}'
 
 
 #: kept for all addresses and threads, as making one takes as long as using it twice; it has no state
@@ -223,7 +224,7 @@ _sanitizer = nh3.Cleaner(
     clean_content_tags=_DROP_WITH_CONTENT,
     attributes=_ATTRIBUTES,
     strip_comments=True,
-    link_rel="noopener noreferrer nofollow",
+    link_rel=_LINK_REL,
     url_schemes={"http", "https"},
     url_relative="pass_through",
 )

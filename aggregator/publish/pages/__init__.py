@@ -39,6 +39,7 @@ from aggregator.publish.pages.front import (
     Run,
     Used,
     at_least,
+    by_tier,
     compose_front,
     compose_opening,
     half,
@@ -237,9 +238,7 @@ class Pages:
 
     def story(self, frame: Frame, *, story: Story, related: Sequence[Place] = ()) -> Page:
         """``/story/<id>``: who reported what, when; `related` are items of other stories on the subject."""
-        used = Used([Place(item=story.items[0])])
-        close = used.take((place for place in related if place.tier == "related"), STORY_RELATED)
-        alike = used.take((place for place in related if place.tier == "more"), STORY_RELATED - len(close))
+        close, alike = by_tier(related, Used([Place(item=story.items[0])]), STORY_RELATED)
         return self._render(
             "story.html", frame, page=compose_story(story.id, story.items), related=close, loosely_related=alike
         )
@@ -341,10 +340,8 @@ class Pages:
         others, same = coverage(item, story)
         ages = self._ages(frame)
         used = Used([Place(item=item)])
-        close = used.take((place for place in related.places if place.tier == "related"), self.site.related_size)
-        left = self.site.related_size - len(close)
-        alike = used.take((place for place in related.places if place.tier == "more"), left)
-        filled = alike or used.take(fallback, left)
+        close, alike = by_tier(related.places, used, self.site.related_size)
+        filled = alike or used.take(fallback, self.site.related_size - len(close))
         ranked = numbered(ranking, at_least(ranking.places, used, self.site.ranking_size))
         advised = used.take(recommended.places, self.site.recommendation_size)
         first = next((place for place in advised if place.item.image_url and place.item.text), None)

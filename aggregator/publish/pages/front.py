@@ -27,6 +27,7 @@ __all__ = [
     "Run",
     "Used",
     "at_least",
+    "by_tier",
     "compose_front",
     "compose_opening",
     "half",
@@ -220,6 +221,12 @@ def half(places: Sequence[Place], *, of: Sequence[Place]) -> Sequence[Place]:
     Nothing stands twice on a page: where there is little, a ranking would leave nothing for the rest of the page.
     """
     return places[: sum(1 for _ in _once(of)) // 2]
+
+
+def by_tier(places: Sequence[Place], used: Used, count: int) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """(related, loosely related): at most so many in all, without those that stand on the page already."""
+    close = used.take((place for place in places if place.tier == "related"), count)
+    return close, used.take((place for place in places if place.tier == "more"), count - len(close))
 
 
 def at_least(places: Sequence[Place], used: Used, count: int) -> tuple[Place, ...]:

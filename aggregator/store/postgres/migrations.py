@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from aggregator.errors import StoreUnusable
+from aggregator.errors import StoreMissing, StoreUnusable
 from aggregator.store.postgres.connection import Connection
 from aggregator.store.postgres.engine import Engine
 from aggregator.store.sql import change_triggers
@@ -50,9 +50,7 @@ def migrate(engine: Engine, *, create: bool) -> None:
         found = set(connection.execute(_COLUMNS, (engine.schema,)).fetchall())
         if not found:
             if not create:
-                raise StoreUnusable(
-                    f"{engine.place} holds no store yet: start the daemon or run `aggregator poll` once"
-                )
+                raise StoreMissing(f"{engine.place} holds no store yet: start the daemon or run `aggregator poll` once")
             _create(connection, engine, script)
             return
         if ("counters", "value") not in found:
